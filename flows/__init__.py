@@ -1,0 +1,1 @@
+"""What runs, when and with which parameters: short Prefect flows, the CLI, profiles."""

@@ -1,0 +1,161 @@
+"""What goes into a model and what comes out: the nouns and protocols at the edge of `models`.
+
+Every value here is frozen; every protocol has one verb. A profile names an implementation by
+`kind`; `models.registry` maps the kind to a factory and imports heavy packages only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+class EntityType(StrEnum):
+    """The five entity types of RaTE-NER (paper section 1)."""
+
+    ABNORMALITY = "abnormality"
+    NON_ABNORMALITY = "non_abnormality"
+    DISEASE = "disease"
+    NON_DISEASE = "non_disease"
+    ANATOMY = "anatomy"
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One entity as a report must state it.
+
+    Args:
+        entity: id in the entity bank, such as ``abnormality/pleural effusion``.
+        type: entity type.
+        phrase: text that must stand in the report, such as ``moderate left pleural effusion``.
+        label: the finding the phrase is about; None for a place or an entity of a foreign bank.
+        present: False for a negated finding (``no pneumothorax``).
+        side, zone, severity: attributes, None where they make no sense.
+    """
+
+    entity: str
+    type: EntityType
+    phrase: str
+    label: str | None = None
+    present: bool = True
+    side: str | None = None
+    zone: str | None = None
+    severity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """One report to write; `seed` already depends on sample, stage and attempt."""
+
+    sample_id: str
+    mentions: tuple[Mention, ...]
+    seed: int
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDraft:
+    """One written report, not yet judged. `error` is set when the engine gave nothing usable."""
+
+    sample_id: str
+    findings: str
+    impression: str
+    tokens: int
+    seed: int
+    attempt: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """One film to draw from `prompt` (the IMPRESSION, paper section 3)."""
+
+    sample_id: str
+    prompt: str
+    seed: int
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sample on its way through the gates; `image` is (H, W) uint8, None before it is drawn."""
+
+    sample_id: str
+    mentions: tuple[Mention, ...]
+    findings: str
+    impression: str
+    image: np.ndarray | None = None
+    prompt_tokens: int | None = None
+    prompt_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateScore:
+    """What one gate measured; higher is better, and the decision is taken elsewhere."""
+
+    gate: str
+    score: float
+    reason: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model says of itself, for provenance. `sha256` covers its weight files."""
+
+    kind: str
+    name: str
+    revision: str
+    sha256: str
+    licence: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class ModelNotFound(FileNotFoundError):
+    """Weights or a model package are missing; the message says which and how to get them."""
+
+
+@runtime_checkable
+class ReportGenerator(Protocol):
+    """Writes reports. One draft per request, in the order of the requests; never raises for one bad request."""
+
+    @property
+    def card(self) -> ModelCard: ...
+
+    def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]: ...
+
+
+@runtime_checkable
+class ImageGenerator(Protocol):
+    """Draws films: (H, W) uint8 each, in the order of the requests."""
+
+    @property
+    def card(self) -> ModelCard: ...
+
+    @property
+    def token_limit(self) -> int: ...
+
+    def count_tokens(self, prompts: Sequence[str]) -> list[int]: ...
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]: ...
+
+
+@runtime_checkable
+class Gate(Protocol):
+    """Scores candidates. One score per candidate, in order; never decides."""
+
+    @property
+    def name(self) -> str: ...
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]: ...
+
+
+@runtime_checkable
+class Recogniser(Protocol):
+    """Finds findings in text: a mapping of label to present (True) or negated (False) per text."""
+
+    def recognise(self, texts: Sequence[str]) -> list[dict[str, bool]]: ...

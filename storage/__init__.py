@@ -1,0 +1,1 @@
+"""Bytes and truth: objects, shards, records, manifests and versions."""

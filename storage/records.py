@@ -1,0 +1,131 @@
+"""The rows and documents that the store holds: one frozen model per file kind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT_VERSION = 1
+
+
+class Record(BaseModel):
+    """Base of everything persisted: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GateRow(Record):
+    """One gate's score of one sample, with the threshold that was in force when it was written."""
+
+    gate: str
+    score: float
+    threshold: float
+    passed: bool
+    reason: str = ""
+    model: str = ""
+
+
+class ReportRow(Record):
+    """One row of ``reports/00042.parquet``: a report that passed its gates, with how it came to be."""
+
+    sample_id: str
+    index: int
+    findings: str
+    impression: str
+    entities: list[str]
+    mentions: list[dict[str, Any]]
+    seed: int
+    attempts: int
+    tokens: int
+    tokens_all_attempts: int
+    gates: list[GateRow]
+
+
+class PairRow(Record):
+    """One row of ``pairs/00042.parquet``: everything about an accepted sample except its pixels.
+
+    `labels` maps a finding to 1 or 0 where that is known (phantom archives, planned findings).
+    """
+
+    sample_id: str
+    index: int
+    findings: str
+    impression: str
+    entities: list[str]
+    mentions: list[dict[str, Any]]
+    labels: dict[str, int]
+    report_seed: int
+    report_attempts: int
+    report_tokens: int
+    image_seed: int
+    image_attempts: int
+    prompt_tokens: int | None = None
+    png_sha256: str
+    gates: list[GateRow]
+    report_model: str = ""
+    image_model: str = ""
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+
+class RejectRow(Record):
+    """One row of ``rejects/00042.parquet``: a sample given up after its last attempt."""
+
+    sample_id: str
+    index: int
+    stage: str
+    gate: str
+    score: float
+    threshold: float
+    reason: str
+    attempts: int
+    entities: list[str]
+    findings: str = ""
+    impression: str = ""
+    gates: list[GateRow] = Field(default_factory=list)
+
+
+class ObjectEntry(Record):
+    """One published object: key relative to the dataset version, size in bytes, SHA-256 hex, rows."""
+
+    key: str
+    size: int
+    sha256: str
+    rows: int
+
+
+class ShardEntry(Record):
+    """One committed shard of a dataset version."""
+
+    shard: int
+    pairs: ObjectEntry | None
+    index: ObjectEntry
+    rejects: ObjectEntry
+    reports: ObjectEntry | None = None
+    accepted: int
+    rejected: int
+    seconds: dict[str, float] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(default_factory=dict)
+
+
+class Manifest(Record):
+    """``manifest.json``: written last, create-only; the only thing downstream flows read."""
+
+    format: int = FORMAT_VERSION
+    dataset: str
+    version: str
+    fingerprint: str
+    created: datetime
+    asked: int
+    accepted: int
+    rejected: int
+    shards: list[ShardEntry]
+    models: dict[str, dict[str, Any]]
+    rejected_by_gate: dict[str, int]
+    entity_counts: dict[str, int]
+    lineage: dict[str, str] = Field(default_factory=dict)
+    licence: str = "Apache-2.0"
+    credentialed: bool = False
+    statistics: dict[str, Any] = Field(default_factory=dict)
+    code_version: str = ""

@@ -1,0 +1,140 @@
+"""The recipe: one strict, frozen model that says everything about a run."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Section(BaseModel):
+    """Base of every part of a recipe: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StorageSection(Section):
+    """Where the store is. ``managed`` starts a SeaweedFS of our own and puts a bucket in it."""
+
+    root: str = "managed"
+    endpoint: str | None = None
+    region: str = "us-east-1"
+
+    @field_validator("root")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        if "://" in value and not value.startswith("s3://"):
+            raise ValueError(f"{value!r} is neither 'managed', an s3:// address nor a local folder")
+        return value
+
+
+class PlanSection(Section):
+    """Entities and how many of each type a report holds (paper section 2: k = 9 and m = 3)."""
+
+    bank: str = "phantom"
+    per_report: dict[str, int] = Field(
+        default={"abnormality": 1, "disease": 1, "non_abnormality": 1, "non_disease": 1, "anatomy": 1}
+    )
+    max_use: int | None = Field(None, ge=1, description="tau: how often one entity may be used at most")
+    constraints: str = "phantom"
+
+
+class Component(Section):
+    """A named implementation with its options, passed to the factory that the registry holds."""
+
+    kind: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ReportSection(Section):
+    """The report generator, its decoding and how often a report is tried."""
+
+    generator: Component = Component(kind="vllm")
+    attempts: int = Field(3, ge=1, le=20)
+
+
+class ImageSection(Section):
+    """The image generator and how often an image is tried."""
+
+    generator: Component = Component(kind="diffusers")
+    attempts: int = Field(3, ge=1, le=20)
+    batch: int = Field(16, ge=1)
+
+
+class GateSpec(Section):
+    """One gate and the score below which a sample fails it."""
+
+    kind: str
+    threshold: float
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ArchiveSection(Section):
+    """A phantom archive to publish as a dataset of its own: how many films, at which size."""
+
+    films: int = Field(ge=1)
+    size: int = Field(128, ge=64)
+    seed: int = 7
+
+
+class TrainSection(Section):
+    """Pretraining: the objective, the arms and the compute that each arm gets."""
+
+    objective: Literal["clip"] = "clip"
+    arms: tuple[str, ...] = ("real", "synthetic", "mixed", "mixed_full")
+    controls: tuple[str, ...] = ("random", "shuffled_synthetic", "shuffled_mixed")
+    pairs: int = Field(512, ge=8)
+    samples_seen: int = Field(10_240, ge=8)
+    batch: int = Field(64, ge=4)
+    learning_rate: float = 1e-3
+    warmup: float = 0.1
+    weight_decay: float = 0.1
+    threads: int | None = None
+
+
+class EvaluateSection(Section):
+    """Zero-shot evaluation on a held-out archive."""
+
+    bootstrap: int = Field(1000, ge=10)
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+
+
+class TrackSection(Section):
+    """MLflow. ``managed`` is SQLite in the state folder with artifacts in the store."""
+
+    uri: str = "managed"
+    experiment: str = "synthcxr"
+
+
+class Recipe(Section):
+    """A whole run. Every field is a line of the profile; `tasks.recipe.fingerprint` says which change samples."""
+
+    profile: str = "local"
+    dataset: str = Field("phantom-cxr", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    version: str = Field("auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    pairs: int = Field(512, ge=1)
+    shard_size: int = Field(64, ge=1)
+    seed: int = Field(0, ge=0)
+    engine: str = "inline"
+    top_up: float = Field(1.5, ge=1.0, description="most samples planned per pair asked before the run gives up")
+    cost_per_hour: float = Field(0.08, ge=0, description="currency per machine hour, for cost per accepted pair")
+    storage: StorageSection = StorageSection()
+    plan: PlanSection = PlanSection()
+    reports: ReportSection = ReportSection()
+    images: ImageSection = ImageSection()
+    report_gates: tuple[GateSpec, ...]
+    image_gates: tuple[GateSpec, ...]
+    archive_a: ArchiveSection = ArchiveSection(films=512)
+    archive_b: ArchiveSection = ArchiveSection(films=800, seed=11)
+    pretrain: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    tracking: TrackSection = TrackSection()
+
+    @model_validator(mode="after")
+    def _enough_pairs_to_train(self) -> Recipe:
+        if self.pretrain.pairs > self.pairs:
+            raise ValueError(
+                f"pretrain.pairs is {self.pretrain.pairs}, but the run makes only {self.pairs} pairs: "
+                "lower pretrain.pairs or raise pairs"
+            )
+        return self
