@@ -83,7 +83,7 @@ class TrainSection(Section):
     objective: Literal["clip"] = "clip"
     arms: tuple[str, ...] = ("real", "synthetic", "mixed", "mixed_full")
     controls: tuple[str, ...] = ("random", "shuffled_synthetic", "shuffled_mixed")
-    pairs: int = Field(512, ge=8)
+    pairs: int | None = Field(None, ge=8, description="pairs per arm; None takes as many as the run asks for")
     samples_seen: int = Field(10_240, ge=8)
     batch: int = Field(64, ge=4)
     learning_rate: float = 1e-3
@@ -132,7 +132,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _enough_pairs_to_train(self) -> Recipe:
-        if self.pretrain.pairs > self.pairs:
+        if self.pretrain.pairs is not None and self.pretrain.pairs > self.pairs:
             raise ValueError(
                 f"pretrain.pairs is {self.pretrain.pairs}, but the run makes only {self.pairs} pairs: "
                 "lower pretrain.pairs or raise pairs"
