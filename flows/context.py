@@ -1,0 +1,126 @@
+"""An open run: recipe, store, tracking and progress, shared by a flow and the subflows it calls."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flows.home import PROFILES, prepare
+from flows.progress import Progress
+from flows.services import Services
+from storage import server as store_server
+from storage.objects import ObjectStore, open_store
+from storage.versions import DatasetRef
+from tasks.recipe.fingerprint import fingerprint, version_of
+from tasks.recipe.profile import load_recipe
+from tasks.recipe.schema import Recipe
+from tasks.track.tracker import TrackedRun, track
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything a stage needs to know about the run it belongs to."""
+
+    recipe: Recipe
+    fingerprint: str
+    ref: DatasetRef
+    store: ObjectStore
+    tracked: TrackedRun
+    home: Path
+    progress: Progress
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def name(self) -> str:
+        """The folder under ``runs/`` that holds checkpoints, scores and figures."""
+        return f"{self.ref.name}-{self.ref.version}"
+
+
+_OPEN: dict[tuple[str, str, str], Run] = {}
+
+
+def recipe_of(
+    profile: str,
+    pairs: int | None,
+    dataset: str | None,
+    seed: int | None,
+    engine: str | None,
+    storage_root: str | None,
+    overrides: Sequence[str],
+) -> Recipe:
+    """A recipe from a profile and the flat parameters that a deployment takes; None leaves the profile's value."""
+    flat = {"pairs": pairs, "dataset": dataset, "seed": seed, "engine": engine, "storage.root": storage_root}
+    changed = [f"{key}={value}" for key, value in flat.items() if value is not None]
+    return load_recipe(profile, [*changed, *overrides], PROFILES)
+
+
+@contextmanager
+def open_run(recipe: Recipe, flow: str) -> Iterator[Run]:
+    """Open the store and tracking for `recipe`; a subflow of an open run joins it.
+
+    A managed store that this call had to start is ended when the block ends.
+    """
+    mark = fingerprint(recipe)
+    key = (mark, recipe.dataset, recipe.storage.root)
+    if key in _OPEN:
+        yield _OPEN[key]
+        return
+    home = prepare()
+    with _store(recipe, home) as store, Progress() as progress, _tracked(recipe, home, store, flow) as tracked:
+        run = Run(recipe, mark, DatasetRef(recipe.dataset, version_of(recipe)), store, tracked, home, progress)
+        _describe(run)
+        _OPEN[key] = run
+        try:
+            yield run
+        finally:
+            del _OPEN[key]
+
+
+@contextmanager
+def _store(recipe: Recipe, home: Path) -> Iterator[ObjectStore]:
+    if recipe.storage.root != "managed":
+        store = open_store(recipe.storage.root, endpoint=recipe.storage.endpoint, region=recipe.storage.region)
+        store.check()
+        yield store
+        return
+    ours = store_server.running(home) is None
+    address = store_server.start(home)
+    os.environ.update(address.environ())
+    try:
+        store = open_store(f"s3://{address.bucket}", endpoint=address.endpoint)
+        store.check()
+        yield store
+    finally:
+        if ours:
+            store_server.stop(home)
+
+
+@contextmanager
+def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str) -> Iterator[TrackedRun]:
+    uri, artifacts = recipe.tracking.uri, None
+    if uri == "managed":
+        server = Services.load(home).get("mlflow")
+        uri = server.url if server and server.url else f"sqlite:///{home / 'mlflow.db'}"
+        artifacts = store.uri("mlflow")
+    name = f"{flow} {recipe.dataset} {version_of(recipe)}"
+    with track(uri, recipe.tracking.experiment, name, artifacts=artifacts) as tracked:
+        yield tracked
+
+
+def _describe(run: Run) -> None:
+    from tasks.recipe.profile import dump_recipe
+
+    run.tracked.params({"profile": run.recipe.profile, "fingerprint": run.fingerprint, "version": run.ref.version})
+    run.tracked.params(_flatten(run.recipe.model_dump(mode="json")))
+    run.tracked.text(dump_recipe(run.recipe), "recipe.yaml")
+
+
+def _flatten(value: Any, prefix: str = "recipe") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {k: v for key, item in value.items() for k, v in _flatten(item, f"{prefix}.{key}").items()}

@@ -1,0 +1,49 @@
+"""Progress for people: bars on a terminal, one line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+_EVERY = 10.0
+
+
+class Progress:
+    """Shows how far each stage is; `stage` may be called from any thread."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(file=sys.stderr)
+        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn())
+        self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
+        self._known: dict[str, TaskID] = {}
+        self._said: dict[str, float] = {}
+
+    def __enter__(self) -> Progress:
+        if self.console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.console.is_terminal:
+            self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """One line that stays on the screen."""
+        self.console.print(text, highlight=False, markup=False)
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        """Stage `name` has finished `done` of `total`."""
+        if self.console.is_terminal:
+            if name not in self._known:
+                self._known[name] = self._bars.add_task(name, total=total)
+            self._bars.update(self._known[name], completed=done, total=total)
+        elif done >= total or time.monotonic() - self._said.get(name, -_EVERY) >= _EVERY:
+            self._said[name] = time.monotonic()
+            self.console.print(f"{name}: {done}/{total}", highlight=False, markup=False)

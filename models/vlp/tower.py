@@ -1,0 +1,44 @@
+"""Describe the small image tower to timm: a narrow residual network over grey films."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from timm.models import register_model
+from timm.models.resnet import BasicBlock, ResNet
+
+CHANNELS = (16, 32, 64, 128)
+STEM = 8
+
+
+class FilmResNet(ResNet):
+    """A ten-layer ResNet for (n, 1, h, w) films that also sees where in the film it looks.
+
+    Two fixed maps, across and down in -1..1, join the film as channels: chest findings are named by side and
+    zone, and a narrow network with few films to learn from would spend its capacity on finding out where it is.
+    """
+
+    def __init__(self, channels: tuple[int, ...] = CHANNELS, stem: int = STEM, **options: Any) -> None:
+        super().__init__(
+            BasicBlock, [1, 1, 1, 1], in_chans=3, channels=channels, stem_type="deep", stem_width=stem,
+            avg_down=True, **options,
+        )  # fmt: skip
+        self.default_cfg = {"pool_size": (3, 3)}
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        """Feature maps of films (n, 1, h, w)."""
+        n, _, height, width = x.shape
+        down = torch.linspace(-1, 1, height, dtype=x.dtype, device=x.device).view(1, 1, height, 1)
+        across = torch.linspace(-1, 1, width, dtype=x.dtype, device=x.device).view(1, 1, 1, width)
+        maps = [x, down.expand(n, 1, height, width), across.expand(n, 1, height, width)]
+        return super().forward_features(torch.cat(maps, dim=1).contiguous(memory_format=torch.channels_last))
+
+
+@register_model
+def synthcxr_film_resnet(pretrained: bool = False, **options: Any) -> FilmResNet:
+    """The image tower of ``synthcxr-tiny``; there are no pretrained weights to ask for."""
+    if pretrained:
+        raise ValueError("synthcxr_film_resnet has no pretrained weights: set timm_model_pretrained to false")
+    known = {key: value for key, value in options.items() if key in ("num_classes", "global_pool", "drop_path_rate")}
+    return FilmResNet(**known)

@@ -1,0 +1,1 @@
+"""Runs the shard worker over many shards: in this process, or on a pool of Ray actors."""

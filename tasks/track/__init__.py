@@ -1,0 +1,1 @@
+"""MLflow: what a run was, what it took and what came out."""
