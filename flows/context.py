@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from flows.progress import Progress
 from flows.services import Services
 from storage import server as store_server
 from storage.objects import ObjectStore, open_store
-from storage.versions import DatasetRef
+from storage.layout import DatasetRef
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.schema import Recipe
@@ -37,8 +38,14 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder under ``runs/`` that holds checkpoints, scores and figures."""
-        return f"{self.ref.name}-{self.ref.version}"
+        """The folder under ``runs/`` for checkpoints, scores and figures: other training settings, another folder."""
+        return f"{self.ref.name}-{self.ref.version}-{training_mark(self.recipe)}"
+
+
+def training_mark(recipe: Recipe) -> str:
+    """Eight letters that change with anything that changes checkpoints or scores."""
+    parts = (recipe.seed, recipe.pretrain, recipe.evaluate, recipe.archive_a, recipe.archive_b)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
 
 
 _OPEN: dict[tuple[str, str, str], Run] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -38,12 +39,16 @@ class Progress:
         """One line that stays on the screen."""
         self.console.print(text, highlight=False, markup=False)
 
-    def stage(self, name: str, done: int, total: int) -> None:
-        """Stage `name` has finished `done` of `total`."""
+    def within(self, name: str) -> Callable[[str, int, int], None]:
+        """A callback for the stages inside `name`."""
+        return lambda stage, done, total: self.stage(f"{name} {stage}", done, total)
+
+    def stage(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Stage `name` has finished `done` of `total`; `note` may say how it goes."""
         if self.console.is_terminal:
             if name not in self._known:
                 self._known[name] = self._bars.add_task(name, total=total)
-            self._bars.update(self._known[name], completed=done, total=total)
+            self._bars.update(self._known[name], completed=done, total=total, description=f"{name} {note}".strip())
         elif done >= total or time.monotonic() - self._said.get(name, -_EVERY) >= _EVERY:
             self._said[name] = time.monotonic()
-            self.console.print(f"{name}: {done}/{total}", highlight=False, markup=False)
+            self.console.print(f"{name}: {done}/{total} {note}".rstrip(), highlight=False, markup=False)

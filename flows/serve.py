@@ -87,7 +87,7 @@ def _mlflow(home: Path, port: int) -> Service:
 
 
 def _artifacts() -> str:
-    return f"s3://{os.environ['SYNTHCXR_BUCKET']}/mlflow"
+    return f"s3://{store_server.BUCKET}/mlflow"
 
 
 def _deploy(home: Path) -> None:

@@ -21,9 +21,15 @@ class FilmResNet(ResNet):
 
     def __init__(self, channels: tuple[int, ...] = CHANNELS, stem: int = STEM, **options: Any) -> None:
         super().__init__(
-            BasicBlock, [1, 1, 1, 1], in_chans=3, channels=channels, stem_type="deep", stem_width=stem,
-            avg_down=True, **options,
-        )  # fmt: skip
+            BasicBlock,  # pyright: ignore[reportArgumentType]
+            (1, 1, 1, 1),
+            in_chans=3,
+            channels=channels,
+            stem_type="deep",
+            stem_width=stem,
+            avg_down=True,
+            **options,
+        )
         self.default_cfg = {"pool_size": (3, 3)}
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:

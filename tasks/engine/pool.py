@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from storage.objects import ObjectStore, open_store
 from storage.records import ShardEntry
-from storage.versions import DatasetRef
+from storage.layout import DatasetRef
 from tasks.engine.worker import OnProgress, ShardWorker
 from tasks.recipe.schema import Recipe
 
@@ -23,11 +23,11 @@ class Job:
     fingerprint: str
     ref: DatasetRef
     root: str
-    endpoint: str | None = None
 
     def store(self) -> ObjectStore:
         """Open the store; credentials come from the environment, never from the job."""
-        return open_store(self.root, endpoint=self.endpoint, region=self.recipe.storage.region)
+        section = self.recipe.storage
+        return open_store(self.root, endpoint=section.endpoint, region=section.region)
 
 
 class Engine(Protocol):

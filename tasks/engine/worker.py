@@ -11,9 +11,10 @@ from models import registry
 from models.contracts import Gate, ImageGenerator, ReportGenerator
 from storage.ledger import commit_shard, committed_shard, load_reports, publish_reports
 from storage.objects import ObjectStore
+from storage.shards import sample_of
 from storage.records import RejectRow, ReportRow, ShardEntry
-from storage.versions import DatasetRef
-from tasks.images.draw import draw_images
+from storage.layout import DatasetRef
+from tasks.images.draw import ImageBatch, draw_images
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.recipe.schema import GateSpec, Recipe
@@ -71,7 +72,7 @@ class ShardWorker:
             self.store,
             self.ref,
             shard,
-            pairs=images.samples,
+            pairs=[sample_of(row, png) for row, png in images.samples],
             rejects=[*rejects, *images.rejects],
             seconds=seconds,
             counts=counts,
@@ -97,12 +98,11 @@ class ShardWorker:
         )
         seconds["reports"] = time.perf_counter() - started
         counts.update({f"reports.{k}": int(v) for k, v in batch.stats.items() if k != "seconds"})
-        publish_reports(self.store, self.ref, shard, batch.rows, batch.rejects)
-        return batch.rows, batch.rejects
+        return publish_reports(self.store, self.ref, shard, batch.rows, batch.rejects)
 
     def _images(
         self, rows: list[ReportRow], seconds: dict[str, float], counts: dict[str, int], on_progress: OnProgress | None
-    ) -> Any:
+    ) -> ImageBatch:
         painter, started = self.painter, time.perf_counter()
         batch = draw_images(
             rows,

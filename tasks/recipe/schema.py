@@ -90,6 +90,8 @@ class TrainSection(Section):
     warmup: float = 0.1
     weight_decay: float = 0.1
     threads: int | None = None
+    model: str = Field("synthcxr-tiny", description="an open_clip model name")
+    cache_megabytes: int = Field(256, ge=0, description="decoded films held in memory; beyond it they are streamed")
 
 
 class EvaluateSection(Section):

@@ -1,0 +1,45 @@
+"""`evaluate`: zero-shot classification of every arm on hospital B."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import flow
+
+from flows.archives import ensure_archive
+from flows.context import Run, open_run, recipe_of
+from storage.layout import DatasetRef
+from tasks.evaluate.figures import auroc_figure
+from tasks.evaluate.keep import ensure_scores
+from tasks.evaluate.scores import ScoreTable
+from tasks.shell import step
+
+
+@flow(name="evaluate", flow_run_name="evaluate-{profile}")
+def evaluate(
+    profile: str = "local",
+    pairs: int | None = None,
+    dataset: str | None = None,
+    seed: int | None = None,
+    engine: str | None = None,
+    storage_root: str | None = None,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Score every trained arm of the run, unless the store holds its scores."""
+    recipe = recipe_of(profile, pairs, dataset, seed, engine, storage_root, overrides)
+    with open_run(recipe, "evaluate") as run:
+        test = ensure_archive(run, "b", recipe.archive_b)
+        with run.tracked.nested("evaluate") as tracked:
+            table = step("evaluate", "evaluate", lambda: _score(run, test))
+            tracked.dataset(test.name, test.version, run.store.uri(test.prefix), "evaluation")
+            tracked.metrics({f"auroc.{scores.arm}": scores.macro for scores in table.scores})
+            tracked.blob(auroc_figure(table), "auroc.png")
+            tracked.text(table.model_dump_json(indent=1), "scores.json")
+        return {scores.arm: scores.macro for scores in table.scores}
+
+
+def _score(run: Run, test: DatasetRef) -> ScoreTable:
+    section = run.recipe.pretrain
+    arms = tuple(dict.fromkeys((*section.arms, *section.controls)))
+    return ensure_scores(run.store, run.name, arms, test, section.model, run.recipe.evaluate)

@@ -1,0 +1,100 @@
+"""`generate`: plan, reports, images, gates and publish, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from flows.context import Run, open_run, recipe_of
+from storage.manifest import find_manifest
+from storage.records import Manifest, ShardEntry
+from tasks.engine.pool import Engine, Job, open_engine
+from tasks.plan.plan import Plan, make_plan
+from tasks.publish.dataset import open_version
+from tasks.publish.finish import finish_version
+from tasks.recipe.profile import dump_recipe
+from tasks.shell import step, steps
+
+
+@flow(name="generate", flow_run_name="generate-{profile}")
+def generate(
+    profile: str = "local",
+    pairs: int | None = None,
+    dataset: str | None = None,
+    seed: int | None = None,
+    engine: str | None = None,
+    storage_root: str | None = None,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Make what the dataset version still lacks; a version that is whole is left alone."""
+    recipe = recipe_of(profile, pairs, dataset, seed, engine, storage_root, overrides)
+    with open_run(recipe, "generate") as run:
+        manifest = find_manifest(run.store, run.ref)
+        if manifest is None:
+            manifest = _generate(run)
+        else:
+            run.progress.say(f"{run.ref} is published already: nothing is generated")
+        return {"dataset": str(run.ref), "accepted": manifest.accepted, "rejected": manifest.rejected}
+
+
+def _generate(run: Run) -> Manifest:
+    open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
+    plan = make_plan(run.recipe, run.fingerprint)
+    with run.tracked.nested("generate") as tracked:
+        with _engine(run) as engine:
+            entries = _make(run, engine, plan.base_shards)
+            entries += _top_up(run, engine, plan, entries)
+            cards = engine.cards()
+        manifest = step(
+            "publish", "publish", lambda: finish_version(run.store, run.ref, run.recipe, plan, entries, cards)
+        )
+        tracked.metrics(_numbers(manifest))
+        tracked.dataset(run.ref.name, run.fingerprint, run.store.uri(run.ref.prefix), "synthetic")
+    return manifest
+
+
+def _make(run: Run, engine: Engine, shards: Sequence[int]) -> list[ShardEntry]:
+    """One task run per shard, `engine.parallel` at a time; bars and a progress artifact follow them."""
+    artifact = create_progress_artifact(0.0, key="shards", description=f"Shards of {run.ref}")
+    calls = [(f"shard-{n:05d}", lambda n=n: engine.run(n, run.progress.within(f"shard {n}"))) for n in shards]
+    entries: list[ShardEntry] = []
+    for entry in steps("shard", calls, engine.parallel):
+        entries.append(entry)
+        run.progress.stage("shards", len(entries), len(shards))
+        update_progress_artifact(artifact, 100.0 * len(entries) / len(shards))
+    return sorted(entries, key=lambda entry: entry.shard)
+
+
+def _top_up(run: Run, engine: Engine, plan: Plan, entries: list[ShardEntry]) -> list[ShardEntry]:
+    """Further shards, one at a time, until the pairs asked for are there or the plan ends."""
+    more: list[ShardEntry] = []
+    for shard in plan.top_up_shards:
+        accepted = sum(entry.accepted for entry in [*entries, *more])
+        if accepted >= run.recipe.pairs:
+            break
+        run.progress.say(f"{accepted} of {run.recipe.pairs} pairs accepted so far: topping up with shard {shard}")
+        more += _make(run, engine, [shard])
+    return more
+
+
+@contextmanager
+def _engine(run: Run) -> Iterator[Engine]:
+    engine = open_engine(Job(run.recipe, run.fingerprint, run.ref, run.store.root))
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _numbers(manifest: Manifest) -> dict[str, float]:
+    """What MLflow shows of a version: yields, seconds and pairs per second by stage."""
+    seconds = {name: sum(s.seconds.get(name, 0.0) for s in manifest.shards) for name in ("reports", "images")}
+    numbers = {"asked": manifest.asked, "accepted": manifest.accepted, "rejected": manifest.rejected}
+    numbers |= {f"rejected.{gate}": count for gate, count in manifest.rejected_by_gate.items()}
+    numbers |= {f"seconds.{stage}": value for stage, value in seconds.items()}
+    numbers |= {f"pairs_per_second.{stage}": manifest.accepted / value for stage, value in seconds.items() if value}
+    return {name: float(value) for name, value in numbers.items()}

@@ -1,0 +1,111 @@
+"""What a run leaves for people: one table on the terminal, the same as Markdown in the Prefect UI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+
+class Arm(BaseModel):
+    """One arm's zero-shot macro AUROC with its interval."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    pairs: int
+    macro: float
+    low: float
+    high: float
+
+
+class Difference(BaseModel):
+    """Macro AUROC of one arm minus another's, from the same resamples."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+class Summary(BaseModel):
+    """The end of a run. `cost` is the machine's hourly price times the time spent making pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    dataset: str
+    asked: int
+    planned: int
+    accepted: int
+    rejected_by_gate: dict[str, int]
+    entity_ratio: float
+    seconds_per_pair: float
+    cost_per_pair: float
+    arms: tuple[Arm, ...]
+    differences: tuple[Difference, ...]
+    confidence: float
+    samples_seen: int
+    seconds: float
+    places: dict[str, str]
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Yield and price, a line each."""
+        lines = [
+            ("pairs asked", f"{self.asked}"),
+            ("samples tried", f"{self.planned}"),
+            ("pairs accepted", f"{self.accepted}  ({self.accepted / max(1, self.planned):.1%} of samples tried)"),
+        ]
+        lines += [(f"rejected by {gate}", str(n)) for gate, n in sorted(self.rejected_by_gate.items())]
+        lines += [
+            ("entity counts, max / min", f"{self.entity_ratio:.2f}"),
+            ("seconds per accepted pair", f"{self.seconds_per_pair:.2f}"),
+            ("cost per accepted pair", f"{self.cost_per_pair:.6f}"),
+            ("seconds in all", f"{self.seconds:.0f}"),
+        ]
+        return lines
+
+    def scores(self) -> list[tuple[str, str, str, str]]:
+        """One row an arm: name, pairs, AUROC, interval."""
+        return [(a.name, str(a.pairs), f"{a.macro:.3f}", f"{a.low:.3f} to {a.high:.3f}") for a in self.arms]
+
+    def gains(self) -> list[tuple[str, str, str]]:
+        """One row a comparison: name, difference, interval."""
+        return [(d.name, f"{d.value:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}") for d in self.differences]
+
+    def tables(self) -> Group:
+        """The terminal's view."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        interval = f"{self.confidence:.0%} interval"
+        facts = Table("", "", title=f"dataset {self.dataset}", show_header=False, title_justify="left")
+        for row in self.facts():
+            facts.add_row(*row)
+        title = f"zero-shot macro AUROC on hospital B ({self.samples_seen} samples seen by every trained arm)"
+        scores = Table("arm", "pairs", "AUROC", interval, title=title, title_justify="left")
+        for row in self.scores():
+            scores.add_row(*row)
+        gains = Table("difference", "AUROC", interval, title_justify="left")
+        for row in self.gains():
+            gains.add_row(*row)
+        places = Text("\n".join(f"{name:<12} {place}" for name, place in self.places.items()), overflow="fold")
+        return Group(facts, scores, gains, places)
+
+    def markdown(self) -> str:
+        """The Prefect UI's view."""
+        interval = f"{self.confidence:.0%} interval"
+        lines = [f"# {self.dataset}", "", "| | |", "|---|---|"]
+        lines += [f"| {name} | {value} |" for name, value in self.facts()]
+        lines += ["", f"| arm | pairs | AUROC on hospital B | {interval} |", "|---|---|---|---|"]
+        lines += ["| " + " | ".join(row) + " |" for row in self.scores()]
+        lines += ["", f"| difference | AUROC | {interval} |", "|---|---|---|"]
+        lines += ["| " + " | ".join(row) + " |" for row in self.gains()]
+        lines += ["", *(f"- {name}: {_link(place)}" for name, place in self.places.items())]
+        return "\n".join(lines)
+
+
+def _link(place: str) -> str:
+    return f"[{place}]({place})" if place.startswith(("http://", "https://")) else f"`{place}`"

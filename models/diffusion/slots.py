@@ -1,0 +1,45 @@
+"""Say a film's findings as one vector of yes and no: present, and each side, zone and severity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from models.phantom.vocabulary import KINDS, LABELS, SIDES, Finding
+
+__all__ = ["SIDED", "SLOTS", "sided_vector", "slot_vector"]
+
+
+def _slots() -> tuple[str, ...]:
+    names = list(LABELS)
+    for kind in KINDS:
+        names += [f"{kind.name}/{value}" for value in (*kind.sides, *kind.zones, *kind.severities)]
+    return tuple(names)
+
+
+SLOTS: tuple[str, ...] = _slots()
+SIDED: tuple[str, ...] = LABELS + tuple(f"{kind.name}/{side}" for kind in KINDS for side in SIDES if kind.sides)
+_SLOT_AT = {name: i for i, name in enumerate(SLOTS)}
+_SIDED_AT = {name: i for i, name in enumerate(SIDED)}
+
+
+def slot_vector(findings: Iterable[Finding]) -> np.ndarray:
+    """Float32 (len(SLOTS),) of 0 and 1; the first `len(LABELS)` are the labels themselves."""
+    return _vector(findings, _SLOT_AT)
+
+
+def sided_vector(findings: Iterable[Finding]) -> np.ndarray:
+    """Float32 (len(SIDED),) of 0 and 1: labels, then ``label/side``."""
+    return _vector(findings, _SIDED_AT)
+
+
+def _vector(findings: Iterable[Finding], places: dict[str, int]) -> np.ndarray:
+    vector = np.zeros(len(places), np.float32)
+    for finding in findings:
+        vector[places[finding.name]] = 1
+        for value in (finding.side, finding.zone, finding.severity):
+            place = places.get(f"{finding.name}/{value}")
+            if place is not None:
+                vector[place] = 1
+    return vector

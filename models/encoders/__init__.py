@@ -1,0 +1,1 @@
+"""Encoders of images, texts and pairs, and recognisers of entities in text."""

@@ -1,0 +1,1 @@
+"""Judges: gates that score reports and films and never decide."""

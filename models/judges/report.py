@@ -1,0 +1,158 @@
+"""Gates on report text: complete, nothing invented, consistent, and short enough for the image generator.
+
+The paper checks that the entities recognised in the text are the entities asked (section 2). Here that is two
+scores, what is missing and what is too much, each by the words of the entity and by rules for negation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+from models.contracts import Candidate, GateScore, Mention
+from models.encoders.recogniser import Found, mentions, polarities
+from models.language.content import core, for_impression
+from models.language.prompts import LEAKS
+
+RULES = "rules/1"
+
+
+class Completeness:
+    """Share of the mentions that FINDINGS states with the right polarity; a positive must be in IMPRESSION too."""
+
+    name: ClassVar[str] = "completeness"
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """Scores in [0, 1]; 1.0 is complete. A candidate without mentions scores 0."""
+        return [self._one(candidate) for candidate in batch]
+
+    def _one(self, candidate: Candidate) -> GateScore:
+        if not candidate.mentions:
+            return GateScore(self.name, 0.0, "nothing was asked for", RULES)
+        summarised = for_impression(candidate.mentions)
+        problems = [
+            problem
+            for mention in candidate.mentions
+            if (problem := _missing(mention, candidate, mention in summarised)) is not None
+        ]
+        share = 1.0 - len(problems) / len(candidate.mentions)
+        return GateScore(self.name, share, "; ".join(problems), RULES)
+
+
+class NoExtraFinding:
+    """1.0 when the text states no finding but those asked; every one too many divides the score."""
+
+    name: ClassVar[str] = "no_extra_finding"
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """Scores in (0, 1]: 1 / (1 + findings too many)."""
+        return [self._one(candidate) for candidate in batch]
+
+    def _one(self, candidate: Candidate) -> GateScore:
+        asked = [mention for mention in candidate.mentions if mention.present]
+        extra: dict[str, None] = {}
+        for section in (candidate.findings, candidate.impression):
+            for found in mentions(section):
+                if found.present and not _is_asked(found, section, asked):
+                    extra[f"{section[found.start : found.end]!r} was not asked for as {_describe(found)}"] = None
+        return GateScore(self.name, 1.0 / (1 + len(extra)), "; ".join(extra), RULES)
+
+
+class ImpressionConsistency:
+    """1.0 when IMPRESSION and FINDINGS agree, neither loops, and no word of the prompt leaked into them."""
+
+    name: ClassVar[str] = "impression_consistency"
+
+    def __init__(self, ngram: int = 4, repeats: int = 3) -> None:
+        self.ngram, self.repeats = ngram, repeats
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """Scores in (0, 1]: 1 / (1 + problems)."""
+        return [self._one(candidate) for candidate in batch]
+
+    def _one(self, candidate: Candidate) -> GateScore:
+        problems = _clashes(candidate.findings, candidate.impression)
+        allowed = " ".join(mention.phrase.lower() for mention in candidate.mentions)
+        for name, text in (("FINDINGS", candidate.findings), ("IMPRESSION", candidate.impression)):
+            if not text.strip():
+                problems.append(f"{name} is empty")
+            loop = _loop(text, self.ngram, self.repeats)
+            if loop:
+                problems.append(f"{name} repeats {loop!r}")
+            problems += [f"{name} holds {w!r} of the prompt" for w in LEAKS if w in text.lower() and w not in allowed]
+        return GateScore(self.name, 1.0 / (1 + len(problems)), "; ".join(problems), RULES)
+
+
+class PromptLength:
+    """Tokens left under the image generator's limit when it is given the IMPRESSION; below 0 the text is cut.
+
+    Newer than the paper: a CLIP text tower holds 77 tokens and drops the rest in silence.
+    """
+
+    name: ClassVar[str] = "prompt_length"
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """Scores in tokens: limit - length; NaN, which never passes, where nobody counted."""
+        return [self._one(candidate) for candidate in batch]
+
+    def _one(self, candidate: Candidate) -> GateScore:
+        length, limit = candidate.prompt_tokens, candidate.prompt_limit
+        if length is None or limit is None:
+            return GateScore(self.name, float("nan"), "the prompt's tokens were not counted")
+        verb = "fit into" if length <= limit else "exceed"
+        return GateScore(self.name, float(limit - length), f"{length} tokens {verb} the limit of {limit}")
+
+
+def _missing(mention: Mention, candidate: Candidate, summarised: bool) -> str | None:
+    words = core(mention)
+    stated = polarities(candidate.findings, words)
+    if not stated:
+        return f"{words!r} is not in FINDINGS"
+    if mention.present not in stated:
+        return f"{words!r} is {'denied' if mention.present else 'stated as present'} in FINDINGS"
+    if summarised and True not in polarities(candidate.impression, words):
+        return f"{words!r} is not stated in IMPRESSION"
+    return None
+
+
+def _is_asked(found: Found, text: str, asked: Sequence[Mention]) -> bool:
+    """Whether a finding in the text is one of those asked, or a part of the words of one of them."""
+    words = text[found.start : found.end].lower()
+    for mention in asked:
+        if mention.label is None:
+            if f" {words} " in f" {mention.phrase.lower()} ":
+                return True
+        elif mention.label == found.label and all(
+            stated is None or stated == wanted
+            for stated, wanted in (
+                (found.side, mention.side), (found.zone, mention.zone), (found.severity, mention.severity),
+            )
+        ):  # fmt: skip
+            return True
+    return False
+
+
+def _describe(found: Found) -> str:
+    words = (found.severity, found.side, found.zone, found.label)
+    return " ".join(word for word in words if word)
+
+
+def _clashes(findings: str, impression: str) -> list[str]:
+    """Findings that the one section states and the other denies, or that one section both states and denies."""
+    polarity: dict[str, set[bool]] = {}
+    for found in (*mentions(findings), *mentions(impression)):
+        polarity.setdefault(found.label, set()).add(found.present)
+    return [f"{label!r} is both stated and denied" for label, values in polarity.items() if len(values) == 2]
+
+
+def _loop(text: str, size: int, repeats: int) -> str | None:
+    """The first run of `size` words that stands `repeats` times or more in `text`."""
+    words = re.findall(r"\w+", text.lower())
+    counts: dict[tuple[str, ...], int] = {}
+    for start in range(len(words) - size + 1):
+        run = tuple(words[start : start + size])
+        counts[run] = counts.get(run, 0) + 1
+        if counts[run] >= repeats:
+            return " ".join(run)
+    return None

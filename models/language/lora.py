@@ -1,0 +1,102 @@
+"""A minimal LoRA (Hu et al. 2021, arXiv 2106.09685): train low-rank updates, save them, merge them in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.contracts import ModelNotFound
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS, CONFIG = "adapter.safetensors", "config.json"
+BUILTIN = Path(__file__).resolve().parents[2] / "assets" / "report-adapter"
+
+
+def adapter_folder(spec: str | None) -> Path | None:
+    """The folder that `spec` names: ``builtin`` is the one in the repository, None is none.
+
+    Raises:
+        ModelNotFound: the folder holds no adapter.
+    """
+    if spec is None:
+        return None
+    folder = BUILTIN if spec == "builtin" else Path(spec).expanduser()
+    if not (folder / WEIGHTS).is_file():
+        raise ModelNotFound(
+            f"no {WEIGHTS} in {folder}: run `make report-adapter`, or set reports.generator.options.adapter to null"
+        )
+    return folder
+
+
+def adapter_sha256(folder: Path) -> str:
+    """SHA-256 of the adapter's weight file."""
+    from models.language.weights import sha256_file
+
+    return sha256_file(folder / WEIGHTS)
+
+
+def inject(model: Any, rank: int, alpha: float, targets: tuple[str, ...]) -> dict[str, torch.nn.Parameter]:
+    """Freeze `model` and add a trainable update to each linear layer whose name ends in one of `targets`.
+
+    Returns:
+        The new parameters: ``<layer>.A`` is (rank, in), ``<layer>.B`` is (out, rank) and starts at zero.
+    """
+    import torch
+    from torch.nn.utils import parametrize
+
+    class Update(torch.nn.Module):
+        def __init__(self, weight: torch.Tensor) -> None:
+            super().__init__()
+            rows, columns = weight.shape
+            self.A = torch.nn.Parameter(torch.randn(rank, columns) / columns**0.5)
+            self.B = torch.nn.Parameter(torch.zeros(rows, rank))
+
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            return weight + (alpha / rank) * (self.B @ self.A).to(weight.dtype)
+
+    model.requires_grad_(False)
+    fresh: dict[str, torch.nn.Parameter] = {}
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and n.endswith(targets)]
+    for name, layer in layers:
+        update = Update(layer.weight)
+        parametrize.register_parametrization(layer, "weight", update)
+        fresh |= {f"{name}.A": update.A, f"{name}.B": update.B}
+    return fresh
+
+
+def save(parameters: dict[str, torch.nn.Parameter], folder: Path, config: dict[str, Any]) -> None:
+    """Write the update as bfloat16 safetensors with its rank, scale and how it was trained."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().to(torch.bfloat16).contiguous() for name, value in parameters.items()}
+    save_file(tensors, folder / WEIGHTS)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def merge(model: Any, folder: Path) -> None:
+    """Add the update in `folder` to the weights of `model`, in place.
+
+    Raises:
+        ValueError: the update was made for another model.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    config = json.loads((folder / CONFIG).read_text())
+    tensors = load_file(folder / WEIGHTS)
+    layers = dict(model.named_modules())
+    names = sorted({name.rpartition(".")[0] for name in tensors})
+    strange = [name for name in names if name not in layers]
+    if strange:
+        raise ValueError(f"{folder / WEIGHTS} is for another model: it has no layer {strange[0]!r}")
+    scale = config["alpha"] / config["rank"]
+    with torch.no_grad():
+        for name in names:
+            delta = scale * (tensors[f"{name}.B"].float() @ tensors[f"{name}.A"].float())
+            weight = layers[name].weight
+            weight.copy_((weight.float() + delta).to(weight.dtype))

@@ -1,0 +1,53 @@
+"""Turn the packaged SmolLM2 GGUF into a safetensors folder that vLLM can load, adapter merged in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from models.compat import torchvision_ready
+from models.language.weights import Weights, build_once, find_gguf, model_cache, sha256_file, sha256_weights
+
+LICENCE = "Apache-2.0"
+
+
+def convert_package(package: str, adapter: Path | None = None) -> Weights:
+    """Convert the GGUF of `package` once; the folder's name follows from the two files' SHA-256.
+
+    Raises:
+        ModelNotFound: the package is missing, or the adapter folder has no adapter.
+    """
+    from models.language.lora import adapter_sha256
+
+    gguf = find_gguf(package)
+    revision = sha256_file(gguf)
+    key = revision[:12] + (f"-{adapter_sha256(adapter)[:12]}" if adapter else "")
+    folder = build_once(model_cache() / f"{package}-{key}", lambda draft: _convert(gguf, adapter, draft))
+    return Weights(folder, gguf.stem, revision, sha256_weights(folder), LICENCE)
+
+
+def load_dequantized(gguf: Path):  # noqa: ANN201 - transformers types are too wide to name
+    """The model and its tokenizer from a GGUF file, in bfloat16."""
+    torchvision_ready()
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    place = str(gguf.parent)
+    model = AutoModelForCausalLM.from_pretrained(
+        place,
+        gguf_file=gguf.name,
+        quantization_config=GgufConfig(gguf.name, dequantize=True),
+        dtype=torch.bfloat16,
+    )
+    return model, AutoTokenizer.from_pretrained(place, gguf_file=gguf.name)
+
+
+def _convert(gguf: Path, adapter: Path | None, draft: Path) -> None:
+    from models.language.lora import merge
+
+    model, tokenizer = load_dequantized(gguf)
+    if adapter is not None:
+        merge(model, adapter)
+    model.save_pretrained(draft, safe_serialization=True)
+    tokenizer.save_pretrained(draft)
+    (draft / "source.json").write_text(json.dumps({"gguf": gguf.name, "adapter": adapter and adapter.name}, indent=1))

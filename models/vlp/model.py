@@ -1,0 +1,120 @@
+"""Make, save, load and ask a vision-language model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.vlp.library import open_clip
+from models.vlp.tokenizer import ReportTokenizer, shipped
+from models.vlp.views import plain_view
+
+DEFAULT = "synthcxr-tiny"
+
+
+@dataclass(frozen=True, slots=True)
+class VisionLanguageModel:
+    """An open_clip model with the tokenizer and film size that belong to it."""
+
+    name: str
+    module: Any
+    tokenizer: ReportTokenizer
+    film_size: int
+
+    def embed_images(self, films: np.ndarray, batch: int = 128) -> np.ndarray:
+        """Films (n, size, size) uint8 to (n, d) float32 of unit norm."""
+        import torch
+
+        self.module.eval()
+        rows = []
+        with torch.inference_mode():
+            for at in range(0, len(films), batch):
+                view = plain_view(torch.from_numpy(np.ascontiguousarray(films[at : at + batch])))
+                rows.append(self.module.encode_image(view, normalize=True).float().numpy())
+        return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
+
+    def embed_texts(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
+        """Texts to (n, d) float32 of unit norm."""
+        import torch
+
+        self.module.eval()
+        rows = []
+        with torch.inference_mode():
+            for at in range(0, len(texts), batch):
+                ids = self.tokenizer(texts[at : at + batch])
+                rows.append(self.module.encode_text(ids, normalize=True).float().numpy())
+        return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
+
+    def to_bytes(self) -> bytes:
+        """The weights as safetensors."""
+        from safetensors.torch import save
+
+        state = self.module.state_dict()
+        return save({key: value.detach().cpu().contiguous() for key, value in state.items()})
+
+    @property
+    def _width(self) -> int:
+        return int(_config(self.name)["embed_dim"])
+
+
+def film_size(name: str = DEFAULT) -> int:
+    """Side in pixels of the films that the model reads."""
+    return int(_config(name)["vision_cfg"]["image_size"])
+
+
+def create(name: str = DEFAULT, seed: int = 0) -> VisionLanguageModel:
+    """An untrained model; the same seed gives the same weights.
+
+    Raises:
+        ValueError: open_clip knows no model of that name.
+    """
+    import torch
+
+    library, config = open_clip(), _config(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        with _quiet():
+            module = library.create_model(name, load_weights=False, pretrained_text=False)
+    module = module.to(memory_format=torch.channels_last)
+    tokenizer = shipped(int(config["text_cfg"]["context_length"]))
+    return VisionLanguageModel(name, module, tokenizer, film_size(name))
+
+
+def _config(name: str) -> dict[str, Any]:
+    config = open_clip().get_model_config(name)
+    if config is None:
+        raise ValueError(f"open_clip knows no model {name!r}: use {DEFAULT!r} or one of open_clip.list_models()")
+    return config
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hush open_clip's warning that there are no pretrained weights: that is what was asked for."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def load(weights: bytes, name: str = DEFAULT) -> VisionLanguageModel:
+    """A trained model from safetensors bytes.
+
+    Raises:
+        ValueError: the weights are damaged or belong to another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load as parse
+
+    model = create(name)
+    try:
+        model.module.load_state_dict(parse(weights), strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"these {len(weights)} bytes are no weights of {name!r}: {error}") from error
+    return model

@@ -1,0 +1,59 @@
+"""Turn a report into the short text that one training step reads."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+_PARTS = re.compile(r"\b(FINDINGS|IMPRESSION)\s*:", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_LIST_MARK = re.compile(r"^\s*(?:\d+[.)]|[-*])\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportText:
+    """A report as training reads it: the sentences of its two parts."""
+
+    findings: tuple[str, ...]
+    impression: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.findings or self.impression)
+
+
+def split_report(text: str) -> ReportText:
+    """Split ``FINDINGS: … IMPRESSION: …`` into sentences; text without headings counts as impression."""
+    parts = {"FINDINGS": "", "IMPRESSION": ""}
+    pieces = _PARTS.split(text)
+    parts["IMPRESSION" if len(pieces) == 1 else "FINDINGS"] += pieces[0]
+    for heading, body in zip(pieces[1::2], pieces[2::2], strict=True):
+        parts[heading.upper()] += " " + body
+    return ReportText(_sentences(parts["FINDINGS"]), _sentences(parts["IMPRESSION"]))
+
+
+def _sentences(body: str) -> tuple[str, ...]:
+    stripped = (_LIST_MARK.sub("", piece).strip() for piece in _SENTENCE.split(body.strip()))
+    return tuple(piece for piece in stripped if any(char.isalpha() for char in piece))
+
+
+def training_text(report: ReportText, dice: random.Random, whole: float = 0.2, from_findings: float = 0.5) -> str:
+    """What one step reads of `report`: mostly one random sentence, as GLoRIA does (paper section 4).
+
+    Short texts are what a zero-shot prompt looks like, and two films with the same finding but different
+    company still meet as equals. The draws depend on `dice` only.
+
+    Args:
+        report: sentences of FINDINGS and IMPRESSION, not both empty.
+        dice: seeded by arm, epoch and sample.
+        whole: how often the whole IMPRESSION is read instead (ConVIRT, CheXzero).
+        from_findings: how often the sentence comes from FINDINGS where both parts have some.
+    """
+    roll, part = dice.random(), dice.random()
+    if report.impression and (roll < whole or (not report.findings and len(report.impression) == 1)):
+        return " ".join(report.impression)
+    use_findings = bool(report.findings) and (part < from_findings or not report.impression)
+    pool = report.findings if use_findings else report.impression
+    if not pool:
+        raise ValueError("the report has no sentence to read: neither FINDINGS nor IMPRESSION holds a word")
+    return pool[dice.randrange(len(pool))]

@@ -1,0 +1,51 @@
+"""What can go wrong with a store: every message names the place and the remedy."""
+
+from __future__ import annotations
+
+
+class StoreError(RuntimeError):
+    """Base of all errors of `storage`."""
+
+
+class AlreadyExists(StoreError):
+    """A create-only write found the object there already; the stored bytes are untouched."""
+
+
+class ObjectMissing(StoreError):
+    """The object that was asked for does not exist."""
+
+
+class StoreUnreachable(StoreError):
+    """Nothing answers, or the bucket or folder does not exist."""
+
+
+class AccessDenied(StoreError):
+    """The store refuses the credentials, or they do not allow the request."""
+
+
+class ConditionalWritesMissing(StoreError):
+    """The store accepts create-only writes and then overwrites, or does not know them at all."""
+
+
+class StoreFull(StoreError):
+    """The disk or quota is used up; what was being written is not there, not even in part."""
+
+
+class CorruptShard(StoreError):
+    """A tar or Parquet object cannot be read as what it should be."""
+
+
+class DatasetMissing(StoreError):
+    """No such dataset or version; the message lists what exists."""
+
+
+class ManifestConflict(StoreError):
+    """A manifest is there already and says something else, or does not agree with the objects."""
+
+
+class ShardConflict(StoreError):
+    """What is to be committed contradicts what an earlier attempt stored for the same shard."""
+
+
+class ServerError(StoreError):
+    """The managed object store cannot be started; the message says why and what to do."""

@@ -1,0 +1,186 @@
+"""Which shards are done, and how one gets done exactly once.
+
+A shard's objects are published in the order reports, rejects, tar, index; the index commits the shard. Each is
+create-only, and whatever an earlier attempt or a racing writer has published is taken as it is: the objects that
+follow are made to agree with it. So there is never a second version of anything, whoever dies when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from storage.canonical import canonical_json
+from storage.errors import AlreadyExists, CorruptShard, ObjectMissing, ShardConflict
+from storage.layout import DatasetRef, shard_of_index
+from storage.objects import ObjectStore
+from storage.records import ObjectEntry, PairRow, RejectRow, ReportRow, ShardEntry
+from storage.shards import Sample, read_tar, write_tar
+from storage.tables import from_parquet, table_metadata, to_parquet
+
+SHARD_KEY = "synthcxr.shard"
+REJECTS_KEY = "synthcxr.rejects"
+PARQUET = "application/vnd.apache.parquet"
+_READERS = 8
+_log = logging.getLogger(__name__)
+
+
+def committed_shards(store: ObjectStore, ref: DatasetRef) -> dict[int, ShardEntry]:
+    """Every committed shard by number: one listing, then the indices, several at a time."""
+    keys = [info.key for info in store.list(ref.key("pairs/"))]
+    numbers = sorted(number for key in keys if (number := shard_of_index(key)) is not None)
+    with ThreadPoolExecutor(_READERS) as pool:
+        entries = pool.map(lambda number: committed_shard(store, ref, number), numbers)
+    return {entry.shard: entry for entry in entries if entry is not None}
+
+
+def committed_shard(store: ObjectStore, ref: DatasetRef, shard: int) -> ShardEntry | None:
+    """The entry of a committed shard, or None."""
+    data = _stored(store, ref.index(shard))
+    if data is None:
+        return None
+    try:
+        entry = ShardEntry.model_validate_json(table_metadata(data)[SHARD_KEY])
+    except (CorruptShard, KeyError, ValueError) as error:
+        raise CorruptShard(f"{store.uri(ref.index(shard))} is no index of a shard: {error}") from error
+    return entry.model_copy(update={"index": _entry(ref, ref.index(shard), data, entry.accepted)})
+
+
+def load_reports(store: ObjectStore, ref: DatasetRef, shard: int) -> tuple[list[ReportRow], list[RejectRow]] | None:
+    """The reports that an earlier attempt stored, and the samples it gave up writing; None if there are none."""
+    data = _stored(store, ref.reports(shard))
+    if data is None:
+        return None
+    try:
+        rejects = json.loads(table_metadata(data).get(REJECTS_KEY, "[]"))
+        return from_parquet(data, ReportRow), [RejectRow.model_validate(row) for row in rejects]
+    except CorruptShard as error:
+        raise CorruptShard(f"{store.uri(ref.reports(shard))}: {error}") from error
+
+
+def publish_reports(
+    store: ObjectStore, ref: DatasetRef, shard: int, rows: Sequence[ReportRow], rejects: Sequence[RejectRow] = ()
+) -> tuple[list[ReportRow], list[RejectRow]]:
+    """Store a shard's reports before its films are drawn, and return what is stored now.
+
+    Go on with what this returns: another writer may have been first. The samples given up for their report are
+    kept in the file's metadata, so that a resumed shard still knows them.
+    """
+    text = json.dumps([row.model_dump(mode="json") for row in rejects], sort_keys=True)  # a score may be NaN
+    _publish(store, ref.reports(shard), to_parquet(rows, {REJECTS_KEY: text}, kind=ReportRow))
+    stored = load_reports(store, ref, shard)
+    if stored is None:
+        raise ObjectMissing(f"{store.uri(ref.reports(shard))} vanished after it was written")
+    return stored
+
+
+def commit_shard(
+    store: ObjectStore,
+    ref: DatasetRef,
+    shard: int,
+    *,
+    reports: Sequence[ReportRow] | None = None,
+    pairs: Sequence[Sample],
+    rejects: Sequence[RejectRow],
+    seconds: Mapping[str, float],
+    counts: Mapping[str, int],
+) -> ShardEntry:
+    """Publish a shard, exactly once, and return the entry that counts.
+
+    Args:
+        store, ref, shard: where.
+        reports: the shard's reports; None where `publish_reports` stored them, or where a dataset has none.
+        pairs: accepted samples, whose ``json`` is the full `PairRow`.
+        rejects: given-up samples of all stages.
+        seconds: wall clock by stage.
+        counts: anything counted.
+
+    Returns:
+        The committed entry. ``counts["lost"]`` tells how many samples are in neither tar nor rejects, because an
+        earlier attempt that decided otherwise died between the two (only engines that are not deterministic).
+
+    Raises:
+        ShardConflict: the stored reports are not the ones these pairs show: load them and draw again.
+    """
+    done = committed_shard(store, ref, shard)
+    if done is not None:
+        return done
+    if reports is not None:
+        publish_reports(store, ref, shard, reports)
+    report_entry = _agreed_reports(store, ref, shard, pairs)
+    reject_data = _publish(store, ref.rejects(shard), to_parquet(rejects, kind=RejectRow))
+    refused = {row.sample_id for row in from_parquet(reject_data, RejectRow)}
+    tar, rows = _publish_tar(store, ref, shard, [pair for pair in pairs if pair.key not in refused])
+    known = {pair.key for pair in pairs} | {row.sample_id for row in rejects}
+    lost = len(known - refused - {row.sample_id for row in rows})
+    entry = ShardEntry(
+        shard=shard,
+        pairs=tar,
+        index=ObjectEntry(key=ref.relative(ref.index(shard)), size=0, sha256="", rows=len(rows)),
+        rejects=_entry(ref, ref.rejects(shard), reject_data, len(refused)),
+        reports=report_entry,
+        accepted=len(rows),
+        rejected=len(refused),
+        seconds=dict(seconds),
+        counts=dict(counts) | ({"lost": lost} if lost > 0 else {}),
+    )
+    if lost > 0:
+        _log.warning("shard %d of %s: %d samples lost to an earlier attempt that decided otherwise", shard, ref, lost)
+    metadata = {SHARD_KEY: canonical_json(entry.model_dump(mode="json"))}
+    _publish(store, ref.index(shard), to_parquet(rows, metadata, kind=PairRow))
+    committed = committed_shard(store, ref, shard)
+    if committed is None:
+        raise ObjectMissing(f"{store.uri(ref.index(shard))} vanished after it was written")
+    return committed
+
+
+def _agreed_reports(store: ObjectStore, ref: DatasetRef, shard: int, pairs: Sequence[Sample]) -> ObjectEntry | None:
+    data = _stored(store, ref.reports(shard))
+    if data is None:
+        return None
+    rows = {row.sample_id: row for row in from_parquet(data, ReportRow)}
+    for pair in pairs:
+        row = rows.get(pair.key)
+        shown = (pair.json.get("findings"), pair.json.get("impression"))
+        if row is None or (row.findings, row.impression) != shown:
+            raise ShardConflict(
+                f"shard {shard} of {ref}: sample {pair.key} shows another report than the stored one; an earlier "
+                "attempt wrote other reports: run the shard again, it takes the stored ones"
+            )
+    return _entry(ref, ref.reports(shard), data, len(rows))
+
+
+def _publish_tar(
+    store: ObjectStore, ref: DatasetRef, shard: int, pairs: Sequence[Sample]
+) -> tuple[ObjectEntry | None, list[PairRow]]:
+    """The shard's tar and the rows in it; an earlier attempt's tar where there is one."""
+    key = ref.pairs(shard)
+    data = _publish(store, key, write_tar(pairs)) if pairs else _stored(store, key)
+    if data is None:
+        return None, []
+    rows = [PairRow.model_validate(sample.json) for sample in read_tar(data, store.uri(key))]
+    return _entry(ref, key, data, len(rows)), rows
+
+
+def _publish(store: ObjectStore, key: str, data: bytes) -> bytes:
+    """Write create-only and return the bytes that are stored: ours, or those of whoever was first."""
+    kind = "application/x-tar" if key.endswith(".tar") else PARQUET
+    try:
+        store.put(key, data, content_type=kind)
+    except AlreadyExists:
+        return store.get(key)
+    return data
+
+
+def _stored(store: ObjectStore, key: str) -> bytes | None:
+    try:
+        return store.get(key)
+    except ObjectMissing:
+        return None
+
+
+def _entry(ref: DatasetRef, key: str, data: bytes, rows: int) -> ObjectEntry:
+    return ObjectEntry(key=ref.relative(key), size=len(data), sha256=hashlib.sha256(data).hexdigest(), rows=rows)

@@ -1,0 +1,109 @@
+"""The manifest: written once, last; what downstream flows read to know a dataset version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pydantic import ValidationError
+
+from storage.canonical import canonical_json
+from storage.errors import AlreadyExists, ManifestConflict, ObjectMissing
+from storage.layout import DatasetRef
+from storage.objects import ObjectStore
+from storage.records import FORMAT_VERSION, Manifest, ObjectEntry, ShardEntry
+
+
+def find_manifest(store: ObjectStore, ref: DatasetRef) -> Manifest | None:
+    """The manifest of `ref`, or None while the version is not published.
+
+    Raises:
+        ManifestConflict: what is stored is no manifest, or of a newer format.
+    """
+    try:
+        data = store.get(ref.manifest)
+    except ObjectMissing:
+        return None
+    where = store.uri(ref.manifest)
+    try:
+        document = json.loads(data)
+        if document.get("format", 0) > FORMAT_VERSION:
+            raise ManifestConflict(
+                f"{where} has format {document['format']}, this program reads up to {FORMAT_VERSION}: upgrade synthcxr"
+            )
+        return Manifest.model_validate(document)
+    except (ValueError, AttributeError, ValidationError) as error:
+        raise ManifestConflict(f"{where} is not a manifest: {error}") from error
+
+
+def write_manifest(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Manifest:
+    """Publish the version; when it is published already with the same shards, return what is stored.
+
+    Raises:
+        ManifestConflict: it is published with other shards or another fingerprint, or `manifest` is wrong in itself.
+    """
+    _check_sums(ref, manifest)
+    text = canonical_json(manifest.model_dump(mode="json"))
+    try:
+        store.put(ref.manifest, text.encode(), content_type="application/json")
+        return manifest
+    except AlreadyExists:
+        stored = find_manifest(store, ref)
+    if stored is None or not _same(stored, manifest):
+        raise ManifestConflict(
+            f"{store.uri(ref.manifest)} is published with other contents: choose another dataset or version"
+        )
+    return stored
+
+
+def verify(store: ObjectStore, ref: DatasetRef, manifest: Manifest, *, deep: bool = False) -> None:
+    """Compare every object of the version with its manifest entry.
+
+    Args:
+        store, ref, manifest: what to verify.
+        deep: also read every object and compare its SHA-256, not only its size.
+
+    Raises:
+        ManifestConflict: the message names every object that is missing or different.
+    """
+    sizes = {ref.relative(info.key): info.size for info in store.list(f"{ref.prefix}/")}
+    wrong = [problem for entry in objects(manifest) if (problem := _problem(store, ref, entry, sizes, deep))]
+    if wrong:
+        raise ManifestConflict(f"{ref} in {store.root} does not agree with its manifest: {'; '.join(wrong)}")
+
+
+def objects(manifest: Manifest) -> list[ObjectEntry]:
+    """Every object the manifest names, shard by shard."""
+    return [entry for shard in manifest.shards for entry in _objects(shard)]
+
+
+def _objects(shard: ShardEntry) -> list[ObjectEntry]:
+    return [entry for entry in (shard.reports, shard.rejects, shard.pairs, shard.index) if entry is not None]
+
+
+def _problem(store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, sizes: dict[str, int], deep: bool) -> str | None:
+    size = sizes.get(entry.key)
+    if size is None:
+        return f"{entry.key} is missing"
+    if size != entry.size:
+        return f"{entry.key} has {size} bytes instead of {entry.size}"
+    if deep and hashlib.sha256(store.get(ref.key(entry.key))).hexdigest() != entry.sha256:
+        return f"{entry.key} has another SHA-256"
+    return None
+
+
+def _same(one: Manifest, other: Manifest) -> bool:
+    return one.fingerprint == other.fingerprint and objects(one) == objects(other)
+
+
+def _check_sums(ref: DatasetRef, manifest: Manifest) -> None:
+    accepted = sum(shard.accepted for shard in manifest.shards)
+    rejected = sum(shard.rejected for shard in manifest.shards)
+    numbers = [shard.shard for shard in manifest.shards]
+    if (manifest.dataset, manifest.version) != (ref.name, ref.version):
+        raise ManifestConflict(f"manifest of {manifest.dataset}/{manifest.version} cannot be published as {ref}")
+    if (accepted, rejected) != (manifest.accepted, manifest.rejected) or len(set(numbers)) != len(numbers):
+        raise ManifestConflict(
+            f"manifest of {ref}: {manifest.accepted} accepted and {manifest.rejected} rejected, but its shards "
+            f"{numbers} hold {accepted} and {rejected}"
+        )

@@ -1,0 +1,139 @@
+"""Objects under keys: one interface over an S3 bucket and over a local folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from storage.errors import (
+    AccessDenied,
+    AlreadyExists,
+    ConditionalWritesMissing,
+    ObjectMissing,
+    StoreError,
+    StoreFull,
+    StoreUnreachable,
+)
+
+__all__ = [
+    "AccessDenied",
+    "AlreadyExists",
+    "ConditionalWritesMissing",
+    "ObjectInfo",
+    "ObjectMissing",
+    "ObjectStore",
+    "StoreError",
+    "StoreFull",
+    "StoreUnreachable",
+    "check_key",
+    "open_store",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One stored object: key under the store's root, size in bytes, entity tag where the store has one."""
+
+    key: str
+    size: int
+    etag: str | None = None
+
+
+@runtime_checkable
+class ObjectStore(Protocol):
+    """Whole objects under keys such as ``datasets/x/v1/manifest.json``.
+
+    Readers see an object whole or not at all. Every method raises `StoreUnreachable` or `AccessDenied`
+    where that is the cause.
+    """
+
+    @property
+    def root(self) -> str:
+        """The address that `open_store` takes."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises `ObjectMissing`."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """A streaming reader; close it. Raises `ObjectMissing`."""
+        ...
+
+    def put(self, key: str, data: bytes | Path, *, create_only: bool = True, content_type: str | None = None) -> str:
+        """Write one whole object, from memory or from a file, and return its SHA-256 in hex.
+
+        Raises:
+            AlreadyExists: `create_only` and the key is taken; nothing was changed.
+            StoreFull: no room; nothing was written.
+        """
+        ...
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Size and tag, or None when there is no such object."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """All objects whose key starts with `prefix`, in the order of their keys' bytes."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when it is not there."""
+        ...
+
+    def uri(self, key: str) -> str:
+        """The object's address for other programs: ``s3://bucket/…`` or ``file:///…``."""
+        ...
+
+    def check(self) -> None:
+        """Prove that the store can be reached, written, and never overwrites on a create-only write.
+
+        Raises:
+            StoreUnreachable, AccessDenied, ConditionalWritesMissing, StoreFull: with the remedy.
+        """
+        ...
+
+
+def open_store(
+    root: str,
+    *,
+    endpoint: str | None = None,
+    region: str | None = None,
+    access_key: str | None = None,
+    secret_key: str | None = None,
+) -> ObjectStore:
+    """Open the store at `root`: ``s3://bucket/prefix``, or a local folder.
+
+    Args:
+        root: where the objects are.
+        endpoint: address of an S3 service other than AWS; None takes ``AWS_ENDPOINT_URL_S3`` or AWS.
+        region: S3 region.
+        access_key, secret_key: credentials; None takes what boto3 finds (environment, profile, role).
+    """
+    scheme, separator, rest = root.partition("://")
+    if not separator or scheme == "file":
+        from storage.local import LocalStore
+
+        return LocalStore(Path(rest if separator else root))
+    bucket, _, prefix = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise ValueError(f"storage root {root!r} is neither s3://bucket/prefix nor a local folder")
+    from storage.s3 import S3Store
+
+    return S3Store(bucket, prefix, endpoint=endpoint, region=region, access_key=access_key, secret_key=secret_key)
+
+
+def check_key(key: str) -> str:
+    """Return `key` if it is a plain relative path.
+
+    Raises:
+        ValueError: empty, absolute, with an empty, ``.`` or ``..`` part, a backslash or a control character.
+    """
+    parts = key.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in key or not key.isprintable():
+        raise ValueError(f"object key {key!r} is not a plain relative path")
+    if parts[0] == ".tmp":
+        raise ValueError(f"object key {key!r}: .tmp is where a local store keeps unfinished writes")
+    return key

@@ -1,0 +1,234 @@
+"""A store in an S3 bucket, through boto3; create-only is ``If-None-Match: *``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from io import BufferedReader, BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import boto3.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from storage.errors import AlreadyExists, ConditionalWritesMissing, StoreUnreachable
+from storage.objects import ObjectInfo, check_key
+from storage.s3_errors import Explainer, code_of
+from storage.s3_parts import put_in_parts
+from storage.s3_reader import BROKEN_BODY, ResumingReader
+
+_MAYBE_DONE = ("PreconditionFailed", "NoSuchUpload")
+
+
+class S3Store:
+    """Objects in `bucket` under `prefix`.
+
+    Requests are retried by botocore (standard mode). A create-only write whose answer was lost is told
+    apart from a lost race by a token in the object's metadata.
+
+    Args:
+        bucket, prefix: where the objects are.
+        endpoint: address of the S3 service; None takes what boto3 is configured with, or AWS.
+        region: None takes boto3's, else ``us-east-1``.
+        access_key, secret_key: None takes what boto3 finds (environment, profile, role).
+        attempts: tries per request.
+        multipart_above: size in bytes above which an object goes up in parts. A single conditional PUT takes up
+            to 5 GiB and is atomic everywhere; SeaweedFS 4.48 let two of eight racing multipart uploads win.
+        part_size: bytes a part; S3 wants at least 5 MiB.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        attempts: int = 5,
+        multipart_above: int = 4 << 30,
+        part_size: int = 64 << 20,
+    ) -> None:
+        self.bucket, self.prefix = bucket, prefix.strip("/")
+        self.endpoint, self.region = endpoint, region
+        self.attempts, self.multipart_above, self.part_size = attempts, multipart_above, part_size
+        self._credentials = (access_key, secret_key)
+        self._clients: dict[int, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"S3Store({self.root!r}, endpoint={self.endpoint!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_clients": {}}
+
+    @property
+    def root(self) -> str:
+        """``s3://bucket/prefix``"""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client of this process; a forked worker gets connections of its own."""
+        pid = os.getpid()
+        if pid not in self._clients:
+            self._clients[pid] = self._connect(self.attempts)
+        return self._clients[pid]
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes; a body that breaks off is read again."""
+
+        def read() -> bytes:
+            return self.client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"].read()
+
+        with self.explained(key):
+            return _again(read, lambda error: isinstance(error, BROKEN_BODY), self.attempts)
+
+    def open(self, key: str) -> BinaryIO:
+        """A streaming reader that goes on where a connection broke off."""
+        with self.explained(key):
+            raw = ResumingReader(self.client, self.bucket, self._key(key), self.explained(key), self.attempts)
+        return cast(BinaryIO, BufferedReader(raw, 1 << 18))
+
+    def put(self, key: str, data: bytes | Path, *, create_only: bool = True, content_type: str | None = None) -> str:
+        """Write one whole object and return its SHA-256."""
+        body = data.open("rb") if isinstance(data, Path) else BytesIO(data)
+        with body:
+            digest = hashlib.file_digest(body, "sha256").hexdigest()
+            size = body.tell()
+            writer = uuid4().hex
+            request = {
+                "Bucket": self.bucket,
+                "Key": self._key(key),
+                "ChecksumAlgorithm": "SHA256",
+                "Metadata": {"sha256": digest, "writer": writer},
+                "ContentType": content_type or "application/octet-stream",
+            }
+            condition = {"IfNoneMatch": "*"} if create_only else {}
+
+            def send() -> None:
+                body.seek(0)
+                if size > self.multipart_above:
+                    put_in_parts(self.client, request, condition, body, self.part_size)
+                else:
+                    self.client.put_object(**request, **condition, Body=body)
+
+            with self.explained(key):
+                try:
+                    _again(send, lambda error: code_of(error) == "ConditionalRequestConflict", self.attempts)
+                except ClientError as error:
+                    if code_of(error) not in _MAYBE_DONE or not self._is_ours(key, writer):
+                        raise
+        return digest
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Size and tag, or None when there is no such object."""
+        with self.explained(key):
+            try:
+                found = self.client.head_object(Bucket=self.bucket, Key=self._key(key))
+            except ClientError as error:
+                if code_of(error) in ("404", "NoSuchKey"):
+                    return None
+                raise
+        return ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'))
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """All objects whose key starts with `prefix`, in key order."""
+        base = f"{self.prefix}/" if self.prefix else ""
+        with self.explained(prefix):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=base + prefix)
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield ObjectInfo(found["Key"].removeprefix(base), found["Size"], found["ETag"].strip('"'))
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when it is not there."""
+        with self.explained(key):
+            self.client.delete_object(Bucket=self.bucket, Key=self._key(key))
+
+    def uri(self, key: str) -> str:
+        """``s3://bucket/…``"""
+        return f"{self.root}/{check_key(key)}" if key else self.root
+
+    def check(self) -> None:
+        """Prove that bucket, credentials and create-only writes are right, in a few seconds."""
+        quick = S3Store(
+            self.bucket,
+            self.prefix,
+            endpoint=self.endpoint,
+            region=self.region,
+            access_key=self._credentials[0],
+            secret_key=self._credentials[1],
+            attempts=2,
+        )
+        with quick.explained("the bucket"):
+            quick.client.head_bucket(Bucket=self.bucket)
+        quick._check_conditional(f"probe-{uuid4().hex}")
+
+    def _check_conditional(self, key: str) -> None:
+        self.put(key, b"first")
+        try:
+            try:
+                self.put(key, b"second")
+                refused = False
+            except AlreadyExists:
+                refused = True
+            if not refused or self.get(key) != b"first":
+                raise ConditionalWritesMissing(
+                    f"{self._where()} ignores 'If-None-Match: *' and overwrites: two writers could leave two versions "
+                    "of one shard. Use a store with conditional writes (AWS S3, SeaweedFS, MinIO, Ceph), or a folder"
+                )
+        finally:
+            self.delete(key)
+
+    def _is_ours(self, key: str, writer: str) -> bool:
+        """Whether the stored object came from this very call: its answer was lost and botocore sent it again."""
+        found = self.client.head_object(Bucket=self.bucket, Key=self._key(key))
+        return found.get("Metadata", {}).get("writer") == writer
+
+    def _key(self, key: str) -> str:
+        return f"{self.prefix}/{check_key(key)}" if self.prefix else check_key(key)
+
+    def _where(self) -> str:
+        return f"bucket {self.bucket!r} at {self.endpoint or 'the default S3 endpoint'}"
+
+    def explained(self, subject: str) -> Explainer:
+        """Turn botocore errors about `subject` into ours."""
+        return Explainer(self._where(), subject)
+
+    def _connect(self, attempts: int) -> Any:
+        local = self.endpoint and urlsplit(self.endpoint).hostname in ("127.0.0.1", "localhost", "::1")
+        try:
+            return boto3.session.Session().client(
+                "s3",
+                endpoint_url=self.endpoint,
+                region_name=self.region or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+                aws_access_key_id=self._credentials[0],
+                aws_secret_access_key=self._credentials[1],
+                config=Config(
+                    retries={"mode": "standard", "max_attempts": attempts},
+                    connect_timeout=5,
+                    read_timeout=60,
+                    max_pool_connections=16,
+                    s3={"addressing_style": "path"} if self.endpoint else None,
+                    proxies={} if local else None,
+                ),
+            )
+        except ValueError as error:
+            raise StoreUnreachable(f"storage endpoint {self.endpoint!r} is not an address: {error}") from error
+
+
+def _again(call: Callable[[], Any], worth: Callable[[BaseException], bool], attempts: int) -> Any:
+    """Call until it succeeds, at most `attempts` times, while the error is `worth` another try."""
+    policy = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=0.1, max=5),
+        retry=retry_if_exception(worth),
+        reraise=True,
+    )
+    return policy(call)

@@ -1,0 +1,146 @@
+"""Lists of records as Parquet bytes and back.
+
+Columns follow the record's fields: scalars and nested records are native Parquet types, so that any reader
+can query gates or labels; free-form values (``dict[str, Any]``) are canonical JSON strings.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import types
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from storage.canonical import canonical_json
+from storage.errors import CorruptShard
+from storage.records import Record
+
+R = TypeVar("R", bound=Record)
+_SCALARS: dict[Any, pa.DataType] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+}
+
+
+def to_parquet(rows: Sequence[R], metadata: Mapping[str, str] | None = None, *, kind: type[R] | None = None) -> bytes:
+    """Parquet bytes; equal rows and metadata give equal bytes.
+
+    Args:
+        rows: records of one type.
+        metadata: key-value metadata of the file.
+        kind: the record type; needed when `rows` may be empty.
+
+    Raises:
+        ValueError: empty rows without `kind`, or a number too large for 64 bits (the message names the row).
+    """
+    kind = kind or (type(rows[0]) if rows else None)
+    if kind is None:
+        raise ValueError("an empty table needs `kind`, the type of its records")
+    schema = _schema(kind)
+    plain = [_pack(row) for row in rows]
+    try:
+        table = pa.Table.from_pylist(plain, schema=schema)
+    except (pa.ArrowException, OverflowError, UnicodeError) as error:
+        raise ValueError(f"{kind.__name__} rows do not fit their table: {_first_bad(plain, schema)}{error}") from error
+    table = table.replace_schema_metadata({key.encode(): value.encode() for key, value in (metadata or {}).items()})
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", version="2.6")
+    return sink.getvalue()
+
+
+def from_parquet(data: bytes, kind: type[R]) -> list[R]:
+    """The records in Parquet bytes.
+
+    Raises:
+        CorruptShard: not Parquet, or not of this type.
+    """
+    try:
+        rows = pq.read_table(io.BytesIO(data)).to_pylist(maps_as_pydicts="strict")
+        return [kind.model_validate(_unpack(row, kind)) for row in rows]
+    except (pa.ArrowException, OSError, ValidationError, ValueError) as error:
+        raise CorruptShard(f"not a table of {kind.__name__}: {error}") from error
+
+
+def table_metadata(data: bytes) -> dict[str, str]:
+    """The key-value metadata of Parquet bytes.
+
+    Raises:
+        CorruptShard: not Parquet.
+    """
+    try:
+        found = pq.read_schema(io.BytesIO(data)).metadata or {}
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptShard(f"not a Parquet table: {error}") from error
+    return {key.decode(): value.decode() for key, value in found.items()}
+
+
+@cache
+def _schema(kind: type[Record]) -> pa.Schema:
+    return pa.schema([_field(name, info.annotation) for name, info in kind.model_fields.items()])
+
+
+def _field(name: str, annotation: Any) -> pa.Field:
+    inner, optional = _optional(annotation)
+    return pa.field(name, _type(name, inner), nullable=optional)
+
+
+def _type(name: str, annotation: Any) -> pa.DataType:
+    if annotation in _SCALARS:
+        return _SCALARS[annotation]
+    if _free_form(annotation):
+        return pa.string()
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return pa.struct(list(_schema(annotation)))
+    if get_origin(annotation) is list:
+        return pa.list_(pa.field("element", _type(name, get_args(annotation)[0]), nullable=False))
+    if get_origin(annotation) is dict:
+        return pa.map_(pa.string(), pa.field("value", _type(name, get_args(annotation)[1]), nullable=False))
+    raise TypeError(f"field {name!r}: {annotation} has no Parquet type here")
+
+
+def _optional(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        if len(inner) == 1:
+            return inner[0], True
+    return annotation, False
+
+
+def _free_form(annotation: Any) -> bool:
+    """Whether a value of this type may be anything, and so becomes JSON; a list of such becomes one string."""
+    return annotation is Any or any(_free_form(part) for part in get_args(annotation) if part is not str)
+
+
+def _pack(row: Record) -> dict[str, Any]:
+    plain = row.model_dump()
+    return _each_json_field(type(row), plain, canonical_json)
+
+
+def _unpack(row: dict[str, Any], kind: type[Record]) -> dict[str, Any]:
+    return _each_json_field(kind, row, json.loads)
+
+
+def _each_json_field(kind: type[Record], row: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    for name, info in kind.model_fields.items():
+        inner, _ = _optional(info.annotation)
+        if _free_form(inner) and row.get(name) is not None:
+            row[name] = change(row[name])
+    return row
+
+
+def _first_bad(plain: list[dict[str, Any]], schema: pa.Schema) -> str:
+    """Where the trouble is: the first row that does not fit alone."""
+    for number, row in enumerate(plain):
+        try:
+            pa.Table.from_pylist([row], schema=schema)
+        except (pa.ArrowException, OverflowError, UnicodeError):
+            return f"row {number} ({row.get('sample_id', 'no id')}): "
+    return ""

@@ -1,0 +1,73 @@
+"""Which datasets and versions a store holds, and their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from storage.errors import CorruptShard, DatasetMissing
+from storage.layout import DATASETS, DatasetRef
+from storage.manifest import find_manifest
+from storage.objects import ObjectStore
+from storage.records import Manifest, PairRow, RejectRow
+from storage.tables import from_parquet
+
+__all__ = ["DatasetRef", "dataset_names", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
+
+
+def published(store: ObjectStore) -> list[DatasetRef]:
+    """Every version that has a manifest, sorted by name and version."""
+    parts = (info.key.split("/") for info in store.list(DATASETS))
+    found = [DatasetRef(part[1], part[2]) for part in parts if len(part) == 4 and part[3] == "manifest.json"]
+    return sorted(found, key=lambda ref: (ref.name, ref.version))
+
+
+def dataset_names(store: ObjectStore) -> list[str]:
+    """Names of the datasets with at least one published version."""
+    return sorted({ref.name for ref in published(store)})
+
+
+def open_dataset(store: ObjectStore, ref: DatasetRef) -> Manifest:
+    """The manifest of a published version.
+
+    Raises:
+        DatasetMissing: there is none; the message lists what there is.
+    """
+    manifest = find_manifest(store, ref)
+    if manifest is None:
+        raise DatasetMissing(_missing(store, ref))
+    return manifest
+
+
+def tar_keys(ref: DatasetRef, manifest: Manifest) -> list[str]:
+    """Keys of the version's tars, for `storage.shards.read_samples`."""
+    return [ref.key(entry.pairs.key) for entry in manifest.shards if entry.pairs is not None]
+
+
+def pair_rows(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iterator[PairRow]:
+    """Every accepted sample's row, shard by shard."""
+    for entry in manifest.shards:
+        yield from _rows(store, ref.key(entry.index.key), PairRow)
+
+
+def reject_rows(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iterator[RejectRow]:
+    """Every rejected sample's row, shard by shard."""
+    for entry in manifest.shards:
+        yield from _rows(store, ref.key(entry.rejects.key), RejectRow)
+
+
+def _rows(store: ObjectStore, key: str, kind: type) -> list:
+    try:
+        return from_parquet(store.get(key), kind)
+    except CorruptShard as error:
+        raise CorruptShard(f"{store.uri(key)}: {error}") from error
+
+
+def _missing(store: ObjectStore, ref: DatasetRef) -> str:
+    there = published(store)
+    versions = [other.version for other in there if other.name == ref.name]
+    if versions:
+        return f"dataset {ref.name!r} has no version {ref.version!r} in {store.root}; it has: {', '.join(versions)}"
+    begun = next(iter(store.list(f"{ref.prefix}/")), None) is not None
+    hint = " (it was begun, but has no manifest yet: run `synth run` again to finish it)" if begun else ""
+    names = ", ".join(sorted({other.name for other in there})) or "none"
+    return f"no dataset {ref} in {store.root}{hint}; datasets there: {names}"

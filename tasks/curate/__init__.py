@@ -1,0 +1,1 @@
+"""Curate: decide which pairs of a dataset are used, without moving a pixel."""

@@ -1,0 +1,65 @@
+"""Keep selections in the store, beside the dataset they belong to."""
+
+from __future__ import annotations
+
+from storage.errors import AlreadyExists, ObjectMissing
+from storage.layout import DatasetRef, selection_key
+from storage.objects import ObjectStore
+from storage.tables import from_parquet, table_metadata, to_parquet
+from storage.versions import open_dataset, pair_rows
+from tasks.curate.rules import Rules
+from tasks.curate.select import Choice, Selection, curate
+
+_FILE = "selection.parquet"
+_RULES = "synthcxr.rules"
+
+
+class SelectionConflict(RuntimeError):
+    """The store holds a selection of that name which decided otherwise."""
+
+
+def ensure_selection(store: ObjectStore, ref: DatasetRef, name: str, rules: Rules | None = None) -> Selection:
+    """Curate a dataset version under `name`, or return what the store holds if it decided the same.
+
+    Raises:
+        DatasetMissing: no such version.
+        SelectionConflict: `name` is taken by another decision.
+    """
+    selection = curate(list(pair_rows(store, ref, open_dataset(store, ref))), rules)
+    return write_selection(store, ref, name, selection)
+
+
+def write_selection(store: ObjectStore, ref: DatasetRef, name: str, selection: Selection) -> Selection:
+    """Publish `selection`, create-only; publishing the same again changes nothing.
+
+    Raises:
+        SelectionConflict: `name` is taken by another decision.
+    """
+    data = to_parquet(selection.choices, {_RULES: selection.rules.model_dump_json()}, kind=Choice)
+    key = selection_key(ref, name, _FILE)
+    try:
+        store.put(key, data)
+    except AlreadyExists as error:
+        held = read_selection(store, ref, name)
+        if held != selection:
+            raise SelectionConflict(
+                f"{store.uri(key)} holds another decision ({len(held.kept)} pairs kept, now {len(selection.kept)}): "
+                "take another selection name"
+            ) from error
+    return selection
+
+
+def read_selection(store: ObjectStore, ref: DatasetRef, name: str) -> Selection:
+    """A stored selection.
+
+    Raises:
+        ObjectMissing: there is none of that name.
+        CorruptShard: the object is not a selection.
+    """
+    key = selection_key(ref, name, _FILE)
+    try:
+        data = store.get(key)
+    except ObjectMissing as error:
+        raise ObjectMissing(f"no selection {name!r} of {ref}: {store.uri(key)} is missing; curate it first") from error
+    rules = Rules.model_validate_json(table_metadata(data).get(_RULES, "{}"))
+    return Selection(rules=rules, choices=from_parquet(data, Choice))

@@ -1,0 +1,31 @@
+"""Turn scores into decisions. Gates only score, so a new threshold re-decides and regenerates nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from models.contracts import GateScore
+from storage.records import GateRow
+
+
+def decide(scores: Sequence[GateScore], thresholds: Mapping[str, float]) -> tuple[list[GateRow], GateRow | None]:
+    """Compare each score with its gate's threshold; reaching the threshold passes, NaN never does.
+
+    Returns:
+        One row per score, in order, and the first that failed (None: all passed).
+
+    Raises:
+        KeyError: a gate has no threshold.
+    """
+    rows = [
+        GateRow(
+            gate=score.gate,
+            score=score.score,
+            threshold=thresholds[score.gate],
+            passed=bool(score.score >= thresholds[score.gate]),
+            reason=score.reason,
+            model=score.model,
+        )
+        for score in scores
+    ]
+    return rows, next((row for row in rows if not row.passed), None)

@@ -1,0 +1,1 @@
+"""Evaluate: from checkpoints to one table of zero-shot scores."""

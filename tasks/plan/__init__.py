@@ -1,0 +1,1 @@
+"""What to make: entities from a bank, balanced and plausible, one spec per sample, in shards."""

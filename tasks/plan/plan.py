@@ -1,0 +1,191 @@
+"""The plan: which samples a recipe makes, cut into shards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from models.contracts import EntityType, Mention
+from models.phantom.bank import Entity
+from tasks.plan.attributes import Attributes
+from tasks.plan.bank import load_bank
+from tasks.plan.constraints import ConflictTable, rule_set
+from tasks.plan.feasible import check_feasible, per_report_of
+from tasks.plan.sampler import BalancedSampler
+from tasks.plan.spec import SampleSpec, sample_id
+from tasks.recipe.schema import Recipe
+
+CHUNK = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What the rules did to the plan's first `samples` samples.
+
+    Args:
+        samples: how many were looked at.
+        dealt: entity slots per type.
+        moved: slots whose card the rules moved, per type; a swap moves two.
+    """
+
+    samples: int
+    dealt: Mapping[str, int]
+    moved: Mapping[str, int]
+
+    @property
+    def moved_share(self) -> float:
+        """Share of all slots that the rules moved, in [0, 1]."""
+        return sum(self.moved.values()) / max(1, sum(self.dealt.values()))
+
+
+class Plan:
+    """All samples of a recipe, with random access. Made by `make_plan`.
+
+    Samples 0 to `pairs` lie in the base shards; the samples up to `total` follow in top-up shards, which
+    simply go on dealing from the same decks. The last shard of each kind may be short.
+    """
+
+    def __init__(self, recipe: Recipe, fingerprint: str, entities: tuple[Entity, ...]) -> None:
+        per_report = per_report_of(recipe.plan.per_report)
+        check_feasible(entities, per_report, recipe.pairs, recipe.plan.max_use, recipe.plan.bank)
+        pools = {kind: [n for n, e in enumerate(entities) if e.type is kind] for kind in EntityType}
+        table = ConflictTable(entities, rule_set(recipe.plan.constraints))
+        self.fingerprint, self.entities = fingerprint, entities
+        self.pairs, self.shard_size = recipe.pairs, recipe.shard_size
+        self.total = max(recipe.pairs, ceil(recipe.pairs * recipe.top_up))
+        self.sampler = BalancedSampler(pools, per_report, table, fingerprint)
+        self._attributes = Attributes(entities, fingerprint)
+        self._mentions: dict[int, Mention] = {}
+
+    @property
+    def base_shards(self) -> range:
+        """Numbers of the shards that hold samples 0 to `pairs`."""
+        return range(ceil(self.pairs / self.shard_size))
+
+    @property
+    def top_up_shards(self) -> range:
+        """Numbers of the shards that are made only where the base shards lost samples to the gates."""
+        first = len(self.base_shards)
+        return range(first, first + ceil((self.total - self.pairs) / self.shard_size))
+
+    def shards(self, samples: int | None = None) -> range:
+        """Numbers of the shards that cover the first `samples` samples (default: the base shards).
+
+        Raises:
+            IndexError: more than the plan's total.
+        """
+        if samples is None or samples <= self.pairs:
+            return range(ceil((self.pairs if samples is None else samples) / self.shard_size))
+        self._check(samples - 1)
+        return range(len(self.base_shards) + ceil((samples - self.pairs) / self.shard_size))
+
+    def bounds(self, shard: int) -> tuple[int, int]:
+        """First and last (exclusive) sample index of a shard.
+
+        Raises:
+            IndexError: no such shard.
+        """
+        base = len(self.base_shards)
+        if 0 <= shard < base:
+            return shard * self.shard_size, min((shard + 1) * self.shard_size, self.pairs)
+        if shard in self.top_up_shards:
+            start = self.pairs + (shard - base) * self.shard_size
+            return start, min(start + self.shard_size, self.total)
+        raise IndexError(f"shard {shard} is not in the plan: it has shards 0 to {self.top_up_shards.stop - 1}")
+
+    def shard(self, number: int) -> list[SampleSpec]:
+        """The samples of one shard, in order."""
+        return self.samples(*self.bounds(number))
+
+    def top_up_shard(self, number: int, deficits: Mapping[str, int] | None = None) -> list[SampleSpec]:
+        """The samples of a top-up shard.
+
+        The deck goes on whatever the `deficits` (entity id to count) are: a sample must not depend on what
+        other samples came to, and more of a balanced deck narrows every relative deficit.
+        """
+        del deficits
+        return self.shard(number)
+
+    def sample(self, index: int) -> SampleSpec:
+        """Sample `index`.
+
+        Raises:
+            IndexError: outside the plan.
+        """
+        self._check(index)
+        return self.samples(index, index + 1)[0]
+
+    def samples(self, start: int, stop: int) -> list[SampleSpec]:
+        """Samples `start` to `stop` (exclusive)."""
+        if start < stop:
+            self._check(start)
+            self._check(stop - 1)
+        indices = np.arange(start, stop)
+        rows = self.sampler.draw(start, stop)
+        mentions = self._mentions_of(rows, self._attributes.draw(indices, rows))
+        return [
+            SampleSpec(sample_id(self.fingerprint, index), index, self._shard_of(index), tuple(said))
+            for index, said in zip(range(start, stop), mentions, strict=True)
+        ]
+
+    def planned_counts(self, upto: int | None = None) -> dict[str, int]:
+        """How often each entity is asked for among the first `upto` samples (default: `pairs`)."""
+        stop = self.pairs if upto is None else upto
+        counts = np.zeros(len(self.entities), dtype=np.int64)
+        for start in range(0, stop, CHUNK):
+            drawn = self.sampler.draw(start, min(start + CHUNK, stop))
+            counts += np.bincount(drawn.ravel(), minlength=len(self.entities))
+        kinds = {deck.type for deck in self.sampler.decks}
+        return {entity.id: int(n) for entity, n in zip(self.entities, counts, strict=True) if entity.type in kinds}
+
+    def report(self, upto: int | None = None) -> PlanReport:
+        """What the rules did to the first `upto` samples (default: `pairs`).
+
+        Raises:
+            InfeasiblePlan: some samples have no arrangement that satisfies the rules.
+        """
+        stop = self.pairs if upto is None else upto
+        count = self.sampler.count_repairs(stop)
+        return PlanReport(
+            samples=stop,
+            dealt={kind.value: number for kind, number in count.dealt.items()},
+            moved={kind.value: number for kind, number in count.moved.items()},
+        )
+
+    def _mentions_of(self, rows: np.ndarray, values: np.ndarray) -> list[list[Mention]]:
+        sides, zones, severities = (len(choice.names) + 1 for choice in self._attributes.choices)
+        wide = rows.astype(np.int64)
+        codes = ((wide * sides + values[0] + 1) * zones + values[1] + 1) * severities + values[2] + 1
+        for code in np.unique(codes).tolist():
+            if code not in self._mentions:
+                rest, severity = divmod(code, severities)
+                rest, zone = divmod(rest, zones)
+                number, side = divmod(rest, sides)
+                self._mentions[code] = self._attributes.mention(number, side - 1, zone - 1, severity - 1)
+        known = self._mentions
+        return [[known[code] for code in row] for row in codes.tolist()]
+
+    def _shard_of(self, index: int) -> int:
+        if index < self.pairs:
+            return index // self.shard_size
+        return len(self.base_shards) + (index - self.pairs) // self.shard_size
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < self.total:
+            raise IndexError(f"sample {index} is not in the plan: it has samples 0 to {self.total - 1}")
+
+
+def make_plan(recipe: Recipe, fingerprint: str) -> Plan:
+    """Plan a recipe. The first samples are dealt at once, so that rules which cannot be met show here.
+
+    Raises:
+        BankError: the entity bank cannot be read.
+        PlanError: the request is not feasible; the largest feasible number is named.
+        InfeasiblePlan: the rules leave no arrangement.
+    """
+    plan = Plan(recipe, fingerprint, load_bank(recipe.plan.bank))
+    plan.sampler.draw(0, 1)
+    return plan

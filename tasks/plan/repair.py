@@ -1,0 +1,154 @@
+"""Rearrange the cards of a pass until no sample breaks a rule.
+
+Swaps first: a card that clashes trades places with the next card for which both then fit; all passes are
+worked on at once. Where no swap helps, an exact search over the pass, with a limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.contracts import EntityType
+from tasks.plan.constraints import ConflictTable
+from tasks.plan.errors import InfeasiblePlan
+
+NEAR = 128
+SEARCHED_CARDS = 512
+SEARCH_STEPS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A run of samples while one type is being settled.
+
+    Args:
+        before: (samples, columns) entity numbers of the types settled before.
+        own: (samples * per_sample,) entity numbers of this type, -1 where not dealt yet; changed in place.
+        per_sample: entities of this type in a sample.
+        first_sample: index of the first sample in the plan, for messages.
+        table: which entities may not meet.
+        type: the type being settled, for messages.
+    """
+
+    before: np.ndarray
+    own: np.ndarray
+    per_sample: int
+    first_sample: int
+    table: ConflictTable
+    type: EntityType
+
+    def company(self, slots: np.ndarray) -> np.ndarray:
+        """The entities that share a sample with each slot: ``slots.shape + (columns,)``, -1 for nobody."""
+        samples = slots // self.per_sample
+        if self.per_sample == 1:
+            return self.before[samples]
+        mates = self.own.reshape(-1, self.per_sample)[samples]
+        self_column = (slots % self.per_sample)[..., None] == np.arange(self.per_sample)
+        return np.concatenate([self.before[samples], np.where(self_column, -1, mates)], axis=-1)
+
+    def clash(self, cards: np.ndarray, slots: np.ndarray) -> np.ndarray:
+        """Whether each card would break a rule in its slot, whatever lies there now; both broadcast."""
+        return self.table.conflicts(cards[..., None], self.company(slots)).any(axis=-1)
+
+
+def repair(context: Context, slots: np.ndarray) -> None:
+    """Swap cards inside each pass until `context` has no clash.
+
+    Args:
+        context: the samples; `own` is rearranged in place.
+        slots: (passes, n) the slots of each pass.
+
+    Raises:
+        InfeasiblePlan: a pass has no arrangement that satisfies the rules.
+    """
+    clashes = context.clash(context.own[slots], slots)
+    rows = np.flatnonzero(clashes.any(axis=1))
+    while len(rows):
+        done = _swap_first(context, slots[rows], clashes[rows], NEAR)
+        far = rows[~done]
+        if len(far) and slots.shape[1] > NEAR + 1:
+            done[~done] = _swap_first(context, slots[far], clashes[far], slots.shape[1])
+        for row in rows[~done]:
+            _search(context, slots[row])
+        clashes[rows] = context.clash(context.own[slots[rows]], slots[rows])
+        rows = rows[clashes[rows].any(axis=1)]
+
+
+def _swap_first(context: Context, slots: np.ndarray, clashes: np.ndarray, reach: int) -> np.ndarray:
+    """Trade the first clashing card of each pass with the next one that fits; (passes,) whether one did."""
+    n = slots.shape[1]
+    each = np.arange(len(slots))
+    here = clashes.argmax(axis=1)
+    others = (here[:, None] + np.arange(1, min(n, reach + 1))) % n
+    if not others.shape[1]:
+        return np.zeros(len(slots), dtype=bool)
+    from_slot, to_slots = slots[each, here], slots[each[:, None], others]
+    card, cards = context.own[from_slot], context.own[to_slots]
+    fits = from_slot[:, None] // context.per_sample != to_slots // context.per_sample
+    fits &= ~context.clash(cards, from_slot[:, None])
+    fits &= ~context.clash(card[:, None], to_slots)
+    chosen, found = fits.argmax(axis=1), fits.any(axis=1)
+    target = to_slots[each, chosen][found]
+    context.own[from_slot[found]] = cards[each, chosen][found]
+    context.own[target] = card[found]
+    return found
+
+
+def _search(context: Context, slots: np.ndarray) -> None:
+    """Find any arrangement of one pass by depth-first search, the slot with the fewest cards first."""
+    cards = context.own[slots].copy()
+    n, samples = len(slots), slots // context.per_sample
+    if n > SEARCHED_CARDS:
+        raise _infeasible(context, slots, cards)
+    context.own[slots] = -1  # what is left in these samples is fixed
+    open_to = ~context.clash(cards[None, :], slots[:, None])
+    apart = context.table.conflicts(cards[:, None], cards[None, :])
+    placed = np.full(n, -1)
+    steps = 0
+
+    def deal() -> bool:
+        nonlocal steps
+        waiting = np.flatnonzero(placed < 0)
+        if not len(waiting):
+            return True
+        slot = int(waiting[open_to[waiting].sum(axis=1).argmin()])
+        mates = (samples == samples[slot]) & (placed < 0)
+        for card in np.flatnonzero(open_to[slot]):
+            steps += 1
+            if steps > SEARCH_STEPS:
+                return False
+            saved = open_to.copy()
+            placed[slot] = card
+            open_to[:, card] = False
+            open_to[mates] &= ~apart[card]
+            if deal():
+                return True
+            placed[slot] = -1
+            open_to[:] = saved
+        return False
+
+    if not deal():
+        context.own[slots] = cards
+        raise _infeasible(context, slots, cards)
+    context.own[slots] = cards[placed]
+
+
+def _infeasible(context: Context, slots: np.ndarray, cards: np.ndarray) -> InfeasiblePlan:
+    """The error that names the samples, the type and some of the rules in the way."""
+    context.own[slots] = cards
+    clashing = slots[context.clash(context.own[slots], slots)]
+    reasons = []
+    for slot in clashing[:3]:
+        card = int(context.own[slot])
+        company = context.company(slot[None])[0]
+        said = (context.table.reason(card, int(other)) for other in company if other >= 0)
+        reasons += [text for text in said if text][:1]
+    low, high = (int(slots[end]) // context.per_sample + context.first_sample for end in (0, -1))
+    kind = context.type.value
+    return InfeasiblePlan(
+        f"samples {low} to {high}: the {len(slots)} {kind} entities cannot be dealt out without breaking a rule "
+        f"({'; '.join(reasons)}). Ask for fewer in plan.per_report.{kind}, add {kind} entities to the bank, "
+        "or loosen plan.constraints"
+    )

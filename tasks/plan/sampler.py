@@ -1,0 +1,166 @@
+"""The balanced sampler: a shuffled deck per entity type, with random access and plausible samples.
+
+Slot *s* of a type takes card ``s mod n`` of permutation number ``s div n`` of its n entities, so counts
+differ by at most one at every slot, with no state. A permutation is then rearranged inside itself
+(`tasks.plan.repair`) until no sample breaks a rule; that keeps every count exact at its ends.
+
+What a rearrangement looks at is bounded, which is what keeps the access random: a pass looks at the types
+before its own; an even pass at nothing of its own type but itself; an odd pass also at its two even
+neighbours, with which it may share a sample. A sample never spans more than two passes, since a report
+holds at most as many entities of a type as there are.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from models.contracts import EntityType
+from tasks.plan.constraints import ConflictTable
+from tasks.plan.deck import key_of, permutations
+from tasks.plan.repair import Context, repair
+
+ORDER: tuple[EntityType, ...] = (
+    EntityType.DISEASE,
+    EntityType.ABNORMALITY,
+    EntityType.NON_ABNORMALITY,
+    EntityType.NON_DISEASE,
+    EntityType.ANATOMY,
+)
+"""The order in which types are settled, and in which a sample mentions them."""
+
+SMALLEST_BLOCK = 4096
+CACHED_BLOCKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Deck:
+    """The entities of one type (their numbers in the bank), and how many of them a sample holds."""
+
+    type: EntityType
+    cards: np.ndarray
+    per_sample: int
+    key: int
+
+
+@dataclass(slots=True)
+class RepairCount:
+    """How many slots were dealt, and how many of those the rules moved to another card (a swap moves two)."""
+
+    dealt: dict[EntityType, int] = field(default_factory=dict)
+    moved: dict[EntityType, int] = field(default_factory=dict)
+
+
+class BalancedSampler:
+    """Which entities sample *i* holds, for any *i*.
+
+    Args:
+        pools: the entity numbers of each type.
+        per_report: how many entities of each type a sample holds; a type may be missing.
+        table: which entities may not meet.
+        fingerprint: the source of all randomness.
+    """
+
+    def __init__(
+        self,
+        pools: Mapping[EntityType, Sequence[int]],
+        per_report: Mapping[EntityType, int],
+        table: ConflictTable,
+        fingerprint: str,
+    ) -> None:
+        wanted = [(kind, per_report.get(kind, 0)) for kind in ORDER]
+        self.decks = tuple(
+            Deck(kind, np.asarray(pools[kind], dtype=np.int32), count, key_of(fingerprint, f"deck {kind.value}"))
+            for kind, count in wanted
+            if count
+        )
+        for deck in self.decks:
+            if deck.per_sample > len(deck.cards):
+                raise ValueError(f"{deck.per_sample} {deck.type.value} entities a sample, but only {len(deck.cards)}")
+        self.table = table
+        self.width = sum(deck.per_sample for deck in self.decks)
+        widest = max((-(-len(deck.cards) // deck.per_sample) for deck in self.decks), default=1)
+        self._block = max(SMALLEST_BLOCK, 1 << (2 * widest - 1).bit_length())
+        self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
+
+    def columns(self) -> dict[EntityType, slice]:
+        """Which columns of `draw` hold which type."""
+        edges = np.cumsum([0, *(deck.per_sample for deck in self.decks)])
+        pairs = zip(self.decks, pairwise(edges), strict=True)
+        return {deck.type: slice(int(start), int(stop)) for deck, (start, stop) in pairs}
+
+    def draw(self, start: int, stop: int) -> np.ndarray:
+        """The entity numbers of samples `start` to `stop` (exclusive).
+
+        Returns:
+            (stop - start, width) int32, types in `ORDER`.
+
+        Raises:
+            InfeasiblePlan: no arrangement of a pass satisfies the rules.
+        """
+        if stop <= start:
+            return np.empty((0, self.width), dtype=np.int32)
+        first, last = start // self._block, (stop - 1) // self._block
+        rows = np.concatenate([self._block_rows(number) for number in range(first, last + 1)])
+        return rows[start - first * self._block : stop - first * self._block]
+
+    def count_repairs(self, stop: int) -> RepairCount:
+        """How many cards the rules moved among samples 0 to `stop`."""
+        count = RepairCount()
+        for deck, columns in zip(self.decks, self.columns().values(), strict=True):
+            moved = 0
+            for start in range(0, stop, self._block):
+                end = min(start + self._block, stop)
+                dealt = self._dealt(deck, start * deck.per_sample, end * deck.per_sample)
+                moved += int((dealt != self.draw(start, end)[:, columns].ravel()).sum())
+            count.dealt[deck.type], count.moved[deck.type] = stop * deck.per_sample, moved
+        return count
+
+    def _dealt(self, deck: Deck, start: int, stop: int) -> np.ndarray:
+        """The cards of slots `start` to `stop` before any repair."""
+        n = len(deck.cards)
+        passes = np.arange(start // n, -(-stop // n))
+        return deck.cards[permutations(deck.key, passes, n)].ravel()[start - passes[0] * n : stop - passes[0] * n]
+
+    def _block_rows(self, number: int) -> np.ndarray:
+        if number in self._cache:
+            self._cache.move_to_end(number)
+            return self._cache[number]
+        rows = self._settle(len(self.decks), number * self._block, (number + 1) * self._block)
+        self._cache[number] = rows
+        while len(self._cache) > CACHED_BLOCKS:
+            self._cache.popitem(last=False)
+        return rows
+
+    def _settle(self, types: int, start: int, stop: int) -> np.ndarray:
+        """The first `types` types of samples `start` to `stop`, from exactly the passes that touch them."""
+        if types == 0:
+            return np.empty((stop - start, 0), dtype=np.int32)
+        deck = self.decks[types - 1]
+        k, n = deck.per_sample, len(deck.cards)
+        low = start * k // n
+        high = -(-stop * k // n)
+        low -= low % 2  # an odd pass needs the even passes on both sides of it
+        high += 1 - high % 2
+        begin, end = low * n // k, -(-high * n // k)
+        context = Context(
+            before=self._settle(types - 1, begin, end),
+            own=np.full((end - begin) * k, -1, dtype=np.int32),
+            per_sample=k,
+            first_sample=begin,
+            table=self.table,
+            type=deck.type,
+        )
+        for parity in (0, 1):
+            passes = np.arange(low + parity, high, 2)
+            if not len(passes):
+                continue
+            slots = passes[:, None] * n + np.arange(n)[None, :] - begin * k
+            context.own[slots] = deck.cards[permutations(deck.key, passes, n)]
+            repair(context, slots)
+        rows = np.concatenate([context.before, context.own.reshape(-1, k)], axis=1)
+        return rows[start - begin : stop - begin]

@@ -1,0 +1,29 @@
+"""What is planned: one spec per sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.contracts import Mention
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSpec:
+    """One sample before anything is made of it.
+
+    Args:
+        sample_id: stable, sortable and safe as a file name.
+        index: position in the plan, from 0.
+        shard: the shard it belongs to.
+        mentions: what its report must state.
+    """
+
+    sample_id: str
+    index: int
+    shard: int
+    mentions: tuple[Mention, ...]
+
+
+def sample_id(fingerprint: str, index: int) -> str:
+    """The id of sample `index`, such as ``3f9a01bc-00000042``."""
+    return f"{fingerprint[:8]}-{index:08d}"

@@ -1,0 +1,1 @@
+"""Pretrain: from datasets to one checkpoint per arm."""

@@ -1,0 +1,127 @@
+"""Keep trained arms in the store, and train none twice."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tasks.pretrain.arms import Arm
+from tasks.pretrain.train import Progress, TrainedArm, train_arm
+from tasks.recipe.schema import TrainSection
+
+if TYPE_CHECKING:
+    from storage.objects import ObjectStore
+
+_FACTS = "synthcxr"
+_LENGTH = 8  # a safetensors file begins with the length of its JSON header
+
+
+class CheckpointConflict(RuntimeError):
+    """The store holds a checkpoint of the same run and arm that was trained otherwise."""
+
+
+def checkpoint_key(run: str, arm: str) -> str:
+    """Where the weights of an arm are."""
+    return f"runs/{run}/{arm}/checkpoint.safetensors"
+
+
+def config_key(run: str, arm: str) -> str:
+    """Where people read how the arm was trained; the same facts are in the weights' own header."""
+    return f"runs/{run}/{arm}/config.json"
+
+
+def ensure_trained(
+    store: ObjectStore,
+    run: str,
+    arm: Arm,
+    section: TrainSection,
+    *,
+    seed: int,
+    on_progress: Progress | None = None,
+) -> tuple[TrainedArm, bool]:
+    """The trained arm, from the store where it is there already.
+
+    Returns:
+        The arm, and True where it had to be trained now.
+
+    Raises:
+        CheckpointConflict: `run` holds this arm with another fingerprint.
+    """
+    held = read_checkpoint(store, run, arm.name)
+    if held is None:
+        trained = train_arm(arm, section, store, seed=seed, on_progress=on_progress)
+        return write_checkpoint(store, run, trained, arm, section, seed), True
+    wanted = arm.fingerprint(section, seed)
+    if held.fingerprint != wanted:
+        raise CheckpointConflict(
+            f"{checkpoint_key(run, arm.name)} was trained with fingerprint {held.fingerprint[:12]}, but this recipe "
+            f"asks for {wanted[:12]}: data, seed or a pretrain setting differ; take another run name"
+        )
+    return held, False
+
+
+def write_checkpoint(
+    store: ObjectStore, run: str, trained: TrainedArm, arm: Arm, section: TrainSection, seed: int
+) -> TrainedArm:
+    """Publish an arm, create-only, and return what the store holds: that of a faster rival where there was one."""
+    from storage.objects import AlreadyExists
+
+    facts = {
+        "name": trained.name,
+        "fingerprint": trained.fingerprint,
+        "pairs": trained.pairs,
+        "samples_seen": trained.samples_seen,
+        "losses": [round(loss, 5) for loss in trained.losses],
+        "seconds": round(trained.seconds, 3),
+        "seed": seed,
+        "arm": arm.model_dump(mode="json"),
+        "pretrain": section.model_dump(mode="json"),
+    }
+    try:
+        store.put(checkpoint_key(run, trained.name), _with_facts(trained.checkpoint, facts))
+        store.put(config_key(run, trained.name), json.dumps(facts, indent=1, sort_keys=True).encode())
+    except AlreadyExists:
+        pass  # another worker was first: both trained the same arm, and the loser's copy is not needed
+    held = read_checkpoint(store, run, trained.name)
+    if held is None:
+        raise RuntimeError(f"{checkpoint_key(run, trained.name)} was written and cannot be found: check the store")
+    return held
+
+
+def read_checkpoint(store: ObjectStore, run: str, arm: str) -> TrainedArm | None:
+    """A trained arm, or None where there is none.
+
+    Raises:
+        ValueError: the object is no checkpoint of ours.
+    """
+    key = checkpoint_key(run, arm)
+    if store.head(key) is None:
+        return None
+    data = store.get(key)
+    facts = _facts(key, data)
+    return TrainedArm(
+        name=facts["name"],
+        fingerprint=facts["fingerprint"],
+        pairs=facts["pairs"],
+        samples_seen=facts["samples_seen"],
+        losses=tuple(facts["losses"]),
+        seconds=facts["seconds"],
+        checkpoint=data,
+    )
+
+
+def _with_facts(weights: bytes, facts: dict[str, Any]) -> bytes:
+    """The same weights with `facts` in their header, so that both are published as one object."""
+    from safetensors.torch import load, save
+
+    return save(load(weights), {"format": "pt", _FACTS: json.dumps(facts, sort_keys=True)})
+
+
+def _facts(key: str, data: bytes) -> dict[str, Any]:
+    try:
+        size = int.from_bytes(data[:_LENGTH], "little")
+        return json.loads(json.loads(data[_LENGTH : _LENGTH + size])["__metadata__"][_FACTS])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{key} is not a checkpoint written by this project: remove it or take another run"
+        ) from error

@@ -1,0 +1,146 @@
+"""The fingerprint: which samples a recipe makes, in 64 hexadecimal digits.
+
+Sample *i* is a pure function of (fingerprint, i). Everything that changes a sample's entities, prompts,
+seeds or acceptance is inside; so are `pairs`, `shard_size` and `top_up`, because a dataset version is a
+fixed set of samples in fixed shards, and a resume with another of them would mix two layouts in one
+version. Gate thresholds are inside for the same reason: they decide at which attempt a sample was taken.
+Everything else is in `EXCLUDED`, with its reason. A bank in a file counts by its bytes, not by its path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.recipe.errors import RecipeError
+from tasks.recipe.schema import Recipe
+
+FORMAT_VERSION = 1
+"""Raise it when the same recipe would make other samples: the sampler, the phrases, the phantom bank, the seeds."""
+
+BUILT_IN_BANKS = ("phantom",)
+
+_THROUGHPUT = "how fast the engine runs, not what it is asked"
+_PLACE = "where the engine runs, not what it is asked"
+_DOWNSTREAM = "reads the finished dataset"
+EXCLUDED: Mapping[str, str] = {
+    "profile": "the name of the file the recipe came from",
+    "dataset": "where the samples are kept, not what they are",
+    "version": "where the samples are kept, and derived from the fingerprint itself",
+    "engine": "who works on the shards, and in which order",
+    "cost_per_hour": "a price",
+    "storage": "where the samples are kept",
+    "tracking": "where runs are written down",
+    "archive_a": "an archive is a dataset of its own, with its own seed",
+    "archive_b": "an archive is a dataset of its own, with its own seed",
+    "pretrain": _DOWNSTREAM,
+    "evaluate": _DOWNSTREAM,
+    "images.batch": _THROUGHPUT,
+    "images.generator.options.attention": "the same sum by another kernel",
+    "images.generator.options.compile": _THROUGHPUT,
+    "images.generator.options.device": _PLACE,
+    "images.generator.options.threads": _THROUGHPUT,
+    "reports.generator.options.api_key_env": "a credential's name",
+    "reports.generator.options.base_url": _PLACE,
+    "reports.generator.options.concurrency": _THROUGHPUT,
+    "reports.generator.options.device": _PLACE,
+    "reports.generator.options.enable_prefix_caching": _THROUGHPUT,
+    "reports.generator.options.enforce_eager": _THROUGHPUT,
+    "reports.generator.options.gpu_memory_utilization": _THROUGHPUT,
+    "reports.generator.options.max_num_batched_tokens": _THROUGHPUT,
+    "reports.generator.options.max_num_seqs": _THROUGHPUT,
+    "reports.generator.options.tensor_parallel_size": _PLACE,
+    "reports.generator.options.threads": _THROUGHPUT,
+    "reports.generator.options.timeout": "when to give up waiting, not what to ask",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that two recipes disagree on; None where a recipe does not have it."""
+
+    path: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.path}: {_shown(self.before)} -> {_shown(self.after)}"
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """SHA-256 over the canonical JSON of the fields that change the samples, in hexadecimal.
+
+    Raises:
+        RecipeError: the entity bank is a file that cannot be read.
+    """
+    fields = sample_fields(recipe)
+    if recipe.plan.bank not in BUILT_IN_BANKS:
+        fields["plan.bank"] = _bank_digest(recipe.plan.bank)
+    document = {"format": FORMAT_VERSION, "fields": fields}
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def version_of(recipe: Recipe) -> str:
+    """The dataset version: the recipe's own, or ``v-`` and ten digits of the fingerprint for ``auto``."""
+    return f"v-{fingerprint(recipe)[:10]}" if recipe.version == "auto" else recipe.version
+
+
+def sample_fields(recipe: Recipe | Mapping[str, Any]) -> dict[str, Any]:
+    """Every leaf that changes the samples, by dotted path; items of a list by their number."""
+    data = recipe.model_dump(mode="json") if isinstance(recipe, Recipe) else recipe
+    return {path: value for path, value in leaves(data).items() if reason_excluded(path) is None}
+
+
+def reason_excluded(path: str) -> str | None:
+    """Why the field at `path` is no part of the fingerprint; None if it is a part."""
+    parts = path.split(".")
+    prefixes = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    return next((EXCLUDED[prefix] for prefix in prefixes if prefix in EXCLUDED), None)
+
+
+def leaves(data: Any, path: str = "") -> dict[str, Any]:
+    """The plain values in `data` by dotted path; an empty list or mapping is a leaf of its own."""
+    if isinstance(data, Mapping) and data:
+        pairs = [(str(key), value) for key, value in data.items()]
+    elif isinstance(data, list | tuple) and data:
+        pairs = [(str(number), value) for number, value in enumerate(data)]
+    else:
+        # 4 and 4.0 are one value, whichever the profile says.
+        return {path: int(data) if isinstance(data, float) and data.is_integer() else data}
+    return {
+        inner: leaf for key, value in pairs for inner, leaf in leaves(value, f"{path}.{key}" if path else key).items()
+    }
+
+
+def diff(before: Recipe | Mapping[str, Any], after: Recipe | Mapping[str, Any]) -> list[FieldChange]:
+    """The fields that change the samples and on which two recipes (or stored ``recipe.yaml``) disagree."""
+    old, new = sample_fields(before), sample_fields(after)
+    paths = sorted(old.keys() | new.keys())
+    changes = [FieldChange(path, old.get(path), new.get(path)) for path in paths]
+    return [change for change in changes if _shown(change.before) != _shown(change.after)]
+
+
+def explain_diff(before: Recipe | Mapping[str, Any], after: Recipe | Mapping[str, Any]) -> str:
+    """`diff` as text for people, one field a line."""
+    changes = diff(before, after)
+    if not changes:
+        return "no field that changes the samples differs (the contents of the bank file or the format may)"
+    return "\n".join(["these fields change the samples and differ:", *(f"  {change}" for change in changes)])
+
+
+def _bank_digest(bank: str) -> str:
+    try:
+        return "sha256:" + hashlib.sha256(Path(bank).read_bytes()).hexdigest()
+    except OSError as error:
+        known = ", ".join(BUILT_IN_BANKS)
+        remedy = f"give a CSV, YAML, JSON or Parquet file of typed entities, or a built-in bank ({known})"
+        raise RecipeError("recipe", [f"plan.bank: {bank}: {error.strerror or error}; {remedy}"]) from error
+
+
+def _shown(value: Any) -> str:
+    return "(absent)" if value is None else json.dumps(value, ensure_ascii=False)

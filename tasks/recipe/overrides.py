@@ -1,0 +1,58 @@
+"""Overrides: ``a.b=c`` as it comes from a command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.recipe.errors import RecipeError
+from tasks.recipe.reading import parse_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One change: the path, the YAML value and the text it was read from."""
+
+    path: tuple[str, ...]
+    value: Any
+    raw: str
+
+
+def parse_override(text: str) -> Override:
+    """Split ``a.b=c`` at its first equals sign and read `c` as YAML.
+
+    Raises:
+        RecipeError: no equals sign, an empty part in the path, or `c` is not YAML.
+    """
+    key, equals, raw = text.partition("=")
+    path = tuple(part.strip() for part in key.split("."))
+    if not equals:
+        raise RecipeError(f"--set {text}", ["there is no '='; write key=value, such as pairs=1024"])
+    if not all(path):
+        raise RecipeError(f"--set {text}", [f"{key!r} is not a dotted path such as storage.root"])
+    return Override(path, parse_yaml(raw, f"--set {text}"), raw.strip())
+
+
+def apply_override(data: dict[str, Any], change: Override) -> list[str]:
+    """Set one value in `data`, in place; a new key is left to the schema to judge.
+
+    Returns:
+        Problems: a path that leads through a plain value or beyond the end of a list.
+    """
+    node: Any = data
+    for depth, part in enumerate(change.path):
+        here, last = ".".join(change.path[:depth]), depth == len(change.path) - 1
+        if isinstance(node, list):
+            if not part.isdigit() or int(part) >= len(node):
+                return [f"{here}: has no item {part!r}; it is a list of {len(node)}, numbered from 0"]
+            key: Any = int(part)
+        elif isinstance(node, dict):
+            key = part
+        else:
+            return [f"{here}: is a plain value and has no {part!r} in it"]
+        if last:
+            node[key] = change.value
+        else:
+            # An unknown section is made here so that the schema can name it with its full path.
+            node = node.setdefault(key, {}) if isinstance(node, dict) else node[key]
+    return []

@@ -1,0 +1,183 @@
+"""Write the reports of a shard: generate, score, decide, and retry only what failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from models.contracts import Candidate, Gate, ReportDraft, ReportGenerator, ReportRequest
+from storage.records import GateRow, RejectRow, ReportRow
+from tasks.decide import decide
+from tasks.plan.spec import SampleSpec
+
+STAGE = "reports"
+SeedOf = Callable[[str, int], int]
+CountTokens = Callable[[Sequence[str]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportBatch:
+    """The outcome of a shard: every sample is in `rows` or in `rejects`, both in the order of the specs.
+
+    `stats` holds ``drafts``, ``tokens`` (of all drafts), ``attempts`` (most for one sample), ``errors`` (drafts
+    that the engine failed) and ``seconds``.
+    """
+
+    rows: list[ReportRow]
+    rejects: list[RejectRow]
+    stats: dict[str, float]
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What has come of one sample so far."""
+
+    spec: SampleSpec
+    attempts: int = 0
+    tokens: int = 0
+    draft: ReportDraft | None = None
+    gates: list[GateRow] = field(default_factory=list)
+    failed: GateRow | None = None
+
+
+def write_reports(
+    specs: Sequence[SampleSpec],
+    generator: ReportGenerator,
+    gates: Sequence[tuple[Gate, float]],
+    *,
+    attempts: int,
+    seed_of: SeedOf,
+    count_tokens: CountTokens | None = None,
+    token_limit: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ReportBatch:
+    """Write and verify one report per spec; a failed one is tried again with a new seed, `attempts` times in all.
+
+    Args:
+        specs: what each report must state.
+        generator: the report generator.
+        gates: text gates, each with the score that it takes to pass.
+        attempts: most drafts per sample.
+        seed_of: the seed for a sample id and an attempt (from 0).
+        count_tokens: token counts of prompts for the image generator; the prompt-length gate needs it.
+        token_limit: most tokens that the image generator takes.
+        on_progress: called with samples settled and samples in all, after each round.
+
+    Raises:
+        ValueError: `attempts` is below 1, or the prompt-length gate is asked for without token counts.
+    """
+    thresholds = {gate.name: threshold for gate, threshold in gates}
+    if attempts < 1:
+        raise ValueError(f"reports.attempts is {attempts}: at least one attempt is needed")
+    if "prompt_length" in thresholds and (count_tokens is None or token_limit is None):
+        raise ValueError("the gate prompt_length needs count_tokens and token_limit of an image generator")
+    started = time.perf_counter()
+    every = [_Tries(spec) for spec in specs]
+    pending, errors = every, 0
+    for attempt in range(attempts):
+        requests = [
+            ReportRequest(t.spec.sample_id, t.spec.mentions, seed_of(t.spec.sample_id, attempt), attempt)
+            for t in pending
+        ]
+        drafts = generator.generate(requests)
+        errors += sum(draft.error is not None for draft in drafts)
+        _judge(pending, drafts, gates, thresholds, count_tokens, token_limit)
+        pending = [tries for tries in pending if tries.failed is not None]
+        if on_progress is not None:
+            on_progress(len(every) - (len(pending) if attempt + 1 < attempts else 0), len(every))
+        if not pending:
+            break
+    return ReportBatch(
+        rows=[_row(tries) for tries in every if tries.failed is None],
+        rejects=[_reject(tries) for tries in every if tries.failed is not None],
+        stats={
+            "drafts": sum(tries.attempts for tries in every),
+            "tokens": sum(tries.tokens for tries in every),
+            "attempts": max((tries.attempts for tries in every), default=0),
+            "errors": errors,
+            "seconds": time.perf_counter() - started,
+        },
+    )
+
+
+def _judge(
+    pending: Sequence[_Tries],
+    drafts: Sequence[ReportDraft],
+    gates: Sequence[tuple[Gate, float]],
+    thresholds: dict[str, float],
+    count_tokens: CountTokens | None,
+    token_limit: int | None,
+) -> None:
+    counts = count_tokens([draft.impression for draft in drafts]) if count_tokens else [None] * len(drafts)
+    candidates = [
+        Candidate(
+            sample_id=tries.spec.sample_id,
+            mentions=tries.spec.mentions,
+            findings=draft.findings,
+            impression=draft.impression,
+            prompt_tokens=count,
+            prompt_limit=token_limit,
+        )
+        for tries, draft, count in zip(pending, drafts, counts, strict=True)
+    ]
+    scores = [gate.score(candidates) for gate, _ in gates]
+    for number, (tries, draft) in enumerate(zip(pending, drafts, strict=True)):
+        tries.draft = draft
+        tries.attempts += 1
+        tries.tokens += draft.tokens
+        tries.gates, tries.failed = decide([column[number] for column in scores], thresholds)
+        if draft.error is not None:
+            tries.failed = GateRow(gate="draft", score=0.0, threshold=1.0, passed=False, reason=draft.error)
+            tries.gates.append(tries.failed)
+
+
+def _row(tries: _Tries) -> ReportRow:
+    draft = _draft(tries)
+    return ReportRow(
+        sample_id=tries.spec.sample_id,
+        index=tries.spec.index,
+        findings=draft.findings,
+        impression=draft.impression,
+        entities=_entities(tries.spec),
+        mentions=[_plain(asdict(mention)) for mention in tries.spec.mentions],
+        seed=draft.seed,
+        attempts=tries.attempts,
+        tokens=draft.tokens,
+        tokens_all_attempts=tries.tokens,
+        gates=tries.gates,
+    )
+
+
+def _reject(tries: _Tries) -> RejectRow:
+    draft, failed = _draft(tries), tries.failed
+    assert failed is not None, tries.spec.sample_id
+    return RejectRow(
+        sample_id=tries.spec.sample_id,
+        index=tries.spec.index,
+        stage=STAGE,
+        gate=failed.gate,
+        score=failed.score,
+        threshold=failed.threshold,
+        reason=failed.reason,
+        attempts=tries.attempts,
+        entities=_entities(tries.spec),
+        findings=draft.findings,
+        impression=draft.impression,
+        gates=tries.gates,
+    )
+
+
+def _draft(tries: _Tries) -> ReportDraft:
+    assert tries.draft is not None, tries.spec.sample_id
+    return tries.draft
+
+
+def _entities(spec: SampleSpec) -> list[str]:
+    return [mention.entity for mention in spec.mentions]
+
+
+def _plain(mention: dict[str, Any]) -> dict[str, Any]:
+    """A mention as JSON has it: the enum's text, not the enum."""
+    return mention | {"type": str(mention["type"])}

@@ -1,0 +1,198 @@
+"""The sampler: balanced at every slot, plausible in every sample, any sample at any time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from models.contracts import EntityType
+from models.phantom.bank import Entity, entity_bank
+from tasks.plan.constraints import ConflictTable, Exclusion, RuleSet, concept_of, rule_set
+from tasks.plan.errors import InfeasiblePlan
+from tasks.plan.sampler import ORDER, BalancedSampler
+
+ROOT = Path(__file__).parents[3]
+SAMPLES = 120
+FINDINGS = [f"finding {letter}" for letter in "abcdefghij"]
+
+
+@st.composite
+def samplers(draw: st.DrawFn) -> BalancedSampler:
+    """Small banks with clashes across types (shared concepts) and inside them (exclusions)."""
+    entities: list[Entity] = []
+    per_report: dict[EntityType, int] = {}
+    for kind in draw(st.lists(st.sampled_from(ORDER), min_size=1, max_size=4, unique=True)):
+        per_report[kind] = draw(st.integers(1, 3))
+        size = draw(st.integers(per_report[kind] * 4, 16))
+        for number in range(size):
+            concept = draw(st.sampled_from([*FINDINGS, f"{kind.value} {number}", f"{kind.value} {number}"]))
+            present = draw(st.booleans())
+            entities.append(Entity(f"{kind.value}/{number}", kind, f"{number}", concept, present, (), (), ()))
+    pairs = draw(st.lists(st.sampled_from(list(combinations(FINDINGS, 2))), max_size=3, unique=True))
+    rules = RuleSet(concept_of, tuple(Exclusion(a, b, "test") for a, b in pairs))
+    fingerprint = draw(st.text(min_size=1, max_size=8))
+    return sampler_of(entities, per_report, rules, fingerprint)
+
+
+def sampler_of(
+    entities: list[Entity], per_report: dict[EntityType, int], rules: RuleSet, fingerprint: str
+) -> BalancedSampler:
+    pools = {kind: [n for n, e in enumerate(entities) if e.type is kind] for kind in EntityType}
+    return BalancedSampler(pools, per_report, ConflictTable(entities, rules), fingerprint)
+
+
+def phantom(fingerprint: str = "f", **per_report: int) -> BalancedSampler:
+    wanted = per_report or dict.fromkeys((kind.value for kind in EntityType), 1)
+    return sampler_of(
+        list(entity_bank()), {EntityType(kind): n for kind, n in wanted.items()}, rule_set("phantom"), fingerprint
+    )
+
+
+def drawn(sampler: BalancedSampler, start: int, stop: int) -> np.ndarray:
+    """Draw, leaving out banks that hypothesis made too full of clashes."""
+    try:
+        return sampler.draw(start, stop)
+    except InfeasiblePlan:
+        assume(False)
+        raise
+
+
+quick = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+
+
+@quick
+@given(samplers())
+def test_counts_differ_by_at_most_one_at_every_multiple_of_the_pool(sampler: BalancedSampler) -> None:
+    rows = drawn(sampler, 0, SAMPLES)
+    for deck, columns in zip(sampler.decks, sampler.columns().values(), strict=True):
+        slots, n = rows[:, columns].ravel(), len(deck.cards)
+        for end in range(n, len(slots) + 1, n):
+            assert set(np.bincount(slots[:end], minlength=deck.cards.max() + 1)[deck.cards]) == {end // n}
+        counts = np.bincount(slots, minlength=deck.cards.max() + 1)[deck.cards]
+        assert counts.max() - counts.min() <= 1, "and at the end of any pass, finished or not"
+
+
+@quick
+@given(samplers())
+def test_no_sample_breaks_a_rule(sampler: BalancedSampler) -> None:
+    for row in drawn(sampler, 0, SAMPLES).tolist():
+        for a, b in combinations(row, 2):
+            assert sampler.table.reason(a, b) is None
+
+
+@quick
+@given(samplers(), st.data())
+def test_random_access_gives_what_dealing_in_order_gives(sampler: BalancedSampler, data: st.DataObject) -> None:
+    rows = drawn(sampler, 0, SAMPLES)
+    start = data.draw(st.integers(0, SAMPLES - 1))
+    stop = data.draw(st.integers(start + 1, SAMPLES))
+    assert (sampler._settle(len(sampler.decks), start, stop) == rows[start:stop]).all(), "straight from the passes"
+    assert (sampler.draw(start, stop) == rows[start:stop]).all(), "through the cache"
+
+
+def test_order_of_access_does_not_matter() -> None:
+    forward, shuffled = phantom(), phantom()
+    order = np.random.default_rng(3).permutation(200) * 401
+    got = {int(i): shuffled.draw(int(i), int(i) + 1)[0].tolist() for i in order}
+    assert [got[i] for i in sorted(got)] == [forward.draw(i, i + 1)[0].tolist() for i in sorted(got)]
+
+
+def test_another_process_with_another_hash_seed_draws_the_same() -> None:
+    code = (
+        "import sys; sys.path.insert(0, '.'); from tests_sampler import phantom; "
+        "print(phantom('g').draw(70_000, 70_003).tolist())"
+    )
+    code = code.replace("from tests_sampler import phantom", f"exec(open({str(Path(__file__))!r}).read())")
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PYTHONHASHSEED": "9", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert out.stdout.strip() == str(phantom("g").draw(70_000, 70_003).tolist())
+
+
+def test_fingerprints_deal_different_samples() -> None:
+    assert (phantom("a").draw(0, 100) != phantom("b").draw(0, 100)).mean() > 0.5
+
+
+@pytest.mark.parametrize(
+    "per_report",
+    [
+        {"abnormality": 1, "disease": 1, "non_abnormality": 1, "non_disease": 1, "anatomy": 1},
+        {"abnormality": 2, "disease": 1, "non_abnormality": 3, "non_disease": 2, "anatomy": 2},
+        {"abnormality": 1},
+        {"abnormality": 1, "non_abnormality": 2, "anatomy": 1},
+    ],
+)
+def test_the_phantom_bank_deals_out_100000_samples(per_report: dict[str, int]) -> None:
+    sampler = phantom(**per_report)
+    rows = sampler.draw(0, 100_000)
+    for a, b in combinations(range(sampler.width), 2):
+        assert not sampler.table.conflicts(rows[:, a], rows[:, b]).any()
+    for deck, columns in zip(sampler.decks, sampler.columns().values(), strict=True):
+        counts = np.bincount(rows[:, columns].ravel())[deck.cards]
+        assert counts.max() - counts.min() <= 1
+
+
+def test_the_share_of_moved_cards_is_told() -> None:
+    count = phantom().count_repairs(10_000)
+    assert count.dealt[EntityType.DISEASE] == 10_000
+    assert count.moved[EntityType.DISEASE] == 0, "the first type meets nobody"
+    assert 0.1 < count.moved[EntityType.NON_DISEASE] / 10_000 < 0.5
+
+
+def test_a_swap_that_needs_three_cards_is_found_by_search() -> None:
+    # Slots 0, 1, 2 hold x, y, z; every two-card swap clashes, and only the rotation fits.
+    kinds = EntityType.DISEASE, EntityType.ABNORMALITY
+    entities = [Entity(f"{kind}/{name}", kind, name, name, True, (), (), ()) for kind in kinds for name in "xyz"]
+    pairs = [("x", "y"), ("y", "z"), ("x", "z")]
+    for seed in range(20):
+        for exclusion in pairs:
+            rules = RuleSet(concept_of, (Exclusion(*exclusion, "test"),))
+            sampler = sampler_of(entities, dict.fromkeys(kinds, 1), rules, str(seed))
+            for row in _or_infeasible(sampler):
+                assert sampler.table.reason(*row) is None
+
+
+def _or_infeasible(sampler: BalancedSampler) -> list[list[int]]:
+    try:
+        return sampler.draw(0, 3).tolist()
+    except InfeasiblePlan:
+        return []
+
+
+def test_an_impossible_pair_of_pools_is_named_with_rule_and_remedy() -> None:
+    kinds = EntityType.DISEASE, EntityType.NON_DISEASE
+    entities = [
+        Entity("disease/mumps", kinds[0], "mumps", "mumps", True, (), (), ()),
+        Entity("non_disease/no mumps", kinds[1], "no mumps", "mumps", False, (), (), ()),
+    ]
+    sampler = sampler_of(entities, dict.fromkeys(kinds, 1), rule_set("generic"), "f")
+    with pytest.raises(InfeasiblePlan) as caught:
+        sampler.draw(0, 1)
+    message = str(caught.value)
+    assert "the 1 non_disease entities cannot be dealt out" in message
+    assert "'no mumps' and 'mumps' contradict each other about 'mumps'" in message
+    assert "plan.per_report.non_disease" in message
+
+
+def test_a_large_bank_is_dealt_in_seconds_and_stays_plausible() -> None:
+    names = [f"thing {number}" for number in range(15_000)]
+    kinds = EntityType.ABNORMALITY, EntityType.NON_ABNORMALITY
+    entities = [Entity(f"{k}/{name}", k, name, name, k is kinds[0], (), (), ()) for k in kinds for name in names]
+    sampler = sampler_of(entities, dict.fromkeys(kinds, 4), rule_set("generic"), "f")
+    rows = sampler.draw(0, 20_000)
+    for a, b in combinations(range(8), 2):
+        assert not sampler.table.conflicts(rows[:, a], rows[:, b]).any()
