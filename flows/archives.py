@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from flows.context import Run
 from models.phantom.archive import ARCHIVE_SIZE, films
+from models.phantom.film import Film
 from models.phantom.hospital import HOSPITALS
 from models.phantom.vocabulary import LABELS
-from storage.versions import DatasetRef
-from tasks.publish.archive import ArchiveFilm, publish_archive
+from storage.layout import DatasetRef
+from tasks.publish.archive import publish_archive
 from tasks.recipe.schema import ArchiveSection
 
 _SHARD = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFilm:
+    """A film as an archive publishes it, its label vector named."""
+
+    film: Film
+
+    @property
+    def image(self) -> np.ndarray:
+        return self.film.image
+
+    @property
+    def labels(self) -> dict[str, int]:
+        return {name: int(value) for name, value in zip(LABELS, self.film.labels, strict=True)}
+
+    @property
+    def findings_text(self) -> str:
+        return self.film.findings_text
+
+    @property
+    def impression_text(self) -> str:
+        return self.film.impression_text
+
+    @property
+    def defect(self) -> str | None:
+        return self.film.defect
 
 
 def ensure_archive(run: Run, hospital: str, section: ArchiveSection) -> DatasetRef:
@@ -28,13 +55,20 @@ def ensure_archive(run: Run, hospital: str, section: ArchiveSection) -> DatasetR
     if section.films > ARCHIVE_SIZE:
         raise ValueError(f"archive_{hospital}.films is {section.films}, but the archive holds {ARCHIVE_SIZE} films")
     ref = DatasetRef(f"hospital-{hospital}", f"v-{section.films}x{section.size}-{section.seed}")
-    publish_archive(run.store, ref, _progress(run, hospital, section), count=section.films, shard_size=_SHARD)
+    publish_archive(
+        run.store,
+        ref,
+        _films(run, hospital, section),
+        count=section.films,
+        shard_size=_SHARD,
+        description={"hospital": hospital, "seed": section.seed, "size": section.size},
+    )
     return ref
 
 
-def _progress(run: Run, hospital: str, section: ArchiveSection) -> Iterator[ArchiveFilm]:
+def _films(run: Run, hospital: str, section: ArchiveSection) -> Iterator[LabelledFilm]:
     rng = np.random.default_rng(section.seed)
     indices = np.sort(rng.choice(ARCHIVE_SIZE, section.films, replace=False)).tolist()
     for number, film in enumerate(films(HOSPITALS[hospital], section.seed, indices, section.size), 1):
         run.progress.stage(f"hospital {hospital.upper()}", number, section.films)
-        yield film
+        yield LabelledFilm(film)

@@ -10,8 +10,8 @@ from prefect import flow
 from flows.archives import ensure_archive
 from flows.context import Run, open_run, recipe_of
 from storage.layout import DatasetRef
+from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import auroc_figure
-from tasks.evaluate.keep import ensure_scores
 from tasks.evaluate.scores import ScoreTable
 from tasks.shell import step
 
@@ -42,4 +42,4 @@ def evaluate(
 def _score(run: Run, test: DatasetRef) -> ScoreTable:
     section = run.recipe.pretrain
     arms = tuple(dict.fromkeys((*section.arms, *section.controls)))
-    return ensure_scores(run.store, run.name, arms, test, section.model, run.recipe.evaluate)
+    return evaluate_run(run.store, run.name, arms, test, run.recipe.evaluate, model=section.model)

@@ -50,7 +50,7 @@ def _generate(run: Run) -> Manifest:
             entries += _top_up(run, engine, plan, entries)
             cards = engine.cards()
         manifest = step(
-            "publish", "publish", lambda: finish_version(run.store, run.ref, run.recipe, plan, entries, cards)
+            "publish", "publish", lambda: finish_version(run.store, run.ref, run.recipe, entries, cards)
         )
         tracked.metrics(_numbers(manifest))
         tracked.dataset(run.ref.name, run.fingerprint, run.store.uri(run.ref.prefix), "synthetic")

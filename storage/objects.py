@@ -76,7 +76,7 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """All objects whose key starts with `prefix`, in the order of their keys' bytes."""
+        """All objects whose key starts with `prefix`; every store has an order of its own."""
         ...
 
     def delete(self, key: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -22,6 +23,7 @@ from storage.s3_errors import Explainer, code_of
 from storage.s3_parts import put_in_parts
 from storage.s3_reader import BROKEN_BODY, ResumingReader
 
+_CONNECTING = threading.Lock()
 _MAYBE_DONE = ("PreconditionFailed", "NoSuchUpload")
 
 
@@ -40,6 +42,7 @@ class S3Store:
         multipart_above: size in bytes above which an object goes up in parts. A single conditional PUT takes up
             to 5 GiB and is atomic everywhere; SeaweedFS 4.48 let two of eight racing multipart uploads win.
         part_size: bytes a part; S3 wants at least 5 MiB.
+        disk: folder of the server's data where it is ours, to tell a full disk from other failures.
     """
 
     def __init__(
@@ -54,10 +57,12 @@ class S3Store:
         attempts: int = 5,
         multipart_above: int = 4 << 30,
         part_size: int = 64 << 20,
+        disk: Path | None = None,
     ) -> None:
         self.bucket, self.prefix = bucket, prefix.strip("/")
         self.endpoint, self.region = endpoint, region
         self.attempts, self.multipart_above, self.part_size = attempts, multipart_above, part_size
+        self.disk = disk
         self._credentials = (access_key, secret_key)
         self._clients: dict[int, Any] = {}
 
@@ -77,7 +82,9 @@ class S3Store:
         """The boto3 client of this process; a forked worker gets connections of its own."""
         pid = os.getpid()
         if pid not in self._clients:
-            self._clients[pid] = self._connect(self.attempts)
+            with _CONNECTING:
+                if pid not in self._clients:
+                    self._clients[pid] = self._connect(self.attempts)
         return self._clients[pid]
 
     def get(self, key: str) -> bytes:
@@ -138,7 +145,7 @@ class S3Store:
         return ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'))
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """All objects whose key starts with `prefix`, in key order."""
+        """All objects whose key starts with `prefix`, as the server orders them (SeaweedFS: folder by folder)."""
         base = f"{self.prefix}/" if self.prefix else ""
         with self.explained(prefix):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=base + prefix)
@@ -165,6 +172,7 @@ class S3Store:
             access_key=self._credentials[0],
             secret_key=self._credentials[1],
             attempts=2,
+            disk=self.disk,
         )
         with quick.explained("the bucket"):
             quick.client.head_bucket(Bucket=self.bucket)
@@ -199,7 +207,7 @@ class S3Store:
 
     def explained(self, subject: str) -> Explainer:
         """Turn botocore errors about `subject` into ours."""
-        return Explainer(self._where(), subject)
+        return Explainer(self._where(), subject, self.disk)
 
     def _connect(self, attempts: int) -> Any:
         local = self.endpoint and urlsplit(self.endpoint).hostname in ("127.0.0.1", "localhost", "::1")
@@ -211,7 +219,7 @@ class S3Store:
                 aws_access_key_id=self._credentials[0],
                 aws_secret_access_key=self._credentials[1],
                 config=Config(
-                    retries={"mode": "standard", "max_attempts": attempts},
+                    retries={"mode": "standard", "total_max_attempts": attempts},
                     connect_timeout=5,
                     read_timeout=60,
                     max_pool_connections=16,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from types import TracebackType
 
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -33,6 +36,7 @@ _DENIED = {
     "SignatureDoesNotMatch",
 }
 _FULL = {"507", "EntityTooLarge", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "StorageFull"}
+_LITTLE, _ROOMY = 256 << 20, 4 << 30
 _CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE) to a user that may read and write it"
 
 
@@ -44,8 +48,8 @@ def code_of(error: BaseException) -> str:
 class Explainer:
     """Context manager that turns what botocore raises into the errors of `storage.errors`."""
 
-    def __init__(self, where: str, subject: str) -> None:
-        self.where, self.subject = where, subject
+    def __init__(self, where: str, subject: str, disk: Path | None = None) -> None:
+        self.where, self.subject, self.disk = where, subject, disk
 
     def __enter__(self) -> Explainer:
         return self
@@ -55,7 +59,7 @@ class Explainer:
             raise self._refusal(error) from error
         if isinstance(error, NoCredentialsError | PartialCredentialsError):
             raise AccessDenied(f"no credentials for {self.where}: {_CREDENTIALS}") from error
-        if isinstance(error, HTTPClientError):
+        if isinstance(error, ConnectionError | HTTPClientError):
             raise StoreUnreachable(
                 f"{self.where} does not answer ({error}): check storage.endpoint, the network, and that the store "
                 "runs (`synth serve` starts the managed one)"
@@ -77,4 +81,17 @@ class Explainer:
             return StoreFull(f"{self.where} is full ({code}) at {self.subject}: make room; finished shards stay")
         if code == "NotImplemented":
             return ConditionalWritesMissing(f"{self.where} does not know a header we need: {error}; use another store")
+        if code == "InternalError":
+            return self._inside(error)
         return StoreError(f"{self.where}, {self.subject}: {error}")
+
+    def _inside(self, error: ClientError) -> StoreError:
+        """SeaweedFS answers a full disk with InternalError; on a disk of ours we can look."""
+        if self.disk is not None and self.disk.exists():
+            usage = shutil.disk_usage(self.disk)
+            if usage.free < max(0.1 * usage.total, _LITTLE) and usage.free < _ROOMY:
+                return StoreFull(
+                    f"the disk of the managed store is full ({usage.free / 2**20:.0f} MiB free at {self.disk}): make "
+                    f"room, or point storage.root elsewhere; finished shards stay and the run resumes ({self.subject})"
+                )
+        return StoreError(f"{self.where}, {self.subject}: {error} Its log says why; a full disk is the usual cause.")

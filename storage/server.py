@@ -24,11 +24,12 @@ from storage.weed import PortTaken, choose_ports, clear_sockets, launch, tail
 
 BUCKET = "synthcxr"
 REGION = "us-east-1"
+_PORT_LOST = ("address already in use", "Port allocation failed")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
-    """Where the managed store answers and who may use it; `created` tells its process from a later one."""
+    """Where the managed store answers and who may use it; pid and `created` name its process."""
 
     endpoint: str
     bucket: str
@@ -36,6 +37,7 @@ class StoreAddress:
     secret_key: str = field(repr=False)
     pid: int
     created: float
+    folder: str
 
     def environ(self) -> dict[str, str]:
         """Environment variables with which boto3, MLflow and other S3 clients use this store."""
@@ -56,6 +58,7 @@ class StoreAddress:
             region=REGION,
             access_key=self.access_key,
             secret_key=self.secret_key,
+            disk=Path(self.folder),
             **options,
         )
 
@@ -110,7 +113,7 @@ def stop(state: Path, *, timeout: float = 20) -> bool:
         process = _process(address) if address else None
         if process is None:
             return False
-        _end(process, timeout)
+        _end(process.pid, timeout)
         clear_sockets(folder)
         return True
 
@@ -123,14 +126,14 @@ def _start(folder: Path, port: int | None, timeout: float) -> StoreAddress:
         process = launch(folder, ports)
         created = psutil.Process(process.pid).create_time()
         ports.save(folder)
-        address = StoreAddress(_endpoint(ports.s3), BUCKET, access_key, secret_key, process.pid, created)
+        address = StoreAddress(_endpoint(ports.s3), BUCKET, access_key, secret_key, process.pid, created, str(folder))
         _write_private(folder / "address.json", json.dumps(asdict(address)))
         try:
             _await_first_write(address, process, deadline, folder)
         except PortTaken:
             continue
         except BaseException:
-            _end(psutil.Process(process.pid), 5)
+            _end(process.pid, 5)
             raise
         return address
     raise ServerError(f"the managed store found no free ports three times. {tail(folder / 'weed.log')}")
@@ -143,7 +146,7 @@ def _await_first_write(address: StoreAddress, process: subprocess.Popen[bytes], 
     problem = "no answer yet"
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            if "address already in use" in tail(log):
+            if any(sign in tail(log) for sign in _PORT_LOST):
                 raise PortTaken(f"a port was taken while the store started. {tail(log)}")
             raise ServerError(f"the managed store ended while it started (exit {process.returncode}). {tail(log)}")
         try:
@@ -193,8 +196,9 @@ def _process(address: StoreAddress) -> psutil.Process | None:
         return None
 
 
-def _end(process: psutil.Process, timeout: float) -> None:
+def _end(pid: int, timeout: float) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
+        process = psutil.Process(pid)
         process.terminate()
         try:
             process.wait(timeout)

@@ -101,9 +101,9 @@ def launch(folder: Path, ports: Ports) -> subprocess.Popen[bytes]:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, with its name."""
-    text = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
-    return "\n".join([f"Last lines of {log}:", *text])
+    """The last lines of a log before any Go stack trace, with its name."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join([f"Last lines of {log}:", *text.partition("\ngoroutine ")[0].splitlines()[-lines:]])
 
 
 def _flags(folder: Path, data: Path, ports: Ports) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.compat import torchvision_ready
 from models.diffusion.training import Schedule, fit, shuffled
 
 LATENT_CHANNELS = 8
@@ -20,6 +21,7 @@ KL_WEIGHT = 5e-4
 
 def new_autoencoder() -> Any:
     """An `AutoencoderKL` of 8 x 8 pixels per latent: eight channels keep a nodule of six pixels and thin tubes."""
+    torchvision_ready()
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     return AutoencoderKL(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.compat import torchvision_ready
 from models.diffusion.autoencoder import LATENT_CHANNELS
 from models.diffusion.text_tower import WIDTH
 from models.diffusion.training import Schedule, fit, shuffled
@@ -22,6 +23,7 @@ TAIL_POWER = 0.6  # 0 draws films as they come, 1 draws every finding equally of
 
 def new_denoiser() -> Any:
     """A `UNet2DConditionModel` of two scales; attention only at 8 x 8, where it costs little on a CPU."""
+    torchvision_ready()
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     return UNet2DConditionModel(
@@ -34,11 +36,12 @@ def new_denoiser() -> Any:
 
 def new_scheduler() -> Any:
     """DPM-Solver++ over a cosine schedule that ends in pure noise, so that exposure is learnt too."""
+    torchvision_ready()
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
     return DPMSolverMultistepScheduler(
         beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", rescale_betas_zero_snr=True,
-        timestep_spacing="trailing", algorithm_type="dpmsolver++", solver_order=2,
+        timestep_spacing="trailing", algorithm_type="dpmsolver++", solver_order=2, steps_offset=1,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         r"widening of the (?:superior )?mediastinum",
         r"mediastinum (?:is|appears) (?:mildly |markedly )?(?:widened|wide)",
     ),
-    "elevated hemidiaphragm": (
+    "hemidiaphragm elevation": (
         r"elevated (?:(?:left|right) )?(?:hemi-?)?diaphragm",
         r"(?:hemi-?)?diaphragm(?:atic)? elevation",
         r"elevation of the (?:(?:left|right) )?(?:hemi-?)?diaphragm",

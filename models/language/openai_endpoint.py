@@ -111,7 +111,7 @@ class OpenAIReportGenerator:
             messages=ask.messages,
             seed=ask.seed,
             extra_body=extra,
-            **self.sampling,
+            **(self.sampling | {"max_tokens": min(int(self.sampling["max_tokens"]), ask.budget)}),
         )
 
     def _read(self, ask: Ask, reply: Any) -> Answer:

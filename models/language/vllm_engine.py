@@ -134,7 +134,8 @@ class VllmReportGenerator:
         from vllm.sampling_params import StructuredOutputsParams
 
         bound = StructuredOutputsParams(grammar=ask.grammar) if ask.grammar else None
-        return SamplingParams(**self.sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound)
+        sampling = self.sampling | {"max_tokens": min(int(self.sampling["max_tokens"]), ask.budget)}
+        return SamplingParams(**sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound)
 
     def _complete(self, prompts: list[list[int]], params: list[Any]) -> list[Answer]:
         if not prompts:
@@ -163,7 +164,13 @@ def start_engine(weights: Weights, max_model_len: int, dtype: str | None, option
         for name, value in _CPU_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the weights are on disk by now
-        defaults |= {"dtype": dtype or "bfloat16", "enforce_eager": True}
+        defaults |= {
+            "dtype": dtype or "bfloat16",
+            "enforce_eager": True,
+            # vLLM 0.32 dies on a seeded prompt that is cut into chunks ("CPU Generator does not use offset").
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(4096, max_model_len),
+        }
         _inspect_in_process()
     set_threads = torch.set_num_threads
     from vllm import LLM

@@ -17,10 +17,14 @@ _HEADING = re.compile(r"^\s*(?:\*\*)?(?:FINDINGS|IMPRESSION)(?:\*\*)?\s*:\s*", r
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One section to write: the chat, the seed and the grammar that binds it (None: free), also as a pattern."""
+    """One section to write: the chat, the seed and the grammar that binds it (None: free), also as a pattern.
+
+    `budget` is the most tokens that a sane section takes; a small model that loops is cut off there.
+    """
 
     messages: Messages
     seed: int
+    budget: int
     grammar: str | None = None
     pattern: re.Pattern[str] | None = None
 
@@ -34,6 +38,7 @@ class Answer:
     error: str | None = None
 
 
+TOKENS_PER_MENTION, TOKENS_PER_SECTION = 32, 24
 Engine = Callable[[Sequence[Ask]], list[Answer]]
 
 
@@ -81,19 +86,23 @@ def clean(text: str) -> str:
 
 
 def _ask_findings(request: ReportRequest, constrained: bool) -> Ask | Answer:
-    messages, seed = findings_messages(request.mentions), 2 * request.seed
+    messages, seed, budget = findings_messages(request.mentions), 2 * request.seed, _budget(request)
     try:
         grammar, pattern = findings_grammar(request.mentions), findings_pattern(request.mentions)
     except ValueError as error:
         return Answer("", 0, str(error))
-    return Ask(messages, seed, grammar, pattern) if constrained else Ask(messages, seed)
+    return Ask(messages, seed, budget, grammar, pattern) if constrained else Ask(messages, seed, budget)
 
 
 def _ask_impression(request: ReportRequest, findings: str, constrained: bool) -> Ask:
-    messages, seed = impression_messages(request.mentions, findings), 2 * request.seed + 1
+    messages, seed, budget = impression_messages(request.mentions, findings), 2 * request.seed + 1, _budget(request)
     if not constrained:
-        return Ask(messages, seed)
-    return Ask(messages, seed, impression_grammar(request.mentions), impression_pattern(request.mentions))
+        return Ask(messages, seed, budget)
+    return Ask(messages, seed, budget, impression_grammar(request.mentions), impression_pattern(request.mentions))
+
+
+def _budget(request: ReportRequest) -> int:
+    return TOKENS_PER_SECTION + sum(TOKENS_PER_MENTION + len(mention.phrase) // 2 for mention in request.mentions)
 
 
 def _pass(items: Sequence[Ask | Answer], engine: Engine) -> list[Answer]:

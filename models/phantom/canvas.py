@@ -58,7 +58,9 @@ class Canvas:
         """A filled outline with soft edges."""
         return self.fill_all([points], blur)
 
-    def fill_all(self, outlines: Sequence[np.ndarray], blur: float = 0.5, tones: Sequence[int] | None = None) -> np.ndarray:
+    def fill_all(
+        self, outlines: Sequence[np.ndarray], blur: float = 0.5, tones: Sequence[int] | None = None
+    ) -> np.ndarray:
         """Several filled outlines on one mask, each with its own tone of 255."""
         plate = np.zeros((self.size, self.size), np.uint8)
         for at, outline in enumerate(outlines):

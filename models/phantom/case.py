@@ -25,12 +25,12 @@ MOST_FINDINGS = 5
 EXCLUSIONS: tuple[tuple[str, str], ...] = (
     ("emphysema", "pulmonary edema"),
     ("emphysema", "cardiomegaly"),
-    ("emphysema", "elevated hemidiaphragm"),
+    ("emphysema", "hemidiaphragm elevation"),
     ("emphysema", "pulmonary fibrosis"),
     ("pulmonary fibrosis", "pulmonary edema"),
-    ("elevated hemidiaphragm", "hiatal hernia"),
+    ("hemidiaphragm elevation", "hiatal hernia"),
 )
-HIDDEN_BY_SPACE = ("consolidation", "atelectasis", "lung nodule", "lung mass", "elevated hemidiaphragm")
+HIDDEN_BY_SPACE = ("consolidation", "atelectasis", "lung nodule", "lung mass", "hemidiaphragm elevation")
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
 _STEPS = {label: sqrt(prime) % 1.0 for label, prime in zip(LABELS, _PRIMES, strict=True)}
 _DEFECT_STEP = sqrt(67) % 1.0

@@ -13,7 +13,7 @@ Span = tuple[float, float]
 COMMON_TO_RARE: tuple[str, ...] = (
     "pleural effusion", "atelectasis", "cardiomegaly", "consolidation", "central venous catheter",
     "pulmonary edema", "lung nodule", "pacemaker", "endotracheal tube", "pneumothorax", "emphysema",
-    "hilar enlargement", "lung mass", "elevated hemidiaphragm", "pulmonary fibrosis", "scoliosis",
+    "hilar enlargement", "lung mass", "hemidiaphragm elevation", "pulmonary fibrosis", "scoliosis",
     "widened mediastinum", "hiatal hernia",
 )  # fmt: skip
 HEAD, TAIL = 0.26, 0.00225

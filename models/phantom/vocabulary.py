@@ -44,7 +44,7 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind("lung mass", _A, SIDES, ZONES),
     FindingKind("hilar enlargement", _A, SIDES),
     FindingKind("widened mediastinum", _A, (), (), ("mildly", "markedly")),
-    FindingKind("elevated hemidiaphragm", _A, SIDES, (), ("mildly", "markedly")),
+    FindingKind("hemidiaphragm elevation", _A, SIDES, (), ("mild", "marked")),
     FindingKind("pneumothorax", _D, SIDES, (), ("small", "moderate", "large")),
     FindingKind("cardiomegaly", _D, (), (), ("mild", "moderate", "severe")),
     FindingKind("pulmonary edema", _D, (), (), ("mild", "moderate", "severe")),

@@ -18,7 +18,7 @@ from tasks.plan.constraints import negated
 from tasks.plan.deck import hashes, key_of
 
 FOCAL = frozenset({"consolidation", "atelectasis", "lung nodule", "lung mass"})
-HIDDEN = FOCAL | {"elevated hemidiaphragm"}
+HIDDEN = FOCAL | {"hemidiaphragm elevation"}
 HIDING = frozenset({("pleural effusion", "large"), ("pneumothorax", "moderate"), ("pneumothorax", "large")})
 SIDE, ZONE, SEVERITY = 0, 1, 2
 
@@ -158,6 +158,8 @@ class Attributes:
             entity = rows[:, column]
             hiding = self._hiding[entity, values[SEVERITY, :, column]]
             clash = np.flatnonzero(hiding & lesions[np.arange(len(rows)), values[SIDE, :, column]])
+            if not len(clash):
+                continue
             free = side.allows[entity[clash], :-1] & ~lesions[clash, :-1]
             moves = free.any(axis=1)
             values[SIDE, clash[moves], column] = free[moves].argmax(axis=1)

@@ -9,7 +9,6 @@ exactly this (paper sections 1 and 5).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from models.contracts import EntityType
+from models.language.content import NEGATION
 from models.phantom.bank import Entity
 from tasks.plan.errors import PlanError
 from tasks.recipe.errors import did_you_mean
@@ -41,8 +41,6 @@ class RuleSet:
     exclusions: tuple[Exclusion, ...] = ()
 
 
-NEGATIONS = ("no evidence of", "no sign of", "negative for", "absence of", "free of", "without", "absent", "no", "not")
-_NEGATED = re.compile(rf"^(?:{'|'.join(NEGATIONS)})\s+", re.IGNORECASE)
 # Saying both of two directions, sides or sizes of one thing is a contradiction, or needs a report that ours is not.
 _DIRECTION = (
     "increased increasing increase decreased decreasing decrease enlarged reduced elevated depressed high low normal "
@@ -58,7 +56,7 @@ _SET_ASIDE = frozenset(f"{_DIRECTION} {_SIDE} {_SIZE} in of".split())
 
 def negated(term: str) -> bool:
     """Whether a term says that something is absent."""
-    return _NEGATED.match(term) is not None
+    return NEGATION.match(term) is not None
 
 
 def concept_of(entity: Entity) -> str:
@@ -67,7 +65,7 @@ def concept_of(entity: Entity) -> str:
         return f"anatomy:{entity.term}"
     if entity.label:
         return entity.label
-    words = _NEGATED.sub("", entity.term).casefold().split()
+    words = NEGATION.sub("", entity.term).casefold().split()
     # "increased in size" leaves nothing: it speaks of change alone, and so does "decreased in size".
     return " ".join(word for word in words if word not in _SET_ASIDE) or "change alone"
 
@@ -75,10 +73,10 @@ def concept_of(entity: Entity) -> str:
 EXCLUSIONS: tuple[Exclusion, ...] = (
     Exclusion("emphysema", "pulmonary edema", "emphysema clears the lungs, edema fills them; one film shows one"),
     Exclusion("emphysema", "cardiomegaly", "hyperinflation stretches the heart into a narrow shadow"),
-    Exclusion("emphysema", "elevated hemidiaphragm", "hyperinflation flattens both hemidiaphragms"),
+    Exclusion("emphysema", "hemidiaphragm elevation", "hyperinflation flattens both hemidiaphragms"),
     Exclusion("emphysema", "pulmonary fibrosis", "one enlarges the lungs and one shrinks them"),
     Exclusion("pulmonary fibrosis", "pulmonary edema", "both are diffuse lines; a film cannot tell them apart"),
-    Exclusion("elevated hemidiaphragm", "hiatal hernia", "both lift the shadow at the lung base"),
+    Exclusion("hemidiaphragm elevation", "hiatal hernia", "both lift the shadow at the lung base"),
 )
 
 RULE_SETS: Mapping[str, RuleSet] = {
@@ -122,6 +120,12 @@ class ConflictTable:
         if len(self._excluded) == 1:
             return same
         return same | self._excluded[self._group[a], self._group[b]]
+
+    def count_conflicts(self, cards: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """With how many of `others` each of `cards` may not meet; (len(cards),) int64."""
+        of_concept = np.bincount(self._concept[others], minlength=int(self._concept.max(initial=0)) + 1)
+        of_group = np.bincount(self._group[others], minlength=len(self._excluded))
+        return of_concept[self._concept[cards]] + (self._excluded @ of_group)[self._group[cards]]
 
     def reason(self, a: int, b: int) -> str | None:
         """Why two entities may not meet, for people; None where they may."""

@@ -19,6 +19,8 @@ from tasks.plan.spec import SampleSpec, sample_id
 from tasks.recipe.schema import Recipe
 
 CHUNK = 16_384
+CHECKED = 1_000_000
+"""So many samples are dealt out when a plan is made; a longer one is checked where it is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Plan:
     """All samples of a recipe, with random access. Made by `make_plan`.
 
     Samples 0 to `pairs` lie in the base shards; the samples up to `total` follow in top-up shards, which
-    simply go on dealing from the same decks. The last shard of each kind may be short.
+    simply go on dealing from the same decks: a sample must not depend on what other samples came to, and more
+    of a balanced deck narrows every relative deficit. The last shard of each kind may be short.
     """
 
     def __init__(self, recipe: Recipe, fingerprint: str, entities: tuple[Entity, ...]) -> None:
@@ -99,15 +102,6 @@ class Plan:
     def shard(self, number: int) -> list[SampleSpec]:
         """The samples of one shard, in order."""
         return self.samples(*self.bounds(number))
-
-    def top_up_shard(self, number: int, deficits: Mapping[str, int] | None = None) -> list[SampleSpec]:
-        """The samples of a top-up shard.
-
-        The deck goes on whatever the `deficits` (entity id to count) are: a sample must not depend on what
-        other samples came to, and more of a balanced deck narrows every relative deficit.
-        """
-        del deficits
-        return self.shard(number)
 
     def sample(self, index: int) -> SampleSpec:
         """Sample `index`.
@@ -179,7 +173,7 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, fingerprint: str) -> Plan:
-    """Plan a recipe. The first samples are dealt at once, so that rules which cannot be met show here.
+    """Plan a recipe, and deal it out once (a second for a million samples) so that no run ends in a dead end.
 
     Raises:
         BankError: the entity bank cannot be read.
@@ -187,5 +181,6 @@ def make_plan(recipe: Recipe, fingerprint: str) -> Plan:
         InfeasiblePlan: the rules leave no arrangement.
     """
     plan = Plan(recipe, fingerprint, load_bank(recipe.plan.bank))
-    plan.sampler.draw(0, 1)
+    for start in range(0, min(plan.total, CHECKED), CHUNK):
+        plan.sampler.draw(start, min(start + CHUNK, plan.total))
     return plan

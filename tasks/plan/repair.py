@@ -16,7 +16,7 @@ from tasks.plan.errors import InfeasiblePlan
 
 NEAR = 128
 SEARCHED_CARDS = 512
-SEARCH_STEPS = 20_000
+SEARCH_STEPS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Context:
 
     def clash(self, cards: np.ndarray, slots: np.ndarray) -> np.ndarray:
         """Whether each card would break a rule in its slot, whatever lies there now; both broadcast."""
-        return self.table.conflicts(cards[..., None], self.company(slots)).any(axis=-1)
+        return np.asarray(self.table.conflicts(cards[..., None], self.company(slots)).any(axis=-1))
 
 
 def repair(context: Context, slots: np.ndarray) -> None:
@@ -148,7 +148,7 @@ def _infeasible(context: Context, slots: np.ndarray, cards: np.ndarray) -> Infea
     low, high = (int(slots[end]) // context.per_sample + context.first_sample for end in (0, -1))
     kind = context.type.value
     return InfeasiblePlan(
-        f"samples {low} to {high}: the {len(slots)} {kind} entities cannot be dealt out without breaking a rule "
+        f"samples {low} to {high}: the bank's {kind} entities ({len(slots)}) cannot be dealt out without breaking a rule "
         f"({'; '.join(reasons)}). Ask for fewer in plan.per_report.{kind}, add {kind} entities to the bank, "
-        "or loosen plan.constraints"
+        "loosen plan.constraints, or take another seed"
     )

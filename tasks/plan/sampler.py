@@ -5,9 +5,10 @@ differ by at most one at every slot, with no state. A permutation is then rearra
 (`tasks.plan.repair`) until no sample breaks a rule; that keeps every count exact at its ends.
 
 What a rearrangement looks at is bounded, which is what keeps the access random: a pass looks at the types
-before its own; an even pass at nothing of its own type but itself; an odd pass also at its two even
+settled before its own; an even pass at nothing of its own type but itself; an odd pass also at its two even
 neighbours, with which it may share a sample. A sample never spans more than two passes, since a report
-holds at most as many entities of a type as there are.
+holds at most as many entities of a type as there are. Types that have the least room to give way are
+settled first.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ORDER: tuple[EntityType, ...] = (
     EntityType.NON_DISEASE,
     EntityType.ANATOMY,
 )
-"""The order in which types are settled, and in which a sample mentions them."""
+"""The order in which a sample mentions its entities."""
 
 SMALLEST_BLOCK = 4096
 CACHED_BLOCKS = 4
@@ -63,6 +64,7 @@ class BalancedSampler:
         per_report: how many entities of each type a sample holds; a type may be missing.
         table: which entities may not meet.
         fingerprint: the source of all randomness.
+        smallest_block: at least so many samples are settled and cached at once.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class BalancedSampler:
         per_report: Mapping[EntityType, int],
         table: ConflictTable,
         fingerprint: str,
+        smallest_block: int = SMALLEST_BLOCK,
     ) -> None:
         wanted = [(kind, per_report.get(kind, 0)) for kind in ORDER]
         self.decks = tuple(
@@ -83,8 +86,9 @@ class BalancedSampler:
                 raise ValueError(f"{deck.per_sample} {deck.type.value} entities a sample, but only {len(deck.cards)}")
         self.table = table
         self.width = sum(deck.per_sample for deck in self.decks)
+        self._settling = tuple(settling_order(self.decks, table))
         widest = max((-(-len(deck.cards) // deck.per_sample) for deck in self.decks), default=1)
-        self._block = max(SMALLEST_BLOCK, 1 << (2 * widest - 1).bit_length())
+        self._block = max(smallest_block, 1 << (2 * widest - 1).bit_length())
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
 
     def columns(self) -> dict[EntityType, slice]:
@@ -130,17 +134,24 @@ class BalancedSampler:
         if number in self._cache:
             self._cache.move_to_end(number)
             return self._cache[number]
-        rows = self._settle(len(self.decks), number * self._block, (number + 1) * self._block)
+        rows = self.settle(number * self._block, (number + 1) * self._block)
         self._cache[number] = rows
         while len(self._cache) > CACHED_BLOCKS:
             self._cache.popitem(last=False)
         return rows
 
+    def settle(self, start: int, stop: int) -> np.ndarray:
+        """What `draw` gives, worked out anew from exactly the passes that touch these samples."""
+        rows = self._settle(len(self.decks), start, stop)
+        edges = np.cumsum([0, *(deck.per_sample for deck in self._settling)])
+        held = {deck.type: np.arange(*edge) for deck, edge in zip(self._settling, pairwise(edges), strict=True)}
+        return rows[:, np.concatenate([held[deck.type] for deck in self.decks])]
+
     def _settle(self, types: int, start: int, stop: int) -> np.ndarray:
-        """The first `types` types of samples `start` to `stop`, from exactly the passes that touch them."""
+        """The first `types` types to be settled, for samples `start` to `stop`."""
         if types == 0:
             return np.empty((stop - start, 0), dtype=np.int32)
-        deck = self.decks[types - 1]
+        deck = self._settling[types - 1]
         k, n = deck.per_sample, len(deck.cards)
         low = start * k // n
         high = -(-stop * k // n)
@@ -164,3 +175,25 @@ class BalancedSampler:
             repair(context, slots)
         rows = np.concatenate([context.before, context.own.reshape(-1, k)], axis=1)
         return rows[start - begin : stop - begin]
+
+
+def settling_order(decks: Sequence[Deck], table: ConflictTable) -> list[Deck]:
+    """The decks in the order in which they are settled, the one with the least room first.
+
+    A deck's room is the number of samples that one of its passes spans, times the share of them that its
+    most restricted card could go to if every other deck were settled before.
+    """
+    order: list[Deck] = []
+    left = list(decks)
+    while left:
+        room = [_room(deck, [other for other in left if other is not deck], table) for deck in left]
+        order.insert(0, left.pop(int(np.argmax(room))))
+    return order
+
+
+def _room(deck: Deck, others: Sequence[Deck], table: ConflictTable) -> float:
+    blocked = np.zeros(len(deck.cards))
+    for other in others:
+        share = other.per_sample / len(other.cards)
+        blocked += share * table.count_conflicts(deck.cards, other.cards)
+    return len(deck.cards) / deck.per_sample * (1 - float(blocked.max()))

@@ -35,7 +35,7 @@ class PlanSection(Section):
     per_report: dict[str, int] = Field(
         default={"abnormality": 1, "disease": 1, "non_abnormality": 1, "non_disease": 1, "anatomy": 1}
     )
-    max_use: int | None = Field(None, ge=1, description="tau: how often one entity may be used at most")
+    max_use: int | None = Field(default=None, ge=1, description="tau: how often one entity may be used at most")
     constraints: str = "phantom"
 
 
@@ -50,15 +50,15 @@ class ReportSection(Section):
     """The report generator, its decoding and how often a report is tried."""
 
     generator: Component = Component(kind="vllm")
-    attempts: int = Field(3, ge=1, le=20)
+    attempts: int = Field(default=3, ge=1, le=20)
 
 
 class ImageSection(Section):
     """The image generator and how often an image is tried."""
 
     generator: Component = Component(kind="diffusers")
-    attempts: int = Field(3, ge=1, le=20)
-    batch: int = Field(16, ge=1)
+    attempts: int = Field(default=3, ge=1, le=20)
+    batch: int = Field(default=16, ge=1)
 
 
 class GateSpec(Section):
@@ -73,7 +73,7 @@ class ArchiveSection(Section):
     """A phantom archive to publish as a dataset of its own: how many films, at which size."""
 
     films: int = Field(ge=1)
-    size: int = Field(128, ge=64)
+    size: int = Field(default=128, ge=64)
     seed: int = 7
 
 
@@ -83,22 +83,24 @@ class TrainSection(Section):
     objective: Literal["clip"] = "clip"
     arms: tuple[str, ...] = ("real", "synthetic", "mixed", "mixed_full")
     controls: tuple[str, ...] = ("random", "shuffled_synthetic", "shuffled_mixed")
-    pairs: int | None = Field(None, ge=8, description="pairs per arm; None takes as many as the run asks for")
-    samples_seen: int = Field(10_240, ge=8)
-    batch: int = Field(64, ge=4)
+    pairs: int | None = Field(default=None, ge=8, description="pairs per arm; None takes as many as the run asks for")
+    samples_seen: int = Field(default=10_240, ge=8)
+    batch: int = Field(default=64, ge=4)
     learning_rate: float = 1e-3
     warmup: float = 0.1
     weight_decay: float = 0.1
     threads: int | None = None
-    model: str = Field("synthcxr-tiny", description="an open_clip model name")
-    cache_megabytes: int = Field(256, ge=0, description="decoded films held in memory; beyond it they are streamed")
+    model: str = Field(default="synthcxr-tiny", description="an open_clip model name")
+    cache_megabytes: int = Field(
+        default=256, ge=0, description="decoded films held in memory; beyond it they are streamed"
+    )
 
 
 class EvaluateSection(Section):
     """Zero-shot evaluation on a held-out archive."""
 
-    bootstrap: int = Field(1000, ge=10)
-    confidence: float = Field(0.95, gt=0.5, lt=1)
+    bootstrap: int = Field(default=1000, ge=10)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
 
 
 class TrackSection(Section):
@@ -112,14 +114,18 @@ class Recipe(Section):
     """A whole run. Every field is a line of the profile; `tasks.recipe.fingerprint` says which change samples."""
 
     profile: str = "local"
-    dataset: str = Field("phantom-cxr", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
-    version: str = Field("auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-    pairs: int = Field(512, ge=1)
-    shard_size: int = Field(64, ge=1)
-    seed: int = Field(0, ge=0)
+    dataset: str = Field(default="phantom-cxr", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    version: str = Field(default="auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    pairs: int = Field(default=512, ge=1)
+    shard_size: int = Field(default=64, ge=1)
+    seed: int = Field(default=0, ge=0)
     engine: str = "inline"
-    top_up: float = Field(1.5, ge=1.0, description="most samples planned per pair asked before the run gives up")
-    cost_per_hour: float = Field(0.08, ge=0, description="currency per machine hour, for cost per accepted pair")
+    top_up: float = Field(
+        default=1.5, ge=1.0, description="most samples planned per pair asked before the run gives up"
+    )
+    cost_per_hour: float = Field(
+        default=0.08, ge=0, description="currency per machine hour, for cost per accepted pair"
+    )
     storage: StorageSection = StorageSection()
     plan: PlanSection = PlanSection()
     reports: ReportSection = ReportSection()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +15,6 @@ from tasks.plan.constraints import ConflictTable, Exclusion, RuleSet, concept_of
 from tasks.plan.errors import InfeasiblePlan
 from tasks.plan.sampler import ORDER, BalancedSampler
 
-ROOT = Path(__file__).parents[3]
 SAMPLES = 120
 FINDINGS = [f"finding {letter}" for letter in "abcdefghij"]
 
@@ -42,17 +38,16 @@ def samplers(draw: st.DrawFn) -> BalancedSampler:
 
 
 def sampler_of(
-    entities: list[Entity], per_report: dict[EntityType, int], rules: RuleSet, fingerprint: str
+    entities: list[Entity], per_report: dict[EntityType, int], rules: RuleSet, fingerprint: str, block: int = 32
 ) -> BalancedSampler:
     pools = {kind: [n for n, e in enumerate(entities) if e.type is kind] for kind in EntityType}
-    return BalancedSampler(pools, per_report, ConflictTable(entities, rules), fingerprint)
+    return BalancedSampler(pools, per_report, ConflictTable(entities, rules), fingerprint, smallest_block=block)
 
 
 def phantom(fingerprint: str = "f", **per_report: int) -> BalancedSampler:
     wanted = per_report or dict.fromkeys((kind.value for kind in EntityType), 1)
-    return sampler_of(
-        list(entity_bank()), {EntityType(kind): n for kind, n in wanted.items()}, rule_set("phantom"), fingerprint
-    )
+    asked = {EntityType(kind): number for kind, number in wanted.items()}
+    return sampler_of(list(entity_bank()), asked, rule_set("phantom"), fingerprint, block=4096)
 
 
 def drawn(sampler: BalancedSampler, start: int, stop: int) -> np.ndarray:
@@ -65,7 +60,7 @@ def drawn(sampler: BalancedSampler, start: int, stop: int) -> np.ndarray:
 
 
 quick = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
@@ -95,7 +90,7 @@ def test_random_access_gives_what_dealing_in_order_gives(sampler: BalancedSample
     rows = drawn(sampler, 0, SAMPLES)
     start = data.draw(st.integers(0, SAMPLES - 1))
     stop = data.draw(st.integers(start + 1, SAMPLES))
-    assert (sampler._settle(len(sampler.decks), start, stop) == rows[start:stop]).all(), "straight from the passes"
+    assert (sampler.settle(start, stop) == rows[start:stop]).all(), "straight from the passes"
     assert (sampler.draw(start, stop) == rows[start:stop]).all(), "through the cache"
 
 
@@ -104,23 +99,6 @@ def test_order_of_access_does_not_matter() -> None:
     order = np.random.default_rng(3).permutation(200) * 401
     got = {int(i): shuffled.draw(int(i), int(i) + 1)[0].tolist() for i in order}
     assert [got[i] for i in sorted(got)] == [forward.draw(i, i + 1)[0].tolist() for i in sorted(got)]
-
-
-def test_another_process_with_another_hash_seed_draws_the_same() -> None:
-    code = (
-        "import sys; sys.path.insert(0, '.'); from tests_sampler import phantom; "
-        "print(phantom('g').draw(70_000, 70_003).tolist())"
-    )
-    code = code.replace("from tests_sampler import phantom", f"exec(open({str(Path(__file__))!r}).read())")
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={"PYTHONHASHSEED": "9", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert out.stdout.strip() == str(phantom("g").draw(70_000, 70_003).tolist())
 
 
 def test_fingerprints_deal_different_samples() -> None:
@@ -132,6 +110,8 @@ def test_fingerprints_deal_different_samples() -> None:
     [
         {"abnormality": 1, "disease": 1, "non_abnormality": 1, "non_disease": 1, "anatomy": 1},
         {"abnormality": 2, "disease": 1, "non_abnormality": 3, "non_disease": 2, "anatomy": 2},
+        # Settled disease first, four samples in a row may all be closed to an hemidiaphragm elevation.
+        {"abnormality": 2, "disease": 2, "non_abnormality": 2, "non_disease": 1, "anatomy": 1},
         {"abnormality": 1},
         {"abnormality": 1, "non_abnormality": 2, "anatomy": 1},
     ],
@@ -149,8 +129,8 @@ def test_the_phantom_bank_deals_out_100000_samples(per_report: dict[str, int]) -
 def test_the_share_of_moved_cards_is_told() -> None:
     count = phantom().count_repairs(10_000)
     assert count.dealt[EntityType.DISEASE] == 10_000
-    assert count.moved[EntityType.DISEASE] == 0, "the first type meets nobody"
-    assert 0.1 < count.moved[EntityType.NON_DISEASE] / 10_000 < 0.5
+    assert count.moved[EntityType.ANATOMY] == 0, "a place clashes with nothing"
+    assert 0.05 < sum(count.moved.values()) / sum(count.dealt.values()) < 0.2
 
 
 def test_a_swap_that_needs_three_cards_is_found_by_search() -> None:
@@ -183,9 +163,11 @@ def test_an_impossible_pair_of_pools_is_named_with_rule_and_remedy() -> None:
     with pytest.raises(InfeasiblePlan) as caught:
         sampler.draw(0, 1)
     message = str(caught.value)
-    assert "the 1 non_disease entities cannot be dealt out" in message
-    assert "'no mumps' and 'mumps' contradict each other about 'mumps'" in message
-    assert "plan.per_report.non_disease" in message
+    assert message.startswith(
+        "samples 0 to 0: the bank's disease entities (1) cannot be dealt out without breaking a rule"
+    )
+    assert "'mumps' and 'no mumps' contradict each other about 'mumps'" in message
+    assert "plan.per_report.disease" in message
 
 
 def test_a_large_bank_is_dealt_in_seconds_and_stays_plausible() -> None:

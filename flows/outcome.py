@@ -1,0 +1,75 @@
+"""Gather what a run came to, from the store."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from flows.context import Run
+from flows.services import Services
+from flows.summary import Arm, Difference, Summary
+from storage.records import Manifest
+from storage.versions import open_dataset
+from tasks.evaluate.evaluate import scores_key
+from tasks.evaluate.scores import ScoreTable
+from tasks.pretrain.checkpoint import read_checkpoint
+
+
+def summarise(run: Run) -> Summary:
+    """The run's summary: yields from the manifest, arms from the scores, and where everything is."""
+    manifest = open_dataset(run.store, run.ref)
+    table = ScoreTable.model_validate_json(run.store.get(scores_key(run.name)))
+    spent = sum(sum(shard.seconds.values()) for shard in manifest.shards)
+    counts = [count for count in manifest.entity_counts.values() if count]
+    per_pair = spent / max(1, manifest.accepted)
+    summary = Summary(
+        dataset=str(run.ref),
+        asked=manifest.asked,
+        planned=manifest.accepted + manifest.rejected,
+        accepted=manifest.accepted,
+        rejected_by_gate=manifest.rejected_by_gate,
+        entity_ratio=max(counts) / min(counts),
+        seconds_per_pair=per_pair,
+        cost_per_pair=per_pair / 3600 * run.recipe.cost_per_hour,
+        arms=tuple(
+            Arm(name=s.arm, pairs=_pairs(run, s.arm), macro=s.macro, low=s.low, high=s.high) for s in table.scores
+        ),
+        differences=tuple(
+            Difference(name=f"{d.arm} - {d.baseline}", value=d.difference, low=d.low, high=d.high)
+            for d in table.differences
+        ),
+        confidence=table.confidence,
+        samples_seen=run.recipe.pretrain.samples_seen,
+        seconds=time.perf_counter() - run.started,
+        places=_places(run, manifest),
+    )
+    run.tracked.metrics({f"auroc.{arm.name}": arm.macro for arm in summary.arms})
+    run.tracked.metrics({"seconds_per_pair": summary.seconds_per_pair, "cost_per_pair": summary.cost_per_pair})
+    run.tracked.text(summary.markdown(), "summary.md")
+    run.tracked.tags({"mlflow.note.content": summary.markdown(), "dataset": summary.dataset})
+    return summary
+
+
+def _pairs(run: Run, arm: str) -> int:
+    trained = read_checkpoint(run.store, run.name, arm)
+    return trained.pairs if trained else 0
+
+
+def _places(run: Run, manifest: Manifest) -> dict[str, str]:
+    """Addresses of what people open next; the HTML report is copied out of the store, so that a browser can."""
+    report = run.home / "reports" / f"{manifest.dataset}-{manifest.version}.html"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_bytes(run.store.get(run.ref.card("report.html")))
+    return {
+        "dataset": run.store.uri(run.ref.prefix),
+        "report": str(report),
+        "run": run.store.uri(f"runs/{run.name}"),
+        "MLflow run": _mlflow(run),
+    }
+
+
+def _mlflow(run: Run) -> str:
+    served = Services.load(run.home).get("mlflow")
+    if served and served.url:
+        return f"{served.url}/#/experiments/{run.tracked.experiment}/runs/{run.tracked.id}"
+    return f"{run.tracked.id} in {Path(run.home, 'mlflow.db')} (`make serve` shows it)"

@@ -1,0 +1,200 @@
+"""Train the shipped image generator and its judges from hospital A's archive, stage after stage.
+
+Every stage keeps its result under the cache folder and is skipped when that is complete; an interrupted one
+goes on from its last checkpoint. ``python -m models.diffusion.train --help`` lists the options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.compat import torchvision_ready
+from models.diffusion.autoencoder import encode, train_autoencoder
+from models.diffusion.denoiser import film_chances, new_scheduler, train_denoiser
+from models.diffusion.films import Films, load_films
+from models.diffusion.slots import sided_vector, slot_vector
+from models.diffusion.text_tower import new_tokenizer, read, train_text_tower
+from models.diffusion.training import Schedule
+from models.diffusion.wording import plain_impression, writer
+from models.judges.classifier import logits, save_classifier
+from models.judges.film import TwoLungs, fit_film_look, save_film_look
+from models.judges.train import label_auroc, train_classifier
+from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
+
+STAGES = ("render", "autoencoder", "text", "looks", "agreement", "examiner", "denoiser", "save")
+SEED_A, SEED_B = 7, 11
+WORDINGS = 3  # of each film: the archive's own and two plain ones
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a training keeps its things, and how much of everything it does."""
+
+    out: Path
+    judges: Path
+    cache: Path
+    films: int = 20_000
+    test_films: int = 1_500
+    minutes: float = 75.0
+    steps: int = 8_000
+    workers: int = 2
+
+    def say(self, text: str) -> None:
+        """One line of progress with the time of day."""
+        print(time.strftime("%H:%M:%S"), text, flush=True)
+
+    @cached_property
+    def archive(self) -> Films:
+        """Hospital A: all that anything here learns from."""
+        return load_films(HOSPITAL_A, SEED_A, self.films, self.cache, workers=self.workers, progress=self.say)
+
+    @cached_property
+    def test(self) -> Films:
+        """Hospital B: only to measure the classifiers."""
+        return load_films(HOSPITAL_B, SEED_B, self.test_films, self.cache, workers=self.workers, progress=self.say)
+
+    def render(self) -> None:
+        """Render both archives."""
+        self.say(f"{len(self.archive)} films of hospital A and {len(self.test)} of hospital B are there")
+
+    def autoencoder(self) -> None:
+        """Train the autoencoder and keep it with whitened latents."""
+        schedule = Schedule(steps=max(20, self.steps * 5 // 8), rate=1e-3, minutes=self.minutes / 5)
+        net = train_autoencoder(self.archive.images, schedule, self.cache / "autoencoder.pt", self.say)
+        net.save_pretrained(self.cache / "vae")
+
+    def text(self) -> None:
+        """Train tokenizer and text tower on the archive's impressions and on plain ones."""
+        archive = list(zip(self.archive.impressions, self.archive.findings, strict=True))
+        write = writer(archive)
+        tokenizer = new_tokenizer((write(i)[0] for i in range(20_000)), self.cache / "tokenizer")
+
+        def lesson(index: int) -> tuple[str, torch.Tensor]:
+            text, findings = write(index)
+            return text, torch.from_numpy(slot_vector(findings))
+
+        schedule = Schedule(steps=max(20, self.steps * 3 // 8), rate=1.5e-3, minutes=self.minutes / 10)
+        tower = train_text_tower(lesson, tokenizer, schedule, self.cache / "text.pt", self.say)
+        tower.save_pretrained(self.cache / "text_encoder")
+
+    def looks(self) -> None:
+        """Learn what a frontal film looks like, for the gates that know no findings."""
+        save_film_look(fit_film_look(self.archive.images), self.judges)
+        kept = self.good.mean()
+        self.say(f"the film gates keep {kept:.1%} of hospital A")
+
+    @cached_property
+    def good(self) -> np.ndarray:
+        """Which films of hospital A the gates accept, (n,) of bool."""
+        path = self.cache / f"good-{self.films}.npy"
+        if not path.exists():
+            np.save(path, TwoLungs(folder=self.judges).accepts(self.archive.images))
+        return np.load(path)
+
+    def agreement(self) -> None:
+        """Train the classifier that the agreement gate uses."""
+        self._judge("agreement")
+
+    def examiner(self) -> None:
+        """Train the classifier that only ever measures."""
+        self._judge("examiner")
+
+    def _judge(self, name: str) -> None:
+        targets = np.stack([sided_vector(findings) for findings in self.archive.findings])
+        chances = film_chances(self.archive.labels, self.good, power=0.75)
+        schedule = Schedule(steps=max(20, self.steps // 4), rate=3e-3, minutes=self.minutes / 8)
+        net = train_classifier(
+            name, self.archive.images, targets, chances, schedule, self.cache / f"{name}.pt", self.say
+        )
+        auroc = label_auroc(logits(net, self.test.images), self.test.labels)
+        self.say(f"{name} on hospital B: " + ", ".join(f"{key} {value:.3f}" for key, value in auroc.items()))
+        at = self.archive.labels.astype(bool) & self.good[:, None]
+        own = logits(net, self.archive.images)
+        passing = [float(np.quantile(own[at[:, i], i], 0.05)) if at[:, i].any() else 0.0 for i in range(at.shape[1])]
+        save_classifier(net, name, self.judges, {"auroc_hospital_b": auroc, "passing_logits": passing})
+
+    def denoiser(self) -> None:
+        """Train the U-Net on the latents of accepted films with three wordings of each."""
+        torchvision_ready()
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+        from transformers import CLIPTextModel, CLIPTokenizer
+
+        vae = AutoencoderKL.from_pretrained(self.cache / "vae").to(memory_format=torch.channels_last)  # pyright: ignore
+        tower = CLIPTextModel.from_pretrained(self.cache / "text_encoder").eval()
+        tokenizer = CLIPTokenizer.from_pretrained(self.cache / "tokenizer")
+        self.say("encoding films and texts")
+        latents = encode(vae, self.archive.images)
+        wordings = [read(tower, tokenizer, texts) for texts in self._wordings()]
+        net = train_denoiser(
+            latents, torch.stack(wordings, 1), read(tower, tokenizer, [""])[0].float(),
+            film_chances(self.archive.labels, self.good), Schedule(self.steps, 6e-4, self.minutes),
+            self.cache / "denoiser.pt", self.say,
+        )  # fmt: skip
+        net.save_pretrained(self.cache / "unet")
+
+    def _wordings(self) -> list[list[str]]:
+        dice = np.random.default_rng(13)
+        plain = [[plain_impression(f, dice) for f in self.archive.findings] for _ in range(WORDINGS - 1)]
+        return [self.archive.impressions, *plain]
+
+    def save(self) -> None:
+        """Put the parts together as a pipeline of half-precision safetensors."""
+        save_pipeline(self.cache, self.out)
+        size = sum(path.stat().st_size for path in self.out.rglob("*") if path.is_file())
+        self.say(f"{self.out}: {size / 1e6:.1f} MB")
+
+
+def save_pipeline(parts: Path, out: Path) -> None:
+    """Write the `StableDiffusionPipeline` whose trained parts lie under `parts` to `out`, replacing it whole."""
+    torchvision_ready()
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    vae: Any = AutoencoderKL.from_pretrained(parts / "vae")
+    unet: Any = UNet2DConditionModel.from_pretrained(parts / "unet")
+    pipeline = StableDiffusionPipeline(
+        vae=vae.half(), unet=unet.half(), text_encoder=CLIPTextModel.from_pretrained(parts / "text_encoder").half(),
+        tokenizer=CLIPTokenizer.from_pretrained(parts / "tokenizer"), scheduler=new_scheduler(),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,  # pyright: ignore
+    )  # fmt: skip
+    fresh = out.with_name(out.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    pipeline.save_pretrained(fresh, safe_serialization=True)
+    shutil.rmtree(out, ignore_errors=True)
+    fresh.rename(out)
+
+
+def main() -> None:
+    """Run the stages asked for, in order."""
+    root = Path(__file__).parents[2]
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("--out", type=Path, default=root / "assets" / "image-generator")
+    ask.add_argument("--judges", type=Path, default=root / "assets" / "judges")
+    ask.add_argument("--cache", type=Path, default=root / ".synthcxr" / "cache" / "image-generator")
+    ask.add_argument("--films", type=int, default=20_000)
+    ask.add_argument("--minutes", type=float, default=75.0, help="most time for the denoiser; other stages in scale")
+    ask.add_argument("--steps", type=int, default=8_000)
+    ask.add_argument("--threads", type=int, default=torch.get_num_threads())
+    ask.add_argument("--workers", type=int, default=2)
+    ask.add_argument("--only", nargs="*", choices=STAGES, default=STAGES)
+    told = ask.parse_args()
+    torch.set_num_threads(told.threads)
+    shop = Workshop(told.out, told.judges, told.cache, told.films, 1_500, told.minutes, told.steps, told.workers)
+    for stage in told.only:
+        shop.say(f"stage {stage}")
+        getattr(shop, stage)()
+
+
+if __name__ == "__main__":
+    main()

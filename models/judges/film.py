@@ -1,0 +1,176 @@
+"""Gates that look at a film and know no findings: is it a film at all, the right way round, with two lungs?
+
+What a frontal film looks like is learnt once from hospital A's archive, bad films included: the mean film and
+its main ways to differ, fitted again and again to the films that fit best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.contracts import Candidate, GateScore, ModelNotFound
+from models.judges.classifier import REMEDY, SHIPPED
+
+GRID = 32  # side of the coarse film that the look is learnt on
+WAYS = 40  # principal ways in which good films differ
+SPOILT = 0.12  # share of the archive that may be bad without spoiling the fit
+FALSE_REJECTS = 0.01  # share of good films of hospital A that a score under 0.5 may cost
+FILE = "film-look.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class FilmLook:
+    """`mean` (GRID²), `ways` (WAYS, GRID²) orthonormal, and the misfit that the worst good films have."""
+
+    mean: np.ndarray
+    ways: np.ndarray
+    limit: float
+
+    def misfit(self, films: np.ndarray) -> np.ndarray:
+        """Share of each coarse film (n, GRID²) that the look leaves unexplained, 0..1."""
+        rest = films - self.mean
+        rest = rest - (rest @ self.ways.T) @ self.ways
+        return (rest**2).sum(1) / np.maximum((films**2).sum(1), 1e-9)
+
+
+def coarse(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    """Films of any sizes as float32 (n, GRID²) with zero mean and unit spread; a flat or broken one is zero."""
+    rows = np.zeros((len(images), GRID * GRID), np.float32)
+    for row, image in zip(rows, images, strict=True):
+        small = cv2.resize(np.asarray(image, np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA).ravel()
+        spread = small.std()
+        if np.isfinite(spread) and spread > 1:
+            row[:] = (small - small.mean()) / spread
+    return rows
+
+
+def fit_film_look(images: np.ndarray, rounds: int = 4) -> FilmLook:
+    """Learn the look of (n, H, W) uint8 films of which up to `SPOILT` may be bad."""
+    films = coarse(images)
+    typical = np.median(films, axis=0)
+    closeness = films @ typical
+    kept = films[closeness >= np.quantile(closeness, SPOILT)]
+    look = _principal(kept)
+    for _ in range(rounds):
+        misfit = look.misfit(films)
+        kept = films[misfit <= np.quantile(misfit, 1 - SPOILT / 2)]
+        look = _principal(kept)
+    return look
+
+
+def _principal(films: np.ndarray) -> FilmLook:
+    mean = films.mean(0)
+    _, _, ways = np.linalg.svd((films - mean)[:: max(1, len(films) // 4000)], full_matrices=False)
+    look = FilmLook(mean, ways[:WAYS], 1.0)
+    return FilmLook(mean, ways[:WAYS], float(np.quantile(look.misfit(films), 1 - FALSE_REJECTS)))
+
+
+def save_film_look(look: FilmLook, folder: Path = SHIPPED) -> None:
+    """Write ``film-look.safetensors`` under `folder`."""
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {"mean": look.mean, "ways": np.ascontiguousarray(look.ways), "limit": np.array([look.limit])}
+    save_file({name: part.astype(np.float32) for name, part in parts.items()}, folder / FILE)
+
+
+def load_film_look(folder: Path = SHIPPED) -> FilmLook:
+    """The look that ships with us.
+
+    Raises:
+        ModelNotFound: the file is missing.
+    """
+    from safetensors.numpy import load_file
+
+    if not (folder / FILE).is_file():
+        raise ModelNotFound(f"{folder / FILE} is missing; {REMEDY}")
+    parts = load_file(folder / FILE)
+    return FilmLook(parts["mean"], parts["ways"], float(parts["limit"][0]))
+
+
+def _image(candidate: Candidate) -> np.ndarray:
+    if candidate.image is None:
+        raise ValueError(f"{candidate.sample_id} has no image: film gates come after the image stage")
+    return candidate.image
+
+
+class Finite:
+    """1 where every value is a number, else 0."""
+
+    name = "finite"
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """See the class."""
+        scores = []
+        for candidate in batch:
+            bad = int((~np.isfinite(_image(candidate))).sum())
+            scores.append(GateScore(self.name, float(bad == 0), f"{bad} values are no numbers" if bad else ""))
+        return scores
+
+
+class Contrast:
+    """Spread between the 5th and the 95th percentile as a share of the grey range; near 0 for a blank film."""
+
+    name = "contrast"
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """See the class."""
+        scores = []
+        for candidate in batch:
+            image = _image(candidate)
+            low, high = np.percentile(image, (5, 95)) if np.isfinite(image).all() else (0.0, 0.0)
+            spread = float(high - low) / 255
+            scores.append(GateScore(self.name, spread, f"the greys span {spread:.0%} of the range"))
+        return scores
+
+
+class _Look:
+    """Shared by the gates that compare a film with the learnt look, read from `folder` on first use."""
+
+    def __init__(self, folder: str | Path = SHIPPED) -> None:
+        self._folder = Path(folder)
+
+    @cached_property
+    def look(self) -> FilmLook:
+        """The learnt look."""
+        return load_film_look(self._folder)
+
+
+class Polarity(_Look):
+    """Correlation with the mean frontal film, scaled to 0..1: an inverted film lies under 0.5."""
+
+    name = "polarity"
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """See the class."""
+        films = coarse([_image(candidate) for candidate in batch])
+        typical = self.look.mean / np.linalg.norm(self.look.mean)
+        likeness = films @ typical / GRID
+        return [GateScore(self.name, float((1 + r) / 2), f"likeness to a frontal film {r:+.2f}") for r in likeness]
+
+
+class TwoLungs(_Look):
+    """How well the film fits the look of frontal films: 1 perfectly, 0.5 like the worst good ones, 0 not at all."""
+
+    name = "two_lungs"
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """See the class."""
+        misfits = self.look.misfit(coarse([_image(candidate) for candidate in batch]))
+        return [
+            GateScore(self.name, score, f"{misfit:.1%} of the film is unlike frontal films")
+            for score, misfit in zip(self._scores(misfits), misfits, strict=True)
+        ]
+
+    def accepts(self, images: np.ndarray) -> np.ndarray:
+        """Whether each film reaches 0.5, (n,) of bool."""
+        return np.array(self._scores(self.look.misfit(coarse(images)))) >= 0.5
+
+    def _scores(self, misfits: np.ndarray) -> list[float]:
+        return [float(1 / (1 + misfit / self.look.limit)) for misfit in misfits]

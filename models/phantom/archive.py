@@ -1,0 +1,49 @@
+"""Films by index: an archive is a function, not a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+
+from models.phantom.case import draw_case
+from models.phantom.film import Film, render
+from models.phantom.hospital import HOSPITALS, Hospital
+
+ARCHIVE_SIZE = 20_000
+_CHUNK = 128
+
+
+def films(
+    hospital: Hospital, seed: int, indices: Iterable[int], size: int = 128, masks: bool = False
+) -> Iterator[Film]:
+    """Render films in the order of `indices`."""
+    for index in indices:
+        yield render(draw_case(hospital, seed, index), size, masks)
+
+
+def render_many(
+    hospital: Hospital, seed: int, indices: Sequence[int], size: int = 128, workers: int = 2
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Render films in several processes.
+
+    Returns:
+        Images (n, size, size) uint8, labels (n, findings) uint8, and the n IMPRESSIONs.
+    """
+    chunks = [list(indices[at : at + _CHUNK]) for at in range(0, len(indices), _CHUNK)]
+    jobs = [(hospital.name, seed, chunk, size) for chunk in chunks]
+    if workers <= 1:
+        parts = [_render_chunk(job) for job in jobs]
+    else:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            parts = list(pool.map(_render_chunk, jobs))
+    images, labels, texts = zip(*parts, strict=True)
+    return np.concatenate(images), np.concatenate(labels), [text for part in texts for text in part]
+
+
+def _render_chunk(job: tuple[str, int, list[int], int]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    name, seed, indices, size = job
+    done = list(films(HOSPITALS[name], seed, indices, size))
+    return np.stack([f.image for f in done]), np.stack([f.labels for f in done]), [f.impression_text for f in done]

@@ -1,0 +1,1 @@
+"""Publish: from committed shards to an immutable dataset version with its card and report."""

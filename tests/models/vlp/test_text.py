@@ -1,0 +1,62 @@
+"""Reports become short texts, reproducibly, whatever their shape."""
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.vlp.text import ReportText, split_report, training_text
+
+REPORT = """FINDINGS: There is a small left pleural effusion. The heart is enlarged. No pneumothorax.
+
+IMPRESSION: 1. Small left pleural effusion.
+2. Cardiomegaly.
+"""
+
+
+def test_a_report_splits_into_the_sentences_of_its_parts():
+    report = split_report(REPORT)
+    assert report.findings == (
+        "There is a small left pleural effusion.",
+        "The heart is enlarged.",
+        "No pneumothorax.",
+    )
+    assert report.impression == ("Small left pleural effusion.", "Cardiomegaly.")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Clear lungs.", ReportText((), ("Clear lungs.",))),
+        ("impression: Clear lungs", ReportText((), ("Clear lungs",))),
+        ("FINDINGS: Clear lungs. IMPRESSION:", ReportText(("Clear lungs.",), ())),
+        ("IMPRESSION: Normal.\nFINDINGS: Clear.", ReportText(("Clear.",), ("Normal.",))),
+        ("FINDINGS: \n\nIMPRESSION: - Normal.\n- Clear.", ReportText((), ("Normal.", "Clear."))),
+        ("", ReportText((), ())),
+        ("FINDINGS: ... IMPRESSION: ___ 12", ReportText((), ())),
+    ],
+)
+def test_odd_reports(text, expected):
+    assert split_report(text) == expected
+    assert bool(split_report(text)) == bool(expected.findings or expected.impression)
+
+
+@given(text=st.text(max_size=200), seed=st.integers(0, 99))
+@settings(max_examples=100, deadline=None)
+def test_any_text_gives_a_training_text_or_nothing(text, seed):
+    report = split_report(text)
+    if report:
+        chosen = training_text(report, random.Random(seed))
+        assert chosen.strip()
+        assert chosen == training_text(report, random.Random(seed))
+    else:
+        with pytest.raises(ValueError, match="no sentence"):
+            training_text(report, random.Random(seed))
+
+
+def test_every_sentence_has_its_turn_and_the_impression_too():
+    report, dice = split_report(REPORT), random.Random(0)
+    seen = Counter(training_text(report, dice) for _ in range(500))
+    assert set(seen) == {*report.findings, *report.impression, " ".join(report.impression)}

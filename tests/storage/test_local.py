@@ -1,0 +1,105 @@
+"""What only a folder has: full disks, permissions, half-written files."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.errors import AccessDenied, ConditionalWritesMissing, StoreFull, StoreUnreachable
+from storage.local import LocalStore
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_full_disk_names_the_path_and_leaves_nothing(tiny_disk: Path) -> None:
+    store = LocalStore(tiny_disk)
+    store.put("small", b"x" * 1000)
+    with pytest.raises(StoreFull, match=r"datasets/big.*storage\.root"):
+        store.put("datasets/big", b"x" * (2 << 20))
+    assert files(tiny_disk) == ["small"]
+    assert store.get("small") == b"x" * 1000
+
+
+def test_a_file_size_limit_counts_as_full(local_store: LocalStore) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(StoreFull):
+            local_store.put("big", b"x" * (2 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert files(local_store.folder) == []
+
+
+def test_a_folder_that_is_a_file_is_called_unusable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreUnreachable, match=r"storage\.root"):
+        LocalStore(tmp_path / "file").put("k", b"v")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(AccessDenied, match="write access"):
+        LocalStore(tmp_path / "store").check()
+
+
+def test_a_file_system_without_links_is_refused(local_store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(ConditionalWritesMissing, match="hard links"):
+        local_store.check()
+    assert files(local_store.folder) == []
+
+
+def test_a_writer_killed_halfway_leaves_no_object(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom storage import local\n"
+        "os.fsync = lambda handle: os.kill(os.getpid(), 9)\n"
+        "local.LocalStore(sys.argv[1]).put('k', b'v' * 100000)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == -9
+    store = LocalStore(tmp_path)
+    assert store.head("k") is None
+    assert list(store.list()) == []
+    store.put("k", b"whole")
+    assert store.get("k") == b"whole"
+
+
+def test_what_a_killed_writer_left_is_swept_after_a_day(local_store: LocalStore) -> None:
+    local_store.check()
+    old, new = local_store.folder / ".tmp/old", local_store.folder / ".tmp/new"
+    old.touch()
+    new.touch()
+    os.utime(old, (time.time() - 90_000,) * 2)
+    local_store.check()
+    assert files(local_store.folder) == ["new"]

@@ -1,0 +1,254 @@
+"""What only S3 has: parts, refusals, and servers that do not keep their word."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
+
+import pytest
+
+from storage.errors import AccessDenied, AlreadyExists, ConditionalWritesMissing, StoreFull, StoreUnreachable
+from storage.s3 import S3Store
+from storage.server import StoreAddress
+
+pytestmark = pytest.mark.server
+MIB = 1 << 20
+
+
+@pytest.fixture
+def in_parts(managed: StoreAddress) -> S3Store:
+    """A store that sends everything above 6 MiB in parts of 5 MiB."""
+    return managed.store(f"test-{uuid4().hex}", multipart_above=6 * MIB, part_size=5 * MIB)
+
+
+def test_a_big_object_goes_up_in_parts_and_is_create_only_too(in_parts: S3Store) -> None:
+    data = bytes(range(256)) * (12 * MIB // 256)
+    assert in_parts.put("big", data) == hashlib.sha256(data).hexdigest()
+    with pytest.raises(AlreadyExists):
+        in_parts.put("big", data[::-1])
+    assert in_parts.get("big") == data
+    left = in_parts.client.list_multipart_uploads(Bucket=in_parts.bucket)
+    assert not left.get("Uploads")
+
+
+def test_the_secret_is_in_no_repr(managed: StoreAddress) -> None:
+    assert managed.secret_key not in repr(managed) + repr(managed.store())
+    assert managed.environ()["AWS_SECRET_ACCESS_KEY"] == managed.secret_key
+
+
+@pytest.mark.parametrize(("access", "secret"), [(None, "wrong"), ("nobody", "wrong")])
+def test_wrong_credentials_are_called_that(managed: StoreAddress, access: str | None, secret: str) -> None:
+    access = access or managed.access_key
+    wrong = S3Store(managed.bucket, endpoint=managed.endpoint, access_key=access, secret_key=secret)
+    with pytest.raises(AccessDenied, match=rf"{managed.bucket}.*{managed.endpoint}.*AWS_ACCESS_KEY_ID"):
+        wrong.check()
+    with pytest.raises(AccessDenied):
+        wrong.get("anything")
+
+
+def test_no_credentials_at_all(managed: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    with pytest.raises(AccessDenied, match="AWS_ACCESS_KEY_ID"):
+        S3Store(managed.bucket, endpoint=managed.endpoint).check()
+
+
+def test_a_dead_endpoint_is_named_with_the_remedy() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    with pytest.raises(StoreUnreachable, match=rf"{endpoint}.*storage\.endpoint"):
+        S3Store("films", endpoint=endpoint, access_key="a", secret_key="b").check()
+
+
+def test_a_bucket_that_is_not_there_is_named(managed: StoreAddress) -> None:
+    other = S3Store(
+        "no-such-bucket", endpoint=managed.endpoint, access_key=managed.access_key, secret_key=managed.secret_key
+    )
+    with pytest.raises(StoreUnreachable, match=r"no-such-bucket.*does not exist"):
+        other.check()
+
+
+def test_an_endpoint_that_is_no_address() -> None:
+    with pytest.raises(StoreUnreachable, match="127001"):
+        S3Store("films", endpoint="127001", access_key="a", secret_key="b").check()
+
+
+class Shelf(BaseHTTPRequestHandler):
+    """A very small S3: objects in a dict, and `If-None-Match` taken for noise."""
+
+    objects: dict[str, tuple[bytes, dict[str, str]]]
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def body(self) -> bytes:
+        if "chunked" in self.headers.get("Content-Encoding", "") + self.headers.get("Transfer-Encoding", ""):
+            raise AssertionError("this shelf takes plain bodies only")
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def answer(self, status: int, data: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(data)), "ETag": '"tag"', **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def refuse(self, status: int, code: str) -> None:
+        self.answer(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
+
+    def meta(self) -> dict[str, str]:
+        return {name: value for name, value in self.headers.items() if name.lower().startswith("x-amz-meta-")}
+
+    def do_PUT(self) -> None:
+        self.objects[self.path] = (self.body(), self.meta())
+        self.answer(200)
+
+    def do_GET(self) -> None:
+        if self.path not in self.objects:
+            return self.refuse(404, "NoSuchKey")
+        data, meta = self.objects[self.path]
+        return self.answer(200, data, meta)
+
+    def do_HEAD(self) -> None:
+        if self.path.count("/") == 1:
+            return self.answer(200)
+        return self.do_GET()
+
+    def do_DELETE(self) -> None:
+        self.objects.pop(self.path, None)
+        self.answer(204)
+
+
+@contextmanager
+def serving(handler: type[Shelf]) -> Iterator[S3Store]:
+    kind = type("Own", (handler,), {"objects": {}})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        try:
+            yield S3Store(
+                "films", endpoint=f"http://127.0.0.1:{httpd.server_port}", access_key="a", secret_key="b", attempts=3
+            )
+        finally:
+            httpd.shutdown()
+
+
+def test_a_server_that_ignores_conditional_writes_is_refused() -> None:
+    with serving(Shelf) as store, pytest.raises(ConditionalWritesMissing, match=r"films.*If-None-Match"):
+        store.check()
+
+
+def test_a_server_that_refuses_and_overwrites_all_the_same_is_refused() -> None:
+    class TwoFaced(Shelf):
+        def do_PUT(self) -> None:
+            known = self.path in self.objects
+            self.objects[self.path] = (self.body(), self.meta())
+            if known:
+                return self.refuse(412, "PreconditionFailed")
+            return self.answer(200)
+
+    with serving(TwoFaced) as store, pytest.raises(ConditionalWritesMissing):
+        store.check()
+
+
+def test_a_server_that_does_not_know_the_header_is_refused() -> None:
+    class Old(Shelf):
+        def do_PUT(self) -> None:
+            self.body()
+            self.refuse(501, "NotImplemented")
+
+    with serving(Old) as store, pytest.raises(ConditionalWritesMissing, match="header"):
+        store.check()
+
+
+def once(trouble: Callable[[Shelf], None]) -> type[Shelf]:
+    """An honest shelf on which the first write meets `trouble` after it was stored."""
+
+    class Honest(Shelf):
+        troubled = False
+
+        def do_PUT(self) -> None:
+            data = self.body()
+            if self.path in self.objects:
+                return self.refuse(412, "PreconditionFailed")
+            self.objects[self.path] = (data, self.meta())
+            if not type(self).troubled:
+                type(self).troubled = True
+                return trouble(self)
+            return self.answer(200)
+
+    return Honest
+
+
+def test_a_write_whose_answer_was_lost_is_known_as_our_own() -> None:
+    def hang_up(shelf: Shelf) -> None:
+        shelf.close_connection = True
+        shelf.connection.shutdown(socket.SHUT_RDWR)
+
+    with serving(once(hang_up)) as store:
+        store.put("k", b"mine")
+        assert store.get("k") == b"mine"
+        with pytest.raises(AlreadyExists):
+            store.put("k", b"mine")
+
+
+def test_a_conflict_is_tried_again() -> None:
+    class Busy(Shelf):
+        calls = 0
+
+        def do_PUT(self) -> None:
+            data = self.body()
+            type(self).calls += 1
+            if type(self).calls == 1:
+                return self.refuse(409, "ConditionalRequestConflict")
+            self.objects[self.path] = (data, self.meta())
+            return self.answer(200)
+
+    with serving(Busy) as store:
+        store.put("k", b"v")
+        assert store.get("k") == b"v"
+
+
+def test_a_full_store_is_called_full() -> None:
+    class Full(Shelf):
+        def do_PUT(self) -> None:
+            self.body()
+            self.refuse(507, "InsufficientStorage")
+
+    with serving(Full) as store, pytest.raises(StoreFull, match="datasets/x"):
+        store.put("datasets/x", b"v")
+
+
+def test_a_body_that_breaks_off_is_read_on() -> None:
+    data = bytes(range(256)) * 4096
+
+    class Flaky(Shelf):
+        broken = 0
+
+        def do_GET(self) -> None:
+            start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+            rest = self.objects[self.path][0][start:]
+            type(self).broken += 1
+            cut = type(self).broken <= 2
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(rest)))
+            self.send_header("ETag", '"tag"')
+            self.end_headers()
+            self.wfile.write(rest[: len(rest) // 2] if cut else rest)
+            self.close_connection = self.close_connection or cut
+
+    with serving(Flaky) as store:
+        store.put("k", data)
+        with store.open("k") as stream:
+            assert stream.read() == data
+        Flaky.broken = 0
+        assert store.get("k") == data

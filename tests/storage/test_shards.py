@@ -1,0 +1,119 @@
+"""Tars: the same bytes each time, and nothing damaged passes unnoticed."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from storage.errors import CorruptShard, ObjectMissing
+from storage.objects import ObjectStore
+from storage.shards import Sample, read_samples, read_tar, sample_of, write_tar
+
+Make = Callable[..., Sample]
+
+
+def test_equal_samples_give_equal_bytes_whenever_and_whoever(make_pair: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [make_pair(number) for number in range(5)]
+    first = write_tar(samples)
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    assert write_tar(samples) == first
+    with tarfile.open(fileobj=io.BytesIO(first)) as tar:
+        members = tar.getmembers()
+    assert [member.name for member in members[:3]] == [f"sample-00000.{kind}" for kind in ("png", "txt", "json")]
+    assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in members} == {(0, 0, 0, "", "", 0o444)}
+
+
+def test_the_system_tar_reads_it(make_pair: Make) -> None:
+    names = subprocess.run(["tar", "t"], input=write_tar([make_pair(7)]), capture_output=True, check=True).stdout
+    assert names.decode().split() == ["sample-00007.png", "sample-00007.txt", "sample-00007.json"]
+
+
+def test_what_goes_in_comes_out(make_pair: Make) -> None:
+    samples = [make_pair(1), make_pair(2, findings='Ünïcode, "quotes" & a\nbreak.', impression="")]
+    assert read_tar(write_tar(samples)) == samples
+    assert read_tar(write_tar([])) == []
+
+
+@pytest.mark.parametrize("key", ["", "a.b", "a/b", "ü", "x" * 91])
+def test_a_key_that_webdataset_would_not_give_back_is_refused(make_pair: Make, key: str) -> None:
+    with pytest.raises(ValueError, match="sample key"):
+        write_tar([replace(make_pair(1), key=key)])
+
+
+def test_a_key_twice_is_refused(make_pair: Make) -> None:
+    with pytest.raises(ValueError, match="twice"):
+        write_tar([make_pair(1), make_pair(1)])
+
+
+def test_a_score_that_is_no_number_is_refused_by_name(make_pair: Make) -> None:
+    with pytest.raises(ValueError, match="sample-00001"):
+        write_tar([replace(make_pair(1), json={"score": float("nan")})])
+
+
+def test_a_row_of_another_film_is_refused(make_pair: Make) -> None:
+    from storage.records import PairRow
+
+    row = PairRow.model_validate(make_pair(1).json)
+    with pytest.raises(ValueError, match="sample-00001"):
+        sample_of(row, make_pair(2).png)
+
+
+@pytest.mark.server
+def test_samples_stream_from_the_store(store: ObjectStore, make_pair: Make) -> None:
+    for shard in range(3):
+        store.put(f"{shard}.tar", write_tar(make_pair(shard * 10 + n) for n in range(10)))
+    keys = [f"{shard}.tar" for shard in range(3)]
+    everything = [sample.key for sample in read_samples(store, keys)]
+    assert everything == [f"sample-{number:05d}" for number in range(30)]
+    once = [sample.key for sample in read_samples(store, keys, shuffle_seed=1, buffer=8)]
+    again = [sample.key for sample in read_samples(store, keys, shuffle_seed=1, buffer=8)]
+    other = [sample.key for sample in read_samples(store, keys, shuffle_seed=2, buffer=8)]
+    assert once == again != other
+    assert sorted(once) == sorted(other) == everything
+    few = {"sample-00003", "sample-00025", "sample-99999"}
+    assert [sample.key for sample in read_samples(store, keys, select=few)] == ["sample-00003", "sample-00025"]
+
+
+@pytest.mark.server
+def test_a_missing_tar_is_named(store: ObjectStore) -> None:
+    with pytest.raises(ObjectMissing, match=r"nowhere\.tar"):
+        list(read_samples(store, ["nowhere.tar"]))
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+def without_txt(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(data)) as old, tarfile.open(fileobj=out, mode="w") as new:
+        for member in old.getmembers():
+            if not member.name.endswith(".txt"):
+                new.addfile(member, old.extractfile(member))
+    return out.getvalue()
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "no tar at all": lambda _: b"<html>proxy error</html>" * 100,
+    "cut within a member": lambda data: data[:1000],
+    "cut between members": lambda data: data[: data.index(b"sample-00002.png")],
+    "end blocks lost": lambda data: data.rstrip(b"\0") + b"\0" * (-len(data.rstrip(b"\0")) % 512),
+    "a bit in a film": lambda data: flipped(data, 512 + 100),
+    "a bit in the first header": lambda data: flipped(data, 3),
+    "a bit in a later header": lambda data: flipped(data, data.index(b"sample-00002.png") + 3),
+    "a bit in a row": lambda data: flipped(data, data.index(b'{"entities"')),
+    "a part missing": without_txt,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_tar_is_named(local_store: ObjectStore, make_pair: Make, damage: str) -> None:
+    local_store.put("pairs/00007.tar", DAMAGE[damage](write_tar(make_pair(number) for number in range(4))))
+    with pytest.raises(CorruptShard, match=r"pairs/00007\.tar.*manifest"):
+        list(read_samples(local_store, ["pairs/00007.tar"]))

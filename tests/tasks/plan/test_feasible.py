@@ -1,0 +1,83 @@
+"""What cannot be done is said before the run, with the largest number that could."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.contracts import EntityType
+from models.phantom.bank import Entity
+from tasks.plan.errors import PlanError
+from tasks.plan.feasible import check_feasible, per_report_of
+from tasks.plan.plan import make_plan
+from tasks.recipe.schema import Recipe
+
+Make = Callable[..., Entity]
+
+
+def bank(entity: Make, diseases: int, places: int) -> list[Entity]:
+    return [entity("disease", f"d{n}") for n in range(diseases)] + [entity("anatomy", f"a{n}") for n in range(places)]
+
+
+def refusal(*arguments: object) -> str:
+    with pytest.raises(PlanError) as caught:
+        check_feasible(*arguments)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_more_entities_a_report_than_the_bank_has(entity: Make) -> None:
+    wanted = {EntityType.DISEASE: 9, EntityType.NON_DISEASE: 1, EntityType.ANATOMY: 2}
+    assert refusal(bank(entity, 4, 2), wanted, 10, None, "b.csv").splitlines() == [
+        "plan.per_report.disease is 9, but bank 'b.csv' has 4 disease entities: at most 4 are feasible",
+        "plan.per_report.non_disease is 1, but bank 'b.csv' has 0 non_disease entities: "
+        "set it to 0, or add some to the bank",
+    ]
+
+
+def test_the_cap_names_the_largest_feasible_number(entity: Make) -> None:
+    wanted = {EntityType.DISEASE: 3, EntityType.ANATOMY: 1}
+    assert refusal(bank(entity, 10, 5), wanted, 100, 15, "b.csv").splitlines() == [
+        "100 pairs x 3 disease a report is more than plan.max_use 15 x 10 disease entities in bank 'b.csv': "
+        "at most 50 pairs",
+        "100 pairs x 1 anatomy a report is more than plan.max_use 15 x 5 anatomy entities in bank 'b.csv': "
+        "at most 75 pairs",
+        "The largest feasible number is pairs=50; or raise plan.max_use to 30",
+    ]
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 20), st.integers(1, 400))
+def test_the_number_it_names_is_feasible_and_the_next_is_not(n: int, k: int, tau: int, pairs: int) -> None:
+    entities = [Entity(f"disease/{i}", EntityType.DISEASE, f"{i}", None, True, (), (), ()) for i in range(max(n, k))]
+    wanted = {EntityType.DISEASE: k}
+    largest = tau * len(entities) // k
+    if pairs <= largest:
+        check_feasible(entities, wanted, pairs, tau, "b")
+        return
+    assert f"pairs={largest};" in refusal(entities, wanted, pairs, tau, "b")
+    if largest:
+        check_feasible(entities, wanted, largest, tau, "b")
+    check_feasible(entities, wanted, pairs, -(-pairs * k // len(entities)), "b")
+
+
+def test_bad_types_and_numbers() -> None:
+    with pytest.raises(PlanError) as caught:
+        per_report_of({"diseas": 1, "anatomy": -1, "disease": 0})
+    assert str(caught.value).splitlines() == [
+        "plan.per_report: unknown entity type 'diseas'; did you mean disease? "
+        "Known: abnormality, non_abnormality, disease, non_disease, anatomy",
+        "plan.per_report.anatomy: -1 is not allowed: at least 0 is needed",
+    ]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"disease": 0}])
+def test_nothing_asked(wanted: dict[str, int]) -> None:
+    with pytest.raises(PlanError, match="asks for no entity at all"):
+        per_report_of(wanted)
+
+
+def test_a_plan_is_refused_before_anything_is_made(recipe: Callable[..., Recipe]) -> None:
+    with pytest.raises(PlanError, match=r"The largest feasible number is pairs=\d+"):
+        make_plan(recipe("pairs=100000", "plan.max_use=10"), "f" * 64)

@@ -1,0 +1,83 @@
+"""Training learns from pairs that belong together, and from nothing else."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from models.vlp.model import load
+from models.vlp.text import split_report
+from tasks.pretrain.arms import Arm, plan_arms
+from tasks.pretrain.corpus import Corpus, load_corpus
+from tasks.pretrain.train import TrainingDiverged, schedule, steps_of, train_arm, train_on
+from tasks.recipe.schema import TrainSection
+
+
+def toy_auroc(checkpoint: bytes, corpus: Corpus, words: list[str]) -> float:
+    """Mean AUROC of telling which of the corpus's films show each finding."""
+    model = load(checkpoint)
+    assert corpus.films is not None
+    scores = model.embed_images(corpus.films) @ model.embed_texts([f"There is {word}." for word in words]).T
+    labels = np.array([[word in " ".join(report.findings) for word in words] for report in corpus.reports])
+    return float(np.mean([roc_auc_score(labels[:, at], scores[:, at]) for at in range(len(words))]))
+
+
+def test_the_honest_arm_learns_and_its_shuffled_control_does_not(store, real, synthetic):
+    section = TrainSection(samples_seen=1600, batch=32, learning_rate=2e-3, threads=1)
+    planned = {arm.name: arm for arm in plan_arms(section, real, synthetic)}
+    test = load_corpus(store, planned["real"], section, seed=0)
+    words = ["left pleural effusion", "right pleural effusion", "lung nodule", "cardiomegaly"]
+    reached = {}
+    for name in ("synthetic", "shuffled_synthetic"):
+        trained = train_arm(planned[name], section, store, seed=0)
+        assert trained.samples_seen == section.samples_seen
+        assert np.mean(trained.losses[-5:]) < np.mean(trained.losses[:5])
+        reached[name] = toy_auroc(trained.checkpoint, test, words)
+    assert reached["synthetic"] > 0.85
+    assert abs(reached["shuffled_synthetic"] - 0.5) < 0.17
+    assert reached["synthetic"] - reached["shuffled_synthetic"] > 0.2
+
+
+def test_the_random_control_is_what_every_arm_starts_from(store, real, synthetic, section):
+    planned = {arm.name: arm for arm in plan_arms(section, real, synthetic)}
+    random = train_arm(planned["random"], section, store, seed=5)
+    assert random.losses == ()
+    assert random.samples_seen == 0
+    assert train_arm(planned["random"], section, store, seed=5).checkpoint == random.checkpoint
+    assert train_arm(planned["random"], section, store, seed=6).checkpoint != random.checkpoint
+
+
+def test_the_same_seed_gives_the_same_losses_and_progress_is_told(store, real, synthetic, section):
+    arm = plan_arms(section, real, synthetic)[0]
+    told: list[tuple[int, int, float]] = []
+    first = train_arm(arm, section, store, seed=0, on_progress=lambda *news: told.append(news))
+    assert train_arm(arm, section, store, seed=0).losses == pytest.approx(first.losses, rel=1e-3)
+    assert [seen for seen, _, _ in told] == [16, 32, 48, 64]
+    assert told[-1] == (64, 64, first.losses[-1])
+
+
+def test_a_loss_that_is_not_a_number_names_arm_and_step():
+    films = np.full((8, 96, 96), 90, np.uint8)
+    corpus = Corpus(tuple("abcdefgh"), (split_report("Clear."),) * 8, np.arange(8), films)
+    section = TrainSection(samples_seen=160, batch=8, learning_rate=float("inf"), threads=1)
+    arm = Arm(name="real", sources=(), samples_seen=160)
+    with pytest.raises(TrainingDiverged, match=r"arm 'real'.*step 1 of 20.*learning_rate"):
+        train_on(corpus, arm, section, seed=0)
+
+
+def test_the_learning_rate_rises_and_falls():
+    rates = [schedule(step, 100, 0.1) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates[-1] < 0.001
+    assert schedule(0, 1, 0.0) == 1.0
+
+
+def test_an_unknown_model_is_named(store, real, synthetic):
+    section = TrainSection(model="synthcxr-huge")
+    with pytest.raises(ValueError, match="synthcxr-huge"):
+        train_arm(plan_arms(section, real, synthetic)[0], section, store, seed=0)
+
+
+def test_arms_of_equal_compute_take_equally_many_steps(real, synthetic, section):
+    steps = {steps_of(arm, section) for arm in plan_arms(section, real, synthetic) if arm.trained}
+    assert steps == {4}

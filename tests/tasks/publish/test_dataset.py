@@ -1,0 +1,79 @@
+"""A version is begun with one recipe and closed with one manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from storage.errors import ManifestConflict
+from storage.layout import DatasetRef
+from storage.ledger import commit_shard
+from storage.objects import ObjectStore
+from storage.records import RejectRow
+from storage.shards import Sample
+from tasks.publish.dataset import RecipeChanged, frozen_recipe, open_version, publish_manifest
+from tasks.recipe.schema import Recipe
+
+Make = Callable[..., Sample]
+
+
+def text(**changes: object) -> str:
+    recipe = Recipe(report_gates=(), image_gates=(), **changes)
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+
+
+def test_the_recipe_is_frozen_with_its_fingerprint(local_store: ObjectStore, ref: DatasetRef) -> None:
+    open_version(local_store, ref, text(seed=3), "a" * 64)
+    fingerprint, document = frozen_recipe(local_store, ref)
+    assert fingerprint == "a" * 64
+    assert Recipe.model_validate(document).seed == 3
+
+
+def test_the_same_recipe_opens_the_version_again(local_store: ObjectStore, ref: DatasetRef) -> None:
+    open_version(local_store, ref, text(), "a" * 64)
+    before = local_store.get(ref.recipe)
+    open_version(local_store, ref, text(cost_per_hour=9.0), "a" * 64)
+    assert local_store.get(ref.recipe) == before
+
+
+def test_another_recipe_is_refused_with_the_fields_that_differ(local_store: ObjectStore, ref: DatasetRef) -> None:
+    open_version(local_store, ref, text(pairs=512, seed=1), "a" * 64)
+    with pytest.raises(RecipeChanged) as refused:
+        open_version(local_store, ref, text(pairs=600, seed=1), "b" * 64)
+    assert "pairs: 512 -> 600" in str(refused.value)
+    assert "seed" not in str(refused.value)
+    assert "Choose another dataset or version" in str(refused.value)
+
+
+def test_a_recipe_that_is_not_ours_is_refused(local_store: ObjectStore, ref: DatasetRef) -> None:
+    local_store.put(ref.recipe, b"seed: 1\n")
+    with pytest.raises(RecipeChanged, match="not written by synthcxr"):
+        open_version(local_store, ref, text(), "a" * 64)
+
+
+def test_the_manifest_counts_what_is_stored(
+    local_store: ObjectStore, ref: DatasetRef, make_pair: Make, make_reject: Callable[..., RejectRow]
+) -> None:
+    entries = [
+        commit_shard(
+            local_store,
+            ref,
+            shard,
+            pairs=[make_pair(shard * 10 + number) for number in range(3)],
+            rejects=[make_reject(shard * 10 + 5), make_reject(shard * 10 + 6, "agreement")],
+            seconds={"images": 2.0},
+            counts={},
+        )
+        for shard in (1, 0)
+    ]
+    details = {"fingerprint": "a" * 64, "asked": 6, "models": {"images": {"name": "painter"}}}
+    manifest = publish_manifest(local_store, ref, entries, **details)
+    assert [shard.shard for shard in manifest.shards] == [0, 1]
+    assert (manifest.accepted, manifest.rejected) == (6, 4)
+    assert manifest.rejected_by_gate == {"agreement": 2, "two_lungs": 2}
+    assert manifest.entity_counts["abnormality/pleural effusion"] == 6
+    assert publish_manifest(local_store, ref, entries, **details) == manifest
+    with pytest.raises(ManifestConflict):
+        publish_manifest(local_store, ref, entries[:1], **details)
