@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.compat import torchvision_ready
-from models.diffusion.training import Schedule, fit, shuffled
+from models.diffusion.training import Schedule, fit, rank, shuffled
 
 LATENT_CHANNELS = 8
 CROP, BATCH = 64, 32
@@ -41,9 +41,10 @@ def train_autoencoder(
     images: np.ndarray, schedule: Schedule, checkpoint: Path, progress: Callable[[str], None] = print
 ) -> Any:
     """Fit on random crops, then whiten the latents, so that the denoiser meets unit variance in each channel."""
+    torch.manual_seed(3)
     net = new_autoencoder().to(memory_format=torch.channels_last)
     rows = shuffled(len(images), BATCH, seed=3)
-    dice = np.random.default_rng(3)
+    dice = np.random.default_rng((3, rank()))
 
     def loss(_: int) -> Tensor:
         crops = film_tensor(_crops(images, next(rows).numpy(), dice)).contiguous(memory_format=torch.channels_last)

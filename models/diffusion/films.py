@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.diffusion.training import rank, team, together
 from models.phantom.archive import render_many
 from models.phantom.case import draw_case
 from models.phantom.hospital import Hospital
@@ -39,12 +40,14 @@ def load_films(
     """The first `count` films of an archive, rendered where `cache` does not hold them yet."""
     folder = cache / f"films-{hospital.name}-{seed}-{size}"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for start in range(0, count, CHUNK):
-        path = folder / f"{start:06d}.npz"
+    chunks = {start: folder / f"{start:06d}.npz" for start in range(0, count, CHUNK)}
+    for start, path in list(chunks.items())[rank() :: team()]:
         if not path.exists():
             _render(path, hospital, seed, range(start, start + CHUNK), size, workers)
-            progress(f"rendered {start + CHUNK} films of hospital {hospital.name}")
+            progress(f"rendered films {start} to {start + CHUNK} of hospital {hospital.name}")
+    together()
+    parts = []
+    for path in chunks.values():
         with np.load(path) as part:
             parts.append((part["images"], part["labels"], json.loads(str(part["impressions"]))))
     cases = [draw_case(hospital, seed, index) for index in range(count)]

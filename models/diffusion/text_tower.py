@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from models.compat import torchvision_ready
 from models.diffusion.slots import SLOTS
-from models.diffusion.training import Schedule, fit
+from models.diffusion.training import Schedule, fit, rank, team
 
 VOCABULARY, TOKENS, WIDTH, BATCH = 1200, 77, 160, 64
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -45,6 +45,14 @@ def new_tokenizer(texts: Iterable[str], folder: Path) -> Any:
     )
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer saved under `folder`."""
+    torchvision_ready()
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer.from_pretrained(folder)
 
 
 def _bytes() -> list[str]:
@@ -97,7 +105,7 @@ def train_text_tower(
     reader = _Reader(new_text_model(tokenizer))
 
     def loss(step: int) -> Tensor:
-        texts, targets = zip(*(write(step * BATCH + i) for i in range(BATCH)), strict=True)
+        texts, targets = zip(*(write((step * team() + rank()) * BATCH + i) for i in range(BATCH)), strict=True)
         target = torch.stack(targets)
         heads = reader(token_ids(tokenizer, texts))
         return sum((F.binary_cross_entropy_with_logits(h, target) for h in heads), torch.zeros(()))

@@ -1,15 +1,18 @@
 """Train the shipped image generator and its judges from hospital A's archive, stage after stage.
 
 Every stage keeps its result under the cache folder and is skipped when that is complete; an interrupted one
-goes on from its last checkpoint. ``python -m models.diffusion.train --help`` lists the options.
+goes on from its last checkpoint. ``python -m models.diffusion.train --help`` lists the options; ``torchrun
+--nproc-per-node 2 -m models.diffusion.train --threads 1`` is faster where other work shares the cores.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,8 @@ from models.diffusion.autoencoder import encode, train_autoencoder
 from models.diffusion.denoiser import film_chances, new_scheduler, train_denoiser
 from models.diffusion.films import Films, load_films
 from models.diffusion.slots import sided_vector, slot_vector
-from models.diffusion.text_tower import new_tokenizer, read, train_text_tower
-from models.diffusion.training import Schedule
+from models.diffusion.text_tower import load_tokenizer, new_tokenizer, read, train_text_tower
+from models.diffusion.training import Schedule, rank, together
 from models.diffusion.wording import plain_impression, writer
 from models.judges.classifier import logits, save_classifier
 from models.judges.film import TwoLungs, fit_film_look, save_film_look
@@ -70,13 +73,17 @@ class Workshop:
         """Train the autoencoder and keep it with whitened latents."""
         schedule = Schedule(steps=max(20, self.steps * 5 // 8), rate=1e-3, minutes=self.minutes / 5)
         net = train_autoencoder(self.archive.images, schedule, self.cache / "autoencoder.pt", self.say)
-        net.save_pretrained(self.cache / "vae")
+        if rank() == 0:
+            net.save_pretrained(self.cache / "vae")
 
     def text(self) -> None:
         """Train tokenizer and text tower on the archive's impressions and on plain ones."""
         archive = list(zip(self.archive.impressions, self.archive.findings, strict=True))
         write = writer(archive)
-        tokenizer = new_tokenizer((write(i)[0] for i in range(20_000)), self.cache / "tokenizer")
+        if rank() == 0:
+            new_tokenizer((write(i)[0] for i in range(20_000)), self.cache / "tokenizer")
+        together()
+        tokenizer = load_tokenizer(self.cache / "tokenizer")
 
         def lesson(index: int) -> tuple[str, torch.Tensor]:
             text, findings = write(index)
@@ -84,10 +91,13 @@ class Workshop:
 
         schedule = Schedule(steps=max(20, self.steps * 3 // 8), rate=1.5e-3, minutes=self.minutes / 10)
         tower = train_text_tower(lesson, tokenizer, schedule, self.cache / "text.pt", self.say)
-        tower.save_pretrained(self.cache / "text_encoder")
+        if rank() == 0:
+            tower.save_pretrained(self.cache / "text_encoder")
 
     def looks(self) -> None:
         """Learn what a frontal film looks like, for the gates that know no findings."""
+        if rank() > 0:
+            return
         save_film_look(fit_film_look(self.archive.images), self.judges)
         kept = self.good.mean()
         self.say(f"the film gates keep {kept:.1%} of hospital A")
@@ -115,6 +125,8 @@ class Workshop:
         net = train_classifier(
             name, self.archive.images, targets, chances, schedule, self.cache / f"{name}.pt", self.say
         )
+        if rank() > 0:
+            return
         auroc = label_auroc(logits(net, self.test.images), self.test.labels)
         self.say(f"{name} on hospital B: " + ", ".join(f"{key} {value:.3f}" for key, value in auroc.items()))
         at = self.archive.labels.astype(bool) & self.good[:, None]
@@ -126,11 +138,11 @@ class Workshop:
         """Train the U-Net on the latents of accepted films with three wordings of each."""
         torchvision_ready()
         from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-        from transformers import CLIPTextModel, CLIPTokenizer
+        from transformers import CLIPTextModel
 
         vae = AutoencoderKL.from_pretrained(self.cache / "vae").to(memory_format=torch.channels_last)  # pyright: ignore
         tower = CLIPTextModel.from_pretrained(self.cache / "text_encoder").eval()
-        tokenizer = CLIPTokenizer.from_pretrained(self.cache / "tokenizer")
+        tokenizer = load_tokenizer(self.cache / "tokenizer")
         self.say("encoding films and texts")
         latents = encode(vae, self.archive.images)
         wordings = [read(tower, tokenizer, texts) for texts in self._wordings()]
@@ -139,7 +151,8 @@ class Workshop:
             film_chances(self.archive.labels, self.good), Schedule(self.steps, 6e-4, self.minutes),
             self.cache / "denoiser.pt", self.say,
         )  # fmt: skip
-        net.save_pretrained(self.cache / "unet")
+        if rank() == 0:
+            net.save_pretrained(self.cache / "unet")
 
     def _wordings(self) -> list[list[str]]:
         dice = np.random.default_rng(13)
@@ -148,6 +161,8 @@ class Workshop:
 
     def save(self) -> None:
         """Put the parts together as a pipeline of half-precision safetensors."""
+        if rank() > 0:
+            return
         save_pipeline(self.cache, self.out)
         size = sum(path.stat().st_size for path in self.out.rglob("*") if path.is_file())
         self.say(f"{self.out}: {size / 1e6:.1f} MB")
@@ -159,13 +174,13 @@ def save_pipeline(parts: Path, out: Path) -> None:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextModel
 
     vae: Any = AutoencoderKL.from_pretrained(parts / "vae")
     unet: Any = UNet2DConditionModel.from_pretrained(parts / "unet")
     pipeline = StableDiffusionPipeline(
         vae=vae.half(), unet=unet.half(), text_encoder=CLIPTextModel.from_pretrained(parts / "text_encoder").half(),
-        tokenizer=CLIPTokenizer.from_pretrained(parts / "tokenizer"), scheduler=new_scheduler(),
+        tokenizer=load_tokenizer(parts / "tokenizer"), scheduler=new_scheduler(),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,  # pyright: ignore
     )  # fmt: skip
     fresh = out.with_name(out.name + ".new")
@@ -190,10 +205,13 @@ def main() -> None:
     ask.add_argument("--only", nargs="*", choices=STAGES, default=STAGES)
     told = ask.parse_args()
     torch.set_num_threads(told.threads)
+    if "LOCAL_RANK" in os.environ:
+        torch.distributed.init_process_group("gloo", timeout=timedelta(hours=2))
     shop = Workshop(told.out, told.judges, told.cache, told.films, 1_500, told.minutes, told.steps, told.workers)
     for stage in told.only:
         shop.say(f"stage {stage}")
         getattr(shop, stage)()
+        together()
 
 
 if __name__ == "__main__":

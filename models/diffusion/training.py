@@ -1,4 +1,9 @@
-"""What every training here shares: a schedule, a moving average, a checkpoint, one line of progress."""
+"""What every training here shares: a schedule, a moving average, a checkpoint, one line of progress.
+
+Under ``torchrun`` several processes train one net together: each takes batches of its own and the gradients are
+averaged. On a busy CPU two processes of one thread beat one process of two, whose threads wait for each other at
+every layer.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 
@@ -66,26 +72,60 @@ def fit(
     average = Average(net, decay)
     step, spent = _resume(net, optimiser, average, checkpoint)
     began, saved, seen = time.monotonic() - spent, time.monotonic(), []
+    torch.manual_seed(1_000_003 * step + rank())
     while schedule.done(step, spent) < 1:
         for group in optimiser.param_groups:
             group["lr"] = schedule.learning_rate(step, spent)
         value = loss(step)
         optimiser.zero_grad(set_to_none=True)
         value.backward()
+        mean, spent = _share(net, float(value.detach()), time.monotonic() - began)
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         average.update(step)
-        seen.append(float(value.detach()))
-        step, spent = step + 1, time.monotonic() - began
-        if step % 50 == 0:
+        seen.append(mean)
+        step += 1
+        if step % 50 == 0 and rank() == 0:
             progress(f"{name} {step}/{schedule.steps} loss {sum(seen) / len(seen):.4f} {spent / step:.2f} s/step")
             seen.clear()
-        if time.monotonic() - saved > schedule.save_every:
+        if time.monotonic() - saved > schedule.save_every and rank() == 0:
             _save(net, optimiser, average, checkpoint, step, spent)
             saved = time.monotonic()
-    _save(net, optimiser, average, checkpoint, step, spent)
+    if rank() == 0:
+        _save(net, optimiser, average, checkpoint, step, spent)
     net.load_state_dict(average.shadow)
     return net.eval()
+
+
+def rank() -> int:
+    """This process's number among those that train together."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def team() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def together() -> None:
+    """Wait for the rest of the team."""
+    if team() > 1:
+        dist.barrier()
+
+
+def _share(net: nn.Module, value: float, spent: float) -> tuple[float, float]:
+    """Average gradients, loss and time over the team, so that every process takes the same step."""
+    if team() == 1:
+        return value, spent
+    grads = [p.grad for p in net.parameters() if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([value, spent])])
+    dist.all_reduce(flat)
+    flat /= team()
+    at = 0
+    for grad in grads:
+        grad.copy_(flat[at : at + grad.numel()].view_as(grad))
+        at += grad.numel()
+    return float(flat[-2]), float(flat[-1])
 
 
 def _save(
@@ -112,7 +152,7 @@ def _resume(
 
 def shuffled(count: int, batch: int, seed: int, weights: Tensor | None = None) -> Iterator[Tensor]:
     """Endless batches of row numbers, drawn with `weights` where given."""
-    dice = torch.Generator().manual_seed(seed)
+    dice = torch.Generator().manual_seed(seed + 1000 * rank())
     chances = torch.ones(count) if weights is None else weights
     while True:
         yield torch.multinomial(chances, batch, replacement=True, generator=dice)

@@ -1,62 +1,64 @@
-"""Paint devices: what doctors put into a chest, brighter than anything in it."""
+"""Paint devices: metal and plastic that somebody put in."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from models.phantom.body import CENTRE, Chest
+from models.phantom.anatomy import Scene
+from models.phantom.body import MIDDLE, SIGN
 from models.phantom.canvas import smooth
-from models.phantom.dice import between
-from models.phantom.lesions import Painted, Painter
+from models.phantom.dice import between, chance
+from models.phantom.lesions import Masks
 from models.phantom.vocabulary import Finding
 
 
-def pacemaker(chest: Chest, finding: Finding, rng: np.random.Generator) -> Painted:
-    """A generator under the clavicle, its lead along the vein into the right heart."""
-    sign = -1.0 if finding.side == "right" else 1.0
-    canvas = chest.canvas
-    x, y = CENTRE + sign * between(rng, (30, 36)), between(rng, (30, 37))
-    case = canvas.ellipse(x, y, between(rng, (6.0, 7.2)), between(rng, (5.0, 6.0)), 0.8, between(rng, (-0.5, 0.5)))
-    end = (CENTRE + between(rng, (8, 16)), between(rng, (84, 92)))
+def paint_pacemaker(scene: Scene, finding: Finding, rng: np.random.Generator) -> Masks:
+    """A can below the clavicle and a lead down to the right ventricle."""
+    canvas, body, sign = scene.canvas, scene.body, SIGN[finding.side or "left"]
+    x = MIDDLE + sign * body.half_width * between(rng, (0.66, 0.82))
+    y, turn = body.apex + between(rng, (15, 21)), sign * between(rng, (0.1, 0.6))
+    can = canvas.ellipse(x, y, 6.4, 5.0, 0.8, turn)
+    header = canvas.ellipse(x - sign * 1.5, y - 4.4, 4.0, 2.2, 0.8, turn)
+    tip = (MIDDLE + between(rng, (9, 14)), body.normal_dome["left"] - between(rng, (6, 10)))
     lead = smooth(
-        [(x - sign * 4, y - 3), (CENTRE + sign * 18, 24), (CENTRE - 5, 32), (CENTRE - 8, 50), (CENTRE - 6, 70), end]
-    )
-    wire = canvas.ribbon(lead, 1.35, 0.4)
-    mask = np.maximum(case, wire)
-    return 1.1 * case + 0.8 * wire * (1 - case), mask
+        [(x - sign * 2.5, y - 5), (MIDDLE + sign * 0.42 * body.half_width, body.apex + 9), (MIDDLE + sign * 8, body.apex + 13),
+         (MIDDLE - 7, body.apex + 20), (MIDDLE - 8.5, body.carina + 10), (MIDDLE - 7, body.carina + 25), tip], 8
+    )  # fmt: skip
+    wire = canvas.ribbon(lead, 1.3, 0.25)
+    shape = np.maximum(np.maximum(can, 0.7 * header), 0.0)
+    scene.metal = np.maximum(scene.metal, np.maximum(2.2 * shape, 0.95 * wire))
+    scene.metal = np.maximum(scene.metal, 1.3 * canvas.ellipse(*tip, 1.3, 1.3, 0.6))
+    return [np.maximum(shape, wire)]
 
 
-def tube(chest: Chest, finding: Finding, rng: np.random.Generator) -> Painted:
-    """An endotracheal tube that ends above the carina."""
+def paint_tube(scene: Scene, finding: Finding, rng: np.random.Generator) -> Masks:
+    """An endotracheal tube: a bright stripe in the trachea that ends above the carina."""
     del finding
-    x = CENTRE + chest.body.lean + between(rng, (-0.8, 0.8))
-    end = between(rng, (34.0, 40.0))
-    line = smooth([(x + between(rng, (-1, 1)), -6), (x, 12), (x + between(rng, (-0.6, 0.6)), end)])
-    outer, inner = chest.canvas.ribbon(line, 4.2, 0.35), chest.canvas.ribbon(line, 1.8, 0.3)
-    return 0.80 * outer - 0.42 * inner, outer
+    canvas, body = scene.canvas, scene.body
+    end = body.carina - between(rng, (4.5, 9.0))
+    y = np.linspace(-8, end, 14)
+    lean = between(rng, (-0.6, 0.6))
+    x = MIDDLE + 0.35 * (body.spine_x(y) - MIDDLE) - 0.8
+    walls = [
+        canvas.ribbon(np.stack([x + lean + dx, y], axis=1), width, 0.25) for dx, width in ((-1.6, 1.0), (1.5, 1.7))
+    ]
+    inside = canvas.ribbon(np.stack([x + lean, y], axis=1), 3.0, 0.3)
+    shape = np.maximum(0.7 * walls[0], walls[1])
+    scene.metal = np.maximum(scene.metal, 1.25 * shape + 0.12 * inside)
+    return [np.maximum(shape, 0.6 * inside)]
 
 
-def catheter(chest: Chest, finding: Finding, rng: np.random.Generator) -> Painted:
-    """A central venous catheter from the neck or the subclavian vein to the superior vena cava."""
-    sign = -1.0 if finding.side == "right" else 1.0
-    start = (CENTRE + sign * between(rng, (36, 44)), between(rng, (24, 29)))
-    tip = (CENTRE - between(rng, (7, 9)), between(rng, (50, 60)))
-    line = smooth(
-        [
-            start,
-            (CENTRE + sign * 27, between(rng, (18, 22))),
-            (CENTRE + sign * 14, 24),
-            (CENTRE + sign * 3 - 4, 33),
-            (CENTRE - 8, 43),
-            tip,
-        ]
-    )
-    mask = chest.canvas.ribbon(line, 1.5, 0.4)
-    return 0.75 * mask, mask
-
-
-DEVICE_PAINTERS: dict[str, Painter] = {
-    "pacemaker": pacemaker,
-    "endotracheal tube": tube,
-    "central venous catheter": catheter,
-}
+def paint_catheter(scene: Scene, finding: Finding, rng: np.random.Generator) -> Masks:
+    """A central line, jugular or subclavian, that ends in the superior vena cava."""
+    canvas, body, sign = scene.canvas, scene.body, SIGN[finding.side or "right"]
+    tip = (MIDDLE - between(rng, (8, 10)), body.carina + between(rng, (3, 15)))
+    vein = (MIDDLE - 9, body.carina - 8)
+    cross = [(MIDDLE + 7, body.apex + 14)] if sign > 0 else []
+    if chance(rng, 0.6):
+        start = [(MIDDLE + sign * 19, -6), (MIDDLE + sign * 16.5, body.apex - 8), (MIDDLE + sign * 13, body.apex + 5)]
+    else:
+        start = [(MIDDLE + sign * 0.98 * body.half_width, body.apex + 17), (MIDDLE + sign * 0.72 * body.half_width, body.apex + 8),
+                 (MIDDLE + sign * 0.42 * body.half_width, body.apex + 8.5)]  # fmt: skip
+    wire = canvas.ribbon(smooth([*start, *cross, vein, tip], 8), 1.45, 0.25)
+    scene.metal = np.maximum(scene.metal, 0.9 * wire)
+    return [wire]

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 
 import psutil
@@ -97,13 +98,12 @@ def test_a_full_disk_is_called_full_and_keeps_what_it_has(tmp_path: Path) -> Non
     try:
         store = server.start(state).store(attempts=2)
         with pytest.raises(StoreFull, match=rf"full.*{state}.*storage\.root"):
-            for number in range(8):
-                store.put(f"k{number}", os.urandom(8 << 20))
+            deque((store.put(f"k{number}", os.urandom(8 << 20)) for number in range(8)), maxlen=0)
         kept = list(store.list())
         assert 1 <= len(kept) < 8
         assert all(len(store.get(info.key)) == info.size == 8 << 20 for info in kept)
     finally:
-        server.stop(state)
+        server.stop(state, timeout=2)
         subprocess.run(["umount", state], check=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ from tasks.recipe.schema import Recipe
 Make = Callable[..., Sample]
 
 
-def text(**changes: object) -> str:
+def text(**changes: Any) -> str:
     recipe = Recipe(report_gates=(), image_gates=(), **changes)
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
 
@@ -68,7 +69,7 @@ def test_the_manifest_counts_what_is_stored(
         )
         for shard in (1, 0)
     ]
-    details = {"fingerprint": "a" * 64, "asked": 6, "models": {"images": {"name": "painter"}}}
+    details: dict[str, Any] = {"fingerprint": "a" * 64, "asked": 6, "models": {"images": {"name": "painter"}}}
     manifest = publish_manifest(local_store, ref, entries, **details)
     assert [shard.shard for shard in manifest.shards] == [0, 1]
     assert (manifest.accepted, manifest.rejected) == (6, 4)
