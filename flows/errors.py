@@ -1,8 +1,23 @@
 """Errors that a user can mend: their message is enough, and no traceback is shown."""
 
-from models.contracts import ModelNotFound
 from flows.services import ServiceError
-from storage.objects import StoreError
+from models.contracts import ModelNotFound
+from storage.errors import StoreError
+from tasks.curate.keep import SelectionConflict
+from tasks.evaluate.evaluate import ScoresConflict
+from tasks.plan.errors import PlanError
+from tasks.pretrain.checkpoint import CheckpointConflict
+from tasks.pretrain.train import TrainingDiverged
 from tasks.recipe.errors import RecipeError
 
-MENDABLE = (RecipeError, ModelNotFound, StoreError, ServiceError)
+MENDABLE = (
+    RecipeError,
+    PlanError,
+    ModelNotFound,
+    StoreError,
+    ServiceError,
+    SelectionConflict,
+    CheckpointConflict,
+    ScoresConflict,
+    TrainingDiverged,
+)

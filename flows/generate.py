@@ -42,8 +42,8 @@ def generate(
 
 
 def _generate(run: Run) -> Manifest:
-    open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
     plan = make_plan(run.recipe, run.fingerprint)
+    open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:
         with _engine(run) as engine:
             entries = _make(run, engine, plan.base_shards)

@@ -1,4 +1,4 @@
-"""Our own small tokenizer: 2,048 byte-level pieces of radiology text, so that no word is unknown."""
+"""Our own small tokenizer: at most 1,024 byte-level pieces of radiology text, so that no word is unknown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-VOCABULARY = 2048
+VOCABULARY = 1024
 PAD, START, END = 0, 1, 2
 SPECIAL = ("<pad>", "<start>", "<end>")
 SHIPPED = Path(__file__).parent / "tokenizer.json"
@@ -25,7 +25,7 @@ class ReportTokenizer:
         FileNotFoundError: `path` does not exist.
     """
 
-    def __init__(self, path: Path = SHIPPED, context_length: int = 32) -> None:
+    def __init__(self, path: Path = SHIPPED, context_length: int = 24) -> None:
         from tokenizers import Tokenizer
 
         if not path.exists():
@@ -51,7 +51,7 @@ class ReportTokenizer:
 
 
 @lru_cache(maxsize=4)
-def shipped(context_length: int = 32) -> ReportTokenizer:
+def shipped(context_length: int = 24) -> ReportTokenizer:
     """The tokenizer that belongs to ``synthcxr-tiny``."""
     return ReportTokenizer(SHIPPED, context_length)
 

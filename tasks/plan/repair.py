@@ -148,7 +148,7 @@ def _infeasible(context: Context, slots: np.ndarray, cards: np.ndarray) -> Infea
     low, high = (int(slots[end]) // context.per_sample + context.first_sample for end in (0, -1))
     kind = context.type.value
     return InfeasiblePlan(
-        f"samples {low} to {high}: the bank's {kind} entities ({len(slots)}) cannot be dealt out without breaking a rule "
-        f"({'; '.join(reasons)}). Ask for fewer in plan.per_report.{kind}, add {kind} entities to the bank, "
+        f"samples {low} to {high}: the bank's {kind} entities ({len(slots)}) cannot be dealt out without breaking "
+        f"a rule ({'; '.join(reasons)}). Ask for fewer in plan.per_report.{kind}, add {kind} entities to the bank, "
         "loosen plan.constraints, or take another seed"
     )

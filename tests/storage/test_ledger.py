@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -46,7 +46,9 @@ class Dying:
 
 
 @pytest.fixture
-def shard(make_pair: Make, make_reject: Callable[..., RejectRow], report_for: Callable[[Sample], ReportRow]) -> dict:
+def shard(
+    make_pair: Make, make_reject: Callable[..., RejectRow], report_for: Callable[[Sample], ReportRow]
+) -> dict[str, Any]:
     pairs = [make_pair(number) for number in range(6)]
     return {
         "reports": [report_for(pair) for pair in pairs],
@@ -61,7 +63,9 @@ def keys(store: ObjectStore, ref: DatasetRef) -> list[str]:
     return sorted(ref.relative(info.key) for info in store.list(f"{ref.prefix}/"))
 
 
-def test_a_commit_is_found_again_and_agrees_with_its_objects(store: ObjectStore, ref: DatasetRef, shard: dict) -> None:
+def test_a_commit_is_found_again_and_agrees_with_its_objects(
+    store: ObjectStore, ref: DatasetRef, shard: dict[str, Any]
+) -> None:
     assert committed_shards(store, ref) == {}
     entry = commit_shard(store, ref, 3, **shard)
     assert (entry.accepted, entry.rejected, entry.counts) == (6, 2, {"planned": 8})
@@ -76,9 +80,11 @@ def test_a_commit_is_found_again_and_agrees_with_its_objects(store: ObjectStore,
 
 
 @pytest.mark.parametrize("last", [1, 2, 3, 4], ids=KINDS)
-def test_a_shard_goes_on_where_it_was_killed(store: ObjectStore, ref: DatasetRef, shard: dict, last: int) -> None:
+def test_a_shard_goes_on_where_it_was_killed(
+    store: ObjectStore, ref: DatasetRef, shard: dict[str, Any], last: int
+) -> None:
     with pytest.raises(PowerCut):
-        commit_shard(Dying(store, last), ref, 0, **shard)
+        commit_shard(cast(ObjectStore, Dying(store, last)), ref, 0, **shard)
     assert (committed_shard(store, ref, 0) is None) == (last < 4)
     before = {key: store.get(ref.key(key)) for key in keys(store, ref)}
     assert len(before) == last
@@ -92,13 +98,13 @@ def test_a_shard_goes_on_where_it_was_killed(store: ObjectStore, ref: DatasetRef
 def test_an_earlier_attempt_that_drew_other_films_is_taken_as_it_is(
     store: ObjectStore,
     ref: DatasetRef,
-    shard: dict,
+    shard: dict[str, Any],
     make_pair: Make,
     make_reject: Callable[..., RejectRow],
     last: int,
 ) -> None:
     with pytest.raises(PowerCut):
-        commit_shard(Dying(store, last), ref, 0, **shard)
+        commit_shard(cast(ObjectStore, Dying(store, last)), ref, 0, **shard)
     later = dict(shard)  # sample 6 passed this time; sample 5 did not
     later["pairs"] = [*(make_pair(number, image_seed=1) for number in range(5)), make_pair(6)]
     later["rejects"] = [make_reject(5), make_reject(7)]
@@ -121,7 +127,7 @@ def test_an_earlier_attempt_that_drew_other_films_is_taken_as_it_is(
         assert "lost" not in entry.counts
 
 
-def test_eight_racing_writers_commit_one_shard(store: ObjectStore, ref: DatasetRef, shard: dict) -> None:
+def test_eight_racing_writers_commit_one_shard(store: ObjectStore, ref: DatasetRef, shard: dict[str, Any]) -> None:
     with ThreadPoolExecutor(8) as pool:
         seconds = [{"images": float(number)} for number in range(8)]
         entries = list(pool.map(lambda took: commit_shard(store, ref, 0, **(shard | {"seconds": took})), seconds))
@@ -138,7 +144,7 @@ def test_a_shard_of_which_nothing_was_accepted_has_no_tar(
 
 
 def test_stored_reports_are_used_again_with_the_samples_given_up(
-    store: ObjectStore, ref: DatasetRef, shard: dict, make_reject: Callable[..., RejectRow]
+    store: ObjectStore, ref: DatasetRef, shard: dict[str, Any], make_reject: Callable[..., RejectRow]
 ) -> None:
     assert load_reports(store, ref, 0) is None
     given_up = make_reject(9, "completeness").model_copy(update={"score": 0.25})
@@ -148,7 +154,7 @@ def test_stored_reports_are_used_again_with_the_samples_given_up(
 
 
 def test_pairs_of_other_reports_than_the_stored_ones_are_refused(
-    store: ObjectStore, ref: DatasetRef, shard: dict, make_pair: Make
+    store: ObjectStore, ref: DatasetRef, shard: dict[str, Any], make_pair: Make
 ) -> None:
     publish_reports(store, ref, 0, shard["reports"])
     others = [make_pair(0, findings="Something else."), *shard["pairs"][1:]]
@@ -167,7 +173,7 @@ def test_shards_may_be_many_and_out_of_order(local_store: ObjectStore, ref: Data
     assert list(committed_shards(local_store, ref)) == [3, 12, 100_000]
 
 
-def test_a_damaged_index_or_tar_is_named(local_store: ObjectStore, ref: DatasetRef, shard: dict) -> None:
+def test_a_damaged_index_or_tar_is_named(local_store: ObjectStore, ref: DatasetRef, shard: dict[str, Any]) -> None:
     local_store.put(ref.pairs(0), b"half a tar")
     with pytest.raises(CorruptShard, match=r"pairs/00000\.tar"):
         commit_shard(local_store, ref, 0, **shard)

@@ -100,6 +100,7 @@ def test_what_a_killed_writer_left_is_swept_after_a_day(local_store: LocalStore)
     old, new = local_store.folder / ".tmp/old", local_store.folder / ".tmp/new"
     old.touch()
     new.touch()
-    os.utime(old, (time.time() - 90_000,) * 2)
+    yesterday = time.time() - 90_000
+    os.utime(old, (yesterday, yesterday))
     local_store.check()
     assert files(local_store.folder) == ["new"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from models import registry
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.profile import dump_recipe, load_recipe, parse_recipe
 
@@ -30,6 +31,16 @@ def problem(*overrides: str, profile: str = "small", folder: Path) -> str:
 @pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("*.yaml")))
 def test_every_shipped_profile_loads_and_says_its_name(name: str) -> None:
     assert load_recipe(name, [], PROFILES).profile == name
+
+
+@pytest.mark.parametrize("name", ["local", "full"])
+def test_a_shipped_profile_names_generators_and_options_that_exist(name: str) -> None:
+    recipe = load_recipe(name, [], PROFILES)
+    reports, images = recipe.reports.generator, recipe.images.generator
+    # Models load on first use, so this needs neither weights nor a GPU.
+    assert registry.build(registry.REPORT_GENERATORS, reports.kind, reports.options)
+    assert registry.build(registry.IMAGE_GENERATORS, images.kind, images.options)
+    assert {gate.kind for gate in (*recipe.report_gates, *recipe.image_gates)} <= registry.GATES.keys()
 
 
 def test_the_full_profile_asks_for_what_the_paper_asks() -> None:

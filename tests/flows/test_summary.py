@@ -1,0 +1,40 @@
+"""The summary says the same on a terminal and in Markdown."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from flows.summary import Arm, Difference, Summary
+
+SUMMARY = Summary(
+    dataset="d/v1",
+    asked=10,
+    planned=12,
+    accepted=9,
+    rejected_by_gate={"agreement": 2, "contrast": 1},
+    entity_ratio=1.2,
+    seconds_per_pair=0.5,
+    cost_per_pair=0.5 / 3600 * 0.08,
+    arms=(Arm(name="real", pairs=9, macro=0.7, low=0.6, high=0.8), Arm(name="synthetic", pairs=9, macro=0.8, low=0.7, high=0.9)),
+    differences=(Difference(name="synthetic - real", value=0.1, low=0.02, high=0.18),),
+    confidence=0.95,
+    samples_seen=640,
+    seconds=12,
+    places={"dataset": "s3://bucket/d/v1", "MLflow run": "http://127.0.0.1:5000/#/x"},
+)
+
+
+def test_both_views_hold_every_number() -> None:
+    out = io.StringIO()
+    Console(file=out, width=120).print(SUMMARY.tables())
+    for view in (out.getvalue(), SUMMARY.markdown()):
+        for text in ("9  (75.0%", "rejected by agreement", "1.20", "0.700", "0.600 to 0.800", "+0.100", "+0.020 to +0.180", "640", "s3://bucket/d/v1"):  # fmt: skip
+            assert text in view, text
+
+
+def test_markdown_links_what_a_browser_can_open_and_quotes_the_rest() -> None:
+    text = SUMMARY.markdown()
+    assert "[http://127.0.0.1:5000/#/x](http://127.0.0.1:5000/#/x)" in text
+    assert "`s3://bucket/d/v1`" in text
