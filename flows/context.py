@@ -99,7 +99,7 @@ def _store(recipe: Recipe, home: Path) -> Iterator[ObjectStore]:
     address = store_server.start(home)
     os.environ.update(address.environ())
     try:
-        store = open_store(f"s3://{address.bucket}", endpoint=address.endpoint)
+        store = address.store()
         store.check()
         yield store
     finally:

@@ -2,6 +2,7 @@
 
 from flows.services import ServiceError
 from models.contracts import ModelNotFound
+from models.registry import UnknownKind
 from storage.errors import StoreError
 from tasks.curate.keep import SelectionConflict
 from tasks.evaluate.evaluate import ScoresConflict
@@ -14,6 +15,7 @@ MENDABLE = (
     RecipeError,
     PlanError,
     ModelNotFound,
+    UnknownKind,
     StoreError,
     ServiceError,
     SelectionConflict,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 REPORT_GENERATORS: Mapping[str, str] = {
@@ -29,19 +30,29 @@ GATES: Mapping[str, str] = {
 }
 
 
+class UnknownKind(ValueError):
+    """A profile asks for an implementation or an option of it that does not exist; the nearest is suggested."""
+
+
 def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> Any:
     """Make the implementation that `kind` names in `table`.
 
     Raises:
-        ValueError: the kind is unknown (the nearest known one is suggested), or an option does not exist.
+        UnknownKind: no such kind, or no such option.
     """
     if kind not in table:
-        near = difflib.get_close_matches(kind, table, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown kind {kind!r}{hint} Known: {', '.join(sorted(table))}")
+        raise UnknownKind(f"unknown kind {kind!r}{_nearest(kind, table)}; known: {', '.join(sorted(table))}")
     module, name = table[kind].split(":")
     factory = getattr(importlib.import_module(module), name)
-    try:
-        return factory(**options)
-    except TypeError as error:
-        raise ValueError(f"kind {kind!r} does not take these options: {error}") from error
+    known = inspect.signature(factory).parameters
+    for option in options:
+        if option not in known:
+            raise UnknownKind(
+                f"kind {kind!r} has no option {option!r}{_nearest(option, known)}; known: {', '.join(known)}"
+            )
+    return factory(**options)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""

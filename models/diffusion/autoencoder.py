@@ -15,7 +15,7 @@ from models.compat import torchvision_ready
 from models.diffusion.training import Schedule, fit, rank, shuffled
 
 LATENT_CHANNELS = 8
-CROP, BATCH = 64, 32
+CROP, BATCH = 64, 16
 KL_WEIGHT = 5e-4
 
 
@@ -27,7 +27,7 @@ def new_autoencoder() -> Any:
     return AutoencoderKL(
         in_channels=1, out_channels=1, latent_channels=LATENT_CHANNELS, sample_size=128,
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(24, 48, 96, 128), layers_per_block=1, norm_num_groups=8,
+        block_out_channels=(32, 48, 96, 128), layers_per_block=1, norm_num_groups=8,
         mid_block_add_attention=False, scaling_factor=1.0,
     )  # fmt: skip
 

@@ -71,7 +71,7 @@ class Workshop:
 
     def autoencoder(self) -> None:
         """Train the autoencoder and keep it with whitened latents."""
-        schedule = Schedule(steps=max(20, self.steps * 5 // 8), rate=1e-3, minutes=self.minutes / 5)
+        schedule = Schedule(steps=max(20, self.steps * 5 // 8), rate=1.5e-3, minutes=self.minutes / 8)
         net = train_autoencoder(self.archive.images, schedule, self.cache / "autoencoder.pt", self.say)
         if rank() == 0:
             net.save_pretrained(self.cache / "vae")
@@ -89,7 +89,7 @@ class Workshop:
             text, findings = write(index)
             return text, torch.from_numpy(slot_vector(findings))
 
-        schedule = Schedule(steps=max(20, self.steps * 3 // 8), rate=1.5e-3, minutes=self.minutes / 10)
+        schedule = Schedule(steps=max(20, self.steps * 3 // 8), rate=1.5e-3, minutes=self.minutes / 15)
         tower = train_text_tower(lesson, tokenizer, schedule, self.cache / "text.pt", self.say)
         if rank() == 0:
             tower.save_pretrained(self.cache / "text_encoder")

@@ -52,7 +52,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "pulmonary fibrosis": (
         r"(?:(?:pulmonary|interstitial|lung) )?fibrosis",
         r"fibrotic (?:changes?|lung disease)",
-        r"reticular (?:opacity|opacities|changes?|pattern)",
+        r"reticular (?:opacity|opacities|changes?|pattern|markings)",
     ),
     "scoliosis": (r"(?:dextro|levo)?scoliosis", r"scoliotic (?:curvature|spine|curve)", r"spinal curvature"),
     "hiatal hernia": (r"hiat(?:al|us) hernias?",),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from models.contracts import Candidate, GateScore, Mention
+from models.contracts import Candidate, EntityType, GateScore, Mention
 from models.encoders.recogniser import Found, mentions, polarities
 from models.language.content import core, for_impression
 from models.language.prompts import LEAKS
@@ -19,7 +19,10 @@ RULES = "rules/1"
 
 
 class Completeness:
-    """Share of the mentions that FINDINGS states with the right polarity; a positive must be in IMPRESSION too."""
+    """Share of the mentions that FINDINGS states with the right polarity; a positive must be in IMPRESSION too.
+
+    A place only has to be named: "No focal lesion in the left upper zone" denies a lesion, not the zone.
+    """
 
     name: ClassVar[str] = "completeness"
 
@@ -109,7 +112,7 @@ def _missing(mention: Mention, candidate: Candidate, summarised: bool) -> str | 
     stated = polarities(candidate.findings, words)
     if not stated:
         return f"{words!r} is not in FINDINGS"
-    if mention.present not in stated:
+    if mention.type is not EntityType.ANATOMY and mention.present not in stated:
         return f"{words!r} is {'denied' if mention.present else 'stated as present'} in FINDINGS"
     if summarised and True not in polarities(candidate.impression, words):
         return f"{words!r} is not stated in IMPRESSION"

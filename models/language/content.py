@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Sequence
 
@@ -25,3 +26,19 @@ def core(mention: Mention) -> str:
 def for_impression(mentions: Sequence[Mention]) -> list[Mention]:
     """The mentions that the IMPRESSION names: everything present but places."""
     return [mention for mention in mentions if mention.present and mention.type is not EntityType.ANATOMY]
+
+
+def arrange(mentions: Sequence[Mention], seed: int) -> tuple[Mention, ...]:
+    """The mentions as FINDINGS states them: what is there, then what is not, then places, each part shuffled.
+
+    A place that the words of a finding name already (``dense right upper zone consolidation``) needs no sentence.
+    """
+    dice = random.Random(seed)
+    there = for_impression(mentions)
+    absent = [mention for mention in mentions if not mention.present]
+    places = [mention for mention in mentions if mention.present and mention.type is EntityType.ANATOMY]
+    loose = [place for place in places if not any(core(place).lower() in core(m).lower() for m in there)]
+    rest = absent + loose
+    dice.shuffle(there)
+    dice.shuffle(rest)
+    return (*there, *rest)

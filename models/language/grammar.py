@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from models.contracts import Mention
 from models.language.content import NOTHING_FOUND, core, for_impression
 
-LEAD_WORDS, TAIL_WORDS = 4, 8
+LEAD_WORDS, TAIL_WORDS = 8, 8
 _DENIALS = ("No ", "There is no ", "No evidence of ", "There is no evidence of ", "No sign of ")
-_JOINS = (", ", " and ", ", and ", "; ")
+_JOINTS = ("with", "and")
 
 
 def findings_grammar(mentions: Sequence[Mention]) -> str:
@@ -39,15 +39,11 @@ def findings_grammar(mentions: Sequence[Mention]) -> str:
 
 
 def impression_grammar(mentions: Sequence[Mention]) -> str:
-    """EBNF of an IMPRESSION that names exactly the present mentions that are no places, in their order."""
-    named = [_checked(mention) for mention in for_impression(mentions)]
-    if not named:
-        return f"root ::= {literal(NOTHING_FOUND)}\n"
-    parts = [literal(_capital(named[0]))]
-    for words in named[1:]:
-        parts.append(f'(join {literal(words)} | ". " {literal(_capital(words))})')
-    joins = " | ".join(literal(join) for join in _JOINS)
-    return f'root ::= {" ".join(parts)} "."\njoin ::= {joins}\n'
+    """EBNF of an IMPRESSION that names exactly the present mentions that are no places, in their order.
+
+    Three shapes, those of the phantom's reports: a sentence each, a numbered list, and two joined by a word.
+    """
+    return f"root ::= {' | '.join(map(literal, _shapes(mentions)))}\n"
 
 
 def findings_pattern(mentions: Sequence[Mention]) -> re.Pattern[str]:
@@ -65,12 +61,20 @@ def findings_pattern(mentions: Sequence[Mention]) -> re.Pattern[str]:
 
 def impression_pattern(mentions: Sequence[Mention]) -> re.Pattern[str]:
     """The regular expression of the language of `impression_grammar`."""
+    return re.compile("|".join(map(re.escape, _shapes(mentions))))
+
+
+def _shapes(mentions: Sequence[Mention]) -> list[str]:
+    """Every IMPRESSION that is allowed."""
     named = [_checked(mention) for mention in for_impression(mentions)]
     if not named:
-        return re.compile(re.escape(NOTHING_FOUND))
-    joins = "|".join(map(re.escape, _JOINS))
-    rest = [rf"(?:(?:{joins}){re.escape(words)}|\. {re.escape(_capital(words))})" for words in named[1:]]
-    return re.compile(re.escape(_capital(named[0])) + "".join(rest) + r"\.")
+        return [NOTHING_FOUND]
+    shapes = [" ".join(f"{_capital(words)}." for words in named)]
+    if len(named) > 1:
+        shapes.append(" ".join(f"{number}. {_capital(words)}." for number, words in enumerate(named, 1)))
+    if len(named) == 2:
+        shapes += [f"{_capital(named[0])} {joint} {named[1]}." for joint in _JOINTS]
+    return shapes
 
 
 def literal(text: str) -> str:
@@ -109,10 +113,10 @@ def _chain(word: str, most: int) -> str:
 _SPACE = ' " " '
 _HELPERS = (
     f'lead ::= [A-Z] [a-z]* " " {_chain("before", LEAD_WORDS)}',
-    'before ::= [a-z-]+ " "',
+    'before ::= [a-z-]+ ","? " "',
     f"tail ::= {_chain('after', TAIL_WORDS)}",
     'after ::= ","? " " [a-z-]+',
     f"denial ::= {' | '.join(literal(denial) for denial in _DENIALS)}",
 )
-_LEAD = rf"[A-Z][a-z]* (?:[a-z-]+ ){{0,{LEAD_WORDS}}}"
+_LEAD = rf"[A-Z][a-z]* (?:[a-z-]+,? ){{0,{LEAD_WORDS}}}"
 _TAIL = rf"(?:,? [a-z-]+){{0,{TAIL_WORDS}}}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.contracts import ReportDraft, ReportRequest
+from models.language.content import arrange
 from models.language.grammar import findings_grammar, findings_pattern, impression_grammar, impression_pattern
 from models.language.prompts import Messages, findings_messages, impression_messages
 
@@ -86,19 +87,21 @@ def clean(text: str) -> str:
 
 
 def _ask_findings(request: ReportRequest, constrained: bool) -> Ask | Answer:
-    messages, seed, budget = findings_messages(request.mentions), 2 * request.seed, _budget(request)
+    mentions = arrange(request.mentions, request.seed)
+    messages, seed, budget = findings_messages(mentions), 2 * request.seed, _budget(request)
     try:
-        grammar, pattern = findings_grammar(request.mentions), findings_pattern(request.mentions)
+        grammar, pattern = findings_grammar(mentions), findings_pattern(mentions)
     except ValueError as error:
         return Answer("", 0, str(error))
     return Ask(messages, seed, budget, grammar, pattern) if constrained else Ask(messages, seed, budget)
 
 
 def _ask_impression(request: ReportRequest, findings: str, constrained: bool) -> Ask:
-    messages, seed, budget = impression_messages(request.mentions, findings), 2 * request.seed + 1, _budget(request)
+    mentions = arrange(request.mentions, request.seed + 1)
+    messages, seed, budget = impression_messages(mentions, findings), 2 * request.seed + 1, _budget(request)
     if not constrained:
         return Ask(messages, seed, budget)
-    return Ask(messages, seed, budget, impression_grammar(request.mentions), impression_pattern(request.mentions))
+    return Ask(messages, seed, budget, impression_grammar(mentions), impression_pattern(mentions))
 
 
 def _budget(request: ReportRequest) -> int:

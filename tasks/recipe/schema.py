@@ -119,7 +119,7 @@ class Recipe(Section):
     pairs: int = Field(default=512, ge=1)
     shard_size: int = Field(default=64, ge=1)
     seed: int = Field(default=0, ge=0)
-    engine: str = "inline"
+    engine: Literal["inline", "ray"] = "inline"
     top_up: float = Field(
         default=1.5, ge=1.0, description="most samples planned per pair asked before the run gives up"
     )

@@ -128,9 +128,12 @@ def test_an_earlier_attempt_that_drew_other_films_is_taken_as_it_is(
 
 
 def test_eight_racing_writers_commit_one_shard(store: ObjectStore, ref: DatasetRef, shard: dict[str, Any]) -> None:
+    def commit(number: int) -> ShardEntry:
+        own: dict[str, Any] = {**shard, "seconds": {"images": float(number)}}
+        return commit_shard(store, ref, 0, **own)
+
     with ThreadPoolExecutor(8) as pool:
-        seconds = [{"images": float(number)} for number in range(8)]
-        entries = list(pool.map(lambda took: commit_shard(store, ref, 0, **(shard | {"seconds": took})), seconds))
+        entries = list(pool.map(commit, range(8)))
     assert all(entry == entries[0] for entry in entries)
     assert committed_shards(store, ref) == {0: entries[0]}
 
@@ -158,8 +161,9 @@ def test_pairs_of_other_reports_than_the_stored_ones_are_refused(
 ) -> None:
     publish_reports(store, ref, 0, shard["reports"])
     others = [make_pair(0, findings="Something else."), *shard["pairs"][1:]]
+    changed: dict[str, Any] = {**shard, "pairs": others}
     with pytest.raises(ShardConflict, match="sample-00000"):
-        commit_shard(store, ref, 0, **(shard | {"pairs": others}))
+        commit_shard(store, ref, 0, **changed)
     assert committed_shard(store, ref, 0) is None
 
 

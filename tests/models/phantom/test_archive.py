@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from models.phantom.archive import films, render_many
 from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
@@ -15,14 +18,21 @@ def test_films_come_in_the_order_asked_for():
 
 
 def test_workers_render_what_one_process_renders():
-    indices = range(140)  # more than one chunk
+    indices = range(131)  # more than one chunk
     images, labels, impressions = render_many(HOSPITAL_B, 2, indices, size=64, workers=2)
-    some = list(films(HOSPITAL_B, 2, [0, 127, 128, 139], size=64))
-    assert images.shape == (140, 64, 64)
-    for index, film in zip([0, 127, 128, 139], some, strict=True):
+    some = list(films(HOSPITAL_B, 2, [0, 127, 128, 130], size=64))
+    assert images.shape == (131, 64, 64)
+    for index, film in zip([0, 127, 128, 130], some, strict=True):
         assert np.array_equal(images[index], film.image)
         assert np.array_equal(labels[index], film.labels)
         assert impressions[index] == film.impression_text
+
+
+@pytest.mark.xfail(strict=True, reason="render_many sends only the hospital's name to its workers")
+def test_many_films_follow_a_changed_hospital():
+    changed = replace(HOSPITAL_A, prevalence=dict.fromkeys(HOSPITAL_A.prevalence, 0.0))
+    _, labels, _ = render_many(changed, 3, range(12), size=64, workers=1)
+    assert not labels.any()
 
 
 def test_a_contact_sheet_holds_every_film():

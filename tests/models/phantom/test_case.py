@@ -49,10 +49,9 @@ def test_the_rarest_label_of_a_is_one_in_a_hundred_of_the_commonest(archive_a):
     assert min(seen.values()) <= 0.01 * max(seen.values())
 
 
-def test_the_tail_of_a_is_long_in_every_archive():
-    for seed in (1, 2):
-        seen = count([draw_case(HOSPITAL_A, seed, index) for index in range(ARCHIVE_SIZE)])
-        assert 35 <= seen["hiatal hernia"] <= 0.01 * seen["pleural effusion"]
+def test_the_tail_of_a_is_long_in_another_archive_too():
+    seen = count([draw_case(HOSPITAL_A, SEED + 1, index) for index in range(ARCHIVE_SIZE)])
+    assert 35 <= seen["hiatal hernia"] <= 0.01 * seen["pleural effusion"]
 
 
 def test_nearly_a_third_of_a_is_normal_and_one_in_twenty_is_spoilt(archive_a):

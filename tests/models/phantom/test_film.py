@@ -57,7 +57,7 @@ def test_a_finding_changes_the_film_where_its_mask_says(kind, hospital):
         mask = film.masks[kind.name]
         change = np.abs(film.image.astype(int) - without.image)
         assert mask.any()
-        assert change[mask].mean() > 8
+        assert change[mask].mean() > 6  # of 255; the grain is the same in both
         assert change[mask].mean() > 2 * change[~mask].mean() or kind.name in DIFFUSE
 
 
