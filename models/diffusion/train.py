@@ -29,7 +29,7 @@ from models.diffusion.text_tower import load_tokenizer, new_tokenizer, read, tra
 from models.diffusion.training import Schedule, rank, together
 from models.diffusion.wording import plain_impression, writer
 from models.judges.classifier import logits, save_classifier
-from models.judges.film import TwoLungs, fit_film_look, save_film_look
+from models.judges.film import accepted, fit_film_look, save_film_look
 from models.judges.train import label_auroc, train_classifier
 from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
 
@@ -107,7 +107,7 @@ class Workshop:
         """Which films of hospital A the gates accept, (n,) of bool."""
         path = self.cache / f"good-{self.films}.npy"
         if not path.exists():
-            np.save(path, TwoLungs(folder=self.judges).accepts(self.archive.images))
+            np.save(path, accepted(self.archive.images, self.judges))
         return np.load(path)
 
     def agreement(self) -> None:

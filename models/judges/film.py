@@ -20,13 +20,14 @@ from models.judges.classifier import REMEDY, SHIPPED
 GRID = 32  # side of the coarse film that the look is learnt on
 WAYS = 40  # principal ways in which good films differ
 SPOILT = 0.12  # share of the archive that may be bad without spoiling the fit
-FALSE_REJECTS = 0.01  # share of good films of hospital A that a score under 0.5 may cost
+ROOM = 4.0  # a film may be this many times as odd as the oddest hundredth of the archive: rare findings are
+USUAL = {"contrast": 0.4, "polarity": 0.5, "two_lungs": 0.5}
 FILE = "film-look.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
 class FilmLook:
-    """`mean` (GRID²), `ways` (WAYS, GRID²) orthonormal, and the misfit that the worst good films have."""
+    """`mean` (GRID²), `ways` (WAYS, GRID²) orthonormal, and the misfit that scores 0.5."""
 
     mean: np.ndarray
     ways: np.ndarray
@@ -68,7 +69,7 @@ def _principal(films: np.ndarray) -> FilmLook:
     mean = films.mean(0)
     _, _, ways = np.linalg.svd((films - mean)[:: max(1, len(films) // 4000)], full_matrices=False)
     look = FilmLook(mean, ways[:WAYS], 1.0)
-    return FilmLook(mean, ways[:WAYS], float(np.quantile(look.misfit(films), 1 - FALSE_REJECTS)))
+    return FilmLook(mean, ways[:WAYS], ROOM * float(np.quantile(look.misfit(films), 0.99)))
 
 
 def save_film_look(look: FilmLook, folder: Path = SHIPPED) -> None:
@@ -115,7 +116,11 @@ class Finite:
 
 
 class Contrast:
-    """Spread between the 5th and the 95th percentile as a share of the grey range; near 0 for a blank film."""
+    """How much there is to see: the lesser of two spreads, 0 for a blank, a burnt-out or a fully blurred film.
+
+    The first is the spread of greys between the 5th and the 95th percentile as a share of the range. The second is
+    the mean detail between one and three pixels (of a film of 128) as a share of the film's deviation, times five.
+    """
 
     name = "contrast"
 
@@ -123,11 +128,20 @@ class Contrast:
         """See the class."""
         scores = []
         for candidate in batch:
-            image = _image(candidate)
-            low, high = np.percentile(image, (5, 95)) if np.isfinite(image).all() else (0.0, 0.0)
-            spread = float(high - low) / 255
-            scores.append(GateScore(self.name, spread, f"the greys span {spread:.0%} of the range"))
+            spread, detail = _contrast(_image(candidate))
+            reason = f"the greys span {spread:.0%} of the range, detail is {detail:.2f}"
+            scores.append(GateScore(self.name, min(spread, detail), reason))
         return scores
+
+
+def _contrast(image: np.ndarray) -> tuple[float, float]:
+    film = np.asarray(image, np.float32)
+    if not np.isfinite(film).all():
+        return 0.0, 0.0
+    low, high = np.percentile(film, (5, 95))
+    pixel = film.shape[0] / 128
+    fine, rough = (cv2.GaussianBlur(film, (0, 0), pixel * sigma) for sigma in (1.0, 3.2))
+    return float(high - low) / 255, float(5 * np.abs(fine - rough).mean() / (film.std() + 1))
 
 
 class _Look:
@@ -156,7 +170,7 @@ class Polarity(_Look):
 
 
 class TwoLungs(_Look):
-    """How well the film fits the look of frontal films: 1 perfectly, 0.5 like the worst good ones, 0 not at all."""
+    """How well the film fits the look of frontal films: 1 perfectly, 0.5 as badly as is allowed, 0 not at all."""
 
     name = "two_lungs"
 
@@ -168,9 +182,12 @@ class TwoLungs(_Look):
             for score, misfit in zip(self._scores(misfits), misfits, strict=True)
         ]
 
-    def accepts(self, images: np.ndarray) -> np.ndarray:
-        """Whether each film reaches 0.5, (n,) of bool."""
-        return np.array(self._scores(self.look.misfit(coarse(images)))) >= 0.5
-
     def _scores(self, misfits: np.ndarray) -> list[float]:
         return [float(1 / (1 + misfit / self.look.limit)) for misfit in misfits]
+
+
+def accepted(images: np.ndarray, folder: str | Path = SHIPPED) -> np.ndarray:
+    """Which films (n, H, W) all gates of this module accept at their usual thresholds, (n,) of bool."""
+    gates = ((Contrast(), USUAL["contrast"]), (Polarity(folder), USUAL["polarity"]), (TwoLungs(folder), USUAL["two_lungs"]))
+    batch = [Candidate(str(i), (), "", "", image) for i, image in enumerate(images)]
+    return np.all([[s.score >= least for s in gate.score(batch)] for gate, least in gates], axis=0)

@@ -67,7 +67,7 @@ class ImpressionConsistency:
 
     name: ClassVar[str] = "impression_consistency"
 
-    def __init__(self, ngram: int = 4, repeats: int = 3) -> None:
+    def __init__(self, ngram: int = 6, repeats: int = 3) -> None:
         self.ngram, self.repeats = ngram, repeats
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:

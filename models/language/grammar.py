@@ -112,11 +112,11 @@ def _chain(word: str, most: int) -> str:
 
 _SPACE = ' " " '
 _HELPERS = (
-    f'lead ::= [A-Z] [a-z]* " " {_chain("before", LEAD_WORDS)}',
+    f'lead ::= [A-Z] [a-z-]* " " {_chain("before", LEAD_WORDS)}',
     'before ::= [a-z-]+ ","? " "',
     f"tail ::= {_chain('after', TAIL_WORDS)}",
     'after ::= ","? " " [a-z-]+',
     f"denial ::= {' | '.join(literal(denial) for denial in _DENIALS)}",
 )
-_LEAD = rf"[A-Z][a-z]* (?:[a-z-]+,? ){{0,{LEAD_WORDS}}}"
+_LEAD = rf"[A-Z][a-z-]* (?:[a-z-]+,? ){{0,{LEAD_WORDS}}}"
 _TAIL = rf"(?:,? [a-z-]+){{0,{TAIL_WORDS}}}"

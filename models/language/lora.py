@@ -45,26 +45,25 @@ def inject(model: Any, rank: int, alpha: float, targets: tuple[str, ...]) -> dic
         The new parameters: ``<layer>.A`` is (rank, in), ``<layer>.B`` is (out, rank) and starts at zero.
     """
     import torch
-    from torch.nn.utils import parametrize
-
-    class Update(torch.nn.Module):
-        def __init__(self, weight: torch.Tensor) -> None:
-            super().__init__()
-            rows, columns = weight.shape
-            self.A = torch.nn.Parameter(torch.randn(rank, columns) / columns**0.5)
-            self.B = torch.nn.Parameter(torch.zeros(rows, rank))
-
-        def forward(self, weight: torch.Tensor) -> torch.Tensor:
-            return weight + (alpha / rank) * (self.B @ self.A).to(weight.dtype)
 
     model.requires_grad_(False)
     fresh: dict[str, torch.nn.Parameter] = {}
-    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and n.endswith(targets)]
-    for name, layer in layers:
-        update = Update(layer.weight)
-        parametrize.register_parametrization(layer, "weight", update)
-        fresh |= {f"{name}.A": update.A, f"{name}.B": update.B}
+    for name, layer in model.named_modules():
+        if not isinstance(layer, torch.nn.Linear) or not name.endswith(targets):
+            continue
+        a = torch.nn.Parameter(torch.randn(rank, layer.in_features) / layer.in_features**0.5)
+        b = torch.nn.Parameter(torch.zeros(layer.out_features, rank))
+        layer.register_forward_hook(_updater(a, b, alpha / rank))
+        fresh |= {f"{name}.A": a, f"{name}.B": b}
     return fresh
+
+
+def _updater(a: torch.nn.Parameter, b: torch.nn.Parameter, scale: float) -> Any:
+    def add(_: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        x = inputs[0]
+        return output + scale * (x @ a.to(x.dtype).T) @ b.to(x.dtype).T
+
+    return add
 
 
 def save(parameters: dict[str, torch.nn.Parameter], folder: Path, config: dict[str, Any]) -> None:

@@ -13,14 +13,14 @@ from models.language.content import core, for_impression
 Messages = list[dict[str, str]]
 
 WRITE = (
-    "You are a radiologist. Write the FINDINGS of a chest X-ray report. State every entity word for word, each in "
-    "a sentence of its own and in the given order. Report no other finding."
+    "Write the FINDINGS of a chest X-ray report: each entity word for word in a sentence of its own, "
+    "in the given order, and no other finding."
 )
 SUMMARISE = (
-    "You are a radiologist. Summarise the FINDINGS of a chest X-ray report as its IMPRESSION. Name every listed "
-    "entity word for word and in the given order, and nothing else."
+    "Summarise the FINDINGS of a chest X-ray report as its IMPRESSION: name every listed entity word for word, "
+    "in the given order, and nothing else."
 )
-LEAKS = ("radiologist", "word for word", "entity", "entities", "sentence", "impression:", "findings:", "summari")
+LEAKS = ("word for word", "entity", "entities", "sentence", "impression:", "findings:", "summaris", "place:")
 """Words of the prompts that never stand in a report: seeing one means that the prompt leaked into the text."""
 
 

@@ -73,7 +73,8 @@ def draw_heart(canvas: Canvas, body: Body) -> np.ndarray:
     outline = smooth(
         [(-7, top - 4), (-0.8 * right, top + 0.28 * height), (-right, top + 0.56 * height), (-0.9 * right, floor - 3),
          (-4, floor + 4), (0.45 * left, floor + 4), (0.9 * left, floor + 1), (left, floor - 0.16 * height),
-         (0.92 * left, floor - 0.36 * height), (0.68 * left, floor - 0.62 * height), (0.42 * left + 3, top + 0.1 * height),
+         (0.92 * left, floor - 0.36 * height), (0.68 * left, floor - 0.62 * height),
+         (0.42 * left + 3, top + 0.1 * height),
          (8, top - 6)],
         closed=True,
     )  # fmt: skip
@@ -88,7 +89,8 @@ def draw_mediastinum(canvas: Canvas, body: Body) -> np.ndarray:
     knob = m + 0.45 * body.knob
     floor = body.normal_dome["left"]
     outline = smooth(
-        [(-0.62 * m, -4), (-0.66 * m, a + 2), (-0.95 * m, a + 14), (-m, c + 2), (-0.9 * m, c + 14), (-9 - 0.3 * wide, floor),
+        [(-0.62 * m, -4), (-0.66 * m, a + 2), (-0.95 * m, a + 14), (-m, c + 2), (-0.9 * m, c + 14),
+        (-9 - 0.3 * wide, floor),
          (8, floor), (9 + 0.3 * wide, c + 22), (m + 1.0, c + 10), (m - 1.0 + 0.3 * wide, c + 3), (knob, c - 4),
          (knob - 1.0, c - 9), (0.72 * m, a + 8), (0.62 * m, a), (0.62 * m, -4)],
         closed=True,
@@ -114,7 +116,8 @@ def draw_soft_tissue(canvas: Canvas, body: Body, rng: np.random.Generator) -> np
     """Skin to skin: neck, shoulders, arms, flanks, breasts, abdomen with its gas."""
     out, a = body.half_width + body.wall, body.apex
     half = smooth(
-        [(10.5, -8), (11, a - 12), (17, a - 8), (34, a - 4.5), (out + 4, a + 1), (out + 13, a + 10), (out + 10, a + 20),
+        [(10.5, -8), (11, a - 12), (17, a - 8), (34, a - 4.5), (out + 4, a + 1), (out + 13, a + 10),
+        (out + 10, a + 20),
          (out + 2, a + 27), (out, a + 42), (out + 0.5, a + 62), (out - 1, a + 86), (out + 1, 136)]
     )  # fmt: skip
     trunk = np.concatenate([half * (1, 1), (half * (-1, 1))[::-1]]) + (MIDDLE, 0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.phantom.case import draw_case
 from models.phantom.film import Film, render
-from models.phantom.hospital import HOSPITALS, Hospital
+from models.phantom.hospital import Hospital
 
 ARCHIVE_SIZE = 20_000
 _CHUNK = 128
@@ -31,9 +31,14 @@ def render_many(
 
     Returns:
         Images (n, size, size) uint8, labels (n, findings) uint8, and the n IMPRESSIONs.
+
+    Raises:
+        ValueError: no indices.
     """
+    if not indices:
+        raise ValueError("no films to render: the list of indices is empty")
     chunks = [list(indices[at : at + _CHUNK]) for at in range(0, len(indices), _CHUNK)]
-    jobs = [(hospital.name, seed, chunk, size) for chunk in chunks]
+    jobs = [(hospital, seed, chunk, size) for chunk in chunks]
     if workers <= 1:
         parts = [_render_chunk(job) for job in jobs]
     else:
@@ -43,7 +48,7 @@ def render_many(
     return np.concatenate(images), np.concatenate(labels), [text for part in texts for text in part]
 
 
-def _render_chunk(job: tuple[str, int, list[int], int]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    name, seed, indices, size = job
-    done = list(films(HOSPITALS[name], seed, indices, size))
+def _render_chunk(job: tuple[Hospital, int, list[int], int]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    hospital, seed, indices, size = job
+    done = list(films(hospital, seed, indices, size))
     return np.stack([f.image for f in done]), np.stack([f.labels for f in done]), [f.impression_text for f in done]

@@ -54,7 +54,7 @@ def entity_bank() -> tuple[Entity, ...]:
         for side in SIDES
         for zone in ZONES
     ]
-    return tuple([*found, *absent, *places])
+    return (*found, *absent, *places)
 
 
 def _negation(kind: EntityType, name: str) -> Entity:

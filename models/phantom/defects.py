@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 DEFECTS: tuple[str, ...] = (
-    "blank", "inverted", "blurred", "lateral", "rotated", "burned_text", "underexposed", "overexposed", "cropped", "noise",
+    "blank", "inverted", "blurred", "lateral", "rotated", "burned_text", "underexposed", "overexposed",
+    "cropped", "noise",
 )  # fmt: skip
 
 

@@ -21,7 +21,8 @@ def paint_pacemaker(scene: Scene, finding: Finding, rng: np.random.Generator) ->
     header = canvas.ellipse(x - sign * 1.5, y - 4.4, 4.0, 2.2, 0.8, turn)
     tip = (MIDDLE + between(rng, (9, 14)), body.normal_dome["left"] - between(rng, (6, 10)))
     lead = smooth(
-        [(x - sign * 2.5, y - 5), (MIDDLE + sign * 0.42 * body.half_width, body.apex + 9), (MIDDLE + sign * 8, body.apex + 13),
+        [(x - sign * 2.5, y - 5), (MIDDLE + sign * 0.42 * body.half_width, body.apex + 9),
+        (MIDDLE + sign * 8, body.apex + 13),
          (MIDDLE - 7, body.apex + 20), (MIDDLE - 8.5, body.carina + 10), (MIDDLE - 7, body.carina + 25), tip], 8
     )  # fmt: skip
     wire = canvas.ribbon(lead, 1.3, 0.25)
@@ -57,7 +58,8 @@ def paint_catheter(scene: Scene, finding: Finding, rng: np.random.Generator) -> 
     if chance(rng, 0.6):
         start = [(MIDDLE + sign * 19, -6), (MIDDLE + sign * 16.5, body.apex - 8), (MIDDLE + sign * 13, body.apex + 5)]
     else:
-        start = [(MIDDLE + sign * 0.98 * body.half_width, body.apex + 17), (MIDDLE + sign * 0.72 * body.half_width, body.apex + 8),
+        start = [(MIDDLE + sign * 0.98 * body.half_width, body.apex + 17),
+        (MIDDLE + sign * 0.72 * body.half_width, body.apex + 8),
                  (MIDDLE + sign * 0.42 * body.half_width, body.apex + 8.5)]  # fmt: skip
     wire = canvas.ribbon(smooth([*start, *cross, vein, tip], 8), 1.45, 0.25)
     scene.metal = np.maximum(scene.metal, 0.9 * wire)

@@ -94,8 +94,8 @@ def draw_film(case: Case, size: int) -> tuple[np.ndarray, dict[str, list[np.ndar
     canvas = Canvas(size, body.pose)
     scene = draw_anatomy(canvas, body, case.rng("anatomy"))
     order = list(PAINTERS)
-    for at, finding in enumerate(sorted(case.findings, key=lambda each: order.index(each.name))):
-        parts = PAINTERS[finding.name](scene, finding, case.rng(f"{finding.name} {at if at else ''}"))
+    for finding in sorted(case.findings, key=lambda each: order.index(each.name)):
+        parts = PAINTERS[finding.name](scene, finding, case.rng(finding.name))
         scene.marks.setdefault(finding.name, []).extend(parts)
     dice = case.rng("exposure")
     view = "AP" if chance(dice, look.portable) else "PA"

@@ -58,7 +58,7 @@ def _bronchi(
     lines = []
     for _ in range(3):
         tip = end + (end - start) * 0.25 + rng.normal(0, 6.0, 2)
-        lines.append(smooth([start, start + 0.6 * (tip - start) + rng.normal(0, 1.5, 2), tip], 4))
+        lines.append(smooth(np.stack([start, start + 0.6 * (tip - start) + rng.normal(0, 1.5, 2), tip]), 4))
     return canvas.strokes(np.stack(lines), 255, 1.2).astype(np.float32) / 255
 
 

@@ -62,9 +62,8 @@ def mentions_of(findings: Sequence[Finding], rng: np.random.Generator, negated: 
         [3.0 if name in ("pneumothorax", "pleural effusion", "consolidation") else 1.0 for name in absent]
     )
     count = min(len(absent), int(rng.integers(1, negated + 1)))
-    for name in rng.choice(absent, count, replace=False, p=weights / weights.sum()):
-        said.append(_negative(str(name)))
-    return tuple(said)
+    chosen = rng.choice(absent, count, replace=False, p=weights / weights.sum()) if absent else ()
+    return (*said, *(_negative(str(name)) for name in chosen))
 
 
 def _positive(finding: Finding) -> Mention:

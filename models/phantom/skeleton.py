@@ -77,7 +77,8 @@ def draw_shoulders(canvas: Canvas, body: Body, rng: np.random.Generator) -> np.n
         )
         collars.append(ribbon_outline(line * (s, 1) + (MIDDLE, 0), np.linspace(4.6, 3.2, len(line))))
         blade = smooth(
-            [(1.16 * w, a + 3), (0.98 * w + slip, a + 7), (0.9 * w + slip, a + 24), (0.99 * w + slip, a + 42), (1.12 * w, a + 24)],
+            [(1.16 * w, a + 3), (0.98 * w + slip, a + 7), (0.9 * w + slip, a + 24), (0.99 * w + slip, a + 42),
+            (1.12 * w, a + 24)],
             4, closed=True,
         )  # fmt: skip
         blades.append(blade * (s, 1) + (MIDDLE, 0))

@@ -126,9 +126,6 @@ def test_hospitals_look_different():
     assert grain["b"] > 1.3 * grain["a"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="film.py keys a finding's dice by its place in the order, so neighbours shift it"
-)
 def test_a_second_finding_does_not_move_the_first():
     edema, nodule = Finding("pulmonary edema", severity="mild"), Finding("lung nodule", "right", "upper zone", "large")
     alone, together = (render(Case("a", 3, 0, both)).boxes["lung nodule"] for both in ((nodule,), (edema, nodule)))
