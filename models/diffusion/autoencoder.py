@@ -15,7 +15,7 @@ from models.compat import torchvision_ready
 from models.diffusion.training import Schedule, fit, rank, shuffled
 
 LATENT_CHANNELS = 8
-CROP, BATCH = 64, 16
+CROP, BATCH = 64, 8
 KL_WEIGHT = 5e-4
 
 
@@ -24,7 +24,8 @@ def new_autoencoder() -> Any:
     torchvision_ready()
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    return AutoencoderKL(
+    build: Any = AutoencoderKL  # its own types say that every tuple holds one block
+    return build(
         in_channels=1, out_channels=1, latent_channels=LATENT_CHANNELS, sample_size=128,
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(32, 48, 96, 128), layers_per_block=1, norm_num_groups=8,

@@ -77,19 +77,20 @@ class DiffusersImageGenerator:
             RuntimeError: xformers is asked for where it cannot run.
         """
         torchvision_ready()
-        import diffusers
         import torch
+        from diffusers import schedulers
+        from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
         folder, device = self.folder, self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         if self.attention == "xformers":
             _check_xformers(device)
-        pipeline: Any = diffusers.StableDiffusionPipeline.from_pretrained(
-            folder, torch_dtype=getattr(torch, self.dtype), use_safetensors=True, safety_checker=None,
+        pipeline: Any = StableDiffusionPipeline.from_pretrained(
+            folder, dtype=getattr(torch, self.dtype), use_safetensors=True, safety_checker=None,
             requires_safety_checker=False, local_files_only=True, low_cpu_mem_usage=False,
         )  # fmt: skip
         pipeline.set_progress_bar_config(disable=True)
         if self.scheduler is not None:
-            kind = getattr(diffusers, SCHEDULERS[self.scheduler])
+            kind = getattr(schedulers, SCHEDULERS[self.scheduler])
             pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
         if self.attention == "xformers":
             pipeline.enable_xformers_memory_efficient_attention()

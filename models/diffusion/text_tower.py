@@ -40,9 +40,8 @@ def new_tokenizer(texts: Iterable[str], folder: Path) -> Any:
     pieces = dict(learned["vocab"])
     for sign in sorted(_bytes()):  # a byte nobody wrote must still be spelt at the end of a word
         pieces.setdefault(sign + "</w>", len(pieces))
-    tokenizer = CLIPTokenizer(
-        vocab=pieces, merges=[tuple(merge) for merge in learned["merges"]], model_max_length=TOKENS
-    )
+    merges: Any = [tuple(merge) for merge in learned["merges"]]
+    tokenizer = CLIPTokenizer(vocab=pieces, merges=merges, model_max_length=TOKENS)
     tokenizer.save_pretrained(folder)
     return tokenizer
 

@@ -11,6 +11,7 @@ import argparse
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -22,11 +23,11 @@ import torch
 
 from models.compat import torchvision_ready
 from models.diffusion.autoencoder import encode, train_autoencoder
-from models.diffusion.denoiser import film_chances, new_scheduler, train_denoiser
+from models.diffusion.denoiser import NORMAL_SHARE, TAIL_POWER, film_chances, new_scheduler, train_denoiser
 from models.diffusion.films import Films, load_films
 from models.diffusion.slots import sided_vector, slot_vector
 from models.diffusion.text_tower import load_tokenizer, new_tokenizer, read, train_text_tower
-from models.diffusion.training import Schedule, rank, together
+from models.diffusion.training import Schedule, rank, team, together
 from models.diffusion.wording import plain_impression, writer
 from models.judges.classifier import logits, save_classifier
 from models.judges.film import accepted, fit_film_look, save_film_look
@@ -35,7 +36,7 @@ from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
 
 STAGES = ("render", "autoencoder", "text", "looks", "agreement", "examiner", "denoiser", "save")
 SEED_A, SEED_B = 7, 11
-WORDINGS = 3  # of each film: the archive's own and two plain ones
+WORDINGS = 2  # of each film: the archive's own and a plain one
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Workshop:
 
     def autoencoder(self) -> None:
         """Train the autoencoder and keep it with whitened latents."""
-        schedule = Schedule(steps=max(20, self.steps * 5 // 8), rate=1.5e-3, minutes=self.minutes / 8)
+        schedule = Schedule(steps=max(20, self.steps * 5 // 8), rate=2e-3, minutes=self.minutes / 8)
         net = train_autoencoder(self.archive.images, schedule, self.cache / "autoencoder.pt", self.say)
         if rank() == 0:
             net.save_pretrained(self.cache / "vae")
@@ -120,7 +121,7 @@ class Workshop:
 
     def _judge(self, name: str) -> None:
         targets = np.stack([sided_vector(findings) for findings in self.archive.findings])
-        chances = film_chances(self.archive.labels, self.good, power=0.75)
+        chances = film_chances(self.archive.labels, self.good, power=0.75, normal=1.0)
         schedule = Schedule(steps=max(20, self.steps // 4), rate=3e-3, minutes=self.minutes / 8)
         net = train_classifier(
             name, self.archive.images, targets, chances, schedule, self.cache / f"{name}.pt", self.say
@@ -135,7 +136,7 @@ class Workshop:
         save_classifier(net, name, self.judges, {"auroc_hospital_b": auroc, "passing_logits": passing})
 
     def denoiser(self) -> None:
-        """Train the U-Net on the latents of accepted films with three wordings of each."""
+        """Train the U-Net on the latents of accepted films with several wordings of each."""
         torchvision_ready()
         from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
         from transformers import CLIPTextModel
@@ -144,15 +145,28 @@ class Workshop:
         tower = CLIPTextModel.from_pretrained(self.cache / "text_encoder").eval()
         tokenizer = load_tokenizer(self.cache / "tokenizer")
         self.say("encoding films and texts")
-        latents = encode(vae, self.archive.images)
-        wordings = [read(tower, tokenizer, texts) for texts in self._wordings()]
+        latents = self._shared("latents", self.archive.images, lambda images: encode(vae, images))
+        told = self._wordings()
+        texts = sorted({"", *(text for way in told for text in way)})
+        states = self._shared("states", texts, lambda part: read(tower, tokenizer, part))
+        place = {text: row for row, text in enumerate(texts)}
+        wordings = torch.tensor([[place[text] for text in way] for way in told]).T
         net = train_denoiser(
-            latents, torch.stack(wordings, 1), read(tower, tokenizer, [""])[0].float(),
-            film_chances(self.archive.labels, self.good), Schedule(self.steps, 6e-4, self.minutes),
-            self.cache / "denoiser.pt", self.say,
+            latents, states, wordings, states[place[""]],
+            film_chances(self.archive.labels, self.good, TAIL_POWER, NORMAL_SHARE),
+            Schedule(self.steps, 6e-4, self.minutes), self.cache / "denoiser.pt", self.say,
         )  # fmt: skip
         if rank() == 0:
             net.save_pretrained(self.cache / "unet")
+
+    def _shared(self, name: str, things: Any, make: Callable[[Any], torch.Tensor]) -> torch.Tensor:
+        """`make` over `things`, each process of the team doing its part, kept under the cache folder."""
+        bounds = np.linspace(0, len(things), team() + 1).astype(int)
+        paths = [self.cache / f"{name}-{len(things)}-{team()}-{part}.pt" for part in range(team())]
+        if not paths[rank()].exists():
+            torch.save(make(things[bounds[rank()] : bounds[rank() + 1]]), paths[rank()])
+        together()
+        return torch.cat([torch.load(path, weights_only=True) for path in paths])
 
     def _wordings(self) -> list[list[str]]:
         dice = np.random.default_rng(13)

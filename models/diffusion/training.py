@@ -35,7 +35,9 @@ class Schedule:
 
     def learning_rate(self, step: int, seconds: float) -> float:
         """Linear warm-up, then half a cosine to zero."""
-        return self.rate * min(1.0, (step + 1) / self.warmup) * 0.5 * (1 + math.cos(math.pi * self.done(step, seconds)))
+        return (
+            self.rate * min(1.0, (step + 1) / self.warmup) * 0.5 * (1 + math.cos(math.pi * self.done(step, seconds)))
+        )
 
 
 @dataclass(slots=True)
@@ -137,9 +139,7 @@ def _save(
     partial.rename(path)
 
 
-def _resume(
-    net: nn.Module, optimiser: torch.optim.Optimizer, average: Average, path: Path
-) -> tuple[int, float]:
+def _resume(net: nn.Module, optimiser: torch.optim.Optimizer, average: Average, path: Path) -> tuple[int, float]:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         return 0, 0.0

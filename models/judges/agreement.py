@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from models.contracts import Candidate, GateScore, Mention
-from models.judges.classifier import SHIPPED, load_classifier, logits
 from models.diffusion.slots import SIDED
+from models.judges.classifier import SHIPPED, load_classifier, logits
 
 
 class Agreement:

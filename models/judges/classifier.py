@@ -135,7 +135,7 @@ def load_classifier(name: str, folder: Path = SHIPPED) -> tuple[nn.Module, dict[
     facts = json.loads((folder / f"{name}.json").read_text())
     if facts["answers"] != list(SIDED):
         raise ValueError(f"{folder / name}.json answers other labels than this version knows; {REMEDY}")
-    net = NETS[name]()
+    net: Any = NETS[name]()
     net.load_state_dict(load_file(folder / f"{name}.safetensors"))
     return net.to(memory_format=torch.channels_last).eval(), facts
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.contracts import Candidate, GateScore, ModelNotFound
+from models.contracts import Candidate, Gate, GateScore, ModelNotFound
 from models.judges.classifier import REMEDY, SHIPPED
 
 GRID = 32  # side of the coarse film that the look is learnt on
@@ -188,6 +188,6 @@ class TwoLungs(_Look):
 
 def accepted(images: np.ndarray, folder: str | Path = SHIPPED) -> np.ndarray:
     """Which films (n, H, W) all gates of this module accept at their usual thresholds, (n,) of bool."""
-    gates = ((Contrast(), USUAL["contrast"]), (Polarity(folder), USUAL["polarity"]), (TwoLungs(folder), USUAL["two_lungs"]))
+    gates: tuple[Gate, ...] = (Contrast(), Polarity(folder), TwoLungs(folder))
     batch = [Candidate(str(i), (), "", "", image) for i, image in enumerate(images)]
-    return np.all([[s.score >= least for s in gate.score(batch)] for gate, least in gates], axis=0)
+    return np.all([[s.score >= USUAL[s.gate] for s in gate.score(batch)] for gate in gates], axis=0)

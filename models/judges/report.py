@@ -120,20 +120,20 @@ def _missing(mention: Mention, candidate: Candidate, summarised: bool) -> str | 
 
 
 def _is_asked(found: Found, text: str, asked: Sequence[Mention]) -> bool:
-    """Whether a finding in the text is one of those asked, or a part of the words of one of them."""
-    words = text[found.start : found.end].lower()
-    for mention in asked:
-        if mention.label is None:
-            if f" {words} " in f" {mention.phrase.lower()} ":
-                return True
-        elif mention.label == found.label and all(
-            stated is None or stated == wanted
-            for stated, wanted in (
-                (found.side, mention.side), (found.zone, mention.zone), (found.severity, mention.severity),
-            )
-        ):  # fmt: skip
-            return True
-    return False
+    """Whether a finding in the text stands within the words of one asked, or has its label and its attributes."""
+    return any(_covers(mention, found, text) or _equals(mention, found) for mention in asked)
+
+
+def _covers(mention: Mention, found: Found, text: str) -> bool:
+    words = core(mention).lower().split()
+    window = text.lower()
+    pattern = r"(?<!\w)" + r"\s+".join(map(re.escape, words)) + r"(?!\w)"
+    return any(match.start() <= found.start and found.end <= match.end() for match in re.finditer(pattern, window))
+
+
+def _equals(mention: Mention, found: Found) -> bool:
+    pairs = ((found.side, mention.side), (found.zone, mention.zone), (found.severity, mention.severity))
+    return mention.label == found.label and all(stated is None or stated == wanted for stated, wanted in pairs)
 
 
 def _describe(found: Found) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,8 @@ def train_classifier(
         chances: how likely each film is drawn, (n,).
     """
     torch.manual_seed(SEEDS[name])
-    net = NETS[name]().to(memory_format=torch.channels_last)
+    net: Any = NETS[name]()
+    net.to(memory_format=torch.channels_last)
     rows = shuffled(len(images), BATCH, SEEDS[name], chances)
     answers = torch.from_numpy(targets).float()
 

@@ -176,10 +176,11 @@ def _rate(step: int, settings: Settings) -> float:
 def main() -> None:
     """Command line: train with the shipped settings, or with fewer steps to try it."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    shipped = Settings()
     parser = argparse.ArgumentParser(description="Train the report adapter")
     parser.add_argument("--out", type=Path, default=BUILTIN)
-    parser.add_argument("--steps", type=int, default=Settings.steps)
-    parser.add_argument("--threads", type=int, default=Settings.threads)
+    parser.add_argument("--steps", type=int, default=shipped.steps)
+    parser.add_argument("--threads", type=int, default=shipped.threads)
     arguments = parser.parse_args()
     result = train(Settings(steps=arguments.steps, threads=arguments.threads), arguments.out)
     digest = hashlib.sha256((arguments.out / "adapter.safetensors").read_bytes()).hexdigest()

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 
 from models.contracts import Candidate, EntityType, Gate, ImageGenerator, ImageRequest, Mention
+from storage.png import encode_png
 from storage.records import GateRow, PairRow, RejectRow, ReportRow
 from tasks.decide import decide
 
 STAGE = "images"
+NOT_A_NUMBER = "the film holds values that are no numbers"
 SeedOf = Callable[[str, int], int]
 
 
@@ -130,22 +131,12 @@ def _attempt(
         tries.image = film
         tries.gates, tries.failed = decide([column[number] for column in scores], thresholds)
         if tries.failed is None and film.dtype != np.uint8:  # without a finite gate nothing else would stop it
-            tries.failed = GateRow(
-                gate="finite", score=0.0, threshold=1.0, passed=False, reason="the film holds values that are no numbers"
-            )  # fmt: skip
+            tries.failed = GateRow(gate="finite", score=0.0, threshold=1.0, passed=False, reason=NOT_A_NUMBER)
 
 
 def read_mentions(report: ReportRow) -> tuple[Mention, ...]:
     """The mentions that a stored report was asked for."""
     return tuple(Mention(**{**mention, "type": EntityType(mention["type"])}) for mention in report.mentions)
-
-
-def png(image: np.ndarray) -> bytes:
-    """(H, W) uint8 as an 8-bit grey PNG; the same film gives the same bytes."""
-    done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 6])
-    if not done:
-        raise ValueError(f"a film of shape {image.shape} and type {image.dtype} cannot be written as PNG")
-    return data.tobytes()
 
 
 def labels_of(mentions: Sequence[Mention]) -> dict[str, int]:
@@ -157,7 +148,7 @@ def labels_of(mentions: Sequence[Mention]) -> dict[str, int]:
 def _sample(tries: _Tries, model: str, provenance: Mapping[str, Any]) -> tuple[PairRow, bytes]:
     report = tries.report
     assert tries.image is not None, report.sample_id
-    data = png(tries.image)
+    data = encode_png(tries.image)
     row = PairRow(
         sample_id=report.sample_id,
         index=report.index,

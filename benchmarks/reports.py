@@ -1,0 +1,99 @@
+"""Report stage against raw ``LLM.generate``: same engine, prompts, grammars and sampling, in alternating order.
+
+    python benchmarks/reports.py [--reports 64] [--rounds 3]
+
+Ours is the whole stage: write, verify, decide. Raw is the engine alone on what ours asked it. Grammars are
+compiled before the first round, so that neither side pays for the other; `grammar` says what they cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+from models.judges.report import Completeness, ImpressionConsistency, NoExtraFinding
+from models.language.vllm_engine import VllmReportGenerator
+from models.language.writing import Answer, Ask
+from tasks.plan.plan import make_plan
+from tasks.plan.seeds import seed_for
+from tasks.plan.spec import SampleSpec
+from tasks.recipe.schema import GateSpec, Recipe
+from tasks.reports.write import ReportBatch, write_reports
+
+FINGERPRINT = "benchmark"
+
+
+class Recorder(VllmReportGenerator):
+    """The generator, remembering what it asked the engine."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self.calls: list[list[Ask]] = []
+
+    def answer(self, asks: list[Ask]) -> list[Answer]:  # type: ignore[override]
+        """Write sections and keep what was asked."""
+        self.calls.append(list(asks))
+        return super().answer(asks)
+
+
+def plan(reports: int) -> list[SampleSpec]:
+    """The first samples of the default plan."""
+    gates = (GateSpec(kind="completeness", threshold=1.0),)
+    recipe = Recipe(pairs=reports, shard_size=reports, report_gates=gates, image_gates=())
+    return make_plan(recipe, FINGERPRINT).samples(0, reports)
+
+
+def run_stage(specs: list[SampleSpec], generator: VllmReportGenerator) -> ReportBatch:
+    """Our stage, one attempt: a retry would have no counterpart on the raw side."""
+    gates = [(gate(), 1.0) for gate in (Completeness, NoExtraFinding, ImpressionConsistency)]
+    return write_reports(specs, generator, gates, attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a))
+
+
+def run_raw(generator: VllmReportGenerator, calls: list[list[Ask]]) -> int:
+    """The engine alone on the same calls; returns the tokens it generated."""
+    tokens = 0
+    for asks in calls:
+        chats = [ask.messages for ask in asks]
+        texts = generator.llm.get_tokenizer().apply_chat_template(chats, tokenize=False, add_generation_prompt=True)
+        params = [generator.sampling_params(ask) for ask in asks]
+        outputs = generator.llm.generate(texts, params, use_tqdm=False)
+        tokens += sum(len(output.outputs[0].token_ids) for output in outputs)
+    return tokens
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall seconds that `work` takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Run both sides and print one line per round and one for the median."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--reports", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    specs, generator = plan(arguments.reports), Recorder()
+    start = seconds(lambda: generator.llm)
+    cold = seconds(lambda: run_stage(specs, generator))
+    calls = generator.calls[:2]
+    run_raw(generator, calls)
+    print(f"reports={len(specs)} engine_start={start:.1f}s first_round_with_grammars={cold:.1f}s", flush=True)
+    ours, raw = [], []
+    for number in range(arguments.rounds):
+        first = [ours.append, raw.append] if number % 2 == 0 else [raw.append, ours.append]
+        for note in first:
+            generator.llm.reset_prefix_cache()
+            side = (lambda: run_stage(specs, generator)) if note == ours.append else (lambda: run_raw(generator, calls))
+            note(seconds(side))
+        print(f"round {number + 1}: stage={ours[-1]:.2f}s raw={raw[-1]:.2f}s ratio={raw[-1] / ours[-1]:.3f}", flush=True)
+    ratios = [r / o for o, r in zip(ours, raw, strict=True)]
+    rate = len(specs) / statistics.median(ours)
+    print(f"report stage against raw LLM.generate: {rate:.2f} reports/s ratio={statistics.median(ratios):.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Drawing a shard's films: retries, rejects, records; with the phantom renderer as generator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from models.contracts import Candidate, EntityType, GateScore, ImageRequest, Mention
+from models.diffusion.renderer import RendererImageGenerator
+from models.judges.film import Contrast, Finite
+from storage.png import decode_png
+from storage.records import GateRow, ReportRow
+from tasks.images.draw import ImageBatch, draw_images, labels_of
+
+EFFUSION = Mention(
+    "abnormality/pleural effusion", EntityType.ABNORMALITY, "small left pleural effusion", "pleural effusion", True,
+    "left", None, "small",
+)  # fmt: skip
+NO_EDEMA = Mention(
+    "non_disease/no pulmonary edema", EntityType.NON_DISEASE, "no pulmonary edema", "pulmonary edema", False
+)
+PLACE = Mention("anatomy/left lower zone", EntityType.ANATOMY, "left lower zone")
+
+
+def report(number: int, impression: str = "Small left pleural effusion.") -> ReportRow:
+    mentions = (EFFUSION, NO_EDEMA, PLACE)
+    return ReportRow(
+        sample_id=f"s{number}", index=number, findings="Small left pleural effusion. No pulmonary edema.",
+        impression=impression, entities=[m.entity for m in mentions],
+        mentions=[asdict(m) | {"type": str(m.type)} for m in mentions], seed=5, attempts=2, tokens=40,
+        tokens_all_attempts=90, gates=[GateRow(gate="completeness", score=1, threshold=1, passed=True)],
+    )  # fmt: skip
+
+
+class Counting(RendererImageGenerator):
+    """The renderer, remembering what it was asked; the film of a seed in `spoilt` is full of NaN."""
+
+    def __init__(self, spoilt: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.asked: list[list[ImageRequest]] = []
+        self.spoilt = set(spoilt)
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
+        self.asked.append(list(requests))
+        films = super().generate(requests)
+        return [
+            np.full((128, 128), np.nan) if r.seed in self.spoilt else f for r, f in zip(requests, films, strict=True)
+        ]
+
+
+def seed(sample: str, attempt: int) -> int:
+    return int(sample[1:]) * 10 + attempt
+
+
+def draw(generator: RendererImageGenerator, count: int = 5, **options: object) -> ImageBatch:
+    settings = {"attempts": 3, "batch": 2, "seed_of": seed, "provenance": {"fingerprint": "f"}, **options}
+    gates = [(Finite(), 1.0), (Contrast(), 0.3)]
+    return draw_images([report(i) for i in range(count)], generator, gates, **settings)  # pyright: ignore
+
+
+def test_every_report_becomes_a_pair_with_all_that_is_known_of_it() -> None:
+    batch = draw(Counting())
+    assert [row.sample_id for row, _ in batch.samples] == ["s0", "s1", "s2", "s3", "s4"]
+    row, data = batch.samples[3]
+    assert decode_png(data).shape == (128, 128)
+    assert row.png_sha256 == hashlib.sha256(data).hexdigest()
+    assert row.labels == {"pleural effusion": 1, "pulmonary edema": 0}
+    assert (row.report_seed, row.report_attempts, row.report_tokens) == (5, 2, 90)
+    assert (row.image_seed, row.image_attempts, row.prompt_tokens) == (30, 1, 4)
+    assert [gate.gate for gate in row.gates] == ["completeness", "finite", "contrast"]
+    assert (row.image_model, row.provenance) == ("phantom-a@code", {"fingerprint": "f"})
+    assert batch.stats | {"seconds": 0} == {"films": 5, "attempts": 1, "retried": 0, "seconds": 0}
+
+
+def test_the_same_seeds_give_the_same_bytes_whatever_the_batch() -> None:
+    one, other = draw(Counting(), batch=1), draw(Counting(), batch=5)
+    assert [data for _, data in one.samples] == [data for _, data in other.samples]
+
+
+def test_only_what_failed_is_tried_again_and_with_a_new_seed() -> None:
+    generator = Counting(spoilt=[10, 11, 30])
+    batch = draw(generator)
+    asked = [[request.seed for request in requests] for requests in generator.asked]
+    assert asked == [[0, 10], [20, 30], [40], [11, 31], [12]]
+    assert [row.image_attempts for row, _ in batch.samples] == [1, 3, 1, 2, 1]
+    assert batch.stats["films"] == 8
+    assert batch.stats["retried"] == 2
+
+
+def test_a_sample_given_up_says_at_which_gate_and_why() -> None:
+    batch = draw(Counting(spoilt=[20, 21, 22]))
+    (reject,) = batch.rejects
+    assert (reject.sample_id, reject.stage, reject.gate, reject.attempts) == ("s2", "images", "finite", 3)
+    assert (reject.score, reject.threshold) == (0.0, 1.0)
+    assert "no numbers" in reject.reason
+    assert [row.sample_id for row, _ in batch.samples] == ["s0", "s1", "s3", "s4"]
+
+
+def test_a_film_of_no_numbers_is_never_accepted_even_without_gates() -> None:
+    batch = draw_images([report(1)], Counting(spoilt=[10]), [], attempts=1, batch=4, seed_of=seed)
+    assert [reject.gate for reject in batch.rejects] == ["finite"]
+
+
+def test_gates_see_the_mentions_and_the_prompt() -> None:
+    seen: list[Candidate] = []
+
+    class Spy:
+        name = "spy"
+
+        def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+            seen.extend(batch)
+            return [GateScore("spy", 1.0)] * len(batch)
+
+    draw_images([report(1)], Counting(), [(Spy(), 1.0)], attempts=1, batch=4, seed_of=seed)
+    assert seen[0].mentions == (EFFUSION, NO_EDEMA, PLACE)
+    assert (seen[0].impression, seen[0].prompt_tokens) == ("Small left pleural effusion.", 4)
+
+
+def test_progress_counts_settled_samples_up_to_all_of_them() -> None:
+    told: list[tuple[int, int]] = []
+    draw(Counting(spoilt=[0]), on_progress=lambda done, of: told.append((done, of)))
+    assert told == [(1, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_no_reports_give_an_empty_batch_and_nonsense_is_refused() -> None:
+    assert draw(Counting(), count=0).samples == []
+    with pytest.raises(ValueError, match=r"images\.attempts \(0\)"):
+        draw(Counting(), attempts=0)
+
+
+def test_a_finding_asked_and_denied_counts_as_asked() -> None:
+    assert labels_of((EFFUSION, NO_EDEMA, PLACE)) == {"pleural effusion": 1, "pulmonary edema": 0}
