@@ -48,7 +48,9 @@ def plan(reports: int) -> list[SampleSpec]:
 def run_stage(specs: list[SampleSpec], generator: VllmReportGenerator) -> ReportBatch:
     """Our stage, one attempt: a retry would have no counterpart on the raw side."""
     gates = [(gate(), 1.0) for gate in (Completeness, NoExtraFinding, ImpressionConsistency)]
-    return write_reports(specs, generator, gates, attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a))
+    return write_reports(
+        specs, generator, gates, attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)
+    )
 
 
 def run_raw(generator: VllmReportGenerator, calls: list[list[Ask]]) -> int:
@@ -82,17 +84,17 @@ def main() -> None:
     calls = generator.calls[:2]
     run_raw(generator, calls)
     print(f"reports={len(specs)} engine_start={start:.1f}s first_round_with_grammars={cold:.1f}s", flush=True)
-    ours, raw = [], []
+    sides = {"stage": lambda: run_stage(specs, generator), "raw": lambda: run_raw(generator, calls)}
+    taken: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(arguments.rounds):
-        first = [ours.append, raw.append] if number % 2 == 0 else [raw.append, ours.append]
-        for note in first:
+        for name in sorted(sides, reverse=number % 2 == 0):
             generator.llm.reset_prefix_cache()
-            side = (lambda: run_stage(specs, generator)) if note == ours.append else (lambda: run_raw(generator, calls))
-            note(seconds(side))
-        print(f"round {number + 1}: stage={ours[-1]:.2f}s raw={raw[-1]:.2f}s ratio={raw[-1] / ours[-1]:.3f}", flush=True)
-    ratios = [r / o for o, r in zip(ours, raw, strict=True)]
-    rate = len(specs) / statistics.median(ours)
-    print(f"report stage against raw LLM.generate: {rate:.2f} reports/s ratio={statistics.median(ratios):.3f}")
+            taken[name].append(seconds(sides[name]))
+        ours, raw = taken["stage"][-1], taken["raw"][-1]
+        print(f"round {number + 1}: stage={ours:.2f}s raw={raw:.2f}s ratio={raw / ours:.3f}", flush=True)
+    ratio = statistics.median(raw / ours for ours, raw in zip(taken["stage"], taken["raw"], strict=True))
+    rate = len(specs) / statistics.median(taken["stage"])
+    print(f"report stage against raw LLM.generate: {rate:.2f} reports/s ratio={ratio:.3f}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ Profile = Annotated[
 ]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one field, such as pairs=64 or storage.root=./store."),
+    typer.Option(
+        "--set", "-s", metavar="KEY=VALUE", help="Change one field, such as pairs=64 or storage.root=./store."
+    ),
 ]
 
 

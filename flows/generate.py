@@ -49,9 +49,7 @@ def _generate(run: Run) -> Manifest:
             entries = _make(run, engine, plan.base_shards)
             entries += _top_up(run, engine, plan, entries)
             cards = engine.cards()
-        manifest = step(
-            "publish", "publish", lambda: finish_version(run.store, run.ref, run.recipe, entries, cards)
-        )
+        manifest = step("publish", "publish", lambda: finish_version(run.store, run.ref, run.recipe, entries, cards))
         tracked.metrics(_numbers(manifest))
         tracked.dataset(run.ref.name, run.fingerprint, run.store.uri(run.ref.prefix), "synthetic")
     return manifest

@@ -15,7 +15,9 @@ REPOSITORY = Path(__file__).parents[1]
 POOLS = ("cpu", "gpu")
 
 
-def serve(home: Path, *, prefect_port: int = 4200, mlflow_port: int = 5000, say: Callable[[str], None] = print) -> Services:
+def serve(
+    home: Path, *, prefect_port: int = 4200, mlflow_port: int = 5000, say: Callable[[str], None] = print
+) -> Services:
     """Start what is not running yet and deploy every flow.
 
     Args:
@@ -31,7 +33,9 @@ def serve(home: Path, *, prefect_port: int = 4200, mlflow_port: int = 5000, say:
     say(f"object store    {os.environ['MLFLOW_S3_ENDPOINT_URL']}")
     services = _ensure(services, home, "prefect", lambda: _prefect(home, free_port(prefect_port)))
     api = f"{_url(services, 'prefect')}/api"
-    (REPOSITORY / "prefect.toml").write_text(f'# Written by `synth serve`, removed by `synth stop`.\napi.url = "{api}"\n')
+    (REPOSITORY / "prefect.toml").write_text(
+        f'# Written by `synth serve`, removed by `synth stop`.\napi.url = "{api}"\n'
+    )
     os.environ["PREFECT_API_URL"] = api
     say(f"Prefect UI      {_url(services, 'prefect')}")
     services = _ensure(services, home, "mlflow", lambda: _mlflow(home, free_port(mlflow_port)))
@@ -91,20 +95,36 @@ def _artifacts() -> str:
 
 
 def _deploy(home: Path) -> None:
-    for pool in POOLS:
-        _prefect_cli(home, "work-pool", "create", pool, "--type", "process", "--overwrite")
-    _prefect_cli(home, "deploy", "--all", "--prefect-file", str(REPOSITORY / "prefect.yaml"))
+    """Create the work pools and apply ``prefect.yaml``."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.workers.process import ProcessWorker
 
-
-def _prefect_cli(home: Path, *args: str) -> None:
-    argv = [sys.executable, "-m", "prefect", "--no-prompt", *args]
+    template = ProcessWorker.get_default_base_job_template()
+    with get_client(sync_client=True) as client:
+        for pool in POOLS:
+            work_pool = WorkPoolCreate(name=pool, type="process", base_job_template=template)
+            client.create_work_pool(work_pool, overwrite=True)
+    argv = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    (home / "logs" / "deploy.log").open("a").write(done.stdout + done.stderr)
+    (home / "logs" / "deploy.log").write_text(done.stdout + done.stderr)
     if done.returncode != 0:
-        raise ServiceError(f"`prefect {' '.join(args)}` failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise ServiceError(f"`prefect deploy --all` failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
 def _worker(home: Path, pool: str) -> Service:
-    argv = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--name", f"{pool}-local", "--limit", "1"]
+    argv = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "worker",
+        "start",
+        "--pool",
+        pool,
+        "--name",
+        f"{pool}-local",
+        "--limit",
+        "1",
+    ]
     env = {"APP_HOME": str(REPOSITORY), "SYNTHCXR_HOME": str(home)}
     return spawn(f"worker-{pool}", argv, env, home / "logs" / f"worker-{pool}.log")

@@ -86,9 +86,7 @@ def free_port(wanted: int | None = None) -> int:
         return int(probe.getsockname()[1])
 
 
-def spawn(
-    name: str, argv: Sequence[str], env: Mapping[str, str], log: Path, url: str | None = None
-) -> Service:
+def spawn(name: str, argv: Sequence[str], env: Mapping[str, str], log: Path, url: str | None = None) -> Service:
     """Start a process in a session of its own, its output in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
@@ -100,7 +98,9 @@ def spawn(
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-    return Service(name=name, pid=process.pid, created=psutil.Process(process.pid).create_time(), url=url, log=str(log))
+    return Service(
+        name=name, pid=process.pid, created=psutil.Process(process.pid).create_time(), url=url, log=str(log)
+    )
 
 
 def wait_for(service: Service, url: str, seconds: float = 90) -> None:

@@ -85,17 +85,17 @@ class Summary(BaseModel):
         from rich.text import Text
 
         interval = f"{self.confidence:.0%} interval"
-        facts = Table("", "", title=f"dataset {self.dataset}", show_header=False, title_justify="left")
+        facts = Table("", "", show_header=False)
         for row in self.facts():
             facts.add_row(*row)
-        scores = Table("arm", "pairs", "AUROC", interval, title=self.compute(), title_justify="left")
+        scores = Table("arm", "pairs", "AUROC", interval)
         for row in self.scores():
             scores.add_row(*row)
-        gains = Table("difference", "AUROC", interval, title_justify="left")
+        gains = Table("difference", "AUROC", interval)
         for row in self.gains():
             gains.add_row(*row)
         places = Text("\n".join(f"{name:<12} {place}" for name, place in self.places.items()), overflow="fold")
-        return Group(facts, scores, gains, places)
+        return Group(f"dataset {self.dataset}", facts, self.compute(), scores, gains, places)
 
     def markdown(self) -> str:
         """The Prefect UI's view."""

@@ -17,7 +17,7 @@ def torchvision_ready() -> None:
         return
     if torch._C._dispatch_has_kernel("torchvision::nms"):
         return
-    library = torch.library.Library("torchvision", "FRAGMENT")  # noqa: TOR901
+    library = torch.library.Library("torchvision", "FRAGMENT")
     for schema in ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
                    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"):  # fmt: skip
         library.define(schema)

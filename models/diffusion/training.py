@@ -27,7 +27,7 @@ class Schedule:
     rate: float
     minutes: float = math.inf
     warmup: int = 100
-    save_every: float = 180.0
+    save_every: float = 60.0
 
     def done(self, step: int, seconds: float) -> float:
         """Share of the training that lies behind, 0..1."""

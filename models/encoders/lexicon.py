@@ -15,7 +15,10 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     ),
     "atelectasis": (r"atelectas[ie]s", r"atelectatic (?:changes?|bands?|opacity|opacities)", r"lobar collapse"),
     "lung nodule": (r"(?:(?:lung|pulmonary) )?nodules?", r"nodular (?:opacity|opacities|lesions?)"),
-    "lung mass": (r"(?:(?:lung|pulmonary) )?(?<!mediastinal )mass(?:es)?", r"mass-?like (?:opacity|opacities|lesions?)"),
+    "lung mass": (
+        r"(?:(?:lung|pulmonary) )?(?<!mediastinal )mass(?:es)?",
+        r"mass-?like (?:opacity|opacities|lesions?)",
+    ),
     "hilar enlargement": (
         r"hilar (?:enlargement|prominence|lymphadenopathy|adenopathy|fullness)",
         r"(?:enlarged|prominent|bulky) (?:(?:left|right) )?(?:hilum|hila)",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-_SEEN = r"(?:seen|identified|present|evident|visible|visuali[sz]ed|noted|demonstrated|appreciated|detected|found|shown)"
+_SEEN = (
+    r"(?:seen|identified|present|evident|visible|visuali[sz]ed|noted|demonstrated|appreciated|detected|found|shown)"
+)
 _CUES = re.compile(
     rf"""\b(?:
       (?P<pseudo>

@@ -75,8 +75,13 @@ def mentions(text: str) -> list[Found]:
             beside = _beside(sentence, left, match.start(), match.end(), right)
             results.append(
                 Found(
-                    label, present, _side(beside), _zone(beside), _severity(beside, label),
-                    offset + match.start(), offset + match.end(),
+                    label,
+                    present,
+                    _side(beside),
+                    _zone(beside),
+                    _severity(beside, label),
+                    offset + match.start(),
+                    offset + match.end(),
                 )  # fmt: skip
             )
     return results

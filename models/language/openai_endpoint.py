@@ -50,12 +50,14 @@ class OpenAIReportGenerator:
         self.api_key_variable, self.concurrency, self.tries, self.timeout = (
             api_key_variable, concurrency, tries, timeout,
         )  # fmt: skip
-        self.sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
 
     @property
     def card(self) -> ModelCard:
         """The server's word for the model; its weights cannot be seen from here, so `sha256` is empty."""
-        details = {"base_url": self.base_url, "decoding": self.decoding} | {k: str(v) for k, v in self.sampling.items()}
+        details = {"base_url": self.base_url, "decoding": self.decoding} | {
+            k: str(v) for k, v in self.sampling.items()
+        }
         return ModelCard("openai", self.model, "served", "", "unknown", details)
 
     @cached_property
@@ -111,7 +113,7 @@ class OpenAIReportGenerator:
             messages=ask.messages,
             seed=ask.seed,
             extra_body=extra,
-            **(self.sampling | {"max_tokens": min(int(self.sampling["max_tokens"]), ask.budget)}),
+            **(self.sampling | {"max_tokens": min(self.sampling["max_tokens"], ask.budget)}),
         )
 
     def _read(self, ask: Ask, reply: Any) -> Answer:
@@ -119,7 +121,9 @@ class OpenAIReportGenerator:
         raw = choice.message.content or ""
         tokens = reply.usage.completion_tokens if reply.usage else 0
         if choice.finish_reason != "stop":
-            return Answer(clean(raw), tokens, f"the server stopped with {choice.finish_reason!r} after {tokens} tokens")
+            return Answer(
+                clean(raw), tokens, f"the server stopped with {choice.finish_reason!r} after {tokens} tokens"
+            )
         if ask.pattern is not None and ask.pattern.fullmatch(raw) is None:
             return Answer(clean(raw), tokens, "the text breaks its grammar: the server ignores structured_outputs")
         return Answer(clean(raw), tokens)

@@ -1,6 +1,6 @@
 """The chat prompts of the two passes. The shipped adapter was trained on exactly these words.
 
-The instructions are the same for every request, so that an engine's prefix cache holds them.
+The second pass goes on with the conversation of the first, so that an engine's prefix cache holds all of it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,8 @@ WRITE = (
     "Write the FINDINGS of a chest X-ray report: each entity word for word in a sentence of its own, "
     "in the given order, and no other finding."
 )
-SUMMARISE = (
-    "Summarise the FINDINGS of a chest X-ray report as its IMPRESSION: name every listed entity word for word, "
-    "in the given order, and nothing else."
-)
-LEAKS = ("word for word", "entity", "entities", "sentence", "impression:", "findings:", "summaris", "place:")
+SUMMARISE = "Now its IMPRESSION: only these, word for word, in this order:"
+LEAKS = ("word for word", "entity", "entities", "sentence", "impression:", "findings:", "place:", "in this order")
 """Words of the prompts that never stand in a report: seeing one means that the prompt leaked into the text."""
 
 
@@ -30,12 +27,13 @@ def findings_messages(mentions: Sequence[Mention]) -> Messages:
     return [{"role": "system", "content": WRITE}, {"role": "user", "content": "\n".join(lines)}]
 
 
-def impression_messages(mentions: Sequence[Mention], findings: str) -> Messages:
-    """The chat that asks for the IMPRESSION of `findings`."""
-    names = "; ".join(core(mention) for mention in for_impression(mentions)) or "none"
+def impression_messages(mentions: Sequence[Mention], first: Messages, findings: str) -> Messages:
+    """The conversation `first` with its answer `findings`, going on to ask for the IMPRESSION."""
+    names = "\n".join(core(mention) for mention in for_impression(mentions)) or "nothing was found"
     return [
-        {"role": "system", "content": SUMMARISE},
-        {"role": "user", "content": f"{findings}\nEntities: {names}"},
+        *first,
+        {"role": "assistant", "content": findings},
+        {"role": "user", "content": f"{SUMMARISE}\n{names}"},
     ]
 
 

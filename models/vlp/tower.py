@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 from timm.models import register_model
 from timm.models.resnet import BasicBlock, ResNet
 
 CHANNELS = (16, 32, 64, 128)
 STEM = 8
+GRID = 3
 
 
 class FilmResNet(ResNet):
@@ -31,6 +33,13 @@ class FilmResNet(ResNet):
             **options,
         )
         self.default_cfg = {"pool_size": (3, 3)}
+
+    def reset_classifier(self, num_classes: int, global_pool: str = "avg") -> None:
+        """Pool each cell of a `GRID` by itself and centre what comes out."""
+        super().reset_classifier(num_classes, global_pool)
+        width = CHANNELS[-1] * GRID * GRID
+        self.global_pool = nn.Sequential(nn.AdaptiveAvgPool2d(GRID), nn.Flatten(1), nn.BatchNorm1d(width))
+        self.num_features = width
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """Feature maps of films (n, 1, h, w)."""

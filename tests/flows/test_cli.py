@@ -19,9 +19,7 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNTHCXR_HOME", str(tmp_path / "state"))
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "generate", "curate", "pretrain", "evaluate", "serve", "stop", "profiles"]
-)
+@pytest.mark.parametrize("command", ["run", "generate", "curate", "pretrain", "evaluate", "serve", "stop", "profiles"])
 def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0

@@ -17,7 +17,10 @@ SUMMARY = Summary(
     entity_ratio=1.2,
     seconds_per_pair=0.5,
     cost_per_pair=0.5 / 3600 * 0.08,
-    arms=(Arm(name="real", pairs=9, macro=0.7, low=0.6, high=0.8), Arm(name="synthetic", pairs=9, macro=0.8, low=0.7, high=0.9)),
+    arms=(
+        Arm(name="real", pairs=9, macro=0.7, low=0.6, high=0.8),
+        Arm(name="synthetic", pairs=9, macro=0.8, low=0.7, high=0.9),
+    ),
     differences=(Difference(name="synthetic - real", value=0.1, low=0.02, high=0.18),),
     confidence=0.95,
     samples_seen=640,

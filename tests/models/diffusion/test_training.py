@@ -117,7 +117,7 @@ def test_the_denoiser_takes_a_training_step_from_latents_and_states(tmp_path: Pa
     states = torch.randn(3, 77, WIDTH).bfloat16()
     before = new_denoiser().conv_in.weight
     net = train_denoiser(
-        torch.randn(8, 8, 16, 16), states, torch.tensor([[0, 1]] * 8), states[2], torch.ones(8), Schedule(2, 1e-3),
+        torch.randn(8, 4, 32, 32), states, torch.tensor([[0, 1]] * 8), states[2], torch.ones(8), Schedule(2, 1e-3),
         tmp_path / "d.pt",
     )  # fmt: skip
     assert torch.isfinite(net.conv_in.weight).all()

@@ -9,7 +9,6 @@ import pytest
 
 from models.contracts import Recogniser
 from models.encoders.recogniser import RuleRecogniser, mentions, polarities
-from models.phantom.hospital import HOSPITAL_A
 from models.phantom.report import mentions_of, write_report
 from models.phantom.vocabulary import KINDS, LABELS, Finding, phrase
 
@@ -33,7 +32,9 @@ def test_every_finding_is_known_by_its_own_phrase_with_its_attributes(kind) -> N
 
 
 @pytest.mark.parametrize("label", LABELS)
-@pytest.mark.parametrize("shape", ["No {}.", "There is no {} identified.", "The film is free of {}.", "{} is not seen."])
+@pytest.mark.parametrize(
+    "shape", ["No {}.", "There is no {} identified.", "The film is free of {}.", "{} is not seen."]
+)
 def test_every_finding_can_be_denied(label: str, shape: str) -> None:
     assert recognise(shape.format(label)) == {label: False}
 
@@ -41,7 +42,10 @@ def test_every_finding_can_be_denied(label: str, shape: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("No pneumothorax, effusion or nodule.", {"pneumothorax": False, "pleural effusion": False, "lung nodule": False}),
+        (
+            "No pneumothorax, effusion or nodule.",
+            {"pneumothorax": False, "pleural effusion": False, "lung nodule": False},
+        ),
         ("Neither edema nor masses.", {"pulmonary edema": False, "lung mass": False}),
         ("Pneumothorax and effusion are not seen.", {"pneumothorax": False, "pleural effusion": False}),
         ("No effusion, but cardiomegaly is present.", {"pleural effusion": False, "cardiomegaly": True}),
@@ -104,7 +108,7 @@ def test_it_reads_the_phantoms_own_reports_without_error() -> None:
 
 def test_two_thousand_reports_a_second() -> None:
     texts = [
-        f"There is a moderate left pleural effusion. {HOSPITAL_A.name}. Cardiomegaly is noted. No pneumothorax is seen. "
+        "There is a moderate left pleural effusion. Cardiomegaly is noted. No pneumothorax is seen. "
         f"The left lower zone shows no consolidation or nodule. Case {number}."
         for number in range(1000)
     ]

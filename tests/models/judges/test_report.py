@@ -60,7 +60,9 @@ class TestCompleteness:
         assert (value, reason) == (0.75, "'mild cardiomegaly' is not stated in IMPRESSION")
 
     def test_letter_case_and_line_breaks_do_not_matter(self) -> None:
-        assert score(Completeness(), findings=GOOD.findings.upper().replace("LEFT PLEURAL", "LEFT\n pleural"))[0] == 1.0
+        assert (
+            score(Completeness(), findings=GOOD.findings.upper().replace("LEFT PLEURAL", "LEFT\n pleural"))[0] == 1.0
+        )
 
     def test_the_entity_must_be_whole_words(self) -> None:
         tube = (Mention("x", A, "rib fracture"),)

