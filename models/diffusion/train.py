@@ -136,7 +136,7 @@ class Workshop:
 
     def _judge(self, name: str) -> None:
         targets = np.stack([sided_vector(findings) for findings in self.archive.findings])
-        chances = film_chances(self.archive.labels, self.good, power=0.75, normal=1.0)
+        chances = film_chances(self.archive.labels, self.good, power=1.0, normal=1.0)
         schedule = Schedule(steps=max(20, self.steps // 4), rate=3e-3, minutes=self.minutes / 8)
         net = train_classifier(
             name, self.archive.images, targets, chances, schedule, self.cache / f"{name}.pt", self.say

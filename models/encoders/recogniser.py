@@ -82,7 +82,7 @@ def mentions(text: str) -> list[Found]:
                     _severity(beside, label),
                     offset + match.start(),
                     offset + match.end(),
-                )  # fmt: skip
+                )
             )
     return results
 

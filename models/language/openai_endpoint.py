@@ -46,7 +46,8 @@ class OpenAIReportGenerator:
         check_decoding(decoding)
         if min(concurrency, tries) < 1:
             raise ValueError(f"concurrency ({concurrency}) and tries ({tries}) must be at least 1")
-        self.base_url, self.model, self.decoding = base_url, model, decoding
+        self.base_url, self.model = base_url, model
+        self.decoding: Decoding = decoding
         self.api_key_variable, self.concurrency, self.tries, self.timeout = (
             api_key_variable, concurrency, tries, timeout,
         )  # fmt: skip

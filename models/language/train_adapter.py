@@ -48,7 +48,7 @@ class Settings:
     learning_rate: float = 3e-3
     warmup: int = 5
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
 
 
 def train(settings: Settings, out: Path) -> dict[str, float]:

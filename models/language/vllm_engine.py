@@ -71,7 +71,8 @@ class VllmReportGenerator:
             raise ValueError(f"max_tokens is {max_tokens}, but max_model_len is only {max_model_len}: lower the first")
         if adapter == "auto":
             adapter = "builtin" if model.startswith(PACKAGE_PREFIX) else None
-        self.model, self.decoding, self.adapter = model, decoding, adapter
+        self.model, self.adapter = model, adapter
+        self.decoding: Decoding = decoding
         self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
         self.max_model_len, self.dtype = max_model_len, dtype
         self._engine_options = {
@@ -147,7 +148,7 @@ class VllmReportGenerator:
         from vllm.sampling_params import StructuredOutputsParams
 
         bound = StructuredOutputsParams(grammar=ask.grammar) if ask.grammar else None
-        sampling = self.sampling | {"max_tokens": self._most_tokens(ask)}
+        sampling: dict[str, Any] = self.sampling | {"max_tokens": self._most_tokens(ask)}
         return SamplingParams(**sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound)
 
     def _most_tokens(self, ask: Ask) -> int:
@@ -184,6 +185,8 @@ def start_engine(weights: Weights, max_model_len: int, dtype: str | None, option
             # vLLM 0.32 dies on a seeded prompt that is cut into chunks ("CPU Generator does not use offset").
             "enable_chunked_prefill": False,
             "max_num_batched_tokens": max(4096, max_model_len),
+            # The prefix cache holds whole blocks only, and a conversation here is shorter than two of the default 128.
+            "block_size": 32,
         }
         _inspect_in_process()
     set_threads = torch.set_num_threads

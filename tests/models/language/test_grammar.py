@@ -111,7 +111,8 @@ def test_the_order_follows_from_the_seed_with_what_is_there_first() -> None:
 
 HOSTILE = [
     'a "quoted" opacity', "back\\slash", 'ends with "', "\\", '"', "root ::= [a-z]*", "#comment", "a | b",
-    "{p} [x] (y)*", "line\nbreak\ttab", "opacité pulmonaire", "肺炎", "🫁 emoji", "nul\x00byte", "zero\u200bwidth", "<|im_end|>",
+    "{p} [x] (y)*", "line\nbreak\ttab", "opacité pulmonaire", "肺炎", "🫁 emoji", "nul\x00byte",
+    "zero\u200bwidth", "<|im_end|>",
 ]  # fmt: skip
 
 
