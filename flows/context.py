@@ -15,8 +15,8 @@ from flows.home import PROFILES, prepare
 from flows.progress import Progress
 from flows.services import Services
 from storage import server as store_server
-from storage.objects import ObjectStore, open_store
 from storage.layout import DatasetRef
+from storage.objects import ObjectStore, open_store
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.schema import Recipe

@@ -39,8 +39,8 @@ class OpenAIReportGenerator:
         concurrency: int = 32,
         tries: int = 5,
         timeout: float = 120.0,
-        temperature: float = 0.8,
-        top_p: float = 0.95,
+        temperature: float = 0.7,
+        top_p: float = 1.0,
         max_tokens: int = 384,
     ) -> None:
         check_decoding(decoding)

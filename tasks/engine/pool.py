@@ -6,9 +6,9 @@ import queue
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from storage.layout import DatasetRef
 from storage.objects import ObjectStore, open_store
 from storage.records import ShardEntry
-from storage.layout import DatasetRef
 from tasks.engine.worker import OnProgress, ShardWorker
 from tasks.recipe.schema import Recipe
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from models import registry
 from models.contracts import Gate, ImageGenerator, ReportGenerator
+from storage.layout import DatasetRef
 from storage.ledger import commit_shard, committed_shard, load_reports, publish_reports
 from storage.objects import ObjectStore
-from storage.shards import sample_of
 from storage.records import RejectRow, ReportRow, ShardEntry
-from storage.layout import DatasetRef
+from storage.shards import sample_of
 from tasks.images.draw import ImageBatch, draw_images
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -16,14 +17,14 @@ SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
 def test_a_spawned_process_lives_in_its_own_session_and_is_ended_with_its_children(tmp_path: Path) -> None:
-    parent = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
+    child = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    parent = f"import subprocess, sys, time; {child}; time.sleep(60)"
     service = spawn("parent", [sys.executable, "-c", parent], {}, tmp_path / "log")
     process = service.process()
     assert process is not None
     assert os.getsid(service.pid) == service.pid
-    psutil.wait_procs([], timeout=0)
     while not (children := process.children(recursive=True)):
-        pass
+        time.sleep(0.05)
     end(service)
     assert service.process() is None
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)

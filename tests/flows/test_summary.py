@@ -32,8 +32,10 @@ SUMMARY = Summary(
 def test_both_views_hold_every_number() -> None:
     out = io.StringIO()
     Console(file=out, width=120).print(SUMMARY.tables())
+    facts = ("9  (75.0%", "rejected by agreement", "1.20", "640", "s3://bucket/d/v1")
+    scores = ("0.700", "0.600 to 0.800", "+0.100", "+0.020 to +0.180")
     for view in (out.getvalue(), SUMMARY.markdown()):
-        for text in ("9  (75.0%", "rejected by agreement", "1.20", "0.700", "0.600 to 0.800", "+0.100", "+0.020 to +0.180", "640", "s3://bucket/d/v1"):  # fmt: skip
+        for text in (*facts, *scores):
             assert text in view, text
 
 

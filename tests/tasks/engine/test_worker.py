@@ -14,7 +14,6 @@ from models.language.template import TemplateReportGenerator
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards
 from storage.local import LocalStore
-
 from tasks.engine.pool import InlineEngine, Job, open_engine
 from tasks.engine.worker import ShardWorker
 from tasks.recipe.fingerprint import fingerprint

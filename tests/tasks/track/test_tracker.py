@@ -33,7 +33,11 @@ def test_a_run_holds_parameters_curves_datasets_and_files(uri: str, tmp_path: Pa
 
 
 def test_an_error_ends_the_run_and_its_parent_as_failed(uri: str) -> None:
-    with pytest.raises(RuntimeError, match="boom"), track(uri, "experiment", "parent") as run, run.nested("arm") as arm:
+    with (
+        pytest.raises(RuntimeError, match="boom"),
+        track(uri, "experiment", "parent") as run,
+        run.nested("arm") as arm,
+    ):
         raise RuntimeError("boom")
     client = MlflowClient(uri)
     assert {client.get_run(one).info.status for one in (run.id, arm.id)} == {"FAILED"}
