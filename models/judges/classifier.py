@@ -79,33 +79,27 @@ class AgreementNet(nn.Module):
         return self.head(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
 
 
-class _Mixer(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.look = nn.Conv2d(width, width, 5, 1, 2, groups=width)
-        self.norm = nn.GroupNorm(1, width)
-        self.think = nn.Sequential(nn.Conv2d(width, 2 * width, 1), nn.GELU(), nn.Conv2d(2 * width, width, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.think(self.norm(self.look(x)))
+def _step(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, size, stride, size // 2, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.1)
+    )
 
 
 class ExaminerNet(nn.Module):
-    """Depthwise mixers; every answer looks at its own places in the film (attention pooling)."""
+    """A plain chain of convolutions with maximum pooling between and a hidden layer in its head."""
 
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(3, 32, 4, 4), _Mixer(32), nn.GroupNorm(1, 32), nn.Conv2d(32, 96, 3, 2, 1),
-            _Mixer(96), _Mixer(96), _Mixer(96), nn.GroupNorm(1, 96),
+            _step(3, 24, 5, 2), _step(24, 48), nn.MaxPool2d(2), _step(48, 96), nn.MaxPool2d(2),
+            _step(96, 128), _step(128, 128),
         )  # fmt: skip
-        self.focus = nn.Conv2d(96, len(SIDED), 1)
-        self.answer = nn.Conv2d(96, len(SIDED), 1)
+        self.head = nn.Sequential(nn.Linear(2 * 128, 128), nn.LeakyReLU(0.1), nn.Linear(128, len(SIDED)))
 
     def forward(self, films: Tensor) -> Tensor:
         """Logits (n, len(SIDED)) of films (n, 1, 128, 128)."""
         maps = self.body(_standard(films))
-        return (self.focus(maps).flatten(2).softmax(2) * self.answer(maps).flatten(2)).sum(2)
+        return self.head(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
 
 
 NETS: dict[str, type[nn.Module]] = {"agreement": AgreementNet, "examiner": ExaminerNet}

@@ -157,9 +157,11 @@ class VllmReportGenerator:
     def _complete(self, prompts: list[list[int]], params: list[Any]) -> list[Answer]:
         if not prompts:
             return []
+        from vllm.exceptions import VLLMClientError
+
         try:
             outputs = self.llm.generate([{"prompt_token_ids": ids} for ids in prompts], params, use_tqdm=False)
-        except ValueError as error:
+        except (VLLMClientError, ValueError) as error:
             # The engine refuses the whole call for one bad request: halve until the bad one stands alone.
             if len(prompts) == 1:
                 return [Answer("", 0, f"the engine refused the request: {error}")]

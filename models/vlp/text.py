@@ -37,7 +37,7 @@ def _sentences(body: str) -> tuple[str, ...]:
     return tuple(piece for piece in stripped if any(char.isalpha() for char in piece))
 
 
-def training_text(report: ReportText, dice: random.Random, whole: float = 0.2, from_findings: float = 0.5) -> str:
+def training_text(report: ReportText, dice: random.Random, whole: float = 0.1, from_findings: float = 0.3) -> str:
     """What one step reads of `report`: mostly one random sentence, as GLoRIA does (paper section 4).
 
     Short texts are what a zero-shot prompt looks like, and two films with the same finding but different

@@ -1,4 +1,9 @@
-"""Say each finding the way a report would, and its absence."""
+"""Say each finding the way a report would, and what a normal film would be called.
+
+The contrast is with a normal film and not with the finding's own negation (CheXzero), because a report names
+what is absent for a few findings only: no archive says "no pacemaker". Chosen on films of hospital B that are in
+no test set (seed 21), for all arms alike.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from itertools import product
 from models.phantom.vocabulary import BY_NAME, LABELS, Finding, phrase
 
 POSITIVE = ("{}.", "There is {}.")
-NEGATIVE = ("No {}.", "There is no {}.", "No evidence of {}.")
+NORMAL = ("No acute cardiopulmonary abnormality.", "Normal chest radiograph.", "The lungs are clear.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ def prompts_for(label: str) -> FindingPrompts:
     return FindingPrompts(
         label,
         tuple(template.format(variant) for variant in variants for template in POSITIVE),
-        tuple(template.format(label) for template in NEGATIVE),
+        NORMAL,
     )
 
 

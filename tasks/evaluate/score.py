@@ -12,8 +12,8 @@ from tasks.evaluate.scores import FindingScore, Scores, ScoreTable
 from tasks.recipe.schema import EvaluateSection
 
 PROTOCOL = (
-    "zero-shot: cosine of the film with the mean of the finding's positive prompts less that with its negative "
-    "prompts; AUROC per finding, macro mean; percentile bootstrap over films, the same resamples for every arm"
+    "zero-shot: cosine of the film with the mean of the finding's prompts less that with the mean of the prompts for "
+    "a normal film; AUROC per finding, macro mean; percentile bootstrap over films, the same resamples for every arm"
 )
 
 

@@ -84,8 +84,8 @@ class TrainSection(Section):
     arms: tuple[str, ...] = ("real", "synthetic", "mixed", "mixed_full")
     controls: tuple[str, ...] = ("random", "shuffled_synthetic", "shuffled_mixed")
     pairs: int | None = Field(default=None, ge=8, description="pairs per arm; None takes as many as the run asks for")
-    samples_seen: int = Field(default=10_240, ge=8)
-    batch: int = Field(default=64, ge=4)
+    samples_seen: int = Field(default=12_288, ge=8)
+    batch: int = Field(default=32, ge=4)
     learning_rate: float = 1e-3
     warmup: float = 0.1
     weight_decay: float = 0.1

@@ -25,16 +25,18 @@ def completeness(request: ReportRequest, draft: ReportDraft) -> float:
     return score.score
 
 
+@pytest.fixture(scope="module")
+def requests(requests_for: Requests) -> list[ReportRequest]:
+    return requests_for(8)
+
+
+@pytest.fixture(scope="module")
+def drafts(engine: VllmReportGenerator, requests: list[ReportRequest]) -> list[ReportDraft]:
+    return engine.generate(requests)
+
+
 @pytest.mark.engine
 class TestGrammarBound:
-    @pytest.fixture(scope="class")
-    def requests(self, requests_for: Requests) -> list[ReportRequest]:
-        return requests_for(8)
-
-    @pytest.fixture(scope="class")
-    def drafts(self, engine: VllmReportGenerator, requests: list[ReportRequest]) -> list[ReportDraft]:
-        return engine.generate(requests)
-
     def test_every_report_states_every_entity(self, requests, drafts) -> None:
         assert [draft.error for draft in drafts] == [None] * len(drafts)
         assert [completeness(r, d) for r, d in zip(requests, drafts, strict=True)] == [1.0] * len(drafts)

@@ -22,7 +22,7 @@ def toy_auroc(checkpoint: bytes, corpus: Corpus, words: list[str]) -> float:
 
 
 def test_the_honest_arm_learns_and_its_shuffled_control_does_not(store, real, synthetic):
-    section = TrainSection(samples_seen=1600, batch=32, learning_rate=2e-3, threads=1)
+    section = TrainSection(samples_seen=960, batch=16, learning_rate=1e-3, threads=1)
     planned = {arm.name: arm for arm in plan_arms(section, real, synthetic)}
     test = load_corpus(store, planned["real"], section, seed=0)
     words = ["left pleural effusion", "right pleural effusion", "lung nodule", "cardiomegaly"]
