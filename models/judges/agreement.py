@@ -17,8 +17,9 @@ from models.judges.classifier import SHIPPED, load_classifier, logits
 class Agreement:
     """How surely a classifier trained on hospital A sees the asked findings, the least sure one counting.
 
-    The score is 0.5 where the finding looks like the weakest twentieth of hospital A's films that have it, and
-    1 where there is nothing to ask. A side that the classifier sees on the other side lowers the score too.
+    The score is 0.5 where the finding is as likely as in the fiftieth of hospital A's films without it that look
+    most like having it, and 1 where there is nothing to ask. A finding that the classifier sees on the other side
+    lowers the score too.
 
     Args:
         folder: where ``agreement.safetensors`` and ``agreement.json`` lie.

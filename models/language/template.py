@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from models.contracts import ModelCard, ReportDraft, ReportRequest
 class TemplateReportGenerator:
     """Writes reports from sentence templates (protocol `ReportGenerator`); it takes no options."""
 
-    @cached_property
+    @property
     def card(self) -> ModelCard:
         """The writer's card; `sha256` covers its source, which is all the weights it has."""
         from models.phantom import report

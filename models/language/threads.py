@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_REPEATS, _PATIENCE = 60, 0.15
+_WINDOWS, _REPEATS, _PATIENCE = 3, 30, 0.05
+_WORTH = 0.8  # more threads must take at most this share of one thread's time, in their worst window
 
 
 @contextmanager
@@ -25,23 +26,27 @@ def fitted_threads(most: int) -> Iterator[int]:
 
     before = torch.get_num_threads()
     try:
-        best = min((1, most), key=_seconds_per_step) if most > 1 else most
+        best = most if most > 1 and _worth_it(most) else 1
         torch.set_num_threads(best)
         yield best
     finally:
         torch.set_num_threads(before)
 
 
-def _seconds_per_step(threads: int) -> float:
+def _worth_it(most: int) -> bool:
+    alone, together = zip(*((_seconds(1), _seconds(most)) for _ in range(_WINDOWS)), strict=True)
+    return max(together) <= _WORTH * max(alone)
+
+
+def _seconds(threads: int) -> float:
     """Mean seconds of a small matrix product, about the size of one layer of a step; stops when it drags on."""
     import torch
 
     torch.set_num_threads(threads)
     x, weight = torch.ones(64, 576, dtype=torch.bfloat16), torch.ones(576, 1536, dtype=torch.bfloat16)
-    times: list[float] = []
-    started = time.perf_counter()
-    while len(times) < _REPEATS and (time.perf_counter() - started < _PATIENCE or len(times) < 3):
-        before = time.perf_counter()
+    torch.nn.functional.silu(x @ weight)
+    started, done = time.perf_counter(), 0
+    while done < _REPEATS and time.perf_counter() - started < _PATIENCE:
         torch.nn.functional.silu(x @ weight)
-        times.append(time.perf_counter() - before)
-    return sum(times) / len(times)
+        done += 1
+    return (time.perf_counter() - started) / done

@@ -91,7 +91,7 @@ class VllmReportGenerator:
         """
         return resolve(self.model, adapter_folder(self.adapter))
 
-    @cached_property
+    @property
     def card(self) -> ModelCard:
         """What the model says of itself; needs the weights, not the engine."""
         weights, adapter = self.weights, adapter_folder(self.adapter)

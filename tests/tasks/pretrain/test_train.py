@@ -33,7 +33,7 @@ def test_the_honest_arm_learns_and_its_shuffled_control_does_not(store, real, sy
         assert np.mean(trained.losses[-5:]) < np.mean(trained.losses[:5])
         reached[name] = toy_auroc(trained.checkpoint, test, words)
     assert reached["synthetic"] > 0.85
-    assert abs(reached["shuffled_synthetic"] - 0.5) < 0.17
+    assert abs(reached["shuffled_synthetic"] - 0.5) < 0.25, "three deviations (0.083) of untrained weights' means"
     assert reached["synthetic"] - reached["shuffled_synthetic"] > 0.2
 
 
