@@ -66,27 +66,6 @@ def train_autoencoder(
     return net
 
 
-def polish_decoder(
-    net: Any, images: np.ndarray, chances: Tensor, schedule: Schedule, checkpoint: Path,
-    progress: Callable[[str], None] = print,
-) -> Any:  # fmt: skip
-    """Train the decoder further on slightly disturbed latents; latents stay as they are, so a denoiser fits still."""
-    rows = shuffled(len(images), BATCH, 4, chances)
-    dice = np.random.default_rng((4, rank()))
-    for part in (net.encoder, net.quant_conv):
-        part.requires_grad_(False)
-
-    def loss(_: int) -> Tensor:
-        crops = film_tensor(_crops(images, next(rows).numpy(), dice))
-        with torch.autocast("cpu", torch.bfloat16):
-            with torch.no_grad():
-                latents = net.encode(crops).latent_dist.mean
-            rebuilt = net.decode(latents + 0.07 * torch.randn_like(latents)).sample
-        return _distance(rebuilt.float(), crops)
-
-    return fit(net, loss, schedule, checkpoint, "decoder", progress)
-
-
 def _elements() -> int:
     return LATENT_CHANNELS * (CROP // STRIDE) ** 2
 

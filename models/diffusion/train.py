@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from models.compat import torchvision_ready
-from models.diffusion.autoencoder import encode, polish_decoder, train_autoencoder
+from models.diffusion.autoencoder import encode, train_autoencoder
 from models.diffusion.denoiser import NORMAL_SHARE, TAIL_POWER, film_chances, new_scheduler, train_denoiser
 from models.diffusion.films import Films, load_films
 from models.diffusion.slots import sided_vector, slot_vector
@@ -35,7 +35,7 @@ from models.judges.train import label_auroc, train_classifier
 from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
 from models.phantom.vocabulary import LABELS
 
-STAGES = ("render", "text", "looks", "autoencoder", "polish", "agreement", "examiner", "denoiser", "save")
+STAGES = ("render", "text", "looks", "autoencoder", "agreement", "examiner", "denoiser", "save")
 SEED_A, SEED_B = 7, 11
 LESSONS = 12_000  # films that the denoiser learns from, drawn from all of hospital A with the rare ones first
 WORDINGS = 2  # of each film: the archive's own and a plain one
@@ -77,18 +77,6 @@ class Workshop:
         schedule = Schedule(steps=max(20, self.steps * 5 // 8), rate=2e-3, minutes=self.minutes / 3)
         chances = film_chances(self.archive.labels, self.good, TAIL_POWER, NORMAL_SHARE)
         net = train_autoencoder(self.archive.images, chances, schedule, self.cache / "autoencoder.pt", self.say)
-        if rank() == 0:
-            net.save_pretrained(self.cache / "vae")
-
-    def polish(self) -> None:
-        """Train the decoder further while the latents stay."""
-        torchvision_ready()
-        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-
-        net: Any = AutoencoderKL.from_pretrained(self.cache / "vae")
-        chances = film_chances(self.archive.labels, self.good, TAIL_POWER, NORMAL_SHARE)
-        schedule = Schedule(steps=max(20, self.steps // 4), rate=1e-3, minutes=self.minutes / 8)
-        polish_decoder(net, self.archive.images, chances, schedule, self.cache / "decoder.pt", self.say)
         if rank() == 0:
             net.save_pretrained(self.cache / "vae")
 

@@ -110,7 +110,9 @@ def save_classifier(net: nn.Module, name: str, folder: Path, facts: dict[str, An
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, folder / f"{name}.safetensors")
+    path = folder / f"{name}.safetensors"
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, path)
+    path.chmod(0o644)  # safetensors writes files that only their owner may read
     (folder / f"{name}.json").write_text(json.dumps({"answers": list(SIDED), **facts}, indent=1) + "\n")
 
 

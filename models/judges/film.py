@@ -79,6 +79,7 @@ def save_film_look(look: FilmLook, folder: Path = SHIPPED) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     parts = {"mean": look.mean, "ways": np.ascontiguousarray(look.ways), "limit": np.array([look.limit])}
     save_file({name: part.astype(np.float32) for name, part in parts.items()}, folder / FILE)
+    (folder / FILE).chmod(0o644)  # safetensors writes files that only their owner may read
 
 
 def load_film_look(folder: Path = SHIPPED) -> FilmLook:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import ClassVar
-
 from models.contracts import Candidate, EntityType, GateScore, Mention
 from models.encoders.recogniser import Found, mentions, polarities
 from models.language.content import core, for_impression
@@ -24,7 +22,7 @@ class Completeness:
     A place only has to be named: "No focal lesion in the left upper zone" denies a lesion, not the zone.
     """
 
-    name: ClassVar[str] = "completeness"
+    name: str = "completeness"
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in [0, 1]; 1.0 is complete. A candidate without mentions scores 0."""
@@ -46,7 +44,7 @@ class Completeness:
 class NoExtraFinding:
     """1.0 when the text states no finding but those asked; every one too many divides the score."""
 
-    name: ClassVar[str] = "no_extra_finding"
+    name: str = "no_extra_finding"
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in (0, 1]: 1 / (1 + findings too many)."""
@@ -65,7 +63,7 @@ class NoExtraFinding:
 class ImpressionConsistency:
     """1.0 when IMPRESSION and FINDINGS agree, neither loops, and no word of the prompt leaked into them."""
 
-    name: ClassVar[str] = "impression_consistency"
+    name: str = "impression_consistency"
 
     def __init__(self, ngram: int = 6, repeats: int = 3) -> None:
         self.ngram, self.repeats = ngram, repeats
@@ -93,7 +91,7 @@ class PromptLength:
     Newer than the paper: a CLIP text tower holds 77 tokens and drops the rest in silence.
     """
 
-    name: ClassVar[str] = "prompt_length"
+    name: str = "prompt_length"
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in tokens: limit - length; NaN, which never passes, where nobody counted."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.vlp.library import open_clip
-from models.vlp.tokenizer import ReportTokenizer, shipped
+from models.vlp.tokenizer import VOCABULARY, ReportTokenizer, shipped
 from models.vlp.views import plain_view
 
 DEFAULT = "synthcxr-tiny"
@@ -71,11 +71,13 @@ def create(name: str = DEFAULT, seed: int = 0) -> VisionLanguageModel:
     """An untrained model; the same seed gives the same weights.
 
     Raises:
-        ValueError: open_clip knows no model of that name.
+        ValueError: open_clip knows no model of that name, or it reads another vocabulary than our tokenizer's.
     """
     import torch
 
     library, config = open_clip(), _config(name)
+    if config["text_cfg"].get("vocab_size") != VOCABULARY:
+        raise ValueError(f"{name!r} reads another vocabulary than ours of {VOCABULARY}: use {DEFAULT!r} or a variant")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         with _quiet():

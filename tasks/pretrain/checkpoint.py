@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tasks.pretrain.arms import Arm
@@ -57,6 +58,7 @@ def ensure_trained(
             f"{checkpoint_key(run, arm.name)} was trained with fingerprint {held.fingerprint[:12]}, but this recipe "
             f"asks for {wanted[:12]}: data, seed or a pretrain setting differ; take another run name"
         )
+    _show_facts(store, run, arm.name)
     return held, False
 
 
@@ -77,11 +79,9 @@ def write_checkpoint(
         "arm": arm.model_dump(mode="json"),
         "pretrain": section.model_dump(mode="json"),
     }
-    try:
+    with suppress(AlreadyExists):  # another worker was first with the same arm: the loser's copy is not needed
         store.put(checkpoint_key(run, trained.name), _with_facts(trained.checkpoint, facts))
-        store.put(config_key(run, trained.name), json.dumps(facts, indent=1, sort_keys=True).encode())
-    except AlreadyExists:
-        pass  # another worker was first: both trained the same arm, and the loser's copy is not needed
+    _show_facts(store, run, trained.name)
     held = read_checkpoint(store, run, trained.name)
     if held is None:
         raise RuntimeError(f"{checkpoint_key(run, trained.name)} was written and cannot be found: check the store")
@@ -108,6 +108,16 @@ def read_checkpoint(store: ObjectStore, run: str, arm: str) -> TrainedArm | None
         seconds=facts["seconds"],
         checkpoint=data,
     )
+
+
+def _show_facts(store: ObjectStore, run: str, arm: str) -> None:
+    """Write ``config.json`` where it is missing: a run may have been cut off between the weights and it."""
+    from storage.objects import AlreadyExists
+
+    if store.head(config_key(run, arm)) is None:
+        key = checkpoint_key(run, arm)
+        with suppress(AlreadyExists):
+            store.put(config_key(run, arm), json.dumps(_facts(key, store.get(key)), indent=1, sort_keys=True).encode())
 
 
 def _with_facts(weights: bytes, facts: dict[str, Any]) -> bytes:

@@ -38,6 +38,15 @@ def test_people_find_the_facts_beside_the_weights(store, real, synthetic, sectio
     assert "logit_scale" in parse(store.get(checkpoint_key("run-b", "synthetic")))
 
 
+def test_a_run_cut_off_after_the_weights_is_completed(store, real, synthetic, section):
+    arm = plan_arms(section, real, synthetic)[0]
+    ensure_trained(store, "run-e", arm, section, seed=0)
+    facts = store.get(config_key("run-e", "real"))
+    store.delete(config_key("run-e", "real"))
+    assert ensure_trained(store, "run-e", arm, section, seed=0)[1] is False
+    assert store.get(config_key("run-e", "real")) == facts
+
+
 def test_another_setting_under_the_same_run_is_refused(store, real, synthetic, section):
     arm = plan_arms(section, real, synthetic)[0]
     ensure_trained(store, "run-c", arm, section, seed=0)
