@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -18,6 +18,9 @@ from tasks.publish.dataset import open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.profile import dump_recipe
 from tasks.shell import step, steps
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 @flow(name="generate", flow_run_name="generate-{profile}")
@@ -57,7 +60,7 @@ def _generate(run: Run) -> Manifest:
 
 def _make(run: Run, engine: Engine, shards: Sequence[int]) -> list[ShardEntry]:
     """One task run per shard, `engine.parallel` at a time; bars and a progress artifact follow them."""
-    artifact = create_progress_artifact(0.0, key="shards", description=f"Shards of {run.ref}")
+    artifact = cast("UUID", create_progress_artifact(0.0, key="shards", description=f"Shards of {run.ref}"))
     calls = [(f"shard-{n:05d}", lambda n=n: engine.run(n, run.progress.within(f"shard {n}"))) for n in shards]
     entries: list[ShardEntry] = []
     for entry in steps("shard", calls, engine.parallel):

@@ -44,7 +44,8 @@ def steps(kind: str, calls: Iterable[tuple[str, Callable[[], T]]], parallel: int
 
 
 def _shell(kind: str, name: str, call: Callable[[], T]) -> Task[[], T]:
+    @task(name=kind, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
     def run() -> T:
         return call()
 
-    return task(run, name=kind, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
+    return run

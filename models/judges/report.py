@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+
 from models.contracts import Candidate, EntityType, GateScore, Mention
 from models.encoders.recogniser import Found, mentions, polarities
 from models.language.content import core, for_impression
