@@ -48,7 +48,7 @@ def training_mark(recipe: Recipe) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
 
 
-_OPEN: dict[tuple[str, str, str], Run] = {}
+_OPEN: dict[tuple[Any, ...], Run] = {}
 
 
 def recipe_of(
@@ -67,25 +67,36 @@ def recipe_of(
 
 
 @contextmanager
-def open_run(recipe: Recipe, flow: str) -> Iterator[Run]:
-    """Open the store and tracking for `recipe`; a subflow of an open run joins it.
+def open_run(
+    flow: str,
+    profile: str,
+    pairs: int | None,
+    dataset: str | None,
+    seed: int | None,
+    engine: str | None,
+    storage_root: str | None,
+    overrides: Sequence[str],
+) -> Iterator[Run]:
+    """Open the store and tracking for a recipe given as `recipe_of` takes it.
 
-    A managed store that this call had to start is ended when the block ends.
+    A subflow that is asked for the same joins the open run, without reading the profile again: an edit of the
+    profile in mid-run must not split the run. A managed store that this call had to start is ended with the block.
     """
-    mark = fingerprint(recipe)
-    key = (mark, recipe.dataset, recipe.storage.root)
-    if key in _OPEN:
-        yield _OPEN[key]
+    asked = (profile, pairs, dataset, seed, engine, storage_root, tuple(overrides))
+    if asked in _OPEN:
+        yield _OPEN[asked]
         return
     home = prepare()
+    recipe = recipe_of(*asked)
+    mark = fingerprint(recipe)
     with _store(recipe, home) as store, Progress() as progress, _tracked(recipe, home, store, flow) as tracked:
         run = Run(recipe, mark, DatasetRef(recipe.dataset, version_of(recipe)), store, tracked, home, progress)
         _describe(run)
-        _OPEN[key] = run
+        _OPEN[asked] = run
         try:
             yield run
         finally:
-            del _OPEN[key]
+            del _OPEN[asked]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.context import open_run, recipe_of
+from flows.context import open_run
 from tasks.curate.keep import ensure_selection
 from tasks.shell import step
 
@@ -25,8 +25,10 @@ def curate(
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write the default selection of the recipe's dataset version, or find it written."""
-    recipe = recipe_of(profile, pairs, dataset, seed, engine, storage_root, overrides)
-    with open_run(recipe, "curate") as run, run.tracked.nested("curate") as tracked:
+    with (
+        open_run("curate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run,
+        run.tracked.nested("curate") as tracked,
+    ):
         selection = step("curate", "curate", lambda: ensure_selection(run.store, run.ref, SELECTION))
         kept, seen = len(selection.kept), len(selection.choices)
         tracked.dataset(run.ref.name, run.fingerprint, run.store.uri(run.ref.prefix), "curated")

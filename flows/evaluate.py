@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow
 
 from flows.archives import ensure_archive
-from flows.context import Run, open_run, recipe_of
+from flows.context import Run, open_run
 from storage.layout import DatasetRef
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import auroc_figure
@@ -27,9 +27,8 @@ def evaluate(
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score every trained arm of the run, unless the store holds its scores."""
-    recipe = recipe_of(profile, pairs, dataset, seed, engine, storage_root, overrides)
-    with open_run(recipe, "evaluate") as run:
-        test = ensure_archive(run, "b", recipe.archive_b)
+    with open_run("evaluate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
+        test = ensure_archive(run, "b", run.recipe.archive_b)
         with run.tracked.nested("evaluate") as tracked:
             table = step("evaluate", "evaluate", lambda: _score(run, test))
             tracked.dataset(test.name, test.version, run.store.uri(test.prefix), "evaluation")

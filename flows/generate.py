@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from flows.context import Run, open_run, recipe_of
+from flows.context import Run, open_run
 from storage.manifest import find_manifest
 from storage.records import Manifest, ShardEntry
 from tasks.engine.pool import Engine, Job, open_engine
@@ -34,8 +34,7 @@ def generate(
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Make what the dataset version still lacks; a version that is whole is left alone."""
-    recipe = recipe_of(profile, pairs, dataset, seed, engine, storage_root, overrides)
-    with open_run(recipe, "generate") as run:
+    with open_run("generate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
         manifest = find_manifest(run.store, run.ref)
         if manifest is None:
             manifest = _generate(run)

@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow
 
 from flows.archives import ensure_archive
-from flows.context import Run, open_run, recipe_of
+from flows.context import Run, open_run
 from flows.curate import SELECTION
 from storage.layout import DatasetRef
 from storage.versions import open_dataset
@@ -31,13 +31,12 @@ def pretrain(
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train every arm that has no checkpoint in the store yet."""
-    recipe = recipe_of(profile, pairs, dataset, seed, engine, storage_root, overrides)
-    with open_run(recipe, "pretrain") as run:
-        real = ensure_archive(run, "a", recipe.archive_a)
+    with open_run("pretrain", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
+        real = ensure_archive(run, "a", run.recipe.archive_a)
         with run.tracked.nested("pretrain") as tracked:
             trained = [_train(run, arm) for arm in arms_of(run, real)]
             curves = {arm.name: arm.losses for arm in trained if arm.losses}
-            tracked.blob(loss_figure(curves, recipe.pretrain.batch), "loss.png")
+            tracked.blob(loss_figure(curves, run.recipe.pretrain.batch), "loss.png")
         return {"run": run.name, **{arm.name: run.store.uri(checkpoint_key(run.name, arm.name)) for arm in trained}}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.context import open_run, recipe_of
+from flows.context import open_run
 from flows.curate import curate
 from flows.evaluate import evaluate
 from flows.generate import generate
@@ -27,7 +27,6 @@ def synth(
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Generate a dataset version, curate it, pretrain on it, evaluate, and say what it was worth."""
-    recipe = recipe_of(profile, pairs, dataset, seed, engine, storage_root, overrides)
     asked = {
         "profile": profile,
         "pairs": pairs,
@@ -37,7 +36,7 @@ def synth(
         "storage_root": storage_root,
         "overrides": list(overrides),
     }
-    with open_run(recipe, "synth") as run:
+    with open_run("synth", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
         generate(**asked)
         curate(**asked)
         pretrain(**asked)

@@ -24,6 +24,7 @@ from storage.weed import PortTaken, choose_ports, clear_sockets, launch, tail
 
 BUCKET = "synthcxr"
 REGION = "us-east-1"
+_KILLED = 60  # seconds a busy machine may take to bury a killed process
 _PORT_LOST = ("address already in use", "Port allocation failed")
 
 
@@ -204,7 +205,7 @@ def _end(pid: int, timeout: float) -> None:
             process.wait(timeout)
         except psutil.TimeoutExpired:
             process.kill()
-            process.wait(timeout)
+            process.wait(_KILLED)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -89,9 +89,15 @@ def test_the_batch_changes_nothing(with_effusion: list[np.ndarray]) -> None:
     assert scores(with_effusion[:5], asked(EFFUSION)) == pytest.approx(alone, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_both_classifiers_transfer_to_hospital_b(name: str) -> None:
+@pytest.fixture(scope="module")
+def hospital_b() -> tuple[np.ndarray, np.ndarray]:
     films, labels, _ = render_many(HOSPITAL_B, 2024, range(300), workers=1)
+    return films, labels
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_both_classifiers_transfer_to_hospital_b(name: str, hospital_b: tuple[np.ndarray, np.ndarray]) -> None:
+    films, labels = hospital_b
     net, facts = load_classifier(name)
     assert label_auroc(logits(net, films), labels)["macro"] >= 0.93
     assert facts["auroc_hospital_b"]["macro"] >= 0.95
