@@ -44,7 +44,7 @@ stop: ## end exactly what `make serve` started
 	$(BIN)/synth stop
 
 image-generator: install ## train the shipped image generator and judges again, from hospital A
-	$(BIN)/python -m models.diffusion.train --out assets/image-generator
+	$(BIN)/torchrun --nproc-per-node 2 -m models.diffusion.train --threads 1 --workers 1
 
 report-adapter: install ## train the shipped report adapter again, from the phantom's reports
 	$(BIN)/python -m models.language.train_adapter

@@ -8,6 +8,7 @@ goes on from its last checkpoint. ``python -m models.diffusion.train --help`` li
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import time
@@ -50,7 +51,7 @@ class Workshop:
     cache: Path
     films: int = 20_000
     test_films: int = 1_500
-    minutes: float = 75.0
+    minutes: float = 45.0
     steps: int = 8_000
     workers: int = 2
 
@@ -209,6 +210,10 @@ def save_pipeline(parts: Path, out: Path) -> None:
     fresh = out.with_name(out.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     pipeline.save_pretrained(fresh, safe_serialization=True)
+    for path in fresh.glob("*/config.json"):
+        facts = json.loads(path.read_text())
+        facts.pop("_name_or_path", None)  # the path of this machine's cache
+        path.write_text(json.dumps(facts, indent=2) + "\n")
     for path in fresh.rglob("*.safetensors"):
         path.chmod(0o644)  # safetensors writes files that only their owner may read
     shutil.rmtree(out, ignore_errors=True)
@@ -223,7 +228,7 @@ def main() -> None:
     ask.add_argument("--judges", type=Path, default=root / "assets" / "judges")
     ask.add_argument("--cache", type=Path, default=root / ".synthcxr" / "cache" / "image-generator")
     ask.add_argument("--films", type=int, default=20_000)
-    ask.add_argument("--minutes", type=float, default=75.0, help="most time for the denoiser; other stages in scale")
+    ask.add_argument("--minutes", type=float, default=45.0, help="most time for the denoiser; other stages in scale")
     ask.add_argument("--steps", type=int, default=8_000)
     ask.add_argument("--threads", type=int, default=torch.get_num_threads())
     ask.add_argument("--workers", type=int, default=2)

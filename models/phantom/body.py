@@ -126,7 +126,7 @@ def _bend(body: Body, finding: Finding, rng: np.random.Generator) -> None:
         case "atelectasis":
             body.dome[side or "left"] -= 2.0 if grade == "mild" else 5.0
         case "scoliosis":
-            body.curve = between(rng, (7.0, 9.0) if grade == "mild" else (12.0, 16.0)) * (
+            body.curve = between(rng, (9.0, 11.5) if grade == "mild" else (15.0, 19.0)) * (
                 1 if chance(rng, 0.35) else -1
             )
             body.bend_level = between(rng, (54.0, 70.0))

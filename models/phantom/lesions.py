@@ -109,10 +109,10 @@ def paint_nodule(scene: Scene, finding: Finding, rng: np.random.Generator) -> Ma
     """A coin: round, dense, well defined."""
     canvas = scene.canvas
     x, y = _open_spot(scene, finding, rng)
-    radius = between(rng, (3.1, 3.9) if finding.severity == "small" else (4.6, 5.5))
+    radius = between(rng, (3.6, 4.2) if finding.severity == "small" else (4.9, 5.7))
     disc = canvas.ellipse(x, y, radius, radius * between(rng, (0.9, 1.1)), 1.1, between(rng, (0, 3)))
-    scene.fill(0.35 * disc)
-    scene.tissue += 0.5 * disc
+    scene.fill(0.4 * disc)
+    scene.tissue += 0.62 * disc
     return [disc]
 
 

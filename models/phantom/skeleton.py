@@ -62,8 +62,8 @@ def draw_spine(canvas: Canvas, body: Body) -> np.ndarray:
     column = canvas.ribbon(np.stack([body.spine_x(y), y], axis=1), width, 0.7)
     pitch = 6.6
     discs = 0.5 + 0.5 * np.cos(canvas.y * np.float32(2 * np.pi / pitch))
-    bent = min(abs(body.curve) / 8.0, 1.0)
-    return column * (0.26 + 0.22 * bent) * (1.0 - (0.3 + 0.15 * bent) * discs**3)
+    bent = min(abs(body.curve) / 9.0, 1.0)
+    return column * (0.26 + 0.3 * bent) * (1.0 - (0.3 + 0.15 * bent) * discs**3)
 
 
 def draw_shoulders(canvas: Canvas, body: Body, rng: np.random.Generator) -> np.ndarray:
