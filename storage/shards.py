@@ -15,9 +15,7 @@ from storage.canonical import canonical_json
 from storage.errors import CorruptShard
 from storage.objects import ObjectStore
 from storage.records import PairRow
-
-_RECORD = tarfile.RECORDSIZE
-_BLOCK = tarfile.BLOCKSIZE
+from storage.tars import REMEDY, Group, proper_key, read_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,10 @@ def write_tar(samples: Iterable[Sample]) -> bytes:
     seen: set[str] = set()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for sample in samples:
-            if not sample.key.isascii() or "." in sample.key or "/" in sample.key or not 0 < len(sample.key) <= 90:
-                raise ValueError(f"sample key {sample.key!r}: 1 to 90 ASCII characters without '.' and '/'")
+            if not proper_key(sample.key):
+                raise ValueError(
+                    f"sample key {sample.key!r}: 1 to 90 printable ASCII characters without '.', '/', '\\'"
+                )
             if sample.key in seen:
                 raise ValueError(f"sample key {sample.key!r} occurs twice in one shard")
             seen.add(sample.key)
@@ -88,7 +88,7 @@ def read_samples(
     shuffle_seed: int | None = None,
     buffer: int = 256,
 ) -> Iterator[Sample]:
-    """Samples streamed from tars in the store, through the webdataset library.
+    """Samples streamed from tars in the store.
 
     Args:
         store: where the tars are.
@@ -121,35 +121,32 @@ def _stream(store: ObjectStore, keys: Sequence[str], select: set[str] | None) ->
 
 
 def _samples(stream: Any, key: str) -> Iterator[Sample]:
-    from webdataset.tariterators import group_by_keys, tar_file_expander
-
-    counted = _Counted(stream)
-    members = 0
-    try:
-        for raw in group_by_keys(tar_file_expander([{"url": key, "stream": counted}])):
-            sample = _sample(raw)
-            members += sum(_padded(len(value)) + _BLOCK for name, value in raw.items() if name[0] != "_")
-            yield sample
-    except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise CorruptShard(f"{key} is damaged: {_reason(error)}; {_REMEDY}") from error
-    counted.drain()
-    whole = -(-(members + 2 * _BLOCK) // _RECORD) * _RECORD
-    if counted.count != whole:  # tarfile stops without a word at a damaged header
-        raise CorruptShard(f"{key} is damaged: {counted.count} bytes, where its members make {whole}; {_REMEDY}")
+    for group in read_groups(stream, key):
+        try:
+            sample = sample_in(group)
+        except ValueError as error:
+            raise CorruptShard(f"{key} is damaged: {error}; {REMEDY}") from error
+        yield sample
 
 
-_REMEDY = "compare its SHA-256 with the manifest and restore it, or make the version anew"
+def sample_in(group: Group) -> Sample:
+    """The sample that a tar's member group holds.
 
-
-def _sample(raw: dict[str, Any]) -> Sample:
-    missing = [part for part in ("png", "txt", "json") if part not in raw]
+    Raises:
+        ValueError: a part is missing, or is not what it should be; the message names the sample.
+    """
+    missing = [part for part in ("png", "txt", "json") if part not in group.parts]
     if missing:
-        raise ValueError(f"sample {raw['__key__']} has no {', '.join(missing)}")
-    row = json.loads(raw["json"])
-    expected = row.get("png_sha256")
-    if expected is not None and hashlib.sha256(raw["png"]).hexdigest() != expected:
-        raise ValueError(f"the film of sample {raw['__key__']} is not the one its row names")
-    return Sample(raw["__key__"], raw["png"], raw["txt"].decode(), row)
+        raise ValueError(f"sample {group.key} has no {', '.join(missing)}")
+    png, txt, text = (group.parts[part].data for part in ("png", "txt", "json"))
+    try:
+        row, report = json.loads(text), txt.decode()
+        expected = row.get("png_sha256")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"sample {group.key} cannot be read: {error}") from error
+    if expected is not None and hashlib.sha256(png).hexdigest() != expected:
+        raise ValueError(f"the film of sample {group.key} is not the one its row names")
+    return Sample(group.key, png, report, row)
 
 
 def _members(sample: Sample) -> list[tuple[str, bytes]]:
@@ -158,27 +155,3 @@ def _members(sample: Sample) -> list[tuple[str, bytes]]:
     except ValueError as error:
         raise ValueError(f"sample {sample.key}: its row does not fit JSON: {error}") from error
     return [("png", sample.png), ("txt", sample.txt.encode()), ("json", row.encode())]
-
-
-def _padded(size: int) -> int:
-    return -(-size // _BLOCK) * _BLOCK
-
-
-def _reason(error: BaseException) -> str:
-    return str(error.args[0]) if error.args else type(error).__name__
-
-
-class _Counted:
-    """A stream that counts what was read from it."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream, self.count = stream, 0
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._stream.read(size)
-        self.count += len(block)
-        return block
-
-    def drain(self) -> None:
-        while self.read(1 << 20):
-            pass
