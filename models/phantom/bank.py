@@ -36,7 +36,7 @@ class Entity:
 
 @cache
 def entity_bank() -> tuple[Entity, ...]:
-    """All entities: findings, devices, negations of diseases and of common abnormalities, and six places."""
+    """All entities: findings, devices, negations of diseases and of common abnormalities, and eight places."""
     found = [
         Entity(f"{k.type.value}/{k.name}", k.type, k.name, k.name, True, k.sides, k.zones, k.severities) for k in KINDS
     ]
@@ -54,7 +54,12 @@ def entity_bank() -> tuple[Entity, ...]:
         for side in SIDES
         for zone in ZONES
     ]
-    return (*found, *absent, *places)
+    apices = [
+        Entity(f"{EntityType.ANATOMY.value}/{side} lung apex", EntityType.ANATOMY, f"{side} lung apex", sides=(side,))
+        for side in SIDES
+    ]
+    # Eight places, as there are about eight of every other type: a smaller deck would be dealt more often.
+    return (*found, *absent, *places, *apices)
 
 
 def _negation(kind: EntityType, name: str) -> Entity:

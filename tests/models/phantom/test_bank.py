@@ -18,7 +18,7 @@ def test_pools_have_the_promised_sizes():
         EntityType.DISEASE: 7,
         EntityType.NON_ABNORMALITY: 3 + 5,
         EntityType.NON_DISEASE: 7,
-        EntityType.ANATOMY: 6,
+        EntityType.ANATOMY: 8,
     }
 
 
