@@ -4,6 +4,7 @@ datasets/<name>/<version>/  recipe.yaml  reports/00042.parquet  pairs/00042.tar 
                             rejects/00042.parquet  manifest.json  card/
 selections/<name>/<version>/<selection>/
 runs/<run>/
+tags/<name>/<tag>/000003.json
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import re
 from dataclasses import dataclass
 
 DATASETS = "datasets/"
+SELECTIONS = "selections/"
+RUNS = "runs/"
+TAGS = "tags/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INDEX = re.compile(r"pairs/(\d{5,})\.parquet$")
 
@@ -25,7 +29,7 @@ class DatasetRef:
 
     def __post_init__(self) -> None:
         for part in (self.name, self.version):
-            if not _NAME.fullmatch(part):
+            if not plain_name(part):
                 raise ValueError(f"{part!r} cannot name a dataset or version: use letters, digits, '.', '_' and '-'")
 
     def __str__(self) -> str:
@@ -83,9 +87,19 @@ def shard_of_index(key: str) -> int | None:
 
 def selection_key(ref: DatasetRef, selection: str, name: str) -> str:
     """Key of a file of a selection."""
-    return f"selections/{ref.name}/{ref.version}/{selection}/{name}"
+    return f"{SELECTIONS}{ref.name}/{ref.version}/{selection}/{name}"
 
 
 def run_key(run: str, name: str) -> str:
     """Key of a file of a run."""
-    return f"runs/{run}/{name}"
+    return f"{RUNS}{run}/{name}"
+
+
+def tag_key(dataset: str, tag: str, number: int) -> str:
+    """Key of the `number`-th thing that a tag pointed to."""
+    return f"{TAGS}{dataset}/{tag}/{number:06d}.json"
+
+
+def plain_name(name: str) -> bool:
+    """Whether `name` can name a dataset, a version or a tag."""
+    return _NAME.fullmatch(name) is not None

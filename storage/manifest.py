@@ -18,7 +18,7 @@ def find_manifest(store: ObjectStore, ref: DatasetRef) -> Manifest | None:
     """The manifest of `ref`, or None while the version is not published.
 
     Raises:
-        ManifestConflict: what is stored is no manifest, or of a newer format.
+        ManifestConflict: what is stored is no manifest, of a newer format, or was edited after it was written.
     """
     try:
         data = store.get(ref.manifest)
@@ -31,9 +31,12 @@ def find_manifest(store: ObjectStore, ref: DatasetRef) -> Manifest | None:
             raise ManifestConflict(
                 f"{where} has format {document['format']}, this program reads up to {FORMAT_VERSION}: upgrade synthcxr"
             )
-        return Manifest.model_validate(document)
+        manifest = Manifest.model_validate(document)
     except (ValueError, AttributeError, ValidationError) as error:
         raise ManifestConflict(f"{where} is not a manifest: {error}") from error
+    if manifest.seal and _seal(data.replace(manifest.seal.encode(), b"", 1)) != manifest.seal:
+        raise ManifestConflict(f"{where} was edited after it was written: restore it, or make the version anew")
+    return manifest
 
 
 def write_manifest(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Manifest:
@@ -43,9 +46,9 @@ def write_manifest(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> M
         ManifestConflict: it is published with other shards or another fingerprint, or `manifest` is wrong in itself.
     """
     _check_sums(ref, manifest)
-    text = canonical_json(manifest.model_dump(mode="json"))
+    manifest = _sealed(manifest)
     try:
-        store.put(ref.manifest, text.encode(), content_type="application/json")
+        store.put(ref.manifest, _bytes(manifest), content_type="application/json")
         return manifest
     except AlreadyExists:
         stored = find_manifest(store, ref)
@@ -90,6 +93,18 @@ def _problem(store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, sizes: dic
     if deep and hashlib.sha256(store.get(ref.key(entry.key))).hexdigest() != entry.sha256:
         return f"{entry.key} has another SHA-256"
     return None
+
+
+def _sealed(manifest: Manifest) -> Manifest:
+    return manifest.model_copy(update={"seal": _seal(_bytes(manifest.model_copy(update={"seal": ""})))})
+
+
+def _bytes(manifest: Manifest) -> bytes:
+    return canonical_json(manifest.model_dump(mode="json")).encode()
+
+
+def _seal(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _same(one: Manifest, other: Manifest) -> bool:

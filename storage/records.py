@@ -110,7 +110,10 @@ class ShardEntry(Record):
 
 
 class Manifest(Record):
-    """``manifest.json``: written last, create-only; the only thing downstream flows read."""
+    """``manifest.json``: written last, create-only; the only thing downstream flows read.
+
+    `seal` is the SHA-256 of the file with an empty seal, so that an edit of it shows.
+    """
 
     format: int = FORMAT_VERSION
     dataset: str
@@ -129,3 +132,4 @@ class Manifest(Record):
     credentialed: bool = False
     statistics: dict[str, Any] = Field(default_factory=dict)
     code_version: str = ""
+    seal: str = ""
