@@ -27,7 +27,13 @@ class ResumingReader(RawIOBase):
     ) -> None:
         super().__init__()
         self._client, self._place = client, {"Bucket": bucket, "Key": key}
-        self._explained, self._attempts = explained, attempts
+        self._explained = explained
+        self._policy = Retrying(
+            stop=stop_after_attempt(attempts),
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            retry=retry_if_exception_type(BROKEN_BODY),
+            reraise=True,
+        )
         self._position = 0
         first = client.get_object(**self._place)
         self._body, self._etag = first["Body"], first["ETag"]
@@ -38,14 +44,8 @@ class ResumingReader(RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` as far as the next block goes; 0 at the end."""
-        policy = Retrying(
-            stop=stop_after_attempt(self._attempts),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            retry=retry_if_exception_type(BROKEN_BODY),
-            reraise=True,
-        )
         with self._explained:
-            block = policy(self._next, len(buffer))
+            block = self._policy(self._next, len(buffer))
         self._position += len(block)
         buffer[: len(block)] = block
         return len(block)

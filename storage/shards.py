@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import random
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from storage.canonical import canonical_json
 from storage.errors import CorruptShard
 from storage.objects import ObjectStore
+from storage.read_ahead import read_ahead
 from storage.records import PairRow
-from storage.tars import REMEDY, Group, proper_key, read_groups
+from storage.tars import Group, proper_key, read_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,56 +77,38 @@ def read_tar(data: bytes, name: str = "tar") -> list[Sample]:
     Raises:
         CorruptShard: see `read_samples`; `name` stands for the key.
     """
-    return list(_samples(io.BytesIO(data), name))
+    return list(samples_in(io.BytesIO(data), name))
 
 
-def read_samples(
-    store: ObjectStore,
-    keys: Sequence[str],
-    *,
-    select: set[str] | None = None,
-    shuffle_seed: int | None = None,
-    buffer: int = 256,
-) -> Iterator[Sample]:
-    """Samples streamed from tars in the store.
+def read_samples(store: ObjectStore, keys: Sequence[str], *, select: Container[str] | None = None) -> Iterator[Sample]:
+    """Samples streamed from tars in the store, in order; `storage.loader` shuffles, shares out and resumes.
 
     Args:
         store: where the tars are.
-        keys: their keys, read in this order unless shuffled.
+        keys: their keys.
         select: ids of the samples to give; None gives all.
-        shuffle_seed: shuffles the tars, and samples in a buffer; the same seed gives the same order.
-        buffer: how many samples the shuffle holds in memory.
 
     Raises:
         ObjectMissing: a tar is not there.
         CorruptShard: a tar is cut off or damaged, a sample lacks a part, or a film is not the one its row names.
     """
-    order = list(keys)
-    if shuffle_seed is not None:
-        random.Random(shuffle_seed).shuffle(order)
-    samples = _stream(store, order, select)
-    if shuffle_seed is None:
-        return samples
-    from webdataset import filters
-
-    return iter(filters.shuffle(buffer, initial=buffer, seed=shuffle_seed)(samples))
+    for key, stream in zip(keys, read_ahead(store, keys), strict=True):
+        yield from samples_in(stream, key, select)
 
 
-def _stream(store: ObjectStore, keys: Sequence[str], select: set[str] | None) -> Iterator[Sample]:
-    for key in keys:
-        with store.open(key) as stream:
-            for sample in _samples(stream, key):
-                if select is None or sample.key in select:
-                    yield sample
+def samples_in(stream: Any, key: str, select: Container[str] | None = None) -> Iterator[Sample]:
+    """The samples of one tar; `key` names it in errors, and what is not selected is not looked into.
 
-
-def _samples(stream: Any, key: str) -> Iterator[Sample]:
-    for group in read_groups(stream, key):
-        try:
-            sample = sample_in(group)
-        except ValueError as error:
-            raise CorruptShard(f"{key} is damaged: {error}; {REMEDY}") from error
-        yield sample
+    Raises:
+        CorruptShard: see `read_samples`.
+    """
+    try:
+        for group in read_groups(stream):
+            if select is None or group.key in select:
+                yield sample_in(group)
+    except ValueError as error:
+        remedy = "compare its SHA-256 with the manifest and restore it, or make the version anew"
+        raise CorruptShard(f"{key} is damaged: {error}; {remedy}") from error
 
 
 def sample_in(group: Group) -> Sample:

@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from storage.errors import CorruptShard
-
 LARGEST = {"png": 64 << 20, "txt": 1 << 20, "json": 4 << 20}
 """Bytes that a member may have; what a header claims beyond that is not read."""
 
-REMEDY = "compare its SHA-256 with the manifest and restore it, or make the version anew"
 _BLOCK, _RECORD = tarfile.BLOCKSIZE, tarfile.RECORDSIZE
 _KINDS = {
     tarfile.SYMTYPE: "a symbolic link",
@@ -22,6 +19,10 @@ _KINDS = {
     tarfile.FIFOTYPE: "a pipe",
     tarfile.DIRTYPE: "a folder",
 }
+
+
+class DamagedTar(ValueError):
+    """What is wrong with a tar; the message names the member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def proper_key(key: str) -> bool:
     return key.isascii() and key.isprintable() and not set(key) & set("./\\") and 0 < len(key) <= 90
 
 
-def read_groups(stream: Any, name: str) -> Iterator[Group]:
+def read_groups(stream: Any) -> Iterator[Group]:
     """The samples of one uncompressed tar, in its order.
 
     Only what `storage.shards.write_tar` writes is taken: plain files ``<sample>.png``, ``.txt`` and ``.json``, a
@@ -54,14 +55,13 @@ def read_groups(stream: Any, name: str) -> Iterator[Group]:
 
     Args:
         stream: the tar's bytes, read once from its start.
-        name: what messages call the tar.
 
     Raises:
-        CorruptShard: the message names the tar, the member and what is wrong with it.
+        DamagedTar: the message names the member and what is wrong with it.
     """
     done: set[str] = set()
     key, parts = "", {}
-    for member, data in _files(stream, name):
+    for member, data in _files(stream):
         stem, _, extension = member.name.partition(".")
         if stem != key:
             if parts:
@@ -69,49 +69,49 @@ def read_groups(stream: Any, name: str) -> Iterator[Group]:
                 done.add(key)
             key, parts = stem, {}
         if stem in done or extension in parts:
-            raise _refused(name, f"member {member.name!r} is there twice")
+            raise DamagedTar(f"member {member.name!r} is there twice")
         parts[extension] = Member(member.offset_data, data)
     if parts:
         yield Group(key, parts)
 
 
-def _files(stream: Any, name: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+def _files(stream: Any) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     offset = 0
     while True:
         block = _read(stream, _BLOCK)
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            return _check_end(stream, name, offset + _BLOCK)
+            return _check_end(stream, offset + _BLOCK)
         except tarfile.HeaderError as error:  # type: ignore[attr-defined]
-            raise _refused(name, f"at byte {offset} there is no tar header ({error})") from error
-        _check(header, name)
+            raise DamagedTar(f"at byte {offset} there is no tar header ({error})") from error
+        _check(header)
         data = _read(stream, header.size)
         padding = -header.size % _BLOCK
         if len(data) < header.size or len(_read(stream, padding)) < padding:
-            raise _refused(name, f"member {header.name!r} is cut off: its header says {header.size} bytes")
+            raise DamagedTar(f"member {header.name!r} is cut off: its header says {header.size} bytes")
         header.offset_data = offset + _BLOCK
         offset += _BLOCK + header.size + padding
         yield header, data
 
 
-def _check(header: tarfile.TarInfo, name: str) -> None:
+def _check(header: tarfile.TarInfo) -> None:
     """Refuse a member before a byte of it is read."""
     if header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
         kind = _KINDS.get(header.type, f"of type {header.type!r}")
-        raise _refused(name, f"member {header.name!r} is {kind}: only plain files belong in a shard")
+        raise DamagedTar(f"member {header.name!r} is {kind}: only plain files belong in a shard")
     key, _, extension = header.name.partition(".")
     if not proper_key(key) or extension not in LARGEST:
-        raise _refused(name, f"member {header.name!r} is not <sample>.png, <sample>.txt or <sample>.json")
+        raise DamagedTar(f"member {header.name!r} is not <sample>.png, <sample>.txt or <sample>.json")
     if not 0 <= header.size <= LARGEST[extension]:
-        raise _refused(name, f"member {header.name!r} claims {header.size} bytes, the most is {LARGEST[extension]}")
+        raise DamagedTar(f"member {header.name!r} claims {header.size} bytes, the most is {LARGEST[extension]}")
 
 
-def _check_end(stream: Any, name: str, offset: int) -> None:
+def _check_end(stream: Any, offset: int) -> None:
     """Zeros up to the next full record, and no more: a tar cut between members would look whole otherwise."""
     rest = -(-(offset + _BLOCK) // _RECORD) * _RECORD - offset
     if _read(stream, rest + 1) != bytes(rest):
-        raise _refused(name, f"its end, from byte {offset}, is cut off or followed by something else")
+        raise DamagedTar(f"its end, from byte {offset}, is cut off or followed by something else")
 
 
 def _read(stream: Any, size: int) -> bytes:
@@ -123,7 +123,3 @@ def _read(stream: Any, size: int) -> bytes:
     while size > (have := sum(map(len, blocks))) and (block := stream.read(size - have)):
         blocks.append(block)
     return b"".join(blocks)
-
-
-def _refused(name: str, why: str) -> CorruptShard:
-    return CorruptShard(f"{name} is damaged: {why}; {REMEDY}")

@@ -92,7 +92,7 @@ def _streamed(
     def epoch(number: int) -> Iterator[tuple[int, np.ndarray]]:
         """All shelves at once, each in its own shuffled order, in proportion to what they hold."""
         dice = random.Random(f"{seed}/{number}/mix")
-        open_ends = [(shelf, shelf.read(shuffle_seed=dice.getrandbits(31))) for shelf in shelves]
+        open_ends = [(shelf, shelf.shuffled(seed, number)) for shelf in shelves]
         left = [shelf.pairs for shelf in shelves]
         while any(left):
             at = dice.choices(range(len(left)), weights=left)[0]

@@ -12,35 +12,41 @@ import numpy as np
 from tasks.pretrain.arms import Source
 
 if TYPE_CHECKING:
+    from storage.loader import Loader, Part
     from storage.objects import ObjectStore
     from storage.shards import Sample
 
-_BUFFER = 1024
+_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The chosen samples of one dataset version: `select` among those in the tars under `keys`."""
+    """The chosen samples of one dataset version, by tar."""
 
     store: ObjectStore
     name: str
-    keys: tuple[str, ...]
-    select: frozenset[str]
+    parts: tuple[Part, ...]
 
     @property
     def pairs(self) -> int:
-        return len(self.select)
+        return sum(part.samples for part in self.parts)
 
-    def read(self, shuffle_seed: int | None = None) -> Iterator[Sample]:
-        """The chosen samples, streamed from the store.
+    def read(self) -> Iterator[Sample]:
+        """The chosen samples in the order of the version, streamed from the store.
 
         Raises:
             CorruptShard, ObjectMissing: the message names the tar.
         """
-        from storage.shards import read_samples
+        return self._loader(None).epoch(0)
 
-        select = set(self.select)
-        return read_samples(self.store, self.keys, select=select, shuffle_seed=shuffle_seed, buffer=_BUFFER)
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Sample]:
+        """The same in an order that `seed` and `epoch` decide."""
+        return self._loader(seed).epoch(epoch)
+
+    def _loader(self, seed: int | None) -> Loader:
+        from storage.loader import Loader
+
+        return Loader(self.store, self.parts, seed=seed, block=_BLOCK)
 
     def film(self, sample: Sample, size: int) -> np.ndarray:
         """The sample's film as (size, size) uint8.
@@ -68,7 +74,9 @@ def open_shelf(store: ObjectStore, source: Source, seed: int) -> Shelf:
         ValueError: the version has another fingerprint, or fewer pairs.
     """
     from storage.layout import DatasetRef
-    from storage.versions import open_dataset, tar_keys
+    from storage.loader import ids_by_tar, some_parts
+    from storage.versions import open_dataset
+    from tasks.curate.keep import read_selection
 
     ref = DatasetRef(source.dataset, source.version)
     manifest = open_dataset(store, ref)
@@ -77,20 +85,12 @@ def open_shelf(store: ObjectStore, source: Source, seed: int) -> Shelf:
             f"dataset {ref} has fingerprint {manifest.fingerprint[:12]}, but the arm was planned on "
             f"{source.fingerprint[:12]}: plan the arms again"
         )
-    ids = sample_ids(store, source)
+    held = ids_by_tar(store, ref, manifest)
+    if source.selection is not None:
+        ids = read_selection(store, ref, source.selection).kept
+    else:
+        ids = [sample for samples in held.values() for sample in samples]
     if len(ids) < source.pairs:
         raise ValueError(f"dataset {ref} offers {len(ids)} pairs, but the arm takes {source.pairs}")
     chosen = sorted(ids, key=lambda sample: hashlib.sha256(f"{seed}/{sample}".encode()).digest())[: source.pairs]
-    return Shelf(store, str(ref), tuple(tar_keys(ref, manifest)), frozenset(chosen))
-
-
-def sample_ids(store: ObjectStore, source: Source) -> list[str]:
-    """Ids that `source` may draw from: its selection's, or all of its dataset version."""
-    from storage.layout import DatasetRef
-    from storage.versions import open_dataset, pair_rows
-    from tasks.curate.keep import read_selection
-
-    ref = DatasetRef(source.dataset, source.version)
-    if source.selection is not None:
-        return read_selection(store, ref, source.selection).kept
-    return [row.sample_id for row in pair_rows(store, ref, open_dataset(store, ref))]
+    return Shelf(store, str(ref), tuple(some_parts(held, chosen)))
