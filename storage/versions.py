@@ -11,13 +11,20 @@ from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, RejectRow
 from storage.tables import from_parquet
 
-__all__ = ["DatasetRef", "dataset_names", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
+__all__ = ["DatasetRef", "begun", "dataset_names", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
 
 
 def published(store: ObjectStore) -> list[DatasetRef]:
     """Every version that has a manifest, sorted by name and version."""
     parts = (info.key.split("/") for info in store.list(DATASETS))
     found = [DatasetRef(part[1], part[2]) for part in parts if len(part) == 4 and part[3] == "manifest.json"]
+    return sorted(found, key=lambda ref: (ref.name, ref.version))
+
+
+def begun(store: ObjectStore, name: str = "") -> list[DatasetRef]:
+    """Every version of which there is anything, published or not; of the dataset `name`, or of all."""
+    parts = (info.key.split("/") for info in store.list(f"{DATASETS}{name}/" if name else DATASETS))
+    found = {DatasetRef(part[1], part[2]) for part in parts if len(part) > 3}
     return sorted(found, key=lambda ref: (ref.name, ref.version))
 
 

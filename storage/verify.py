@@ -1,0 +1,240 @@
+"""Prove that a published version is what its manifest says: every object, every sample, every film."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from storage.errors import CorruptShard, ObjectMissing
+from storage.layout import DatasetRef
+from storage.ledger import SHARD_KEY
+from storage.objects import ObjectStore
+from storage.png import decode_png
+from storage.records import Manifest, ObjectEntry, PairRow, Record, RejectRow, ReportRow, ShardEntry
+from storage.shards import sample_in, sample_of
+from storage.tables import from_parquet, table_metadata
+from storage.tars import Group, read_groups
+
+R = TypeVar("R", bound=Record)
+
+
+class Problem(Record):
+    """What is wrong with which object of a version."""
+
+    object: str
+    what: str
+
+
+@dataclass(slots=True)
+class ShardCheck:
+    """What one shard was found to hold: films (PNG SHA-256) and rejects by sample id, counts and problems."""
+
+    films: dict[str, str] = field(default_factory=dict)
+    rejects: list[str] = field(default_factory=list)
+    entities: Counter[str] = field(default_factory=Counter)
+    gates: Counter[str] = field(default_factory=Counter)
+    size: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, name: str, what: str) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(object=name, what=what))
+
+
+@dataclass(slots=True)
+class VersionCheck:
+    """What a version was found to hold; `same_films` are samples whose film another sample shows too."""
+
+    objects: int = 0
+    size: int = 0
+    samples: dict[str, str] = field(default_factory=dict)
+    same_films: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def verify_version(
+    store: ObjectStore, ref: DatasetRef, manifest: Manifest, on_shard: Callable[[int, int], None] | None = None
+) -> VersionCheck:
+    """Read everything once: hashes, index against tar against manifest, every film decoded, no sample twice.
+
+    Args:
+        store, ref, manifest: what to verify.
+        on_shard: called with shards checked and shards in all.
+    """
+    found = VersionCheck()
+    homes: dict[str, str] = {}
+    films: dict[str, str] = {}
+    entities, gates = Counter[str](), Counter[str]()
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        checks = pool.map(lambda entry: verify_shard(store, ref, entry), manifest.shards)
+        for done, (entry, check) in enumerate(zip(manifest.shards, checks, strict=True), 1):
+            found.problems += check.problems
+            found.size += check.size
+            found.objects += sum(part is not None for part in (entry.pairs, entry.index, entry.rejects, entry.reports))
+            for sample in [*check.films, *check.rejects]:
+                if sample in homes:
+                    found.problems.append(
+                        Problem(object=entry.index.key, what=f"sample {sample} is in {homes[sample]} too")
+                    )
+                homes[sample] = entry.index.key
+            for sample, film in check.films.items():
+                if film in films:
+                    found.same_films.append((sample, films[film]))
+                films.setdefault(film, sample)
+            found.samples |= check.films
+            entities += check.entities
+            gates += check.gates
+            if on_shard is not None:
+                on_shard(done, len(manifest.shards))
+    found.problems += _manifest_problems(ref, manifest, entities, gates)
+    return found
+
+
+def verify_shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> ShardCheck:
+    """Check one shard against its manifest entry; nothing is raised for what is wrong, it is noted."""
+    check = ShardCheck()
+    rows = _index(store, ref, entry, check)
+    rejects = _table(store, ref, entry.rejects, RejectRow, check) or []
+    check.rejects = [row.sample_id for row in rejects]
+    check.gates = Counter(row.gate for row in rejects)
+    if len(rejects) != entry.rejected:
+        check.add(entry.rejects.key, f"holds {len(rejects)} rejects, the manifest says {entry.rejected}")
+    reports = {row.sample_id for row in _table(store, ref, entry.reports, ReportRow, check) or []}
+    for sample in [row.sample_id for row in rows or [] if entry.reports and row.sample_id not in reports]:
+        check.add(entry.index.key, f"sample {sample} has no report in {entry.reports.key if entry.reports else ''}")
+    if entry.pairs is not None:
+        _tar(store, ref, entry.pairs, rows, check)
+    elif rows:
+        check.add(entry.index.key, f"lists {len(rows)} samples, but the shard has no tar")
+    return check
+
+
+def _index(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, check: ShardCheck) -> list[PairRow] | None:
+    rows = _table(store, ref, entry.index, PairRow, check)
+    if rows is None:
+        return None
+    check.entities = Counter(entity for row in rows for entity in row.entities)
+    if len(rows) != entry.accepted:
+        check.add(entry.index.key, f"lists {len(rows)} samples, the manifest says {entry.accepted}")
+    try:
+        said = ShardEntry.model_validate_json(table_metadata(store.get(ref.key(entry.index.key)))[SHARD_KEY])
+    except (KeyError, ValueError) as error:
+        check.add(entry.index.key, f"does not say which shard it commits: {error}")
+        return rows
+    for name in ShardEntry.model_fields:
+        if name != "index" and getattr(said, name) != getattr(entry, name):
+            check.add(entry.index.key, f"was committed with another {name!r} than the manifest says")
+    return rows
+
+
+def _table(
+    store: ObjectStore, ref: DatasetRef, entry: ObjectEntry | None, kind: type[R], check: ShardCheck
+) -> list[R] | None:
+    """The rows of a Parquet object; None where there are none to be had."""
+    if entry is None:
+        return None
+    try:
+        data = store.get(ref.key(entry.key))
+    except ObjectMissing:
+        check.add(entry.key, "is missing")
+        return None
+    _compare(entry, len(data), hashlib.sha256(data).hexdigest(), check)
+    try:
+        rows = from_parquet(data, kind)
+    except CorruptShard as error:
+        check.add(entry.key, str(error))
+        return None
+    for sample, times in Counter(getattr(row, "sample_id") for row in rows).items():  # noqa: B009
+        if times > 1:
+            check.add(entry.key, f"sample {sample} is in it {times} times")
+    return rows
+
+
+def _tar(
+    store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, rows: list[PairRow] | None, check: ShardCheck
+) -> None:
+    by_id = {row.sample_id: row for row in rows or []}
+    whole = False
+    try:
+        with store.open(ref.key(entry.key)) as stream:
+            hashed = _Hashed(stream)
+            try:
+                for group in read_groups(hashed):
+                    check.films[group.key] = ""
+                    for what in _sample_problems(group, by_id.get(group.key), rows is not None, check):
+                        check.add(entry.key, what)
+                whole = True
+            except ValueError as error:
+                check.add(entry.key, str(error))
+            hashed.drain()
+    except ObjectMissing:
+        return check.add(entry.key, "is missing")
+    _compare(entry, hashed.size, hashed.digest.hexdigest(), check)
+    for sample in [sample for sample in by_id if whole and sample not in check.films]:
+        check.add(entry.key, f"sample {sample} is in the index and not in the tar")
+    if whole and len(check.films) != entry.rows:
+        check.add(entry.key, f"holds {len(check.films)} samples, the manifest says {entry.rows}")
+    return None
+
+
+def _sample_problems(group: Group, row: PairRow | None, indexed: bool, check: ShardCheck) -> Iterator[str]:
+    try:
+        sample = sample_in(group)
+        check.films[group.key] = hashlib.sha256(sample.png).hexdigest()
+        if row is not None and sample_of(row, sample.png) != sample:
+            yield f"sample {group.key} says something else than its row in the index"
+        decode_png(sample.png)
+    except (ValueError, CorruptShard) as error:
+        yield str(error) if group.key in str(error) else f"sample {group.key}: {error}"
+    if indexed and row is None:
+        yield f"sample {group.key} is in the tar and not in the index"
+
+
+def _compare(entry: ObjectEntry, size: int, digest: str, check: ShardCheck) -> None:
+    check.size += size
+    if size != entry.size:
+        check.add(entry.key, f"has {size} bytes, the manifest says {entry.size}")
+    elif digest != entry.sha256:
+        check.add(entry.key, f"has SHA-256 {digest[:12]}…, the manifest says {entry.sha256[:12]}…")
+
+
+def _manifest_problems(
+    ref: DatasetRef, manifest: Manifest, entities: Counter[str], gates: Counter[str]
+) -> Iterator[Problem]:
+    said = {
+        "dataset and version": ((manifest.dataset, manifest.version), (ref.name, ref.version)),
+        "accepted": (manifest.accepted, sum(shard.accepted for shard in manifest.shards)),
+        "rejected": (manifest.rejected, sum(shard.rejected for shard in manifest.shards)),
+        "entity_counts": (manifest.entity_counts, dict(entities)),
+        "rejected_by_gate": (manifest.rejected_by_gate, dict(gates)),
+    }
+    for name, (claimed, counted) in said.items():
+        if claimed != counted:
+            yield Problem(object="manifest.json", what=f"its {name} is not what the shards hold")
+    for number, times in Counter(shard.shard for shard in manifest.shards).items():
+        if times > 1:
+            yield Problem(object="manifest.json", what=f"names shard {number} {times} times")
+    if not manifest.seal:
+        yield Problem(object="manifest.json", what="has no seal, so that an edit of it would not show")
+
+
+class _Hashed:
+    """A stream that hashes and counts what is read from it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.digest, self.size = stream, hashlib.sha256(), 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self.digest.update(block)
+        self.size += len(block)
+        return block
+
+    def drain(self) -> None:
+        while self.read(1 << 20):
+            pass
