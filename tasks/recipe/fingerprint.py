@@ -27,6 +27,7 @@ BUILT_IN_BANKS = ("phantom",)
 _THROUGHPUT = "how fast the engine runs, not what it is asked"
 _PLACE = "where the engine runs, not what it is asked"
 _DOWNSTREAM = "reads the finished dataset"
+_TERMS = "under which terms the samples may be used, not what they are"
 EXCLUDED: Mapping[str, str] = {
     "profile": "the name of the file the recipe came from",
     "dataset": "where the samples are kept, not what they are",
@@ -39,6 +40,12 @@ EXCLUDED: Mapping[str, str] = {
     "archive_b": "an archive is a dataset of its own, with its own seed",
     "pretrain": _DOWNSTREAM,
     "evaluate": _DOWNSTREAM,
+    "plan.licence": _TERMS,
+    "plan.credentialed": _TERMS,
+    "images.generator.licence": _TERMS,
+    "images.generator.credentialed": _TERMS,
+    "reports.generator.licence": _TERMS,
+    "reports.generator.credentialed": _TERMS,
     "images.batch": _THROUGHPUT,
     "images.generator.options.attention": "the same sum by another kernel",
     "images.generator.options.batch": _THROUGHPUT,

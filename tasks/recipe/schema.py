@@ -37,6 +37,8 @@ class PlanSection(Section):
     )
     max_use: int | None = Field(default=None, ge=1, description="tau: how often one entity may be used at most")
     constraints: str = "phantom"
+    licence: str | None = Field(default=None, description="SPDX expression for the bank; None: unknown for a file")
+    credentialed: bool | None = Field(default=None, description="the bank comes from data under a use agreement")
 
 
 class Component(Section):
@@ -44,6 +46,8 @@ class Component(Section):
 
     kind: str
     options: dict[str, Any] = Field(default_factory=dict)
+    licence: str | None = Field(default=None, description="SPDX expression; None takes what the model's card says")
+    credentialed: bool | None = Field(default=None, description="trained on data under a use agreement")
 
 
 class ReportSection(Section):
