@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -95,12 +95,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class GateScore:
-    """What one gate measured; higher is better, and the decision is taken elsewhere."""
+    """What one gate measured; higher is better, and the decision is taken elsewhere.
+
+    `seconds` is what it cost, wall time per candidate, 0 where a gate does not say.
+    """
 
     gate: str
     score: float
     reason: str = ""
     model: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,16 @@ class Gate(Protocol):
     def name(self) -> str: ...
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]: ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Embeds things of one kind, such as films: (n, d) float32 of unit length, in their order."""
+
+    @property
+    def card(self) -> ModelCard: ...
+
+    def embed(self, batch: Sequence[Any]) -> np.ndarray: ...
 
 
 @runtime_checkable

@@ -28,6 +28,9 @@ GATES: Mapping[str, str] = {
     "two_lungs": "models.judges.film:TwoLungs",
     "agreement": "models.judges.agreement:Agreement",
 }
+ENCODERS: Mapping[str, str] = {
+    "penultimate": "models.judges.penultimate:PenultimateEncoder",
+}
 
 
 class UnknownKind(ValueError):

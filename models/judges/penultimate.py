@@ -1,0 +1,57 @@
+"""Embed films with what a shipped classifier knows of them just before it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.contracts import ModelCard
+from models.judges.classifier import SHIPPED, film_batch, load_classifier
+
+
+class PenultimateEncoder:
+    """An `Encoder`: the input of a classifier's last stage, scaled to length 1.
+
+    Args:
+        classifier: name of the classifier under `folder`, such as ``agreement`` or ``examiner``.
+        folder: where ``<classifier>.safetensors`` and ``<classifier>.json`` lie.
+        batch: films at a time.
+    """
+
+    def __init__(self, classifier: str = "agreement", folder: str | Path = SHIPPED, batch: int = 64) -> None:
+        self._name, self._folder, self._batch = classifier, Path(folder), batch
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """What the embeddings come from; another revision makes other embeddings."""
+        from models.language.weights import sha256_file
+
+        digest = sha256_file(self._folder / f"{self._name}.safetensors")
+        return ModelCard("penultimate", self._name, digest[:12], digest, "Apache-2.0")
+
+    @cached_property
+    def _net(self) -> Any:
+        return load_classifier(self._name, self._folder)[0]
+
+    def embed(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        """(n, d) float32 of unit length from grey uint8 films of any sizes."""
+        import torch
+
+        head = self._net.head
+        taken: list[np.ndarray] = []
+        hook = head.register_forward_pre_hook(lambda _, given: taken.append(given[0].float().numpy()))
+        try:
+            with torch.inference_mode():
+                for at in range(0, len(batch), self._batch):
+                    self._net(film_batch(batch[at : at + self._batch]))
+        finally:
+            hook.remove()
+        if not taken:
+            first = head[0] if isinstance(head, torch.nn.Sequential) else head
+            return np.zeros((0, first.in_features), np.float32)
+        features = np.concatenate(taken)
+        return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
