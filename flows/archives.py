@@ -13,6 +13,7 @@ from models.phantom.film import Film
 from models.phantom.hospital import HOSPITALS
 from models.phantom.vocabulary import LABELS
 from storage.layout import DatasetRef
+from storage.tags import advance_latest
 from tasks.publish.archive import publish_archive
 from tasks.recipe.schema import ArchiveSection
 
@@ -63,6 +64,7 @@ def ensure_archive(run: Run, hospital: str, section: ArchiveSection) -> DatasetR
         shard_size=_SHARD,
         description={"hospital": hospital, "seed": section.seed, "size": section.size},
     )
+    advance_latest(run.store, ref)
     return ref
 
 

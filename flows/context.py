@@ -19,7 +19,7 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore, open_store
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.profile import load_recipe
-from tasks.recipe.schema import Recipe
+from tasks.recipe.schema import Recipe, StorageSection
 from tasks.track.tracker import TrackedRun, track
 
 
@@ -89,7 +89,11 @@ def open_run(
     home = prepare()
     recipe = recipe_of(*asked)
     mark = fingerprint(recipe)
-    with _store(recipe, home) as store, Progress() as progress, _tracked(recipe, home, store, flow) as tracked:
+    with (
+        open_storage(recipe.storage, home) as store,
+        Progress() as progress,
+        _tracked(recipe, home, store, flow) as tracked,
+    ):
         run = Run(recipe, mark, DatasetRef(recipe.dataset, version_of(recipe)), store, tracked, home, progress)
         _describe(run)
         _OPEN[asked] = run
@@ -100,10 +104,18 @@ def open_run(
 
 
 @contextmanager
-def _store(recipe: Recipe, home: Path) -> Iterator[ObjectStore]:
-    if recipe.storage.root != "managed":
-        store = open_store(recipe.storage.root, endpoint=recipe.storage.endpoint, region=recipe.storage.region)
-        store.check()
+def open_storage(section: StorageSection, home: Path, *, writes: bool = True) -> Iterator[ObjectStore]:
+    """Open a store; a managed one that this call had to start is ended with the block.
+
+    Args:
+        section: where the store is.
+        home: the state folder, for a managed store.
+        writes: prove first that the store can be written, and never overwrites; False writes nothing.
+    """
+    if section.root != "managed":
+        store = open_store(section.root, endpoint=section.endpoint, region=section.region)
+        if writes:
+            store.check()
         yield store
         return
     ours = store_server.running(home) is None
@@ -111,7 +123,8 @@ def _store(recipe: Recipe, home: Path) -> Iterator[ObjectStore]:
     os.environ.update(address.environ())
     try:
         store = address.store()
-        store.check()
+        if writes:
+            store.check()
         yield store
     finally:
         if ours:

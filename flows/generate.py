@@ -12,12 +12,14 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from flows.context import Run, open_run
 from storage.manifest import find_manifest
 from storage.records import Manifest, ShardEntry
+from storage.tags import advance_latest
 from tasks.engine.pool import Engine, Job, open_engine
 from tasks.plan.plan import Plan, make_plan
 from tasks.publish.dataset import open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.profile import dump_recipe
 from tasks.shell import step, steps
+from tasks.store.versions import parent_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -40,6 +42,7 @@ def generate(
             manifest = _generate(run)
         else:
             run.progress.say(f"{run.ref} is published already: nothing is generated")
+        advance_latest(run.store, run.ref)
         return {"dataset": str(run.ref), "accepted": manifest.accepted, "rejected": manifest.rejected}
 
 
@@ -51,7 +54,12 @@ def _generate(run: Run) -> Manifest:
             entries = _make(run, engine, plan.base_shards)
             entries += _top_up(run, engine, plan, entries)
             cards = engine.cards()
-        manifest = step("publish", "publish", lambda: finish_version(run.store, run.ref, run.recipe, entries, cards))
+        lineage = parent_of(run.store, run.ref)
+        manifest = step(
+            "publish",
+            "publish",
+            lambda: finish_version(run.store, run.ref, run.recipe, entries, cards, lineage=lineage),
+        )
         tracked.metrics(_numbers(manifest))
         tracked.dataset(run.ref.name, run.fingerprint, run.store.uri(run.ref.prefix), "synthetic")
     return manifest

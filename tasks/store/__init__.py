@@ -1,0 +1,1 @@
+"""Look after the store: status, versions, differences, provenance, verification and garbage."""

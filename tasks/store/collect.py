@@ -1,0 +1,106 @@
+"""Garbage: find what nothing reaches, and remove it when asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from storage.errors import DatasetMissing, ManifestConflict, StoreError
+from storage.layout import DATASETS, DatasetRef
+from storage.leftovers import Leftover, leftovers
+from storage.manifest import find_manifest, objects
+from storage.objects import ObjectStore
+from storage.records import Manifest
+from tasks.store.references import references
+
+DAY = timedelta(days=1)
+
+
+class StillNeeded(StoreError):
+    """A version is to be removed that something refers to; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """What may go, in the order in which it goes, and which versions are left alone although they are not whole.
+
+    Args:
+        items: objects and unfinished uploads that nothing reaches.
+        unfinished: versions without a manifest; a run may be at work on them, or go on with them.
+        damaged: versions whose manifest cannot be trusted; nothing of theirs is touched.
+    """
+
+    items: tuple[Leftover, ...]
+    unfinished: tuple[DatasetRef, ...]
+    damaged: tuple[DatasetRef, ...]
+
+
+def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), older: timedelta = DAY) -> Garbage:
+    """Look for what nothing reaches. Whatever a manifest, selection, checkpoint or tag reaches is not in it.
+
+    Of a published version that is every object that neither its manifest names nor its card holds: what a slower
+    rival left behind. A version without manifest is left alone, unless it is abandoned by name.
+
+    Args:
+        store: where to look.
+        abandon: unfinished versions that are given up: all of their objects go.
+        older: age from which an unfinished write or a probe outside every version counts as left behind.
+
+    Raises:
+        StillNeeded: an abandoned version is published, or something refers to it.
+        DatasetMissing: there is nothing of an abandoned version.
+    """
+    held: dict[DatasetRef, dict[str, int]] = {}
+    for info in store.list(DATASETS):
+        parts = info.key.split("/")
+        if len(parts) > 3:
+            held.setdefault(DatasetRef(parts[1], parts[2]), {})[info.key] = info.size
+    for ref in abandon:
+        _may_go(store, ref, held)
+    items: list[Leftover] = []
+    unfinished, damaged = [], []
+    for ref, sizes in sorted(held.items(), key=lambda item: str(item[0])):
+        try:
+            manifest = find_manifest(store, ref)
+        except ManifestConflict:
+            damaged.append(ref)
+            continue
+        if manifest is None and ref not in abandon:
+            unfinished.append(ref)
+            continue
+        why = "no manifest names it" if manifest is not None else "its version is given up"
+        keys = set(sizes) - (_reached(ref, manifest) if manifest is not None else set())
+        items += [
+            Leftover(key, why, sizes[key], lambda key=key: store.delete(key))
+            for key in sorted(keys, key=lambda key: _order(ref, key))
+            if manifest is None or not key.startswith(ref.card(""))
+        ]
+    return Garbage((*items, *leftovers(store, older)), tuple(unfinished), tuple(damaged))
+
+
+def collect(garbage: Garbage) -> int:
+    """Remove it all, in order, and return how many things went."""
+    for item in garbage.items:
+        item.remove()
+    return len(garbage.items)
+
+
+def _reached(ref: DatasetRef, manifest: Manifest) -> set[str]:
+    return {ref.recipe, ref.manifest, *(ref.key(entry.key) for entry in objects(manifest))}
+
+
+def _order(ref: DatasetRef, key: str) -> tuple[int, str]:
+    """Indices first and the recipe last: what is cut off in between is an unfinished version like any other."""
+    name = ref.relative(key)
+    return (0 if name.startswith("pairs/") and name.endswith(".parquet") else 2 if key == ref.recipe else 1, key)
+
+
+def _may_go(store: ObjectStore, ref: DatasetRef, held: dict[DatasetRef, dict[str, int]]) -> None:
+    if ref not in held:
+        raise DatasetMissing(f"there is nothing of {ref} in {store.root}")
+    if ref.manifest in held[ref]:
+        raise StillNeeded(f"{ref} is published, and published versions are never removed")
+    users = references(store).to(ref)
+    if users:
+        raise StillNeeded(f"{ref} cannot be given up: {', '.join(users)} refers to it")

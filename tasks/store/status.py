@@ -1,0 +1,201 @@
+"""What of a dataset version is done, missing and rejected, per stage and shard; told by the store alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from storage.errors import DatasetMissing, ObjectMissing
+from storage.layout import DatasetRef, shard_of_index
+from storage.ledger import committed_shard
+from storage.manifest import find_manifest
+from storage.objects import ObjectStore
+from storage.records import ShardEntry
+from tasks.publish.dataset import frozen_recipe
+
+COUNTING = 1.0
+"""Seconds that `status` may spend on reading indices of a version that has no manifest yet."""
+_TOGETHER = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStatus:
+    """One shard; numbers are None where they are not known without reading more objects.
+
+    Args:
+        planned: samples that the plan gives it.
+        reports, images: whether the stage's object is there; `done` whether the shard is committed.
+        written: reports that passed their gates; the rest of the planned were rejected.
+        accepted: pairs that passed all gates; the rest of the written were rejected.
+    """
+
+    shard: int
+    planned: int
+    reports: bool
+    images: bool
+    done: bool
+    written: int | None = None
+    accepted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One version: `asked` pairs, whether it is published, its shards, and how many may follow as top-up."""
+
+    ref: DatasetRef
+    asked: int
+    published: bool
+    shards: tuple[ShardStatus, ...]
+    top_up: int
+
+    @property
+    def missing(self) -> list[int]:
+        """Base and begun shards that are not committed."""
+        return [shard.shard for shard in self.shards if not shard.done]
+
+    @property
+    def counted(self) -> list[ShardStatus]:
+        """The committed shards whose numbers are known."""
+        return [shard for shard in self.shards if shard.done and shard.accepted is not None]
+
+    @property
+    def accepted(self) -> int:
+        """Accepted pairs in the counted shards."""
+        return sum(shard.accepted or 0 for shard in self.shards)
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Rejected samples in the counted shards, by stage."""
+        written = sum(shard.written or 0 for shard in self.counted)
+        planned = sum(shard.planned for shard in self.counted)
+        return {"reports": planned - written, "images": written - self.accepted}
+
+
+def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNTING) -> Status:
+    """Look at one version: its recipe, one listing, and its manifest or, while there is none, its indices.
+
+    Args:
+        store, ref: the version.
+        seconds: how long indices may be read for the numbers of accepted and rejected; None reads all.
+
+    Raises:
+        DatasetMissing: it was never begun.
+        RecipeChanged: its ``recipe.yaml`` was not written by this project.
+    """
+    with ThreadPoolExecutor(3) as pool:
+        listings = [pool.submit(_numbers, store, ref, folder) for folder in ("reports", "pairs")]
+        found = pool.submit(find_manifest, store, ref)
+        try:
+            _, recipe = frozen_recipe(store, ref)
+        except ObjectMissing:
+            raise DatasetMissing(
+                f"{ref} was never begun in {store.root}: `synth versions` lists what is there"
+            ) from None
+        (reports, _, _), (_, tars, indices) = (listing.result() for listing in listings)
+        manifest = found.result()
+    layout = _Layout.of(recipe)
+    if manifest is not None:
+        known = {entry.shard: entry for entry in manifest.shards}
+        shards = sorted(known)
+    else:
+        shards = sorted({*range(layout.base), *reports, *tars, *indices})
+        known = _entries(store, ref, sorted(indices), seconds)
+    return Status(
+        ref=ref,
+        asked=layout.pairs,
+        published=manifest is not None,
+        shards=tuple(
+            _shard(n, layout.planned(n), n in reports, n in tars, n in indices, known.get(n)) for n in shards
+        ),
+        top_up=layout.top_up,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a frozen recipe cuts its samples into shards."""
+
+    pairs: int
+    size: int
+    total: int
+
+    @staticmethod
+    def of(recipe: Mapping[str, Any]) -> _Layout:
+        pairs = int(recipe.get("pairs") or recipe["films"])  # a rendered archive counts films
+        total = max(pairs, ceil(pairs * float(recipe.get("top_up", 1.0))))
+        return _Layout(pairs, int(recipe["shard_size"]), total)
+
+    @property
+    def base(self) -> int:
+        return ceil(self.pairs / self.size)
+
+    @property
+    def top_up(self) -> int:
+        return ceil((self.total - self.pairs) / self.size)
+
+    def planned(self, shard: int) -> int:
+        if shard < self.base:
+            return min(self.size, self.pairs - shard * self.size)
+        return max(0, min(self.size, self.total - self.pairs - (shard - self.base) * self.size))
+
+
+def _numbers(store: ObjectStore, ref: DatasetRef, folder: str) -> tuple[set[int], set[int], set[int]]:
+    """Shards with a report table, with a tar, and with an index, in one listing of `folder`."""
+    reports, tars, indices = set(), set(), set()
+    for info in store.list(ref.key(f"{folder}/")):
+        stem, _, extension = info.key.rpartition("/")[2].partition(".")
+        if not stem.isdigit():
+            continue
+        if folder == "reports":
+            reports.add(int(stem))
+        elif extension == "tar":
+            tars.add(int(stem))
+        elif shard_of_index(info.key) is not None:
+            indices.add(int(stem))
+    return reports, tars, indices
+
+
+def _entries(
+    store: ObjectStore, ref: DatasetRef, shards: Sequence[int], seconds: float | None
+) -> dict[int, ShardEntry]:
+    """Committed entries, as many as `seconds` allow; the first shards first."""
+    until = None if seconds is None else time.monotonic() + seconds
+
+    def read(shard: int) -> ShardEntry | None:
+        return None if until is not None and time.monotonic() > until else committed_shard(store, ref, shard)
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        return {entry.shard: entry for entry in pool.map(read, shards) if entry is not None}
+
+
+def _shard(
+    number: int, planned: int, reports: bool, images: bool, done: bool, entry: ShardEntry | None
+) -> ShardStatus:
+    written = None
+    if entry is not None:
+        written = entry.reports.rows if entry.reports is not None else planned
+        planned = entry.counts.get("planned", planned)
+    return ShardStatus(
+        shard=number,
+        planned=planned,
+        reports=reports or done,
+        images=images or done,
+        done=done,
+        written=written,
+        accepted=entry.accepted if entry is not None else None,
+    )
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Numbers as ``0-3, 7``; ``none`` where there are none."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join("-".join(map(str, part)) for part in parts) or "none"

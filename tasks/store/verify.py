@@ -1,0 +1,138 @@
+"""Verify a published version: its objects, its recipe, and everything that refers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from storage.errors import CorruptShard, ManifestConflict, ObjectMissing
+from storage.layout import DatasetRef
+from storage.manifest import find_manifest, objects
+from storage.objects import ObjectStore
+from storage.records import Manifest
+from storage.verify import Problem, VersionCheck, verify_version
+from storage.versions import open_dataset
+from tasks.curate.keep import read_selection
+from tasks.publish.dataset import RecipeChanged, frozen_recipe
+from tasks.recipe.errors import RecipeError
+from tasks.recipe.fingerprint import fingerprint
+from tasks.recipe.profile import parse_recipe
+from tasks.store.references import PARENT, References, references
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was checked, what is wrong, and what is odd without being wrong."""
+
+    ref: DatasetRef
+    objects: int
+    samples: int
+    size: int
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+def verify_dataset(
+    store: ObjectStore, ref: DatasetRef, on_shard: Callable[[int, int], None] | None = None
+) -> Verification:
+    """Read a whole version once and compare everything with everything.
+
+    Args:
+        store, ref: the version.
+        on_shard: called with shards checked and shards in all.
+
+    Raises:
+        DatasetMissing: it is not published.
+    """
+    try:
+        manifest = open_dataset(store, ref)
+    except ManifestConflict as error:
+        problem = Problem(object="manifest.json", what=str(error))
+        return Verification(ref, objects=1, samples=0, size=0, problems=(problem,), notes=())
+    found = verify_version(store, ref, manifest, on_shard)
+    problems = [*found.problems, *_recipe(store, ref, manifest), *_dangling(store, ref, manifest, found)]
+    return Verification(
+        ref=ref,
+        objects=found.objects + 2,
+        samples=len(found.samples),
+        size=found.size,
+        problems=tuple(problems),
+        notes=tuple(_notes(store, ref, manifest, found)),
+    )
+
+
+def _recipe(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iterator[Problem]:
+    try:
+        mark, _ = frozen_recipe(store, ref)
+    except (ObjectMissing, RecipeChanged) as error:
+        yield Problem(object="recipe.yaml", what=str(error))
+        return
+    if mark != manifest.fingerprint:
+        yield Problem(
+            object="recipe.yaml", what=f"has fingerprint {mark[:12]}…, the manifest {manifest.fingerprint[:12]}…"
+        )
+
+
+def _dangling(store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: VersionCheck) -> Iterator[Problem]:
+    known = references(store)
+    yield from (Problem(object=key, what="cannot be read") for key in known.damaged if _names(key, ref))
+    yield from _selections(store, ref, known, found)
+    for training in known.trainings:
+        for source in training.of(ref):
+            where = f"runs/{training.run}/{training.arm}"
+            if source.fingerprint != manifest.fingerprint:
+                yield Problem(object=where, what=f"was trained on {ref} with another fingerprint")
+            if source.selection is not None and source.selection not in known.selections.get(str(ref), []):
+                yield Problem(object=where, what=f"was trained on selection {source.selection!r}, which is missing")
+    for tag in known.tags:
+        if tag.dataset == ref.name and find_manifest(store, tag.ref) is None:
+            yield Problem(object=f"tags/{ref.name}/{tag.tag}", what=f"points to {tag.ref}, which is not published")
+    parent = manifest.lineage.get(PARENT)
+    if parent is not None and find_manifest(store, DatasetRef(*parent.split("/"))) is None:
+        yield Problem(object="manifest.json", what=f"names {parent} as its parent, which is not published")
+
+
+def _selections(store: ObjectStore, ref: DatasetRef, known: References, found: VersionCheck) -> Iterator[Problem]:
+    for name in known.selections.get(str(ref), []):
+        where = f"selections/{ref}/{name}"
+        try:
+            chosen = {choice.sample_id for choice in read_selection(store, ref, name).choices}
+        except (CorruptShard, ObjectMissing, ValueError) as error:
+            yield Problem(object=where, what=str(error))
+            continue
+        for sample in sorted(chosen - found.samples.keys()):
+            yield Problem(object=where, what=f"decides about sample {sample}, which the version does not hold")
+        for sample in sorted(found.samples.keys() - chosen):
+            yield Problem(object=where, what=f"does not decide about sample {sample}")
+
+
+def _names(key: str, ref: DatasetRef) -> bool:
+    """Whether a run's key is of a run on `ref`: a run is named after the version that it was made for."""
+    return f"{ref.name}-{ref.version}" in key
+
+
+def _drifted(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> bool:
+    """Whether the frozen recipe, read by this program, comes to another fingerprint; an archive has one of its own."""
+    try:
+        _, document = frozen_recipe(store, ref)
+        return "archive" not in document and fingerprint(parse_recipe(document)) != manifest.fingerprint
+    except (ObjectMissing, RecipeChanged):
+        return False  # a problem, and told as one
+    except RecipeError:
+        return True
+
+
+def _notes(store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: VersionCheck) -> Iterator[str]:
+    if found.same_films:
+        one, other = found.same_films[0]
+        yield f"{len(found.same_films)} films are the same as another's, such as {one} and {other}"
+    if _drifted(store, ref, manifest):
+        yield "recipe.yaml comes to another fingerprint here: it was edited, or another synthcxr wrote it"
+    named = {ref.recipe, ref.manifest, *(ref.key(entry.key) for entry in objects(manifest))}
+    over = [
+        info.key
+        for info in store.list(f"{ref.prefix}/")
+        if info.key not in named and not info.key.startswith(ref.card(""))
+    ]
+    if over:
+        yield f"{len(over)} objects are named by no manifest, such as {over[0]}: `synth gc` lists them"
