@@ -160,10 +160,13 @@ class Gate(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Embeds things of one kind, such as films: (n, d) float32 of unit length, in their order."""
+    """Embeds things of one kind, such as films: (n, d) float32 of unit length, in their order.
+
+    `revision` names the weights: another revision makes other embeddings.
+    """
 
     @property
-    def card(self) -> ModelCard: ...
+    def revision(self) -> str: ...
 
     def embed(self, batch: Sequence[Any]) -> np.ndarray: ...
 

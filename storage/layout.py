@@ -90,6 +90,11 @@ def selection_key(ref: DatasetRef, selection: str, name: str) -> str:
     return f"{SELECTIONS}{ref.name}/{ref.version}/{selection}/{name}"
 
 
+def measure_key(ref: DatasetRef, measure: str, name: str) -> str:
+    """Key of a file of a measurement."""
+    return f"measures/{ref.name}/{ref.version}/{measure}/{name}"
+
+
 def run_key(run: str, name: str) -> str:
     """Key of a file of a run."""
     return f"{RUNS}{run}/{name}"

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from models.contracts import ModelCard
-from models.judges.classifier import SHIPPED, film_batch, load_classifier
+from models.contracts import ModelNotFound
+from models.judges.classifier import REMEDY, SHIPPED, film_batch, load_classifier
 
 
 class PenultimateEncoder:
@@ -26,12 +26,14 @@ class PenultimateEncoder:
         self._name, self._folder, self._batch = classifier, Path(folder), batch
 
     @cached_property
-    def card(self) -> ModelCard:
-        """What the embeddings come from; another revision makes other embeddings."""
+    def revision(self) -> str:
+        """Name and first digits of the weights' SHA-256."""
         from models.language.weights import sha256_file
 
-        digest = sha256_file(self._folder / f"{self._name}.safetensors")
-        return ModelCard("penultimate", self._name, digest[:12], digest, "Apache-2.0")
+        path = self._folder / f"{self._name}.safetensors"
+        if not path.is_file():
+            raise ModelNotFound(f"{path} is missing; {REMEDY}")
+        return f"{self._name}-{sha256_file(path)[:12]}"
 
     @cached_property
     def _net(self) -> Any:
@@ -51,7 +53,7 @@ class PenultimateEncoder:
         finally:
             hook.remove()
         if not taken:
-            first = head[0] if isinstance(head, torch.nn.Sequential) else head
+            first: Any = head[0] if isinstance(head, torch.nn.Sequential) else head
             return np.zeros((0, first.in_features), np.float32)
         features = np.concatenate(taken)
         return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)

@@ -6,9 +6,11 @@ from storage.errors import AlreadyExists, ObjectMissing
 from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
 from storage.tables import from_parquet, table_metadata, to_parquet
-from storage.versions import open_dataset, pair_rows
+from storage.versions import open_dataset
+from tasks.curate.measure import Progress, ensure_near
 from tasks.curate.rules import Rules
 from tasks.curate.select import Choice, Selection, curate
+from tasks.curate.table import PairTable, read_table
 
 _FILE = "selection.parquet"
 _RULES = "synthcxr.rules"
@@ -18,6 +20,10 @@ class SelectionConflict(RuntimeError):
     """The store holds a selection of that name which decided otherwise."""
 
 
+class RulesDoNotFit(ValueError):
+    """A rule names a gate or a finding that no pair of the version has; the message lists what there is."""
+
+
 def ensure_selection(store: ObjectStore, ref: DatasetRef, name: str, rules: Rules | None = None) -> Selection:
     """Curate a dataset version under `name`, or return what the store holds if it decided the same.
 
@@ -25,8 +31,25 @@ def ensure_selection(store: ObjectStore, ref: DatasetRef, name: str, rules: Rule
         DatasetMissing: no such version.
         SelectionConflict: `name` is taken by another decision.
     """
-    selection = curate(list(pair_rows(store, ref, open_dataset(store, ref))), rules)
-    return write_selection(store, ref, name, selection)
+    return write_selection(store, ref, name, decide(store, ref, rules or Rules())[1])
+
+
+def decide(
+    store: ObjectStore, ref: DatasetRef, rules: Rules, on_progress: Progress | None = None
+) -> tuple[PairTable, Selection]:
+    """The pairs of a published version and what `rules` make of them; nothing is kept but measurements.
+
+    Raises:
+        DatasetMissing: no such version.
+        RulesDoNotFit: a rule names a gate or a finding that no pair has.
+    """
+    manifest = open_dataset(store, ref)
+    table = read_table(store, ref, manifest)
+    near = ensure_near(store, ref, manifest, table, rules, on_progress)
+    try:
+        return table, curate(table, rules, near)
+    except ValueError as error:
+        raise RulesDoNotFit(f"the rules do not fit {ref}: {error}") from error
 
 
 def write_selection(store: ObjectStore, ref: DatasetRef, name: str, selection: Selection) -> Selection:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
 
-from storage.records import PairRow, Record
+import numpy as np
+
+from storage.records import Record
+from tasks.curate import copies, targets
+from tasks.curate.near import Near
 from tasks.curate.rules import Rules
+from tasks.curate.table import PairTable
+
+ORDER = (
+    copies.refused, copies.same_image, copies.same_report, copies.near_image, copies.near_film, copies.near_report,
+    targets.top, targets.utility, targets.balance, targets.caps,
+)  # fmt: skip
 
 
 class Choice(Record):
@@ -31,60 +39,32 @@ class Selection(Record):
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How many pairs each reason dropped."""
+        """How many pairs each rule dropped."""
         return dict(Counter(choice.reason.split(":")[0] for choice in self.choices if not choice.kept))
 
 
-def curate(pairs: Sequence[PairRow], rules: Rules | None = None) -> Selection:
-    """Keep what passes its gates and is not one copy too many; earlier pairs win.
+def curate(table: PairTable, rules: Rules | None = None, near: Near | None = None) -> Selection:
+    """Apply the rules in turn, each to what the ones before it left.
 
-    A pair that a gate drops does not use up the place of its copies.
+    A pair that one rule drops does not use up a place that a later rule counts.
+
+    Args:
+        table: the pairs.
+        rules: what to keep.
+        near: neighbours, for the rules that need them.
 
     Raises:
-        ValueError: two pairs have the same id, or a threshold names a gate that no pair was scored by.
+        ValueError: a rule names a gate or a finding that no pair has, or needs neighbours that were not measured.
     """
-    rules = rules or Rules()
-    _check(pairs, rules)
-    images: Counter[str] = Counter()
-    reports: Counter[str] = Counter()
-    choices = []
-    for pair in pairs:
-        report = _normal(f"{pair.findings} | {pair.impression}")
-        reason = _refused(pair, rules) if rules.gates else ""
-        if not reason and images[pair.png_sha256] >= rules.same_image:
-            reason = f"same image: more than {rules.same_image} pairs show it"
-        if not reason and reports[report] >= rules.same_report:
-            reason = f"same report: more than {rules.same_report} pairs hold it"
-        if not reason:
-            images[pair.png_sha256] += 1
-            reports[report] += 1
-        choices.append(Choice(sample_id=pair.sample_id, kept=not reason, reason=reason))
+    rules, near = rules or Rules(), near or Near()
+    kept = np.ones(len(table), bool)
+    state, reasons = copies.State(table, rules, near, kept), [""] * len(table)
+    for rule in ORDER:
+        for row, reason in list(rule(state)):
+            kept[row], reasons[row] = False, reason
+    ids = table.pairs["sample_id"].to_list()
+    choices = [
+        Choice.model_construct(sample_id=sample, kept=keep, reason=reason)
+        for sample, keep, reason in zip(ids, kept.tolist(), reasons, strict=True)
+    ]
     return Selection(rules=rules, choices=choices)
-
-
-def _refused(pair: PairRow, rules: Rules) -> str:
-    for gate in pair.gates:
-        threshold = rules.thresholds.get(gate.gate, gate.threshold)
-        if math.isnan(gate.score) or gate.score < threshold:
-            return f"gate {gate.gate}: {gate.score:.4g} is below {threshold:.4g}"
-    return ""
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
-def _check(pairs: Sequence[PairRow], rules: Rules) -> None:
-    repeated = [sample for sample, times in Counter(pair.sample_id for pair in pairs).items() if times > 1]
-    if repeated:
-        raise ValueError(f"sample ids must be unique: {repeated[0]!r} occurs more than once")
-    known = _gates(pairs)
-    unknown = sorted(set(rules.thresholds) - known)
-    if unknown and pairs:
-        raise ValueError(
-            f"no pair was scored by gate {unknown[0]!r}; scored were {', '.join(sorted(known)) or 'none'}"
-        )
-
-
-def _gates(pairs: Iterable[PairRow]) -> set[str]:
-    return {gate.gate for pair in pairs for gate in pair.gates}

@@ -1,0 +1,148 @@
+"""Measure a version's films once, shard by shard: perceptual hash, embedding, and from them who is alike."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models import registry
+from models.contracts import Encoder
+from storage.errors import AlreadyExists, CorruptShard
+from storage.layout import DatasetRef, measure_key
+from storage.objects import ObjectStore
+from storage.png import decode_png
+from storage.records import Manifest, ShardEntry
+from storage.shards import read_samples
+from tasks.curate.near import Edges, Near, alike_films, alike_images, alike_reports
+from tasks.curate.rules import Rules
+from tasks.curate.table import PairTable
+
+HASH_SIDE = 16
+Progress = Callable[[int, int], None]
+
+
+def ensure_near(
+    store: ObjectStore,
+    ref: DatasetRef,
+    manifest: Manifest,
+    table: PairTable,
+    rules: Rules,
+    on_progress: Progress | None = None,
+) -> Near:
+    """The neighbours that `rules` need: what the store holds, and what it lacks measured and kept there.
+
+    Rules that need none cost nothing; new thresholds need no new measurement.
+
+    Raises:
+        CorruptShard: a stored measurement is damaged; the message names it.
+        UnknownKind: `rules.encoder` is no encoder.
+    """
+
+    def films(column: str) -> np.ndarray:
+        encoder = registry.build(registry.ENCODERS, rules.encoder, rules.encoder_options)
+        return measure_films(store, ref, manifest, encoder, on_progress)[column]
+
+    novelty = rules.utility is not None and rules.utility.novelty > 0
+    wanted: dict[str, tuple[bool, Callable[[], Edges]]] = {
+        "image": (rules.near_image is not None, lambda: alike_images(films("hash"))),
+        "film": (rules.near_film is not None or novelty, lambda: alike_films(films("embedding"))),
+        "report": (rules.near_report is not None, lambda: alike_reports(table.pairs["report"].to_list())),
+    }
+    found = {}
+    for kind, (needed, make) in wanted.items():
+        if needed:
+            mark = f"-{_revision(rules)}" if kind == "film" else ""
+            found[kind] = _kept_edges(store, measure_key(ref, "near", f"{kind}{mark}.parquet"), make)
+    return Near(**found)
+
+
+def measure_films(
+    store: ObjectStore, ref: DatasetRef, manifest: Manifest, encoder: Encoder, on_progress: Progress | None = None
+) -> dict[str, np.ndarray]:
+    """``hash`` (n, 32) uint8 and ``embedding`` (n, d) float16 of a version's films, in the order of its pairs.
+
+    Each shard is read once; a shard that is measured is not read again.
+    """
+    parts = []
+    for done, entry in enumerate(manifest.shards):
+        key = measure_key(ref, encoder.revision, f"{entry.shard:05d}.parquet")
+        parts.append(_table(_kept(store, key, lambda e=entry: _measured(store, ref, e, encoder)), store.uri(key)))
+        if on_progress is not None:
+            on_progress(done + 1, len(manifest.shards))
+    if not parts:
+        return {"hash": np.zeros((0, HASH_SIDE**2 // 8), np.uint8), "embedding": np.zeros((0, 1), np.float16)}
+    whole = pa.concat_tables(parts)
+    return {name: _rows(whole.column(name)) for name in ("hash", "embedding")}
+
+
+def hash_films(films: Sequence[np.ndarray]) -> np.ndarray:
+    """Perceptual hashes (n, 32) uint8: signs of the low frequencies, 16 x 16 bits (imagehash's ``phash``)."""
+    import imagehash
+    from PIL import Image
+
+    bits = [imagehash.phash(Image.fromarray(film), hash_size=HASH_SIDE).hash.ravel() for film in films]
+    return np.packbits(np.array(bits, bool).reshape(len(films), HASH_SIDE**2), axis=1)
+
+
+def _measured(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, encoder: Encoder) -> bytes:
+    keys = [ref.key(entry.pairs.key)] if entry.pairs is not None else []
+    samples = list(read_samples(store, keys))
+    films = [decode_png(sample.png) for sample in samples]
+    hashes, embeddings = hash_films(films), encoder.embed(films).astype(np.float16)
+    columns = {
+        "sample_id": pa.array([sample.key for sample in samples], pa.string()),
+        "hash": _column(hashes, pa.uint8()),
+        "embedding": _column(embeddings, pa.float16()),
+    }
+    return _parquet(pa.table(columns))
+
+
+def _kept_edges(store: ObjectStore, key: str, make: Callable[[], Edges]) -> Edges:
+    def made() -> bytes:
+        edges = make()
+        return _parquet(pa.table({"later": edges.later, "earlier": edges.earlier, "alike": edges.alike}))
+
+    table = _table(_kept(store, key, made), store.uri(key))
+    return Edges(*(table.column(name).to_numpy() for name in ("later", "earlier", "alike")))
+
+
+def _kept(store: ObjectStore, key: str, make: Callable[[], bytes]) -> bytes:
+    """What is stored under `key`, made first if there is nothing."""
+    if store.head(key) is None:
+        data = make()
+        try:
+            store.put(key, data)
+        except AlreadyExists:
+            return store.get(key)  # another process measured the same
+        return data
+    return store.get(key)
+
+
+def _revision(rules: Rules) -> str:
+    return registry.build(registry.ENCODERS, rules.encoder, rules.encoder_options).revision
+
+
+def _column(rows: np.ndarray, kind: pa.DataType) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel(), kind), rows.shape[1])
+
+
+def _rows(column: pa.ChunkedArray) -> np.ndarray:
+    flat = column.combine_chunks()
+    return flat.flatten().to_numpy(zero_copy_only=False).reshape(len(flat), -1)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _table(data: bytes, where: str) -> pa.Table:
+    try:
+        return pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptShard(f"{where} is damaged ({error}): delete it, and it is measured again") from error
