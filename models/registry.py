@@ -26,10 +26,23 @@ GATES: Mapping[str, str] = {
     "contrast": "models.judges.film:Contrast",
     "polarity": "models.judges.film:Polarity",
     "two_lungs": "models.judges.film:TwoLungs",
+    "sharpness": "models.judges.checks:Sharpness",
+    "noise": "models.judges.checks:Noise",
+    "pattern": "models.judges.checks:Pattern",
+    "upright": "models.judges.checks:Upright",
+    "border": "models.judges.checks:Border",
+    "dead_area": "models.judges.checks:DeadArea",
+    "burned_text": "models.judges.checks:BurnedText",
+    "film_defects": "models.judges.defect_net:FilmDefects",
+    "bad_bank": "models.judges.bank:NotInBadBank",
+    "film_ensemble": "models.judges.ensemble:Ensemble",
+    "vision_judge": "models.judges.vision:VisionJudge",
     "agreement": "models.judges.agreement:Agreement",
 }
 ENCODERS: Mapping[str, str] = {
     "penultimate": "models.judges.penultimate:PenultimateEncoder",
+    "film": "models.encoders.image:FilmEncoder",
+    "transformers": "models.encoders.image:TransformersEncoder",
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from models.contracts import Candidate, Gate, GateScore, ModelNotFound
 from models.judges.classifier import REMEDY, SHIPPED
+from models.judges.cost import priced
 
 GRID = 32  # side of the coarse film that the look is learnt on
 WAYS = 40  # principal ways in which good films differ
@@ -96,7 +97,12 @@ def load_film_look(folder: Path = SHIPPED) -> FilmLook:
     return FilmLook(parts["mean"], parts["ways"], float(parts["limit"][0]))
 
 
-def _image(candidate: Candidate) -> np.ndarray:
+def film_of(candidate: Candidate) -> np.ndarray:
+    """The candidate's film.
+
+    Raises:
+        ValueError: it has none yet.
+    """
     if candidate.image is None:
         raise ValueError(f"{candidate.sample_id} has no image: film gates come after the image stage")
     return candidate.image
@@ -107,11 +113,12 @@ class Finite:
 
     name = "finite"
 
+    @priced
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """See the class."""
         scores = []
         for candidate in batch:
-            bad = int((~np.isfinite(_image(candidate))).sum())
+            bad = int((~np.isfinite(film_of(candidate))).sum())
             scores.append(GateScore(self.name, float(bad == 0), f"{bad} values are no numbers" if bad else ""))
         return scores
 
@@ -125,11 +132,12 @@ class Contrast:
 
     name = "contrast"
 
+    @priced
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """See the class."""
         scores = []
         for candidate in batch:
-            spread, detail = _contrast(_image(candidate))
+            spread, detail = _contrast(film_of(candidate))
             reason = f"the greys span {spread:.0%} of the range, detail is {detail:.2f}"
             scores.append(GateScore(self.name, min(spread, detail), reason))
         return scores
@@ -162,9 +170,10 @@ class Polarity(_Look):
 
     name = "polarity"
 
+    @priced
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """See the class."""
-        films = coarse([_image(candidate) for candidate in batch])
+        films = coarse([film_of(candidate) for candidate in batch])
         typical = self.look.mean / np.linalg.norm(self.look.mean)
         likeness = films @ typical / GRID
         return [GateScore(self.name, float((1 + r) / 2), f"likeness to a frontal film {r:+.2f}") for r in likeness]
@@ -175,9 +184,10 @@ class TwoLungs(_Look):
 
     name = "two_lungs"
 
+    @priced
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """See the class."""
-        misfits = self.look.misfit(coarse([_image(candidate) for candidate in batch]))
+        misfits = self.look.misfit(coarse([film_of(candidate) for candidate in batch]))
         return [
             GateScore(self.name, score, f"{misfit:.1%} of the film is unlike frontal films")
             for score, misfit in zip(self._scores(misfits), misfits, strict=True)

@@ -1,0 +1,119 @@
+"""Embed films: ours by default, or any vision transformer such as RAD-DINO from a folder or the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.contracts import Encoder, ModelCard
+
+OURS = "film"
+
+
+class FilmEncoder:
+    """The layer before the last of the default film judge (protocol `Encoder`, 64 numbers a film).
+
+    Args:
+        folder: where ``defects.safetensors`` and ``defects.json`` lie; None takes those that ship with us.
+        batch: films at a time.
+    """
+
+    def __init__(self, folder: str | Path | None = None, batch: int = 64) -> None:
+        self._folder, self._batch = folder, batch
+
+    @cached_property
+    def _net(self) -> tuple[Any, str]:
+        from models.judges.defect_net import SHIPPED, load_defect_net
+
+        return load_defect_net(Path(self._folder) if self._folder else SHIPPED)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the judge says of itself."""
+        name, sha256 = self._net[1].split("@")
+        return ModelCard(OURS, name, sha256, sha256, "Apache-2.0")
+
+    def embed(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        """See the class."""
+        import torch
+
+        from models.judges.defect_net import WIDTH, films_to_tensor
+
+        net, starts = self._net[0], range(0, len(batch), self._batch)
+        with torch.inference_mode():
+            parts = [net.embed(films_to_tensor(batch[at : at + self._batch])).numpy() for at in starts]
+        return unit(np.concatenate(parts)) if parts else np.zeros((0, WIDTH), np.float32)
+
+
+class TransformersEncoder:
+    """The pooled output of a vision model of transformers, else its first token (protocol `Encoder`).
+
+    Args:
+        model: a folder or hub id, such as ``microsoft/rad-dino``; safetensors only, no code from the hub.
+        batch: films at a time.
+    """
+
+    def __init__(self, model: str, batch: int = 16) -> None:
+        self.model, self._batch = model, batch
+
+    @cached_property
+    def _parts(self) -> tuple[Any, Any, ModelCard]:
+        from models.compat import torchvision_ready
+        from models.language.weights import resolve
+
+        weights = resolve(self.model)
+        torchvision_ready()
+        from transformers import AutoImageProcessor, AutoModel
+
+        net = AutoModel.from_pretrained(weights.folder, use_safetensors=True).eval()
+        card = ModelCard("transformers", weights.name, weights.revision, weights.sha256, weights.licence)
+        return net, AutoImageProcessor.from_pretrained(weights.folder), card
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model says of itself.
+
+        Raises:
+            ModelNotFound: the weights are missing; the message says how to get them.
+        """
+        return self._parts[2]
+
+    def embed(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        """See the class."""
+        import torch
+
+        net, processor, _ = self._parts
+        parts = []
+        with torch.inference_mode():
+            for at in range(0, len(batch), self._batch):
+                inputs = processor(images=[_rgb(film) for film in batch[at : at + self._batch]], return_tensors="pt")
+                seen = net(**inputs)
+                pooled = seen.get("pooler_output")
+                parts.append((seen.last_hidden_state[:, 0] if pooled is None else pooled).float().numpy())
+        return unit(np.concatenate(parts)) if parts else np.zeros((0, net.config.hidden_size), np.float32)
+
+
+def open_encoder(spec: str = OURS, folder: str | Path | None = None) -> Encoder:
+    """``film`` is ours, with its weights in `folder`; anything else is a folder or hub id of a transformers model."""
+    return FilmEncoder(folder) if spec == OURS else TransformersEncoder(spec)
+
+
+def revision_of(encoder: Encoder) -> str:
+    """Which weights embedded: embeddings of others do not compare."""
+    return f"{encoder.card.name}@{encoder.card.sha256[:12]}"
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of length one, float32; an empty row stays empty."""
+    rows = np.asarray(rows, np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def _rgb(film: np.ndarray) -> np.ndarray:
+    finite = np.nan_to_num(np.asarray(film, np.float32), nan=0, posinf=0, neginf=0)
+    return cv2.cvtColor(np.clip(finite, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
