@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +10,62 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from storage.records import Manifest
-from tasks.publish.figures import GateFigures, yields
+from tasks.publish.figures import Tally, stages, yields
 
 TEMPLATES = Path(__file__).parent / "templates"
+LIMITS = (
+    "Not for clinical use, and no evidence about patients: films and reports are generated and show nobody.",
+    "A model trained on these pairs must be tested on real films before anyone relies on it.",
+    "A film is only as faithful to its report as the image gates measured; a score is not a reading by a radiologist.",
+    "Entities are balanced by plan, so their frequencies say nothing about how common a finding is.",
+    "A finding that a report does not mention is unknown, not absent.",
+    "Retries and gates favour what the generators do well: compare planned and accepted counts before trusting "
+    "a rare entity.",
+)
+ENTITIES = 100
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_HUB_LICENCES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "openrail", "unknown"}
 
 
-def build_card(manifest: Manifest, gates: Sequence[GateFigures] = (), extra: Mapping[str, Any] | None = None) -> str:
-    """Markdown with a YAML header: counts, yields, gates, models, licence, and how to load the pairs.
+def build_card(manifest: Manifest, tally: Tally | None = None, costs: Mapping[str, float] | None = None) -> str:
+    """Markdown with a YAML header: counts, yields, gates, terms, limits, seeds, models, and how to read the pairs.
 
     Args:
         manifest: of the version.
-        gates: thresholds and scores of each gate; empty for an archive.
-        extra: further lines of the summary table, name to value.
+        tally: of its rows, for gates and yields; None for an archive.
+        costs: further lines of the summary table, name to value.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )  # Markdown: values are escaped by `cell`, not as HTML
     environment.filters["cell"] = _cell
+    tally = tally or Tally()
     return environment.get_template("card.md.j2").render(
         header=yaml.safe_dump(_header(manifest), sort_keys=False, allow_unicode=True),
         manifest=manifest,
-        yields=yields(manifest),
-        gates=gates,
-        extra=extra or {},
+        yields=yields(manifest, tally.planned),
+        gates=tally.gates(),
+        stages=stages(manifest, tally.rejected_in),
+        costs=costs or {},
+        limits=LIMITS,
+        seed=manifest.statistics.get("seed"),
+        sources=manifest.statistics.get("sources", []),
+        entities=sorted(manifest.entity_counts.items(), key=lambda item: (-item[1], item[0]))[:ENTITIES],
     )
 
 
 def _header(manifest: Manifest) -> dict[str, Any]:
     header = {
         "pretty_name": f"{manifest.dataset} {manifest.version}",
-        "license": manifest.licence.lower(),
+        **_licence(manifest.licence),
         "language": ["en"],
         "task_categories": ["image-to-text", "text-to-image", "zero-shot-image-classification"],
         "tags": ["chest-x-ray", "radiology", "synthetic", "webdataset"],
         "size_categories": [next((name for limit, name in _SIZES if manifest.accepted < limit), "n>1M")],
-        "configs": [{"config_name": "default", "data_files": "pairs/*.tar"}],
+        "configs": [
+            {"config_name": "default", "data_files": "pairs/*.tar"},
+            {"config_name": "records", "data_files": "card/records.parquet"},
+        ],
         "extra_gated_prompt": "Credentialed access only." if manifest.credentialed else None,
         "synthcxr": {
             "fingerprint": manifest.fingerprint,
@@ -56,6 +76,12 @@ def _header(manifest: Manifest) -> dict[str, Any]:
         },
     }
     return {name: value for name, value in header.items() if value is not None}
+
+
+def _licence(licence: str) -> dict[str, str]:
+    """The hub knows single licences by their small names; anything else is ``other`` with its name."""
+    known = licence.lower()
+    return {"license": known} if known in _HUB_LICENCES else {"license": "other", "license_name": licence}
 
 
 def _cell(value: Any) -> str:

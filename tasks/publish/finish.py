@@ -1,30 +1,32 @@
-"""Finish a version whose shards are committed: card and report, then the manifest, last."""
+"""Finish a version whose shards are committed: the card's files, then the manifest, last."""
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from storage.errors import AlreadyExists
 from storage.layout import DatasetRef
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
-from storage.png import decode_png, encode_png
-from storage.records import Manifest, PairRow, RejectRow, ShardEntry
-from storage.shards import read_samples
-from storage.versions import pair_rows, reject_rows, tar_keys
-from tasks.publish.card import build_card
+from storage.records import Manifest, PairRow, ShardEntry
+from storage.versions import pair_rows, reject_rows
+from tasks.publish.card import LIMITS, build_card
+from tasks.publish.croissant import build_croissant
 from tasks.publish.dataset import find_manifest_of, make_manifest
-from tasks.publish.figures import entity_counts, gate_figures
+from tasks.publish.figures import Tally
+from tasks.publish.provenance import Place
 from tasks.publish.report import build_report
+from tasks.publish.sheet import choose, read_films
+from tasks.publish.table import RecordTable
+from tasks.publish.terms import inherit
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.schema import Recipe
 
-FILMS = 96
-_TARS = 12
-_LARGEST = 256
+COSTS = {"seconds_per_accepted_pair": "seconds per pair", "cost_per_accepted_pair": "cost per pair"}
 
 
 def finish_version(
@@ -35,17 +37,15 @@ def finish_version(
     models: Mapping[str, Mapping[str, Any]],
     *,
     lineage: Mapping[str, str] | None = None,
-    credentialed: bool = False,
 ) -> Manifest:
-    """Write ``card/README.md``, ``card/report.html`` and ``manifest.json``; a finished version is left alone.
+    """Write the card (see `write_card`) and ``manifest.json``; a finished version is left alone.
 
     Args:
         store, ref: the version.
-        recipe: the whole recipe; its price gives the cost per accepted pair.
+        recipe: the whole recipe; its price gives the cost per accepted pair, its bank a part of the terms.
         shards: all committed shards.
-        models: model cards by stage.
+        models: model cards by stage; licence and credentialed status are inherited from them.
         lineage: what the version was made from, by role.
-        credentialed: whether the data may be shared only with credentialed users.
 
     Raises:
         ManifestConflict: the version is finished with other shards.
@@ -53,6 +53,8 @@ def finish_version(
     stored = find_manifest_of(store, ref, shards)
     if stored is not None:
         return stored
+    terms = inherit(recipe, models)
+    sources = [source.model_dump() for source in terms.sources]
     manifest = make_manifest(
         store,
         ref,
@@ -61,47 +63,37 @@ def finish_version(
         asked=recipe.pairs,
         models=models,
         lineage=lineage,
-        statistics=cost(recipe, shards),
-        credentialed=credentialed,
+        statistics={**cost(recipe, shards), "seed": recipe.seed, "sources": sources},
+        licence=terms.licence,
+        credentialed=terms.credentialed,
     )
     write_card(store, ref, manifest)
     return write_manifest(store, ref, manifest)
 
 
 def write_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> None:
-    """Card and report of a version, from its rows; files that are there stay."""
-    pairs, rejects = list(pair_rows(store, ref, manifest)), list(reject_rows(store, ref, manifest))
-    extra = {name.replace("_", " "): value for name, value in manifest.statistics.items()}
-    report = build_report(manifest, pairs, sheet(store, ref, manifest), rejects, _planned(pairs, rejects), extra)
-    card = build_card(manifest, gate_figures(pairs, rejects), extra)
+    """README.md, report.html, croissant.json and records.parquet of a version; files that are there stay.
+
+    Rows are read one shard at a time: 200,000 pairs need no more memory than one shard and their scores.
+    """
+    wanted, tally, kept = choose(manifest), Tally(), list[tuple[PairRow, Place]]()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "records.parquet")
+        with RecordTable(path) as table:
+            for entry in manifest.shards:
+                alone = manifest.model_copy(update={"shards": [entry]})
+                pairs = list(pair_rows(store, ref, alone))
+                tally.add(entry, pairs, reject_rows(store, ref, alone))
+                table.add(entry.shard, pairs)
+                for at in wanted.get(entry.shard, ()):
+                    assert entry.pairs is not None, entry.shard
+                    kept.append((pairs[at], Place(entry.shard, entry.index.key, at, entry.pairs.key)))
+        digest = _keep_file(store, ref.card("records.parquet"), path)
+    costs = {label: manifest.statistics[name] for name, label in COSTS.items() if name in manifest.statistics}
+    report = build_report(manifest, tally, read_films(store, ref, kept), costs)
+    _keep(store, ref.card("croissant.json"), build_croissant(manifest, digest, LIMITS[0]), "application/ld+json")
     _keep(store, ref.card("report.html"), report, "text/html; charset=utf-8")
-    _keep(store, ref.card("README.md"), card, "text/markdown; charset=utf-8")
-
-
-def sheet(store: ObjectStore, ref: DatasetRef, manifest: Manifest, films: int = FILMS) -> dict[str, bytes]:
-    """Up to `films` accepted films as small PNGs by sample id, from at most twelve tars spread over the version."""
-    keys = tar_keys(ref, manifest)
-    if not keys:
-        return {}
-    chosen = [keys[at] for at in _spread(len(keys), _TARS)]
-    share = -(-films // len(chosen))
-    found: dict[str, bytes] = {}
-    for key in chosen:
-        samples = list(read_samples(store, [key]))
-        found |= {samples[at].key: thumbnail(samples[at].png) for at in _spread(len(samples), share)}
-    return dict(list(found.items())[:films])
-
-
-def thumbnail(png: bytes, largest: int = _LARGEST) -> bytes:
-    """The film, made smaller if one side is longer than `largest` pixels."""
-    import cv2
-
-    film = decode_png(png)
-    scale = largest / max(film.shape)
-    if scale >= 1:
-        return png
-    size = (round(film.shape[1] * scale), round(film.shape[0] * scale))
-    return encode_png(np.asarray(cv2.resize(film, size, interpolation=cv2.INTER_AREA)))
+    _keep(store, ref.card("README.md"), build_card(manifest, tally, costs), "text/markdown; charset=utf-8")
 
 
 def cost(recipe: Recipe, shards: Sequence[ShardEntry]) -> dict[str, float]:
@@ -111,16 +103,7 @@ def cost(recipe: Recipe, shards: Sequence[ShardEntry]) -> dict[str, float]:
     if not accepted or not seconds:
         return {}
     each = seconds / accepted
-    return {"seconds_per_accepted_pair": each, "cost_per_accepted_pair": each / 3600 * recipe.cost_per_hour}
-
-
-def _planned(pairs: Sequence[PairRow], rejects: Sequence[RejectRow]) -> dict[str, int]:
-    """What the plan asked for: every planned sample is either accepted or rejected."""
-    return entity_counts([*pairs, *rejects])
-
-
-def _spread(length: int, wanted: int) -> list[int]:
-    return sorted({int(at) for at in np.linspace(0, length - 1, min(length, wanted))})
+    return dict(zip(COSTS, (each, each / 3600 * recipe.cost_per_hour), strict=True))
 
 
 def _keep(store: ObjectStore, key: str, text: str, content_type: str) -> None:
@@ -128,3 +111,15 @@ def _keep(store: ObjectStore, key: str, text: str, content_type: str) -> None:
         store.put(key, text.encode(), content_type=content_type)
     except AlreadyExists:
         return  # an earlier attempt wrote it from the same shards
+
+
+def _keep_file(store: ObjectStore, key: str, path: Path) -> str:
+    """Put the file unless the key is taken; the SHA-256 of what the store then holds."""
+    try:
+        return store.put(key, path, content_type="application/vnd.apache.parquet")
+    except AlreadyExists:
+        digest = hashlib.sha256()
+        with store.open(key) as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
