@@ -1,0 +1,199 @@
+"""Say everything that a store knows of one sample, from the entities it was asked for to the runs that used it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from models.contracts import Mention
+from models.language.content import arrange
+from models.language.prompts import findings_messages, impression_messages
+from storage.errors import DatasetMissing, ManifestConflict, ObjectMissing, StoreError
+from storage.layout import DatasetRef
+from storage.manifest import find_manifest
+from storage.objects import ObjectStore
+from storage.provenance import Trace, find_sample, shard_numbers
+from storage.records import PairRow, RejectRow, ReportRow
+from storage.versions import begun
+from tasks.curate.keep import read_selection
+from tasks.images.draw import read_mentions
+from tasks.plan.seeds import seed_for
+from tasks.pretrain.arms import Source
+from tasks.pretrain.shelf import open_shelf
+from tasks.publish.dataset import frozen_recipe
+from tasks.publish.provenance import Chapter, Place, explain_sample, explain_version, gate_line
+from tasks.store.references import References, references
+
+_CHATS = ("vllm", "openai")
+
+
+class SampleMissing(StoreError):
+    """No version holds a sample of that id; the message says where it was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One sample in one version: what became of it, and everything about it, chapter by chapter."""
+
+    ref: DatasetRef
+    sample_id: str
+    outcome: str
+    chapters: tuple[Chapter, ...]
+
+
+def explain_everywhere(store: ObjectStore, sample_id: str, ref: DatasetRef | None = None) -> list[Explanation]:
+    """Explain a sample in every version that holds it, or in `ref`; two datasets of one recipe share their samples.
+
+    Raises:
+        SampleMissing: it is nowhere.
+        DatasetMissing: there is nothing of `ref`.
+    """
+    refs = begun(store, ref.name) if ref else begun(store)
+    if ref is not None:
+        if ref not in refs:
+            raise DatasetMissing(f"there is nothing of {ref} in {store.root}: `synth versions` lists what is there")
+        refs = [ref]
+    likely = [held for held in refs if _likely(store, held, sample_id)]
+    for some in (likely, [held for held in refs if held not in likely]):
+        traces = [(held, trace) for held in some if (trace := _trace(store, held, sample_id)) is not None]
+        if traces:
+            break
+    else:
+        where = ", ".join(map(str, refs)) or store.root
+        raise SampleMissing(f"no sample {sample_id!r} in {where}: it is not made yet, or in another store (--root)")
+    known = references(store)
+    return [_explanation(store, held, trace, known) for held, trace in traces]
+
+
+def _likely(store: ObjectStore, ref: DatasetRef, sample_id: str) -> bool:
+    """Whether an id looks like one of this version: it begins with the recipe's fingerprint or the archive's name."""
+    stem = sample_id.rpartition("-")[0]
+    return stem == ref.name.replace(".", "-") or stem == _recipe(store, ref)[0][:8]
+
+
+def _trace(store: ObjectStore, ref: DatasetRef, sample_id: str) -> Trace | None:
+    """Find a sample, beginning with the shard that its number points to."""
+    number, size = sample_id.rpartition("-")[2], int(_recipe(store, ref)[1].get("shard_size", 1))
+    near = int(number) // size if number.isdecimal() else 0
+    return find_sample(store, ref, sample_id, sorted(shard_numbers(store, ref), key=lambda shard: abs(shard - near)))
+
+
+def _recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, Any]]:
+    """Fingerprint and frozen recipe; empty where there is none."""
+    try:
+        return frozen_recipe(store, ref)
+    except ObjectMissing:
+        return "", {}
+
+
+def _explanation(store: ObjectStore, ref: DatasetRef, trace: Trace, known: References) -> Explanation:
+    row = trace.pair or trace.reject
+    try:
+        manifest = find_manifest(store, ref)
+    except ManifestConflict as error:
+        raise ManifestConflict(f"{error}; `synth verify` says what else is wrong") from error
+    chapters = list(_common(store, ref, trace, row, known)) if row else [_waiting(trace)]
+    chapters += list(_prompts(store, ref, trace, row or trace.report))
+    chapters += explain_version(manifest) if manifest else [_unpublished(store, ref)]
+    return Explanation(ref, trace.sample_id, _outcome(trace), tuple(chapters))
+
+
+def _outcome(trace: Trace) -> str:
+    if trace.pair:
+        return "accepted"
+    if trace.reject:
+        return f"rejected at {trace.reject.stage} by gate {trace.reject.gate}"
+    return "its report is written, its film is not drawn yet"
+
+
+def _common(
+    store: ObjectStore, ref: DatasetRef, trace: Trace, row: PairRow | RejectRow, known: References
+) -> Iterator[Chapter]:
+    key = ref.index(trace.shard) if trace.pair else ref.rejects(trace.shard)
+    place = Place(trace.shard, store.uri(key), trace.position)
+    used = {}
+    if trace.pair:
+        used = {
+            "selections": list(_selections(store, ref, trace, known)),
+            "runs": list(_runs(store, ref, trace, known)),
+        }
+    yield from explain_sample(row, place, **used)
+    if trace.tar:
+        spans = [(name, f"{span.size} bytes from byte {span.offset}") for name, span in trace.files.items()]
+        yield Chapter("Bytes", (("tar", store.uri(ref.key(trace.tar))), *spans))
+
+
+def _waiting(trace: Trace) -> Chapter:
+    report = trace.report
+    assert report is not None, trace.sample_id
+    facts = [("FINDINGS", report.findings), ("IMPRESSION", report.impression), ("seed", str(report.seed))]
+    facts += [("attempts", str(report.attempts)), ("shard", str(trace.shard))]
+    return Chapter("Report", (*facts, *((gate.gate, gate_line(gate)) for gate in report.gates)))
+
+
+def _prompts(
+    store: ObjectStore, ref: DatasetRef, trace: Trace, row: PairRow | RejectRow | ReportRow | None
+) -> Iterator[Chapter]:
+    """The seed of every attempt, from the recipe's fingerprint, and what a chat model was asked in the last one."""
+    fingerprint, recipe = _recipe(store, ref)
+    if row is None or not fingerprint or "archive" in recipe:
+        return
+    tries = {"reports": trace.report.attempts if trace.report else 0}
+    if trace.pair:
+        tries = {"reports": trace.pair.report_attempts, "images": trace.pair.image_attempts}
+    elif trace.reject:
+        tries[trace.reject.stage] = trace.reject.attempts
+    yield Chapter(
+        "Seeds of the attempts",
+        tuple(
+            (f"{stage} {attempt + 1}", str(seed_for(fingerprint, trace.sample_id, stage, attempt)))
+            for stage, attempts in tries.items()
+            for attempt in range(attempts)
+        ),
+    )
+    if trace.report is not None and _kind(recipe) in _CHATS:
+        yield Chapter("Prompts of the report", tuple(_chat(read_mentions(trace.report), trace.report)))
+
+
+def _chat(mentions: tuple[Mention, ...], report: ReportRow) -> Iterator[tuple[str, str]]:
+    first = findings_messages(arrange(mentions, report.seed))
+    for message in impression_messages(arrange(mentions, report.seed + 1), first, report.findings):
+        yield message["role"], message["content"]
+
+
+def _kind(recipe: dict[str, Any]) -> str:
+    return str(recipe.get("reports", {}).get("generator", {}).get("kind", ""))
+
+
+def _unpublished(store: ObjectStore, ref: DatasetRef) -> Chapter:
+    fingerprint = _recipe(store, ref)[0] or "unknown: recipe.yaml is missing"
+    facts = (("dataset", str(ref)), ("fingerprint", fingerprint), ("published", "not yet: the run is not finished"))
+    return Chapter("Version", facts)
+
+
+def _selections(store: ObjectStore, ref: DatasetRef, trace: Trace, known: References) -> Iterator[str]:
+    for name in known.selections.get(str(ref), []):
+        choices = read_selection(store, ref, name).choices
+        choice = next((choice for choice in choices if choice.sample_id == trace.sample_id), None)
+        if choice is None:
+            yield f"{name} (says nothing of it)"
+        else:
+            yield name if choice.kept else f"{name} (dropped it: {choice.reason})"
+
+
+def _runs(store: ObjectStore, ref: DatasetRef, trace: Trace, known: References) -> Iterator[str]:
+    """Runs that drew the sample; every draw is made again, exactly as the run made it."""
+    drawn: dict[tuple[Source, int], bool] = {}
+    for training in known.trainings:
+        name = f"{training.run}, arm {training.arm}"
+        for source in training.of(ref):
+            try:
+                if (source, training.seed) not in drawn:
+                    parts = open_shelf(store, source, training.seed).parts
+                    drawn[source, training.seed] = any(trace.sample_id in (part.ids or ()) for part in parts)
+            except (ValueError, ObjectMissing) as error:
+                yield f"{name}: cannot be told ({error})"
+                continue
+            if drawn[source, training.seed]:
+                yield name
