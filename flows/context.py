@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.home import PROFILES, prepare
 from flows.progress import Progress
@@ -20,7 +20,9 @@ from storage.objects import ObjectStore, open_store
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.schema import Recipe, StorageSection
-from tasks.track.tracker import TrackedRun, track
+
+if TYPE_CHECKING:
+    from tasks.track.tracker import TrackedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Run:
 
 def training_mark(recipe: Recipe) -> str:
     """Eight letters that change with anything that changes checkpoints or scores."""
-    parts = (recipe.seed, recipe.pretrain, recipe.evaluate, recipe.archive_a, recipe.archive_b)
+    archives = (recipe.archive_a, recipe.archive_b)
+    parts = (recipe.seed, recipe.pretrain, recipe.evaluate, *archives, recipe.curate.name)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
 
 
@@ -133,6 +136,8 @@ def open_storage(section: StorageSection, home: Path, *, writes: bool = True) ->
 
 @contextmanager
 def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str) -> Iterator[TrackedRun]:
+    from tasks.track.tracker import track  # loads mlflow, which commands that only look at a store do not need
+
     uri, artifacts = recipe.tracking.uri, None
     if uri == "managed":
         server = Services.load(home).get("mlflow")

@@ -8,10 +8,11 @@ from typing import Any
 from prefect import flow
 
 from flows.context import open_run
-from tasks.curate.keep import ensure_selection
+from tasks.curate.explain import explain, spread
+from tasks.curate.keep import decide, write_selection
+from tasks.curate.select import Selection
+from tasks.curate.table import PairTable
 from tasks.shell import step
-
-SELECTION = "default"
 
 
 @flow(name="curate", flow_run_name="curate-{profile}")
@@ -24,14 +25,33 @@ def curate(
     storage_root: str | None = None,
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Write the default selection of the recipe's dataset version, or find it written."""
+    """Write the selection that the recipe's rules make of its dataset version, or find it written.
+
+    The selection is called ``default``, or after its rules where they are others.
+    """
     with (
         open_run("curate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run,
         run.tracked.nested("curate") as tracked,
     ):
-        selection = step("curate", "curate", lambda: ensure_selection(run.store, run.ref, SELECTION))
+        rules = run.recipe.curate
+
+        def decided() -> tuple[PairTable, Selection]:
+            table, selection = decide(
+                run.store, run.ref, rules, lambda done, total: run.progress.stage("measure films", done, total)
+            )
+            return table, write_selection(run.store, run.ref, rules.name, selection)
+
+        table, selection = step("curate", "curate", decided)
         kept, seen = len(selection.kept), len(selection.choices)
         tracked.dataset(run.ref.name, run.fingerprint, run.store.uri(run.ref.prefix), "curated")
         tracked.metrics({"kept": kept, "dropped": seen - kept})
+        tracked.params({"selection": rules.name})
         run.progress.say(f"curated {run.ref}: {kept} of {seen} pairs kept")
-        return {"dataset": str(run.ref), "selection": SELECTION, "kept": kept, "of": seen}
+        return {
+            "dataset": str(run.ref),
+            "selection": rules.name,
+            "kept": kept,
+            "of": seen,
+            "removed": [line.model_dump() for line in explain(selection)],
+            "spread": spread(table, selection),
+        }

@@ -4,7 +4,7 @@ from flows.services import ServiceError
 from models.contracts import ModelNotFound
 from models.registry import UnknownKind
 from storage.errors import StoreError
-from tasks.curate.keep import SelectionConflict
+from tasks.curate.keep import RulesDoNotFit, SelectionConflict
 from tasks.evaluate.evaluate import ScoresConflict
 from tasks.plan.errors import PlanError
 from tasks.pretrain.checkpoint import CheckpointConflict
@@ -19,6 +19,7 @@ MENDABLE = (
     StoreError,
     ServiceError,
     SelectionConflict,
+    RulesDoNotFit,
     CheckpointConflict,
     ScoresConflict,
     TrainingDiverged,

@@ -9,7 +9,6 @@ from prefect import flow
 
 from flows.archives import ensure_archive
 from flows.context import Run, open_run
-from flows.curate import SELECTION
 from storage.layout import DatasetRef
 from storage.versions import open_dataset
 from tasks.curate.keep import read_selection
@@ -42,15 +41,15 @@ def pretrain(
 
 def arms_of(run: Run, real: DatasetRef) -> tuple[Arm, ...]:
     """The recipe's arms, on hospital A's sample and on the kept pairs of the dataset version."""
-    films = open_dataset(run.store, real)
+    films, selection = open_dataset(run.store, real), run.recipe.curate.name
     sources = (
         Source(dataset=real.name, version=real.version, fingerprint=films.fingerprint, pairs=films.accepted),
         Source(
             dataset=run.ref.name,
             version=run.ref.version,
             fingerprint=run.fingerprint,
-            pairs=len(read_selection(run.store, run.ref, SELECTION).kept),
-            selection=SELECTION,
+            pairs=len(read_selection(run.store, run.ref, selection).kept),
+            selection=selection,
         ),
     )
     return plan_arms(run.recipe.pretrain, *sources)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from storage.records import Record
 from tasks.curate.select import Selection
+from tasks.curate.table import PairTable
 
 _ORDER = ("gate", "same image", "same report", "near image", "near film", "near report", "top", "utility", "balance",
           "cap")  # fmt: skip
@@ -40,6 +45,15 @@ def explain(selection: Selection) -> list[Removal]:
         lines.append(Removal(rule=rule, seen=seen, removed=removed[rule], example=first[rule].sample_id, why=why))
         seen -= removed[rule]
     return lines
+
+
+def spread(table: PairTable, selection: Selection) -> tuple[float, float]:
+    """Pairs of the most over pairs of the least common finding, before and after; infinite where one is lost."""
+    kept = np.array([choice.kept for choice in selection.choices], bool)
+    before, after = table.counts(np.ones(len(table), bool)), table.counts(kept)
+    counts = (list(before.values()), [after.get(finding, 0) for finding in before])
+    first, last = (max(c) / min(c) if c and min(c) else math.inf for c in counts)
+    return first, last
 
 
 def _place(rule: str) -> int:

@@ -24,16 +24,6 @@ class RulesDoNotFit(ValueError):
     """A rule names a gate or a finding that no pair of the version has; the message lists what there is."""
 
 
-def ensure_selection(store: ObjectStore, ref: DatasetRef, name: str, rules: Rules | None = None) -> Selection:
-    """Curate a dataset version under `name`, or return what the store holds if it decided the same.
-
-    Raises:
-        DatasetMissing: no such version.
-        SelectionConflict: `name` is taken by another decision.
-    """
-    return write_selection(store, ref, name, decide(store, ref, rules or Rules())[1])
-
-
 def decide(
     store: ObjectStore, ref: DatasetRef, rules: Rules, on_progress: Progress | None = None
 ) -> tuple[PairTable, Selection]:

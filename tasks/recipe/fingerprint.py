@@ -38,6 +38,7 @@ EXCLUDED: Mapping[str, str] = {
     "tracking": "where runs are written down",
     "archive_a": "an archive is a dataset of its own, with its own seed",
     "archive_b": "an archive is a dataset of its own, with its own seed",
+    "curate": _DOWNSTREAM,
     "pretrain": _DOWNSTREAM,
     "evaluate": _DOWNSTREAM,
     "plan.licence": _TERMS,

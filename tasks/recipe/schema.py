@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tasks.curate.rules import Rules
+
 
 class Section(BaseModel):
     """Base of every part of a recipe: frozen, and an unknown key is an error."""
@@ -140,6 +142,7 @@ class Recipe(Section):
     archive_b: ArchiveSection = ArchiveSection(films=800, seed=11)
     pretrain: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
+    curate: Rules = Rules()
     tracking: TrackSection = TrackSection()
 
     @model_validator(mode="after")
