@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from storage.records import Record
 
 NO_FINDING = "no finding"
-EVERY_OTHER = "*"
+EVERY_OTHER = "other"
 IMAGE_BITS, FILM_COSINE, REPORT_JACCARD = 24, 0.8, 0.8
 """How alike two pairs must be for their likeness to be measured at all; rules may only be as lax as this."""
 
@@ -59,7 +59,7 @@ class Balance(Record):
     The finding with the fewest pairs for its weight sets the scale, unless `pairs` does.
 
     Args:
-        weights: finding to relative count; ``*`` is every other, and ``no finding`` a pair without any.
+        weights: finding to relative count; ``other`` is every other, and ``no finding`` a pair without any.
         pairs: count for a weight of 1; None takes what the scarcest finding allows.
         tolerance: share by which a finding may exceed its target, since films show several at once.
     """
@@ -92,7 +92,7 @@ class Rules(Record):
         top: keep the pairs that a gate scored best.
         utility: keep the pairs that teach most.
         balance: thin out common findings.
-        caps: finding to most pairs that show it; ``*`` is every other, and ``no finding`` a pair without any.
+        caps: finding to most pairs that show it; ``other`` is every other, and ``no finding`` a pair without any.
         encoder: kind of encoder for `near_film` and for novelty, with `encoder_options`.
     """
 

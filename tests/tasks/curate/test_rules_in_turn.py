@@ -94,7 +94,7 @@ def test_balance_follows_its_weights_and_count(row):
 
 def test_caps_hold_for_named_findings_for_the_rest_and_for_none(row):
     rows = [row(n, labels=[("pneumothorax",), ("lung mass",), ()][n % 3]) for n in range(90)]
-    rules = Rules(caps={"pneumothorax": 5, "no finding": 0, "*": 20})
+    rules = Rules(caps={"pneumothorax": 5, "no finding": 0, "other": 20})
     selection = curate(table_of(rows), rules)
     assert shows(rows, selection) == {"pneumothorax": 5, "lung mass": 20}
     assert len(selection.kept) == 25
@@ -121,7 +121,7 @@ def test_a_name_that_no_pair_has_is_told_with_those_there_are(row, rules, told):
         {"near_report": 1.1},
         {"top": {"share": 0}},
         {"utility": {"share": 0.5, "agreement": 0, "rarity": 0}},
-        {"balance": {"weights": {"*": 0}}},
+        {"balance": {"weights": {"other": 0}}},
         {"nearimage": 3},
     ],
 )
