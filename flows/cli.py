@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
+from flows import curation, store
 from flows.home import PROFILES, prepare
 
 app = typer.Typer(
@@ -18,6 +18,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="A factory for synthetic radiology report and chest X-ray pairs, and the proof of what they are worth.",
 )
+
+app.add_typer(store.app)
+app.add_typer(curation.app)
 
 Profile = Annotated[
     str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")
@@ -45,12 +48,6 @@ def run(profile: Profile = "local", changes: Changes = None) -> None:
 def generate(profile: Profile = "local", changes: Changes = None) -> None:
     """Make the dataset version: plan, reports, images, gates, publish."""
     _echo(_run_flow("generate", profile, changes))
-
-
-@app.command()
-def curate(profile: Profile = "local", changes: Changes = None) -> None:
-    """Decide which pairs of a dataset version are kept; no pixel moves."""
-    _echo(_run_flow("curate", profile, changes))
 
 
 @app.command()
@@ -118,17 +115,10 @@ def _run_flow(name: str, profile: str, changes: list[str] | None) -> dict[str, A
 
 
 def _explained(call: Callable[[], Any]) -> Any:
-    """Run `call`; an error that the user can mend is one message and exit code 2, without a traceback."""
-    from flows.errors import MENDABLE
+    from flows.explained import explained
 
-    try:
+    with explained():
         return call()
-    except MENDABLE as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        typer.echo("stopped; what is committed stays, and the same command goes on from there", err=True)
-        sys.exit(130)
 
 
 def _echo(result: dict[str, Any]) -> None:
