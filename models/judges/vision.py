@@ -110,9 +110,9 @@ class VisionJudge:
         """Per film and question P(yes) and the probability that yes and no hold together, all 0..1."""
         if not films:
             return []
+        spelt = self._spelt  # starts the engine, which mends what importing vLLM would break on
         from vllm import SamplingParams
 
-        spelt = self._spelt
         params = SamplingParams(temperature=0, max_tokens=1, logprob_token_ids=[*spelt["yes"], *spelt["no"]])
         chats = [self._chat(_picture(film, self.side), question) for film in films for question in self.questions]
         replies = self.llm.chat(chats, params, use_tqdm=False)
