@@ -9,9 +9,17 @@ from __future__ import annotations
 import re
 
 _SEEN = (
-    r"(?:seen|identified|present|evident|visible|visuali[sz]ed|noted|demonstrated|appreciated|detected|found|shown)"
+    r"(?:seen|identified|present|evident|visible|visuali[sz]ed|noted|demonstrated|appreciated|detected|found|shown"
+    r"|apparent|definite(?:ly)?|suspected)"
 )
-_CUES = re.compile(
+
+
+def _compile(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    r"""A pattern in which every ``\ `` is any white space: a line may end within a cue."""
+    return re.compile(pattern.replace(r"\ ", r"\s+"), flags)
+
+
+_CUES = _compile(
     rf"""\b(?:
       (?P<pseudo>
           no\ (?:significant\ |interval\ )*(?:change|increase|decrease)\b(?:\ (?:in|of))?
@@ -34,9 +42,25 @@ _CUES = re.compile(
         | while | whereas | which | with | there\ (?:is|are|was|were|remains?)
         | (?:and|plus)\ (?:a|an|the)\ | (?:is|are|was|were|remains?)\ (?:again\ |also\ )?{_SEEN}
       )
-    )\b | (?P<colon>:\s*(?:none|absent|no|negative)\b) | (?P<comma>,\s+(?:and\s+)?(?:a|an|the|there)\b)
+    )\b | (?P<colon>:\s*(?:none|absent|no|negative)\b(?=\s*(?:[,;)]|$)))
+    | (?P<comma>,\s+(?:and\s+)?(?:a|an|the|there)\b)
     """,
     re.VERBOSE,
+)
+_DOUBT = _compile(
+    r"\b(?:possibl[ey]|probabl[ey]|likely|may|might|could|suspected|suspicious|suspicion|suggest(?:s|ing|ive)?"
+    r"|concern(?:ing)?|question(?:able|ed)?|cannot\ (?:be\ )?(?:exclude|rule)d?|not\ (?:entirely\ )?excluded|versus|vs"
+    r"|equivocal|presumed|potential(?:ly)?|perhaps|consider|differential|uncertain)\b|\?"
+)
+_DOUBT_AFTER = _compile(
+    r"(?:is|are|be|also)\ (?:\w+\ )?(?:possible|suspected|likely|probable|questioned|considered|excluded)\b"
+    r"|\bcannot\ be\ (?:\w+\ )?(?:excluded|ruled\ out)|\bnot\ (?:\w+\ )?excluded|\bversus\b|\bvs\b|\?"
+)
+_ASKED = _compile(
+    r"\b(?:evaluat(?:e|ion|ed|ing)|assess(?:ment|ed|ing)?|exam(?:ine|ination)|search|check|obtained|looked?)"
+    r"\ (?:for|of)\b"
+    r"|\b(?:to|please)\ (?:exclude|evaluate|assess|rule\ out)\b|\brule\ out\b|\br/o\b"
+    r"|\bsensitivity\ (?:to\ detect|for)\b"
 )
 _CLAUSE = re.compile(r"\b(?:is|are|was|were|has|have|shows?|remains?)\b|,\s+and\b")
 _THERE = re.compile(r"\bthere (?:is|are|was|were)\b(?! no\b)")
@@ -70,6 +94,26 @@ def denied(sentence: str, start: int, end: int, found: list[tuple[str, int, int]
         elif kind in ("stop", "comma", "post", "colon"):
             before = False
     return before or _denied_after(sentence, start, end, found)
+
+
+def asked(sentence: str, start: int) -> bool:
+    """Whether what stands at `start` is only what somebody looked for ("evaluation for pneumothorax is limited")."""
+    return any(
+        not re.search(r"[,;]|\b(?:is|are|was|were|shows?)\b", sentence[match.end() : start])
+        for match in _ASKED.finditer(sentence, 0, start)
+    )
+
+
+def doubted(sentence: str, start: int, end: int) -> bool:
+    """Whether the lower-case `sentence` only supposes what stands at ``start:end``.
+
+    A word of doubt before the words in the sentence is enough; after them it must be said of them ("is possible"),
+    since what "may reflect" pneumonia is there.
+    """
+    if any(";" not in sentence[match.end() : start] for match in _DOUBT.finditer(sentence, 0, start)):
+        return True
+    after = _DOUBT_AFTER.search(sentence, end)
+    return after is not None and not re.search(r"[;,]|\b(?:and|with|but)\b", sentence[end : after.start()])
 
 
 def _denied_after(sentence: str, start: int, end: int, found: list[tuple[str, int, int]]) -> bool:
