@@ -1,6 +1,6 @@
 """Do generated films carry what their prompts say? An examiner that no gate uses looks at accepted films.
 
-    python benchmarks/faithfulness.py [--films 512] [--sheet docs/images/generated.png]
+    python benchmarks/faithfulness.py [--films 560] [--sheet docs/images/generated.png]
 
 Prints, per finding, the AUROC of both classifiers on hospital B (what they are worth) and of the examiner on
 generated films against the findings that their prompts ask for, with the acceptance rate on the way.
@@ -34,7 +34,7 @@ Sample = tuple[PairRow, bytes]
 def main() -> None:
     """Measure, print, and draw a contact sheet."""
     ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--films", type=int, default=512)
+    ask.add_argument("--films", type=int, default=560)
     ask.add_argument("--real", type=int, default=600, help="films of hospital B")
     ask.add_argument("--kind", default="diffusers", help="renderer gives the upper bound")
     ask.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="options of the generator")
