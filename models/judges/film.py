@@ -46,8 +46,8 @@ def coarse(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     rows = np.zeros((len(images), GRID * GRID), np.float32)
     for row, image in zip(rows, images, strict=True):
         small = cv2.resize(np.asarray(image, np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA).ravel()
-        spread = small.std()
-        if np.isfinite(spread) and spread > 1:
+        spread = small.std() if np.isfinite(small).all() else 0.0
+        if spread > 1:
             row[:] = (small - small.mean()) / spread
     return rows
 
