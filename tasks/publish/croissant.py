@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from storage.layout import DatasetRef
@@ -32,6 +33,7 @@ _CONTEXT: dict[str, Any] = {
     "conformsTo": "dct:conformsTo",
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
 }
+_NO_SEMVER = re.compile(r"[^0-9A-Za-z.-]")
 _COLUMNS = {"findings": False, "impression": False, "entities": True, "present": True, "absent": True}
 
 
@@ -53,7 +55,8 @@ def build_croissant(manifest: Manifest, table_sha256: str, limits: str) -> str:
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": manifest.dataset,
-        "version": manifest.version,
+        "version": f"1.0.0+{_NO_SEMVER.sub('-', manifest.version)}",
+        "alternateName": f"{manifest.dataset}/{manifest.version}",
         "description": f"{manifest.accepted} pairs of a synthetic chest film and its report. {agreement}{limits}",
         "citeAs": f"synthcxr {manifest.code_version}, {manifest.dataset} {manifest.version} ({manifest.fingerprint})",
         "url": f"../../../{DatasetRef(manifest.dataset, manifest.version)}/card/README.md",

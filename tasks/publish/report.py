@@ -29,7 +29,7 @@ from tasks.publish.sheet import SheetFilm
 ENTITIES = 24
 """Most entities of one type in the chart: the most and the least accepted."""
 
-LONGEST = 4_000
+LONGEST = 2_000
 """Most characters of one text on the page."""
 
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import cv2
 import numpy as np
 import pytest
-import yaml
 
+from storage.errors import CorruptShard
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard
 from storage.objects import ObjectStore
-from storage.png import decode_png, encode_png
-from storage.records import Manifest, PairRow, RejectRow, ShardEntry
+from storage.png import encode_png
+from storage.records import GateRow, Manifest, PairRow, RejectRow, ShardEntry
 from storage.shards import Sample, sample_of
-from tasks.publish.card import build_card
+from storage.versions import pair_rows, reject_rows
 from tasks.publish.dataset import make_manifest
-from tasks.publish.figures import gate_figures
-from tasks.publish.finish import finish_version, sheet
+from tasks.publish.figures import Tally
+from tasks.publish.finish import finish_version
+from tasks.publish.provenance import Place
 from tasks.publish.report import build_report
+from tasks.publish.sheet import SheetFilm, choose, read_films, thumbnail
 from tasks.recipe.schema import Recipe
 
 Make = Callable[..., Sample]
@@ -68,20 +73,40 @@ def manifest(local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> Ma
 
 
 @pytest.fixture
-def page(local_store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> str:
-    from storage.versions import pair_rows, reject_rows
+def tally(local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry, manifest: Manifest) -> Tally:
+    tally = Tally()
+    tally.add(entry, pair_rows(local_store, ref, manifest), reject_rows(local_store, ref, manifest))
+    return tally
 
-    pairs, rejects = list(pair_rows(local_store, ref, manifest)), list(reject_rows(local_store, ref, manifest))
-    images = sheet(local_store, ref, manifest)
-    return build_report(manifest, pairs, images, rejects, {"abnormality/pleural effusion": 8, EVIL: 1}, {EVIL: EVIL})
+
+@pytest.fixture
+def films(local_store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> list[SheetFilm]:
+    return sheet(local_store, ref, manifest)
+
+
+@pytest.fixture
+def page(manifest: Manifest, tally: Tally, films: list[SheetFilm]) -> str:
+    return build_report(manifest, tally, films, {EVIL: 1.0})
+
+
+def sheet(store: ObjectStore, ref: DatasetRef, manifest: Manifest, films: int = 96) -> list[SheetFilm]:
+    """The contact sheet, as `finish_version` makes it."""
+    wanted, kept = choose(manifest, films), []
+    for entry in manifest.shards:
+        rows = list(pair_rows(store, ref, manifest.model_copy(update={"shards": [entry]})))
+        assert entry.pairs is not None
+        kept += [
+            (rows[at], Place(entry.shard, entry.index.key, at, entry.pairs.key)) for at in wanted.get(entry.shard, ())
+        ]
+    return read_films(store, ref, kept)
 
 
 def test_a_report_text_is_text_and_never_markup(page: str) -> None:
     outline = Outline(page)
     assert len(outline.all("script")) == 1
     assert not [attributes for _, attributes in outline.tags if any(name.startswith("on") for name in attributes)]
-    assert {image["src"][:22] for image in outline.all("img") if image["src"]} == {"data:image/png;base64,"}
-    assert len(outline.all("img")) == 6
+    assert {image["src"][:23] for image in outline.all("img") if image.get("src")} == {"data:image/webp;base64,"}
+    assert len([image for image in outline.all("img") if image.get("src")]) == 6
     assert outline.text.count("<script>alert") >= 5
 
 
@@ -91,57 +116,86 @@ def test_the_page_asks_nothing_of_the_network(page: str) -> None:
     assert policy is not None
     assert "default-src 'none'" in policy
     assert "script-src 'sha256-" in policy
+    assert "style-src 'sha256-" in policy
+    assert "unsafe" not in policy
+    assert not [attributes for _, attributes in outline.tags if "style" in attributes]
     assert not outline.all("link")
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?https?:""", page)
     assert all((link["href"] or "").startswith("#") for link in outline.all("a"))
 
 
-def test_the_page_shows_films_scores_rejects_balance_and_throughput(page: str) -> None:
-    text = Outline(page).text
-    for words in ("Small left pleural effusion.", "contrast", "no lung found on the left", "two_lungs", "5 / 8"):
+def test_the_page_shows_films_scores_rejects_balance_and_yields(page: str) -> None:
+    text = " ".join(Outline(page).text.split())
+    for words in ("Small left pleural effusion.", "contrast", "no lung found on the left", "two lungs", "5 / 7"):
         assert words in text
-    for words in ("75.0%", "Accepted pairs per second", "reports", "0.5"):
+    for words in ("75.0%", "75.0 %", "Per second", "All 6 accepted pairs.", "All 2 samples", "Known limits"):
         assert words in text
-    assert "prefers-color-scheme: dark" in page
 
 
 def test_an_empty_version_still_has_a_page(manifest: Manifest) -> None:
     empty = manifest.model_copy(update={"shards": [], "accepted": 0, "rejected": 0, "entity_counts": {}})
-    page = build_report(empty, [], {}, [], {}, {})
-    assert "No film was accepted." in page
-    assert "Nothing was rejected." in page
+    page = build_report(empty, Tally(), [], {})
+    for words in ("No film was accepted.", "Nothing was rejected.", "No entities.", "No stage was timed."):
+        assert words in page
 
 
-def test_a_film_in_an_unknown_format_is_refused_by_name(manifest: Manifest, make_pair: Make) -> None:
-    row = PairRow.model_validate(make_pair(1).json)
-    with pytest.raises(ValueError, match="sample-00001"):
-        build_report(manifest, [row], {row.sample_id: b"GIF89a"}, [], {}, {})
+def test_scores_that_are_no_numbers_do_not_break_the_page(
+    manifest: Manifest, films: list[SheetFilm], entry: ShardEntry
+) -> None:
+    odd = [
+        GateRow(gate="contrast", score=score, threshold=0.5, passed=False, reason="odd")
+        for score in (float("nan"), float("inf"), float("-inf"), -3.0)
+    ]
+    rows = [films[0].row.model_copy(update={"gates": [gate]}) for gate in odd]
+    rejects = [
+        RejectRow(sample_id=f"r{at}", index=at, stage="images", gate="contrast", score=gate.score, threshold=0.5,
+                  reason="", attempts=1, entities=[], gates=[gate])
+        for at, gate in enumerate(odd)
+    ]  # fmt: skip
+    tally = Tally()
+    tally.add(entry, rows, rejects)
+    page = build_report(manifest, tally, [replace(films[0], row=row) for row in rows], {})
+    assert "nan" not in re.findall(r'(?:width|height|x|y)="([^"]*)"', page)
+    gate = tally.gates()[0]
+    assert (gate.low, gate.high, gate.rejected) == (-3.0, 1.0, 4)
 
 
-def test_the_card_has_a_header_that_the_hub_reads(manifest: Manifest, make_pair: Make) -> None:
-    pairs = [PairRow.model_validate(make_pair(1).json)]
-    card = build_card(manifest, gate_figures(pairs, []), {"cost per accepted pair": 0.00123})
-    _, header, body = card.split("---\n", 2)
-    document = yaml.safe_load(header)
-    assert document["license"] == "apache-2.0"
-    assert document["size_categories"] == ["n<1K"]
-    assert document["synthcxr"] == {
-        "fingerprint": "f" * 64,
-        "asked": 6,
-        "accepted": 6,
-        "rejected": 2,
-        "credentialed": False,
-    }
-    assert "webdataset.WebDataset(" in body
-    assert "| contrast | 0.06 | 0.25 | 0.25 | 0 |" in body
-    assert "<script>" not in body
-    assert "0.00123" in body
+def test_the_page_of_200_000_pairs_is_bounded_and_says_what_it_leaves_out(
+    manifest: Manifest, films: list[SheetFilm], entry: ShardEntry
+) -> None:
+    """The worst that models can write: endless texts, thousands of entities and rejects, noise for films."""
+    shards = [entry.model_copy(update={"shard": number, "accepted": 1000, "rejected": 40}) for number in range(200)]
+    large = manifest.model_copy(update={"shards": shards, "accepted": 200_000, "rejected": 8_000})
+    chosen = choose(large)
+    assert len(chosen) == 12
+    assert sum(map(len, chosen.values())) == 96
+    assert {0, 199} <= chosen.keys()
+    noise = thumbnail(encode_png(np.random.default_rng(0).integers(0, 255, (512, 512), np.uint8)))
+    row = films[0].row.model_copy(update={"findings": "x" * 90_000, "impression": "<" * 90_000})
+    shown = [
+        SheetFilm(row, Place(shard, f"pairs/{shard:05d}.parquet", at, f"pairs/{shard:05d}.tar"), noise)
+        for shard, rows in chosen.items()
+        for at in rows
+    ]
+    tally = Tally()
+    tally.planned.update({f"disease/entity {number}": 5 for number in range(40_000)})
+    reject = RejectRow(sample_id="r", index=1, stage="images", gate="contrast", score=0, threshold=1, attempts=1,
+                       reason="y" * 90_000, entities=["disease/z"], findings="f" * 90_000)  # fmt: skip
+    tally.add(entry, [row], [reject] * 8_000)
+    page = build_report(large, tally, shown, {})
+    assert len(page) < 16_000_000
+    text = page.replace("\n", " ")
+    assert "A sample: 96 of 200,000 accepted pairs, spread evenly over 12 of 200 shards." in text
+    assert "The first 200 of 8,000 samples" in text
+    assert "39,977 entities between" in text
+    assert "88,000 more characters" in text
 
 
-def test_the_card_of_credentialed_data_says_so(manifest: Manifest) -> None:
-    card = build_card(manifest.model_copy(update={"credentialed": True}))
-    assert "Credentialed data" in card
-    assert yaml.safe_load(card.split("---\n")[1])["extra_gated_prompt"]
+def test_a_film_in_an_unknown_format_is_refused_by_name(
+    manifest: Manifest, tally: Tally, films: list[SheetFilm]
+) -> None:
+    with pytest.raises(ValueError, match="sample-00000"):
+        build_report(manifest, tally, [replace(films[0], image=b"GIF89a")], {})
 
 
 def test_finishing_writes_card_report_and_manifest_once(
@@ -151,9 +205,19 @@ def test_finishing_writes_card_report_and_manifest_once(
     assert manifest.statistics["seconds_per_accepted_pair"] == pytest.approx(3.0)
     assert manifest.statistics["cost_per_accepted_pair"] == pytest.approx(3.0 / 3600 * RECIPE.cost_per_hour)
     before = {info.key: local_store.get(info.key) for info in local_store.list()}
-    assert {ref.card("README.md"), ref.card("report.html"), ref.manifest} <= before.keys()
+    names = ("README.md", "report.html", "croissant.json", "records.parquet")
+    assert {*map(ref.card, names), ref.manifest} <= before.keys()
     assert finish_version(local_store, ref, RECIPE, [entry], {}) == manifest
     assert {info.key: local_store.get(info.key) for info in local_store.list()} == before
+
+
+def test_a_finish_that_was_cut_off_goes_on_with_the_files_that_are_there(
+    local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry
+) -> None:
+    local_store.put(ref.card("records.parquet"), b"an earlier attempt's")
+    finish_version(local_store, ref, RECIPE, [entry], {})
+    croissant = json.loads(local_store.get(ref.card("croissant.json")))
+    assert croissant["distribution"][0]["sha256"] == hashlib.sha256(b"an earlier attempt's").hexdigest()
 
 
 def test_the_contact_sheet_is_small_and_spread(local_store: ObjectStore, ref: DatasetRef, make_pair: Make) -> None:
@@ -167,6 +231,19 @@ def test_the_contact_sheet_is_small_and_spread(local_store: ObjectStore, ref: Da
     manifest = make_manifest(local_store, ref, entries, fingerprint="f", asked=14, models={})
     films = sheet(local_store, ref, manifest)
     assert len(films) == 12
-    assert {"sample-00000", "sample-00013"} <= films.keys()
-    assert {decode_png(film).shape for film in films.values()} == {(256, 171)}
+    assert {"sample-00000", "sample-00013"} <= {film.row.sample_id for film in films}
+    assert {cv2.imdecode(np.frombuffer(film.image, np.uint8), cv2.IMREAD_GRAYSCALE).shape for film in films} == {
+        (256, 171)
+    }
+    tar = local_store.get(ref.pairs(13))
+    first, size = films[-1].place.spans["png"]
+    assert tar[first : first + size] == png
     assert len(sheet(local_store, ref, manifest, films=5)) == 5
+
+
+def test_a_tar_that_lacks_a_film_of_its_index_is_named(
+    local_store: ObjectStore, ref: DatasetRef, films: list[SheetFilm]
+) -> None:
+    lost = films[0].row.model_copy(update={"sample_id": "lost"})
+    with pytest.raises(CorruptShard, match=r"00000\.tar lacks lost"):
+        read_films(local_store, ref, [(lost, films[0].place)])

@@ -1,0 +1,59 @@
+"""A version that the factory itself makes: template reports, rendered films, real gates, some rejects, one attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from storage.layout import DatasetRef
+from storage.ledger import commit_shard
+from storage.local import LocalStore
+from storage.records import Manifest, PairRow
+from storage.shards import read_samples, sample_of
+from tasks.engine.worker import ShardWorker
+from tasks.publish.dataset import open_version
+from tasks.publish.finish import finish_version
+from tasks.recipe.fingerprint import fingerprint
+from tasks.recipe.profile import dump_recipe, load_recipe
+
+PROFILE = Path(__file__).parents[2] / "profiles" / "fast.yaml"
+EVIL = '<script>document.title = "owned"</script><img src=x onerror=alert(1)> "quoted" & done'
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published version and where it lies."""
+
+    store: LocalStore
+    ref: DatasetRef
+    manifest: Manifest
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.store.root) / self.ref.prefix
+
+
+@pytest.fixture
+def evil() -> str:
+    """A report text that attacks the page."""
+    return EVIL
+
+
+@pytest.fixture(scope="session")
+def factory_version(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Two shards of the fast profile with a contrast gate that refuses some, and a third shard that holds `EVIL`."""
+    changes = ["pairs=24", "shard_size=12", "images.attempts=1", "image_gates.1.threshold=0.78"]
+    recipe = load_recipe(str(PROFILE), changes, PROFILE.parent)
+    mark = fingerprint(recipe)
+    store, ref = LocalStore(tmp_path_factory.mktemp("publish") / "store"), DatasetRef("fast-cxr", f"v-{mark[:10]}")
+    open_version(store, ref, dump_recipe(recipe), mark)
+    worker = ShardWorker(recipe, mark, store, ref)
+    entries = [worker.run(shard) for shard in range(2)]
+    good = next(iter(read_samples(store, [ref.pairs(0)])))
+    said = {"findings": EVIL, "impression": EVIL, "entities": [EVIL], "mentions": [], "sample_id": "attack"}
+    evil = PairRow.model_validate(good.json).model_copy(update=said)
+    entries.append(commit_shard(store, ref, 2, pairs=[sample_of(evil, good.png)], rejects=[], seconds={}, counts={}))
+    manifest = finish_version(store, ref, recipe, entries, worker.cards())
+    return Published(store, ref, manifest)
