@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tasks.store.status import ShardStatus, Status, spans
@@ -29,7 +29,7 @@ def show_status(status: Status, each: bool = False) -> RenderableType:
     total = len(status.shards)
     counted, known = status.counted, len(status.shards) - len(status.missing)
     lost = status.rejected
-    table = Table("stage", "done", "missing", "rejected", title=f"{status.ref}", title_justify="left")
+    table = Table("stage", "done", _whole("missing"), "rejected", title=f"{status.ref}", title_justify="left")
     table.add_row("reports", f"{total - len(reports)} of {total}", spans(reports), str(lost["reports"]))
     table.add_row("images", f"{total - len(images)} of {total}", spans(images), str(lost["images"]))
     table.add_row("committed", f"{known} of {total}", spans(status.missing), str(sum(lost.values())))
@@ -44,7 +44,7 @@ def show_status(status: Status, each: bool = False) -> RenderableType:
 
 def show_versions(lines: Iterable[VersionLine], root: str) -> RenderableType:
     """One line per version."""
-    table = Table("version", "published", "pairs", "shards", "size", "parent", "tags")
+    table = Table(_whole("version"), "published", "pairs", "shards", "size", _whole("parent"), _whole("tags"))
     for line in lines:
         if line.trouble:
             table.add_row(f"{line.ref.name}@{line.ref.version}", "damaged", "", "", "", "", escape(line.trouble))
@@ -65,7 +65,8 @@ def show_versions(lines: Iterable[VersionLine], root: str) -> RenderableType:
 
 def show_diff(diff: VersionDiff) -> RenderableType:
     """What changed, in one table with a part for each kind."""
-    table = Table("", diff.before.version, diff.after.version, title=f"{diff.before} and {diff.after}")
+    table = Table(_whole(""), _whole(diff.before.version), _whole(diff.after.version))
+    table.title, table.title_justify = f"{diff.before} and {diff.after}", "left"
     parts = {
         "recipe: what changes the samples": diff.recipe,
         "recipe: what does not": diff.settings,
@@ -86,7 +87,7 @@ def show_diff(diff: VersionDiff) -> RenderableType:
 
 def show_explanation(found: Explanation) -> RenderableType:
     """Chapters with their facts; model text is shown as it is, never as markup."""
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table(_whole(""), _whole(""), show_header=False, box=None, pad_edge=False)
     for chapter in found.chapters:
         table.add_row(Text(f"\n{chapter.title}", style="bold"))
         for name, value in chapter.facts:
@@ -116,7 +117,9 @@ def show_garbage(garbage: Garbage, applied: bool) -> RenderableType:
 
 
 def _shards(shards: Iterable[ShardStatus]) -> Table:
-    table = Table("shard", "planned", "reports", "images", "committed", "rejected: reports", "images", "accepted")
+    table = Table(
+        "shard", "planned", "reports", "images", "commit", "reports\nrejected", "images\nrejected", "accepted"
+    )
     for shard in shards:
         known = shard.written is not None and shard.accepted is not None
         numbers = (
@@ -127,6 +130,11 @@ def _shards(shards: Iterable[ShardStatus]) -> Table:
         marks = ["done" if there else "missing" for there in (shard.reports, shard.images, shard.done)]
         table.add_row(f"{shard.shard:05d}", str(shard.planned), *marks, *map(str, numbers))
     return table
+
+
+def _whole(header: str) -> Column:
+    """A column that breaks long words instead of cutting them: ids, hashes and addresses are for copying."""
+    return Column(header, overflow="fold")
 
 
 def _values(change: FieldChange) -> tuple[str, str]:

@@ -32,12 +32,16 @@ class Problem(Record):
 
 @dataclass(slots=True)
 class ShardCheck:
-    """What one shard was found to hold: films (PNG SHA-256) and rejects by sample id, counts and problems."""
+    """What one shard was found to hold: films (PNG SHA-256) and rejects by sample id, counts and problems.
+
+    `counted` is False where a table could not be read, so that the counts say nothing.
+    """
 
     films: dict[str, str] = field(default_factory=dict)
     rejects: list[str] = field(default_factory=list)
     entities: Counter[str] = field(default_factory=Counter)
     gates: Counter[str] = field(default_factory=Counter)
+    counted: bool = True
     size: int = 0
     problems: list[Problem] = field(default_factory=list)
 
@@ -69,7 +73,7 @@ def verify_version(
     found = VersionCheck()
     homes: dict[str, str] = {}
     films: dict[str, str] = {}
-    entities, gates = Counter[str](), Counter[str]()
+    entities, gates, counted = Counter[str](), Counter[str](), True
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         checks = pool.map(lambda entry: verify_shard(store, ref, entry), manifest.shards)
         for done, (entry, check) in enumerate(zip(manifest.shards, checks, strict=True), 1):
@@ -89,9 +93,12 @@ def verify_version(
             found.samples |= check.films
             entities += check.entities
             gates += check.gates
+            counted = counted and check.counted
             if on_shard is not None:
                 on_shard(done, len(manifest.shards))
-    found.problems += _manifest_problems(ref, manifest, entities, gates)
+    found.problems += _manifest_problems(ref, manifest)
+    if counted:
+        found.problems += _miscounted(manifest, entities, gates)
     return found
 
 
@@ -99,14 +106,16 @@ def verify_shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> Shar
     """Check one shard against its manifest entry; nothing is raised for what is wrong, it is noted."""
     check = ShardCheck()
     rows = _index(store, ref, entry, check)
-    rejects = _table(store, ref, entry.rejects, RejectRow, check) or []
-    check.rejects = [row.sample_id for row in rejects]
-    check.gates = Counter(row.gate for row in rejects)
-    if len(rejects) != entry.rejected:
+    rejects = _table(store, ref, entry.rejects, RejectRow, check)
+    check.counted = rows is not None and rejects is not None
+    check.rejects = [row.sample_id for row in rejects or []]
+    check.gates = Counter(row.gate for row in rejects or [])
+    if rejects is not None and len(rejects) != entry.rejected:
         check.add(entry.rejects.key, f"holds {len(rejects)} rejects, the manifest says {entry.rejected}")
-    reports = {row.sample_id for row in _table(store, ref, entry.reports, ReportRow, check) or []}
-    for sample in [row.sample_id for row in rows or [] if entry.reports and row.sample_id not in reports]:
-        check.add(entry.index.key, f"sample {sample} has no report in {entry.reports.key if entry.reports else ''}")
+    reports = _table(store, ref, entry.reports, ReportRow, check)
+    if reports is not None:
+        for sample in {row.sample_id for row in rows or []} - {row.sample_id for row in reports}:
+            check.add(entry.index.key, f"sample {sample} has no report")
     if entry.pairs is not None:
         _tar(store, ref, entry.pairs, rows, check)
     elif rows:
@@ -203,24 +212,27 @@ def _compare(entry: ObjectEntry, size: int, digest: str, check: ShardCheck) -> N
         check.add(entry.key, f"has SHA-256 {digest[:12]}…, the manifest says {entry.sha256[:12]}…")
 
 
-def _manifest_problems(
-    ref: DatasetRef, manifest: Manifest, entities: Counter[str], gates: Counter[str]
-) -> Iterator[Problem]:
+def _manifest_problems(ref: DatasetRef, manifest: Manifest) -> Iterator[Problem]:
     said = {
         "dataset and version": ((manifest.dataset, manifest.version), (ref.name, ref.version)),
         "accepted": (manifest.accepted, sum(shard.accepted for shard in manifest.shards)),
         "rejected": (manifest.rejected, sum(shard.rejected for shard in manifest.shards)),
-        "entity_counts": (manifest.entity_counts, dict(entities)),
-        "rejected_by_gate": (manifest.rejected_by_gate, dict(gates)),
     }
     for name, (claimed, counted) in said.items():
         if claimed != counted:
-            yield Problem(object="manifest.json", what=f"its {name} is not what the shards hold")
+            yield Problem(object="manifest.json", what=f"its {name} should be {counted}, not {claimed}")
     for number, times in Counter(shard.shard for shard in manifest.shards).items():
         if times > 1:
             yield Problem(object="manifest.json", what=f"names shard {number} {times} times")
     if not manifest.seal:
         yield Problem(object="manifest.json", what="has no seal, so that an edit of it would not show")
+
+
+def _miscounted(manifest: Manifest, entities: Counter[str], gates: Counter[str]) -> Iterator[Problem]:
+    counts = {"entity_counts": entities, "rejected_by_gate": gates}
+    for name, counted in counts.items():
+        if getattr(manifest, name) != dict(counted):
+            yield Problem(object="manifest.json", what=f"its {name} is not what the shards hold")
 
 
 class _Hashed:

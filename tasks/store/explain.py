@@ -118,6 +118,7 @@ def _common(
             "selections": list(_selections(store, ref, trace, known)),
             "runs": list(_runs(store, ref, trace, known)),
         }
+    yield Chapter("Text", (("FINDINGS", row.findings), ("IMPRESSION", row.impression)))
     yield from explain_sample(row, place, **used)
     if trace.tar:
         spans = [(name, f"{span.size} bytes from byte {span.offset}") for name, span in trace.files.items()]
