@@ -111,7 +111,7 @@ def commit_shard(
     if reports is not None:
         publish_reports(store, ref, shard, reports)
     report_entry = _agreed_reports(store, ref, shard, pairs)
-    reject_data = _publish(store, ref.rejects(shard), to_parquet(rejects, kind=RejectRow))
+    reject_data, reject_sum = _publish(store, ref.rejects(shard), to_parquet(rejects, kind=RejectRow))
     refused = {row.sample_id for row in from_parquet(reject_data, RejectRow)}
     tar, rows = _publish_tar(store, ref, shard, [pair for pair in pairs if pair.key not in refused])
     known = {pair.key for pair in pairs} | {row.sample_id for row in rejects}
@@ -120,7 +120,7 @@ def commit_shard(
         shard=shard,
         pairs=tar,
         index=ObjectEntry(key=ref.relative(ref.index(shard)), size=0, sha256="", rows=len(rows)),
-        rejects=_entry(ref, ref.rejects(shard), reject_data, len(refused)),
+        rejects=_entry(ref, ref.rejects(shard), reject_data, len(refused), reject_sum),
         reports=report_entry,
         accepted=len(rows),
         rejected=len(refused),
@@ -158,21 +158,27 @@ def _publish_tar(
 ) -> tuple[ObjectEntry | None, list[PairRow]]:
     """The shard's tar and the rows in it; an earlier attempt's tar where there is one."""
     key = ref.pairs(shard)
-    data = _publish(store, key, write_tar(pairs)) if pairs else _stored(store, key)
-    if data is None:
-        return None, []
-    rows = [PairRow.model_validate(sample.json) for sample in read_tar(data, store.uri(key))]
-    return _entry(ref, key, data, len(rows)), rows
+    if pairs:
+        ours = write_tar(pairs)
+        data, digest = _publish(store, key, ours)
+        held = pairs if data is ours else read_tar(data, store.uri(key))
+    else:
+        data, digest = _stored(store, key), None
+        if data is None:
+            return None, []
+        held = read_tar(data, store.uri(key))
+    rows = [PairRow.model_validate(sample.json) for sample in held]
+    return _entry(ref, key, data, len(rows), digest), rows
 
 
-def _publish(store: ObjectStore, key: str, data: bytes) -> bytes:
-    """Write create-only and return the bytes that are stored: ours, or those of whoever was first."""
+def _publish(store: ObjectStore, key: str, data: bytes) -> tuple[bytes, str]:
+    """Write create-only and return what is stored, ours or that of whoever was first, with its SHA-256."""
     kind = "application/x-tar" if key.endswith(".tar") else PARQUET
     try:
-        store.put(key, data, content_type=kind)
+        return data, store.put(key, data, content_type=kind)
     except AlreadyExists:
-        return store.get(key)
-    return data
+        stored = store.get(key)
+        return stored, hashlib.sha256(stored).hexdigest()
 
 
 def _stored(store: ObjectStore, key: str) -> bytes | None:
@@ -182,5 +188,7 @@ def _stored(store: ObjectStore, key: str) -> bytes | None:
         return None
 
 
-def _entry(ref: DatasetRef, key: str, data: bytes, rows: int) -> ObjectEntry:
-    return ObjectEntry(key=ref.relative(key), size=len(data), sha256=hashlib.sha256(data).hexdigest(), rows=rows)
+def _entry(ref: DatasetRef, key: str, data: bytes, rows: int, digest: str | None = None) -> ObjectEntry:
+    return ObjectEntry(
+        key=ref.relative(key), size=len(data), sha256=digest or hashlib.sha256(data).hexdigest(), rows=rows
+    )

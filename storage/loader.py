@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
-from storage.read_ahead import read_ahead
+from storage.read_ahead import Readable, read_ahead
 from storage.records import Manifest
 from storage.shards import Sample, samples_in
 
@@ -99,7 +98,7 @@ class Loader:
         ranks: int = 1,
         worker: int = 0,
         workers: int = 1,
-        block: int = 1024,
+        block: int = 256,
         prefetch: int = 2,
     ) -> None:
         if not (0 <= rank < ranks and 0 <= worker < workers and block > 0):
@@ -154,7 +153,7 @@ def _ids(index: bytes) -> list[str]:
     return pq.read_table(io.BytesIO(index), columns=["sample_id"])["sample_id"].to_pylist()
 
 
-def _read(part: Part, begin: int, end: int, stream: BinaryIO) -> Iterator[Sample]:
+def _read(part: Part, begin: int, end: int, stream: Readable) -> Iterator[Sample]:
     """Samples `begin` to `end` of those wanted; a tar that is read to its end must hold exactly the wanted number."""
     found = samples_in(stream, part.key, part.ids)
     count = begin

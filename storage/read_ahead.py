@@ -6,9 +6,8 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from io import BufferedReader, RawIOBase
-from typing import Any, BinaryIO, cast
+from contextlib import closing, suppress
+from typing import Protocol
 
 from storage.objects import ObjectStore
 
@@ -17,7 +16,13 @@ BLOCKS = 16
 """Blocks of an object that may wait to be read."""
 
 
-def read_ahead(store: ObjectStore, keys: Sequence[str], ahead: int = 2) -> Iterator[BinaryIO]:
+class Readable(Protocol):
+    """What is read from: as much as is asked for, less only at the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+def read_ahead(store: ObjectStore, keys: Sequence[str], ahead: int = 2) -> Iterator[Readable]:
     """One stream per key, in order; while one is read, the next `ahead` are fetched.
 
     A stream is closed when the next one is asked for. `ahead` of 0 fetches nothing early, in no thread.
@@ -35,46 +40,51 @@ def read_ahead(store: ObjectStore, keys: Sequence[str], ahead: int = 2) -> Itera
         for number in range(len(keys)):
             while len(waiting) <= ahead and number + len(waiting) < len(keys):
                 waiting.append(_Fetch(store, keys[number + len(waiting)]))
-            with BufferedReader(waiting.popleft(), BLOCK) as stream:
-                yield cast(BinaryIO, stream)
+            with closing(waiting.popleft()) as fetch:
+                yield fetch
     finally:
         for fetch in waiting:
             fetch.close()
 
 
-class _Fetch(RawIOBase):
+class _Fetch:
     """One object, read by a thread of its own from the moment it is made."""
 
     def __init__(self, store: ObjectStore, key: str) -> None:
-        super().__init__()
         self._store, self._key = store, key
         self._blocks: queue.Queue[bytes | BaseException] = queue.Queue(BLOCKS)
         self._stopped = threading.Event()
-        self._left = memoryview(b"")
-        self._ended = False
+        self._block, self._at, self._ended = b"", 0, False
         threading.Thread(target=self._fetch, name=f"read {key}", daemon=True).start()
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` from the block at hand; 0 at the end."""
-        if not self._left and not self._ended:
-            block = self._blocks.get()
-            self._ended = not block or isinstance(block, BaseException)
-            if isinstance(block, BaseException):
-                raise block
-            self._left = memoryview(block)
-        size = min(len(buffer), len(self._left))
-        buffer[:size] = self._left[:size]
-        self._left = self._left[size:]
-        return size
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes; all that are left if it is negative."""
+        if 0 <= size <= len(self._block) - self._at:
+            self._at += size
+            return self._block[self._at - size : self._at]
+        pieces = [self._block[self._at :]]
+        missing = size - len(pieces[0])
+        while (size < 0 or missing > 0) and self._next():
+            pieces.append(self._block if size < 0 else self._block[:missing])
+            missing -= len(pieces[-1])
+        self._at = len(pieces[-1]) if len(pieces) > 1 else len(self._block)
+        return b"".join(pieces)
 
     def close(self) -> None:
         """Let the thread go; it ends after the block that it is reading."""
         self._stopped.set()
-        super().close()
+
+    def _next(self) -> bool:
+        """Take the next block; False at the end."""
+        if self._ended:
+            return False
+        block = self._blocks.get()
+        self._ended = not block or isinstance(block, BaseException)
+        if isinstance(block, BaseException):
+            raise block
+        if block:
+            self._block, self._at = block, 0
+        return bool(block)
 
     def _fetch(self) -> None:
         try:

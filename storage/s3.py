@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -42,6 +43,7 @@ class S3Store:
         multipart_above: size in bytes above which an object goes up in parts. A single conditional PUT takes up
             to 5 GiB and is atomic everywhere; SeaweedFS 4.48 let two of eight racing multipart uploads win.
         part_size: bytes a part; S3 wants at least 5 MiB.
+        read_timeout: seconds without a byte after which a request is given up and tried again.
         disk: folder of the server's data where it is ours, to tell a full disk from other failures.
     """
 
@@ -57,12 +59,13 @@ class S3Store:
         attempts: int = 5,
         multipart_above: int = 4 << 30,
         part_size: int = 64 << 20,
+        read_timeout: float = 60,
         disk: Path | None = None,
     ) -> None:
         self.bucket, self.prefix = bucket, prefix.strip("/")
         self.endpoint, self.region = endpoint, region
         self.attempts, self.multipart_above, self.part_size = attempts, multipart_above, part_size
-        self.disk = disk
+        self.read_timeout, self.disk = read_timeout, disk
         self._credentials = (access_key, secret_key)
         self._clients: dict[int, Any] = {}
 
@@ -106,16 +109,17 @@ class S3Store:
         """Write one whole object and return its SHA-256."""
         body = data.open("rb") if isinstance(data, Path) else BytesIO(data)
         with body:
-            digest = hashlib.file_digest(body, "sha256").hexdigest()
-            size = body.tell()
+            digest = hashlib.sha256(data) if isinstance(data, bytes) else hashlib.file_digest(body, "sha256")
+            size = body.seek(0, os.SEEK_END)
             writer = uuid4().hex
             request = {
                 "Bucket": self.bucket,
                 "Key": self._key(key),
                 "ChecksumAlgorithm": "SHA256",
-                "Metadata": {"sha256": digest, "writer": writer},
+                "Metadata": {"sha256": digest.hexdigest(), "writer": writer},
                 "ContentType": content_type or "application/octet-stream",
             }
+            checksum = b64encode(digest.digest()).decode()
             condition = {"IfNoneMatch": "*"} if create_only else {}
 
             def send() -> None:
@@ -123,7 +127,7 @@ class S3Store:
                 if size > self.multipart_above:
                     put_in_parts(self.client, request, condition, body, self.part_size)
                 else:
-                    self.client.put_object(**request, **condition, Body=body)
+                    self.client.put_object(**request, **condition, Body=body, ChecksumSHA256=checksum)
 
             with self.explained(key):
                 try:
@@ -131,7 +135,7 @@ class S3Store:
                 except ClientError as error:
                     if code_of(error) not in _MAYBE_DONE or not self._is_ours(key, writer):
                         raise
-        return digest
+        return digest.hexdigest()
 
     def head(self, key: str) -> ObjectInfo | None:
         """Size and tag, or None when there is no such object."""
@@ -221,9 +225,10 @@ class S3Store:
                 config=Config(
                     retries={"mode": "standard", "total_max_attempts": attempts},
                     connect_timeout=5,
-                    read_timeout=60,
+                    read_timeout=self.read_timeout,
                     max_pool_connections=16,
-                    s3={"addressing_style": "path"} if self.endpoint else None,
+                    # A signed SHA-256 of the body goes along with every write: signing the body would hash it again.
+                    s3={"payload_signing_enabled": False} | ({"addressing_style": "path"} if self.endpoint else {}),
                     proxies={} if local else None,
                 ),
             )

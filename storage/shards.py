@@ -13,7 +13,7 @@ from typing import Any
 from storage.canonical import canonical_json
 from storage.errors import CorruptShard
 from storage.objects import ObjectStore
-from storage.read_ahead import read_ahead
+from storage.read_ahead import Readable, read_ahead
 from storage.records import PairRow
 from storage.tars import Group, proper_key, read_groups
 
@@ -96,7 +96,7 @@ def read_samples(store: ObjectStore, keys: Sequence[str], *, select: Container[s
         yield from samples_in(stream, key, select)
 
 
-def samples_in(stream: Any, key: str, select: Container[str] | None = None) -> Iterator[Sample]:
+def samples_in(stream: Readable, key: str, select: Container[str] | None = None) -> Iterator[Sample]:
     """The samples of one tar; `key` names it in errors, and what is not selected is not looked into.
 
     Raises:

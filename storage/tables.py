@@ -129,11 +129,15 @@ def _unpack(row: dict[str, Any], kind: type[Record]) -> dict[str, Any]:
 
 
 def _each_json_field(kind: type[Record], row: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    for name, info in kind.model_fields.items():
-        inner, _ = _optional(info.annotation)
-        if _free_form(inner) and row.get(name) is not None:
+    for name in _json_fields(kind):
+        if row.get(name) is not None:
             row[name] = change(row[name])
     return row
+
+
+@cache
+def _json_fields(kind: type[Record]) -> list[str]:
+    return [name for name, info in kind.model_fields.items() if _free_form(_optional(info.annotation)[0])]
 
 
 def _first_bad(plain: list[dict[str, Any]], schema: pa.Schema) -> str:

@@ -34,6 +34,19 @@ def fetchers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("read ")]
 
 
+@pytest.mark.parametrize("step", [1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 9 * BLOCK])
+@pytest.mark.parametrize("size", [0, 1, BLOCK, 2 * BLOCK + 5])
+def test_pieces_of_any_size_make_up_the_object(tmp_path: Path, size: int, step: int) -> None:
+    store, body = LocalStore(tmp_path), os.urandom(size)
+    store.put("k", body)
+    for stream in read_ahead(store, ["k"], 1):
+        pieces = [stream.read(step)]
+        while step > 100 and pieces[-1]:
+            pieces.append(stream.read(step))
+        assert b"".join(pieces) + stream.read() == body
+        assert stream.read() == stream.read(step) == b""
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("ahead", [0, 1, 5])
 def test_every_object_comes_whole_and_in_order(store: ObjectStore, ahead: int) -> None:
@@ -60,7 +73,7 @@ def test_no_more_than_the_bound_waits_in_memory(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     store.put("big", os.urandom(1) * (BLOCKS + 8) * BLOCK)
     for stream in read_ahead(store, ["big"], 1):
-        blocks = cast(Any, stream).raw._blocks
+        blocks = cast(Any, stream)._blocks
         deadline = time.monotonic() + 10
         while blocks.qsize() < BLOCKS and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -1,0 +1,17 @@
+"""Everything that a life imports, so that a fork of a process that imported it begins at once."""
+
+import importlib
+
+for name in (
+    "boto3.session",
+    "cv2",
+    "models.diffusion.renderer",
+    "models.judges.film",
+    "models.judges.report",
+    "models.language.template",
+    "models.phantom.film",
+    "models.phantom.report",
+    "pandas",  # pyarrow imports it when it makes a table of rows
+    "tests.chaos.life",
+):
+    importlib.import_module(name)
