@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.contracts import Encoder, ModelCard
+from models.contracts import Encoder
 
 OURS = "film"
 
@@ -33,10 +33,9 @@ class FilmEncoder:
         return load_defect_net(Path(self._folder) if self._folder else SHIPPED)
 
     @property
-    def card(self) -> ModelCard:
-        """What the judge says of itself."""
-        name, sha256 = self._net[1].split("@")
-        return ModelCard(OURS, name, sha256, sha256, "Apache-2.0")
+    def revision(self) -> str:
+        """Name and first digits of the weights' SHA-256."""
+        return self._net[1]
 
     def embed(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """See the class."""
@@ -62,7 +61,7 @@ class TransformersEncoder:
         self.model, self._batch = model, batch
 
     @cached_property
-    def _parts(self) -> tuple[Any, Any, ModelCard]:
+    def _parts(self) -> tuple[Any, Any, str]:
         from models.compat import torchvision_ready
         from models.language.weights import resolve
 
@@ -71,12 +70,12 @@ class TransformersEncoder:
         from transformers import AutoImageProcessor, AutoModel
 
         net = AutoModel.from_pretrained(weights.folder, use_safetensors=True).eval()
-        card = ModelCard("transformers", weights.name, weights.revision, weights.sha256, weights.licence)
-        return net, AutoImageProcessor.from_pretrained(weights.folder), card
+        revision = f"{weights.name}@{weights.revision}:{weights.sha256[:12]}"
+        return net, AutoImageProcessor.from_pretrained(weights.folder), revision
 
     @property
-    def card(self) -> ModelCard:
-        """What the model says of itself.
+    def revision(self) -> str:
+        """Name, revision and first digits of the weights' SHA-256.
 
         Raises:
             ModelNotFound: the weights are missing; the message says how to get them.
@@ -101,11 +100,6 @@ class TransformersEncoder:
 def open_encoder(spec: str = OURS, folder: str | Path | None = None) -> Encoder:
     """``film`` is ours, with its weights in `folder`; anything else is a folder or hub id of a transformers model."""
     return FilmEncoder(folder) if spec == OURS else TransformersEncoder(spec)
-
-
-def revision_of(encoder: Encoder) -> str:
-    """Which weights embedded: embeddings of others do not compare."""
-    return f"{encoder.card.name}@{encoder.card.sha256[:12]}"
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Candidate, Encoder, GateScore, ModelNotFound
-from models.encoders.image import OURS, open_encoder, revision_of, unit
+from models.encoders.image import OURS, open_encoder, unit
 from models.judges.calibrate import threshold_at
 from models.judges.classifier import SHIPPED
 from models.judges.cost import priced
@@ -61,9 +61,9 @@ def make_bank(
         )
     embedded = encoder.embed(good)
     centre = embedded[::2].mean(0)
-    bank = BadBank(unit(encoder.embed(bad) - centre), centre, 1.0, false_rejects, revision_of(encoder))
+    bank = BadBank(unit(encoder.embed(bad) - centre), centre, 1.0, false_rejects, encoder.revision)
     limit = -threshold_at(-bank.similarity(embedded[1::2])[0], false_rejects)
-    return BadBank(bank.rows, centre, limit, false_rejects, revision_of(encoder))
+    return BadBank(bank.rows, centre, limit, false_rejects, encoder.revision)
 
 
 def save_bank(bank: BadBank, path: Path) -> None:
@@ -110,9 +110,9 @@ class NotInBadBank:
     @cached_property
     def _parts(self) -> tuple[BadBank, Encoder]:
         bank, encoder = load_bank(self._path), open_encoder(self._spec, self._folder)
-        if bank.encoder != revision_of(encoder):
+        if bank.encoder != encoder.revision:
             raise ValueError(
-                f"bad bank {self._path} was made with {bank.encoder}, not with {revision_of(encoder)}: "
+                f"bad bank {self._path} was made with {bank.encoder}, not with {encoder.revision}: "
                 "name its encoder, or make the bank again"
             )
         return bank, encoder

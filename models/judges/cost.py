@@ -6,23 +6,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from models.contracts import Candidate, GateScore
 
-Judge = TypeVar("Judge")
+Score = TypeVar("Score", bound=Callable[..., list[GateScore]])
 
 
-def priced(
-    score: Callable[[Judge, Sequence[Candidate]], list[GateScore]],
-) -> Callable[[Judge, Sequence[Candidate]], list[GateScore]]:
+def priced(score: Score) -> Score:
     """A gate's `score` that also fills `seconds`: the call's wall time in equal parts."""
 
     @wraps(score)
-    def timed(self: Judge, batch: Sequence[Candidate]) -> list[GateScore]:
+    def timed(self: Any, batch: Sequence[Candidate]) -> list[GateScore]:
         started = time.perf_counter()
         scores = score(self, batch)
         seconds = (time.perf_counter() - started) / max(1, len(scores))
         return [replace(each, seconds=seconds) for each in scores]
 
-    return timed
+    return cast(Score, timed)
