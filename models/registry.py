@@ -22,6 +22,11 @@ GATES: Mapping[str, str] = {
     "no_extra_finding": "models.judges.report:NoExtraFinding",
     "impression_consistency": "models.judges.report:ImpressionConsistency",
     "prompt_length": "models.judges.report:PromptLength",
+    "repetition": "models.judges.text:Repetition",
+    "leakage": "models.judges.text:Leakage",
+    "lint": "models.judges.text:Lint",
+    "length": "models.judges.text:Length",
+    "near_duplicate": "models.judges.duplicates:NearDuplicate",
     "finite": "models.judges.film:Finite",
     "contrast": "models.judges.film:Contrast",
     "polarity": "models.judges.film:Polarity",
@@ -38,6 +43,7 @@ GATES: Mapping[str, str] = {
     "film_ensemble": "models.judges.ensemble:Ensemble",
     "vision_judge": "models.judges.vision:VisionJudge",
     "agreement": "models.judges.agreement:Agreement",
+    "memorisation": "models.judges.memorisation:Memorisation",
 }
 ENCODERS: Mapping[str, str] = {
     "penultimate": "models.judges.penultimate:PenultimateEncoder",

@@ -10,7 +10,11 @@ import re
 from collections.abc import Sequence
 
 from models.contracts import Candidate, EntityType, GateScore, Mention
-from models.encoders.recogniser import Found, mentions, polarities
+from models.encoders.recogniser import Found, mentions
+from models.encoders.text import NGRAMS, text_encoder
+from models.judges.consistency import clashes
+from models.judges.foreign import foreign_findings
+from models.judges.match import MODES, Mode, stated
 from models.language.content import core, for_impression
 from models.language.prompts import LEAKS
 
@@ -21,9 +25,26 @@ class Completeness:
     """Share of the mentions that FINDINGS states with the right polarity; a positive must be in IMPRESSION too.
 
     A place only has to be named: "No focal lesion in the left upper zone" denies a lesion, not the zone.
+
+    Args:
+        mode: ``exact`` wants the words, ``normalised`` takes another word, order or plural of the same finding with
+            its attributes, ``soft`` takes an entity of the same type and polarity that is near in an embedding too.
+        encoder: what ``soft`` embeds with: ``ngrams``, or a folder or hub id.
+        similarity: the cosine from which two entities are near.
+
+    Raises:
+        ValueError: an unknown mode.
     """
 
     name: str = "completeness"
+
+    def __init__(self, mode: Mode = "exact", encoder: str = NGRAMS, similarity: float = 0.7) -> None:
+        if mode not in MODES:
+            raise ValueError(f"gate completeness: mode is {mode!r}: it is one of {', '.join(MODES)}")
+        self._mode: Mode = mode
+        self._similarity = similarity
+        self._encoder = text_encoder(encoder) if mode == "soft" else None
+        self._model = RULES if self._encoder is None else f"{RULES}+{self._encoder.revision}"
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in [0, 1]; 1.0 is complete. A candidate without mentions scores 0."""
@@ -36,16 +57,43 @@ class Completeness:
         problems = [
             problem
             for mention in candidate.mentions
-            if (problem := _missing(mention, candidate, mention in summarised)) is not None
+            if (problem := self._missing(mention, candidate, mention in summarised)) is not None
         ]
         share = 1.0 - len(problems) / len(candidate.mentions)
-        return GateScore(self.name, share, "; ".join(problems), RULES)
+        return GateScore(self.name, share, "; ".join(problems), self._model)
+
+    def _missing(self, mention: Mention, candidate: Candidate, summarised: bool) -> str | None:
+        words = core(mention)
+        seen = self._stated(mention, candidate.findings)
+        if not seen:
+            return f"{words!r} is not in FINDINGS"
+        if mention.type is not EntityType.ANATOMY and mention.present not in seen:
+            return f"{words!r} is {'denied' if mention.present else 'stated as present'} in FINDINGS"
+        if summarised and True not in self._stated(mention, candidate.impression):
+            return f"{words!r} is not stated in IMPRESSION"
+        return None
+
+    def _stated(self, mention: Mention, text: str) -> list[bool]:
+        return stated(mention, text, self._mode, self._encoder, self._similarity)
 
 
 class NoExtraFinding:
-    """1.0 when the text states no finding but those asked; every one too many divides the score."""
+    """1.0 when the text states no finding but those asked; every one too many divides the score.
+
+    Args:
+        vocabulary: ``phantom`` looks for the phantom's findings; ``chest`` for those of real reports too, such as a
+            rib fracture. Signs of a finding asked for ("volume loss" of an atelectasis) are none of their own.
+
+    Raises:
+        ValueError: an unknown vocabulary.
+    """
 
     name: str = "no_extra_finding"
+
+    def __init__(self, vocabulary: str = "phantom") -> None:
+        if vocabulary not in ("phantom", "chest"):
+            raise ValueError(f"gate no_extra_finding: vocabulary is {vocabulary!r}: it is 'phantom' or 'chest'")
+        self._wide = vocabulary == "chest"
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in (0, 1]: 1 / (1 + findings too many)."""
@@ -58,11 +106,17 @@ class NoExtraFinding:
             for found in mentions(section):
                 if found.present and not _is_asked(found, section, asked):
                     extra[f"{section[found.start : found.end]!r} was not asked for as {_describe(found)}"] = None
+            if self._wide:
+                extra |= {f"{words!r} was not asked for": None for words in foreign_findings(section, asked)}
         return GateScore(self.name, 1.0 / (1 + len(extra)), "; ".join(extra), RULES)
 
 
 class ImpressionConsistency:
-    """1.0 when IMPRESSION and FINDINGS agree, neither loops, and no word of the prompt leaked into them."""
+    """1.0 when IMPRESSION and FINDINGS agree, neither loops, and no word of the prompt leaked into them.
+
+    They disagree where one denies what the other states, where side or severity differ, and where a normal
+    IMPRESSION follows FINDINGS that are not.
+    """
 
     name: str = "impression_consistency"
 
@@ -74,7 +128,7 @@ class ImpressionConsistency:
         return [self._one(candidate) for candidate in batch]
 
     def _one(self, candidate: Candidate) -> GateScore:
-        problems = _clashes(candidate.findings, candidate.impression)
+        problems = clashes(candidate.findings, candidate.impression)
         allowed = " ".join(mention.phrase.lower() for mention in candidate.mentions)
         for name, text in (("FINDINGS", candidate.findings), ("IMPRESSION", candidate.impression)):
             if not text.strip():
@@ -106,18 +160,6 @@ class PromptLength:
         return GateScore(self.name, float(limit - length), f"{length} tokens {verb} the limit of {limit}")
 
 
-def _missing(mention: Mention, candidate: Candidate, summarised: bool) -> str | None:
-    words = core(mention)
-    stated = polarities(candidate.findings, words)
-    if not stated:
-        return f"{words!r} is not in FINDINGS"
-    if mention.type is not EntityType.ANATOMY and mention.present not in stated:
-        return f"{words!r} is {'denied' if mention.present else 'stated as present'} in FINDINGS"
-    if summarised and True not in polarities(candidate.impression, words):
-        return f"{words!r} is not stated in IMPRESSION"
-    return None
-
-
 def _is_asked(found: Found, text: str, asked: Sequence[Mention]) -> bool:
     """Whether a finding in the text stands within the words of one asked, or has its label and its attributes."""
     return any(_covers(mention, found, text) or _equals(mention, found) for mention in asked)
@@ -138,14 +180,6 @@ def _equals(mention: Mention, found: Found) -> bool:
 def _describe(found: Found) -> str:
     words = (found.severity, found.side, found.zone, found.label)
     return " ".join(word for word in words if word)
-
-
-def _clashes(findings: str, impression: str) -> list[str]:
-    """Findings that the one section states and the other denies, or that one section both states and denies."""
-    polarity: dict[str, set[bool]] = {}
-    for found in (*mentions(findings), *mentions(impression)):
-        polarity.setdefault(found.label, set()).add(found.present)
-    return [f"{label!r} is both stated and denied" for label, values in polarity.items() if len(values) == 2]
 
 
 def _loop(text: str, size: int, repeats: int) -> str | None:

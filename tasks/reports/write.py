@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from models.contracts import Candidate, Gate, ReportDraft, ReportGenerator, ReportRequest
+from models.judges.duplicates import Remembers
 from storage.records import GateRow, RejectRow, ReportRow
 from tasks.decide import decide
 from tasks.plan.spec import SampleSpec
@@ -73,6 +74,9 @@ def write_reports(
         raise ValueError(f"reports.attempts is {attempts}: at least one attempt is needed")
     if "prompt_length" in thresholds and (count_tokens is None or token_limit is None):
         raise ValueError("the gate prompt_length needs count_tokens and token_limit of an image generator")
+    memories = [gate for gate, _ in gates if isinstance(gate, Remembers)]
+    for gate in memories:
+        gate.forget()
     started = time.perf_counter()
     every = [_Tries(spec) for spec in specs]
     pending, errors = every, 0
@@ -83,7 +87,9 @@ def write_reports(
         ]
         drafts = generator.generate(requests)
         errors += sum(draft.error is not None for draft in drafts)
-        _judge(pending, drafts, gates, thresholds, count_tokens, token_limit)
+        candidates = _judge(pending, drafts, gates, thresholds, count_tokens, token_limit)
+        for gate in memories:
+            gate.remember([c for tries, c in zip(pending, candidates, strict=True) if tries.failed is None])
         pending = [tries for tries in pending if tries.failed is not None]
         if on_progress is not None:
             on_progress(len(every) - (len(pending) if attempt + 1 < attempts else 0), len(every))
@@ -109,7 +115,7 @@ def _judge(
     thresholds: dict[str, float],
     count_tokens: CountTokens | None,
     token_limit: int | None,
-) -> None:
+) -> list[Candidate]:
     counts = count_tokens([draft.impression for draft in drafts]) if count_tokens else [None] * len(drafts)
     candidates = [
         Candidate(
@@ -131,6 +137,7 @@ def _judge(
         if draft.error is not None:
             tries.failed = GateRow(gate="draft", score=0.0, threshold=1.0, passed=False, reason=draft.error)
             tries.gates.append(tries.failed)
+    return candidates
 
 
 def _row(tries: _Tries) -> ReportRow:
