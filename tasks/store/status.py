@@ -148,7 +148,7 @@ def _numbers(store: ObjectStore, ref: DatasetRef, folder: str) -> tuple[set[int]
     reports, tars, indices = set(), set(), set()
     for info in store.list(ref.key(f"{folder}/")):
         stem, _, extension = info.key.rpartition("/")[2].partition(".")
-        if not stem.isdigit():
+        if not (stem.isascii() and stem.isdigit()):
             continue
         if folder == "reports":
             reports.add(int(stem))

@@ -1,0 +1,124 @@
+"""Garbage is what nothing reaches; everything else stays, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.errors import DatasetMissing
+from storage.layout import DatasetRef, selection_key
+from storage.ledger import commit_shard
+from storage.objects import ObjectStore
+from storage.shards import Sample
+from storage.tags import advance_latest, set_tag
+from tasks.store.collect import StillNeeded, collect, find_garbage
+from tasks.store.verify import verify_dataset
+
+World = Callable[..., DatasetRef]
+NOW = timedelta(0)
+
+
+def keys(store: ObjectStore) -> set[str]:
+    return {info.key for info in store.list("")}
+
+
+@pytest.mark.server
+def test_what_a_slower_rival_left_goes_and_the_version_stays_whole(
+    store: ObjectStore, publish: World, use: Any, make_pair: Callable[..., Sample]
+) -> None:
+    ref = publish(store)
+    use(store, ref)
+    store.put(ref.card("README.md"), b"card")
+    advance_latest(store, ref)
+    set_tag(store, ref, "champion")
+    needed = keys(store)
+    commit_shard(store, ref, 2, pairs=[make_pair(9)], rejects=[], seconds={}, counts={})
+    store.put(ref.reports(3), b"cut off")
+    store.put("probe-0", b"first")
+    store.put("mlflow/1/artifact", b"not ours to judge")
+    garbage = find_garbage(store, older=NOW)
+    assert {item.key for item in garbage.items} == keys(store) - needed - {"mlflow/1/artifact"}
+    assert sum(item.size for item in garbage.items) > 0
+    before = keys(store)
+    assert before == keys(store)  # looking removes nothing
+    assert collect(garbage) == 5
+    assert keys(store) == needed | {"mlflow/1/artifact"}
+    assert verify_dataset(store, ref).problems == ()
+    assert find_garbage(store, older=NOW).items == ()
+
+
+@pytest.mark.server
+def test_an_unfinished_version_stays_unless_it_is_given_up_by_name(
+    store: ObjectStore, begin: World, publish: World
+) -> None:
+    whole, open_ = publish(store), begin(store, 1, seed=1)
+    needed = {key for key in keys(store) if key.startswith(f"{whole.prefix}/")}
+    garbage = find_garbage(store)
+    assert (garbage.items, garbage.unfinished) == ((), (open_,))
+    given_up = find_garbage(store, abandon=[open_])
+    order = [item.key for item in given_up.items]
+    assert order[0] == open_.index(0)  # cut off from here on, it is an unfinished version like any other
+    assert order[-1] == open_.recipe
+    collect(given_up)
+    assert keys(store) == needed
+
+
+def test_what_something_refers_to_cannot_be_given_up(local_store: ObjectStore, begin: World, publish: World) -> None:
+    whole, open_ = publish(local_store), begin(local_store, seed=1)
+    with pytest.raises(StillNeeded, match="is published"):
+        find_garbage(local_store, abandon=[whole])
+    local_store.put(selection_key(open_, "default", "selection.parquet"), b"x")
+    with pytest.raises(StillNeeded, match="selection default"):
+        find_garbage(local_store, abandon=[open_])
+    with pytest.raises(DatasetMissing, match="nothing of films/v-9"):
+        find_garbage(local_store, abandon=[DatasetRef("films", "v-9")])
+
+
+def test_a_version_that_a_checkpoint_was_trained_on_cannot_be_given_up(
+    local_store: ObjectStore, publish: World, use: Any
+) -> None:
+    ref = publish(local_store)
+    use(local_store, ref)
+    local_store.delete(ref.manifest)
+    local_store.delete(selection_key(ref, "default", "selection.parquet"))
+    with pytest.raises(StillNeeded, match="checkpoint of arm synthetic of run run-1, scores of run run-1"):
+        find_garbage(local_store, abandon=[ref])
+
+
+def test_nothing_of_a_version_with_a_damaged_manifest_is_touched(local_store: ObjectStore, publish: World) -> None:
+    ref = publish(local_store)
+    local_store.put(ref.reports(9), b"x")
+    local_store.put(ref.manifest, local_store.get(ref.manifest).replace(b'"asked":6', b'"asked":7'), create_only=False)
+    garbage = find_garbage(local_store, older=NOW)
+    assert (garbage.items, garbage.damaged) == ((), (ref,))
+
+
+names = st.sampled_from(
+    ["reports/00000.parquet", "pairs/00000.tar", "pairs/00009.tar", "rejects/00007.parquet", "odd"]
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(extra=st.lists(st.tuples(st.integers(0, 1), names), max_size=6))
+def test_whatever_lies_around_a_published_version_stays_whole(
+    tmp_path_factory: pytest.TempPathFactory, publish: World, extra: list[tuple[int, str]]
+) -> None:
+    from storage.errors import AlreadyExists
+    from storage.local import LocalStore
+
+    store = LocalStore(tmp_path_factory.mktemp("store"))
+    refs = [publish(store), publish(store, seed=1)]
+    needed = keys(store)
+    for number, name in extra:
+        try:
+            store.put(refs[number].key(name), b"stray")
+        except AlreadyExists:
+            continue
+    collect(find_garbage(store, older=NOW))
+    assert keys(store) == needed
+    assert all(verify_dataset(store, ref).problems == () for ref in refs)
