@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import curation, store
+from flows import curation, privacy, store
 from flows.home import PROFILES, prepare
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 
 app.add_typer(store.app)
 app.add_typer(curation.app)
+app.add_typer(privacy.app)
 
 Profile = Annotated[
     str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")

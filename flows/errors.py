@@ -9,6 +9,8 @@ from tasks.evaluate.evaluate import ScoresConflict
 from tasks.plan.errors import PlanError
 from tasks.pretrain.checkpoint import CheckpointConflict
 from tasks.pretrain.train import TrainingDiverged
+from tasks.privacy.archive import ArchiveUnknown
+from tasks.privacy.remember import NotEnoughFilms
 from tasks.recipe.errors import RecipeError
 
 MENDABLE = (
@@ -23,4 +25,6 @@ MENDABLE = (
     CheckpointConflict,
     ScoresConflict,
     TrainingDiverged,
+    ArchiveUnknown,
+    NotEnoughFilms,
 )

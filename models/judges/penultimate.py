@@ -25,7 +25,7 @@ class PenultimateEncoder:
     def __init__(self, classifier: str = "agreement", folder: str | Path = SHIPPED, batch: int = 64) -> None:
         self._name, self._folder, self._batch = classifier, Path(folder), batch
 
-    @cached_property
+    @property
     def revision(self) -> str:
         """Name and first digits of the weights' SHA-256."""
         from models.language.weights import sha256_file

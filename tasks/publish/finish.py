@@ -14,6 +14,7 @@ from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, ShardEntry
 from storage.versions import pair_rows, reject_rows
+from tasks.privacy.figures import card_figures
 from tasks.publish.card import LIMITS, build_card
 from tasks.publish.croissant import build_croissant
 from tasks.publish.dataset import find_manifest_of, make_manifest
@@ -54,7 +55,7 @@ def finish_version(
     if stored is not None:
         return stored
     terms = inherit(recipe, models)
-    sources = [source.model_dump() for source in terms.sources]
+    sources, copies = [source.model_dump() for source in terms.sources], card_figures(recipe)
     manifest = make_manifest(
         store,
         ref,
@@ -63,7 +64,7 @@ def finish_version(
         asked=recipe.pairs,
         models=models,
         lineage=lineage,
-        statistics={**cost(recipe, shards), "seed": recipe.seed, "sources": sources},
+        statistics={**cost(recipe, shards), "seed": recipe.seed, "sources": sources, "memorisation": copies},
         licence=terms.licence,
         credentialed=terms.credentialed,
     )
@@ -90,10 +91,11 @@ def write_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> None:
                     kept.append((pairs[at], Place(entry.shard, entry.index.key, at, entry.pairs.key)))
         digest = _keep_file(store, ref.card("records.parquet"), path)
     costs = {label: manifest.statistics[name] for name, label in COSTS.items() if name in manifest.statistics}
-    report = build_report(manifest, tally, read_films(store, ref, kept), costs)
+    facts = {**costs, **manifest.statistics.get("memorisation", {})}
+    report = build_report(manifest, tally, read_films(store, ref, kept), facts)
     _keep(store, ref.card("croissant.json"), build_croissant(manifest, digest, LIMITS[0]), "application/ld+json")
     _keep(store, ref.card("report.html"), report, "text/html; charset=utf-8")
-    _keep(store, ref.card("README.md"), build_card(manifest, tally, costs), "text/markdown; charset=utf-8")
+    _keep(store, ref.card("README.md"), build_card(manifest, tally, facts), "text/markdown; charset=utf-8")
 
 
 def cost(recipe: Recipe, shards: Sequence[ShardEntry]) -> dict[str, float]:

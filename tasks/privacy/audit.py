@@ -1,0 +1,89 @@
+"""Compare every accepted film of a version with what its generator was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from models.contracts import Encoder
+from models.judges.memorisation import unlikeness
+from models.judges.memory import Memory
+from storage.errors import AlreadyExists
+from storage.layout import DatasetRef, measure_key
+from storage.objects import ObjectStore
+from storage.png import decode_png
+from storage.records import Manifest, Record, ShardEntry
+from storage.shards import read_samples
+from storage.tables import from_parquet, to_parquet
+
+
+class NeighbourRow(Record):
+    """One film's nearest of the archive, see `models.judges.memory.Neighbour`; `flagged` beyond the limit."""
+
+    sample_id: str
+    by_embedding: str
+    cosine: float
+    by_pixels: str
+    correlation: float
+    mirrored: bool
+    score: float
+    flagged: bool
+
+
+def audit(
+    store: ObjectStore,
+    ref: DatasetRef,
+    manifest: Manifest,
+    memory: Memory,
+    encoder: Encoder,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[NeighbourRow]:
+    """The nearest archive film of every accepted film; shards that were looked at before are not again.
+
+    Raises:
+        CorruptShard, ObjectMissing: from the store.
+    """
+    rows: list[NeighbourRow] = []
+    for done, entry in enumerate(manifest.shards):
+        key = measure_key(ref, f"memorisation-{mark(memory)}", f"{entry.shard:05d}.parquet")
+        if store.head(key) is not None:
+            rows += from_parquet(store.get(key), NeighbourRow)
+        else:
+            found = list(_shard(store, ref, entry, memory, encoder))
+            _keep(store, key, to_parquet(found, kind=NeighbourRow))
+            rows += found
+        if on_progress is not None:
+            on_progress(done + 1, len(manifest.shards))
+    return rows
+
+
+def mark(memory: Memory) -> str:
+    """Ten digits that change with the archive, the encoder or the limit."""
+    digest = hashlib.sha256(f"{memory.encoder} {memory.limit!r}".encode())
+    digest.update(memory.films.tobytes())
+    return digest.hexdigest()[:10]
+
+
+def _shard(
+    store: ObjectStore, ref: DatasetRef, entry: ShardEntry, memory: Memory, encoder: Encoder
+) -> Iterator[NeighbourRow]:
+    samples = list(read_samples(store, [ref.key(entry.pairs.key)] if entry.pairs is not None else []))
+    near = memory.nearest([decode_png(sample.png) for sample in samples], encoder)
+    for sample, found in zip(samples, near, strict=True):
+        yield NeighbourRow(
+            sample_id=sample.key,
+            by_embedding=found.by_embedding,
+            cosine=found.cosine,
+            by_pixels=found.by_pixels,
+            correlation=found.correlation,
+            mirrored=found.mirrored,
+            score=unlikeness(found, memory.limit),
+            flagged=found.correlation >= memory.limit,
+        )
+
+
+def _keep(store: ObjectStore, key: str, data: bytes) -> None:
+    try:
+        store.put(key, data)
+    except AlreadyExists:
+        return  # another process looked at the same shard, with the same result

@@ -1,0 +1,188 @@
+"""Plant copies of archive films and unseen films before the judge, and count what it notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.contracts import Encoder
+from models.judges.memory import Memory
+from storage.records import Record
+
+Copy = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+EXACT = "exact"
+
+
+class KindFigures(Record):
+    """One kind of copy: how many were planted and how many of them found, with a 95 % Wilson interval.
+
+    `consistent` is the share of the films copied that got one and the same verdict under every seed.
+    """
+
+    kind: str
+    planted: int
+    found: int
+    low: float
+    high: float
+    consistent: float
+
+    @property
+    def sensitivity(self) -> float:
+        """Share found."""
+        return self.found / self.planted
+
+
+class CanaryFigures(Record):
+    """What planted copies say about a memory's limit.
+
+    Args:
+        archive: films in the memory.
+        unseen: films that nobody trained on, of which `passed` are rightly let through (interval `low`, `high`).
+        kinds: one line a kind of copy.
+        seeds: draws of each copy.
+    """
+
+    archive: int
+    unseen: int
+    passed: int
+    low: float
+    high: float
+    kinds: list[KindFigures]
+    seeds: int
+
+    @property
+    def specificity(self) -> float:
+        """Share of unseen films let through."""
+        return self.passed / self.unseen
+
+    def statistics(self) -> dict[str, float]:
+        """What goes into the dataset card."""
+        near = [kind for kind in self.kinds if kind.kind != EXACT]
+        exact = next(kind for kind in self.kinds if kind.kind == EXACT)
+        worst = min(near, key=lambda kind: kind.sensitivity)
+        return {
+            "films of the training archive compared with": self.archive,
+            "sensitivity to exact copies planted": exact.sensitivity,
+            "sensitivity to near copies planted": sum(k.found for k in near) / sum(k.planted for k in near),
+            f"sensitivity to the worst kind of them ({worst.kind})": worst.sensitivity,
+            "specificity on unseen films": self.specificity,
+            "same verdict under every seed": float(np.mean([kind.consistent for kind in self.kinds])),
+        }
+
+
+def calibrate(memory: Memory, encoder: Encoder, unseen: Sequence[np.ndarray], false_alarms: float = 0.01) -> Memory:
+    """Set the limit so that `false_alarms` of `unseen` films, from the same hospital but not trained on, exceed it.
+
+    Raises:
+        ValueError: too few films to tell such a rate.
+    """
+    if len(unseen) * false_alarms < 1:
+        raise ValueError(
+            f"{len(unseen)} unseen films cannot set a rate of {false_alarms:g}: take {1 / false_alarms:.0f}"
+        )
+    highest = [near.correlation for near in memory.nearest(unseen, encoder)]
+    return memory.with_limit(float(np.quantile(highest, 1 - false_alarms)))
+
+
+def plant(
+    memory: Memory,
+    encoder: Encoder,
+    originals: Sequence[np.ndarray],
+    unseen: Sequence[np.ndarray],
+    *,
+    kinds: Mapping[str, Copy] | None = None,
+    seeds: int = 3,
+) -> CanaryFigures:
+    """Measure sensitivity, specificity and seed consistency of `memory` at its limit.
+
+    Args:
+        memory, encoder: the judge.
+        originals: films of the archive, full size, to be copied.
+        unseen: films that neither the generator nor `calibrate` has seen.
+        kinds: ways to copy; None takes `KINDS`.
+        seeds: draws of each copy.
+    """
+    passed = sum(near.correlation < memory.limit for near in memory.nearest(unseen, encoder))
+    low, high = _interval(passed, len(unseen))
+    lines = [_planted(memory, encoder, originals, name, copy, seeds) for name, copy in (kinds or KINDS).items()]
+    return CanaryFigures(
+        archive=len(memory), unseen=len(unseen), passed=passed, low=low, high=high, kinds=lines, seeds=seeds
+    )
+
+
+def _planted(
+    memory: Memory, encoder: Encoder, originals: Sequence[np.ndarray], name: str, copy: Copy, seeds: int
+) -> KindFigures:
+    verdicts = []
+    for seed in range(seeds):
+        dice = np.random.default_rng([seed, len(originals)])
+        copies = [copy(film, dice) for film in originals]
+        verdicts.append([near.correlation >= memory.limit for near in memory.nearest(copies, encoder)])
+    found = np.array(verdicts)
+    low, high = _interval(int(found.sum()), found.size)
+    return KindFigures(
+        kind=name, planted=found.size, found=int(found.sum()), low=low, high=high,
+        consistent=float((found == found[0]).all(0).mean()),
+    )  # fmt: skip
+
+
+def _interval(part: int, whole: int) -> tuple[float, float]:
+    from scipy.stats import binomtest
+
+    interval = binomtest(part, whole).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def _moved(film: np.ndarray, turn: float = 0, right: float = 0, down: float = 0, scale: float = 1) -> np.ndarray:
+    """Turned (degrees), moved (pixels of 128) and scaled about the centre."""
+    height, width = film.shape
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, scale)
+    matrix[:, 2] += np.array([right, down]) * width / 128
+    return np.asarray(cv2.warpAffine(film, matrix, (width, height), borderMode=cv2.BORDER_REFLECT))
+
+
+def _grain(film: np.ndarray, deviation: float, dice: np.random.Generator) -> np.ndarray:
+    return np.clip(film + dice.normal(0, deviation, film.shape), 0, 255).astype(np.uint8)
+
+
+def _exposed(film: np.ndarray, gamma: float) -> np.ndarray:
+    return (255 * (film / 255) ** gamma).astype(np.uint8)
+
+
+def _jpeg(film: np.ndarray, quality: int) -> np.ndarray:
+    encoded: Any = cv2.imencode(".jpg", film, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE))
+
+
+def _reworked(film: np.ndarray, dice: np.random.Generator) -> np.ndarray:
+    right, down = dice.uniform(-4, 4, 2)
+    moved = _moved(film, dice.uniform(-3, 3), right, down, dice.uniform(0.95, 1.05))
+    return _grain(_exposed(moved, dice.uniform(0.75, 1.3)), 6, dice)
+
+
+def _patched(film: np.ndarray, dice: np.random.Generator) -> np.ndarray:
+    """A blurred square of a fifth of the side, as if a finding had been painted in or out."""
+    side = max(1, min(film.shape) // 5)
+    top, left = (int(dice.integers(0, size - side + 1)) for size in film.shape)
+    patched = film.copy()
+    part = patched[top : top + side, left : left + side]
+    part[:] = cv2.GaussianBlur(part, (0, 0), side / 4)
+    return patched
+
+
+KINDS: dict[str, Copy] = {
+    EXACT: lambda film, _: film,
+    "compressed": lambda film, dice: _jpeg(film, int(dice.integers(15, 40))),
+    "grain": lambda film, dice: _grain(film, dice.uniform(4, 12), dice),
+    "exposure": lambda film, dice: _exposed(film, float(dice.choice([0.6, 1.6]))),
+    "blurred": lambda film, dice: np.asarray(cv2.GaussianBlur(film, (0, 0), dice.uniform(0.6, 1.5))),
+    "shifted": lambda film, dice: _moved(film, 0, *dice.uniform(-6, 6, 2)),
+    "turned": lambda film, dice: _moved(film, dice.uniform(-5, 5)),
+    "zoomed": lambda film, dice: _moved(film, scale=dice.uniform(0.92, 1.08)),
+    "mirrored": lambda film, _: np.ascontiguousarray(film[:, ::-1]),
+    "patched": _patched,
+    "reworked": _reworked,
+}

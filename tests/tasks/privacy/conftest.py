@@ -1,0 +1,36 @@
+"""A small archive of phantom films, remembered once."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.judges.penultimate import PenultimateEncoder
+from tasks.privacy.archive import archive_films
+from tasks.privacy.remember import remember_and_measure
+
+ARCHIVE, UNSEEN = "phantom:a/7/120", "phantom:a/7/5000-5080"
+
+
+@pytest.fixture(scope="session")
+def encoder():
+    return PenultimateEncoder()
+
+
+@pytest.fixture(scope="session")
+def archive():
+    return list(archive_films(ARCHIVE))
+
+
+@pytest.fixture(scope="session")
+def unseen():
+    return list(archive_films(UNSEEN))
+
+
+@pytest.fixture(scope="session")
+def measured(archive, unseen, encoder):
+    return remember_and_measure(archive, unseen, encoder, canaries=8, false_alarms=0.05)
+
+
+@pytest.fixture(scope="session")
+def memory(measured):
+    return measured[0]
