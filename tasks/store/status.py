@@ -169,7 +169,7 @@ def _entries(
         return None if until is not None and time.monotonic() > until else committed_shard(store, ref, shard)
 
     with ThreadPoolExecutor(_TOGETHER) as pool:
-        return {entry.shard: entry for entry in pool.map(read, shards) if entry is not None}
+        return {shard: entry for shard, entry in zip(shards, pool.map(read, shards), strict=True) if entry is not None}
 
 
 def _shard(
