@@ -18,9 +18,8 @@ import numpy as np
 from models.contracts import Candidate, GateScore
 from models.judges.classifier import SHIPPED
 from models.judges.cost import priced
-from models.judges.film import GRID, coarse, film_of, load_film_look
+from models.judges.film import GRID, coarse, film_of, load_film_look, reduced
 
-SIDE = 256  # larger films are brought down to it
 REVISION = "classical@1"
 
 
@@ -37,15 +36,11 @@ class Check:
     def _score(self, film: np.ndarray) -> GateScore:
         if not np.isfinite(film).all():
             return GateScore(self.name, 0.0, "values are no numbers", REVISION)
-        longest = max(film.shape)
-        if longest > SIDE:
-            shape = (round(film.shape[1] * SIDE / longest), round(film.shape[0] * SIDE / longest))
-            film = cv2.resize(film, shape, interpolation=cv2.INTER_AREA)
-        score, reason = self.measure(film)
+        score, reason = self.measure(reduced(film))
         return GateScore(self.name, float(score), reason, REVISION)
 
     def measure(self, film: np.ndarray) -> tuple[float, str]:
-        """Score and reason of one finite film, float32 with a longest side of at most `SIDE`."""
+        """Score and reason of one finite film, float32 with a longest side of at most 256."""
         raise NotImplementedError
 
 

@@ -108,6 +108,15 @@ def film_of(candidate: Candidate) -> np.ndarray:
     return candidate.image
 
 
+def reduced(film: np.ndarray, side: int = 256) -> np.ndarray:
+    """The film with at most `side` pixels along its longer edge: no gate needs more, and time grows with pixels."""
+    longest = max(film.shape)
+    if longest <= side:
+        return film
+    shape = (max(1, round(film.shape[1] * side / longest)), max(1, round(film.shape[0] * side / longest)))
+    return cv2.resize(film, shape, interpolation=cv2.INTER_AREA)
+
+
 class Finite:
     """1 where every value is a number, else 0."""
 
@@ -147,6 +156,7 @@ def _contrast(image: np.ndarray) -> tuple[float, float]:
     film = np.asarray(image, np.float32)
     if not np.isfinite(film).all():
         return 0.0, 0.0
+    film = reduced(film)
     low, high = np.percentile(film, (5, 95))
     pixel = film.shape[0] / 128
     fine, rough = (cv2.GaussianBlur(film, (0, 0), pixel * sigma) for sigma in (1.0, 3.2))
