@@ -52,13 +52,36 @@ class ShardCheck:
 
 @dataclass(slots=True)
 class VersionCheck:
-    """What a version was found to hold; `same_films` are samples whose film another sample shows too."""
+    """What a version was found to hold.
+
+    Args:
+        samples: the film (PNG SHA-256, empty where it cannot be read) of every sample in a tar.
+        same_films: samples whose film another sample shows too, with that other.
+    """
 
     objects: int = 0
     size: int = 0
     samples: dict[str, str] = field(default_factory=dict)
     same_films: list[tuple[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    _homes: dict[str, str] = field(default_factory=dict)
+    _shown: dict[str, str] = field(default_factory=dict)
+
+    def add(self, entry: ShardEntry, check: ShardCheck) -> None:
+        """Take in one shard, and look whether it repeats what others hold."""
+        self.problems += check.problems
+        self.size += check.size
+        self.objects += sum(part is not None for part in (entry.pairs, entry.index, entry.rejects, entry.reports))
+        for sample in [*check.films, *check.rejects]:
+            home = self._homes.setdefault(sample, entry.index.key)
+            if home != entry.index.key:
+                self.problems.append(Problem(object=entry.index.key, what=f"sample {sample} is in {home} too"))
+        for sample in check.films.keys() & set(check.rejects):
+            self.problems.append(Problem(object=entry.rejects.key, what=f"sample {sample} is in the tar too"))
+        for sample, film in check.films.items():
+            if film and self._shown.setdefault(film, sample) != sample:
+                self.same_films.append((sample, self._shown[film]))
+        self.samples |= check.films
 
 
 def verify_version(
@@ -71,26 +94,11 @@ def verify_version(
         on_shard: called with shards checked and shards in all.
     """
     found = VersionCheck()
-    homes: dict[str, str] = {}
-    films: dict[str, str] = {}
     entities, gates, counted = Counter[str](), Counter[str](), True
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         checks = pool.map(lambda entry: verify_shard(store, ref, entry), manifest.shards)
         for done, (entry, check) in enumerate(zip(manifest.shards, checks, strict=True), 1):
-            found.problems += check.problems
-            found.size += check.size
-            found.objects += sum(part is not None for part in (entry.pairs, entry.index, entry.rejects, entry.reports))
-            for sample in [*check.films, *check.rejects]:
-                if sample in homes:
-                    found.problems.append(
-                        Problem(object=entry.index.key, what=f"sample {sample} is in {homes[sample]} too")
-                    )
-                homes[sample] = entry.index.key
-            for sample, film in check.films.items():
-                if film in films:
-                    found.same_films.append((sample, films[film]))
-                films.setdefault(film, sample)
-            found.samples |= check.films
+            found.add(entry, check)
             entities += check.entities
             gates += check.gates
             counted = counted and check.counted

@@ -20,7 +20,7 @@ from storage.layout import DatasetRef, run_key, selection_key, tag_key
 from storage.ledger import commit_shard, committed_shards
 from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
-from storage.records import Manifest, PairRow
+from storage.records import Manifest, PairRow, RejectRow
 from storage.shards import Sample, read_tar, write_tar
 from storage.tables import from_parquet, table_metadata, to_parquet
 from tasks.store.verify import verify_dataset
@@ -191,6 +191,17 @@ def test_a_sample_in_two_shards_is_found_although_every_hash_agrees(
     commit_shard(local_store, ref, 2, pairs=[make_pair(0)], rejects=[], seconds={}, counts={})
     forged(local_store, ref, accepted=5)
     assert "pairs/00002.parquet: sample sample-00000 is in pairs/00000.parquet too" in problems(local_store, ref)
+
+
+def test_a_sample_that_is_accepted_and_rejected_is_found(
+    local_store: ObjectStore, publish: World, make_pair: Make, make_reject: Callable[..., RejectRow]
+) -> None:
+    ref = publish(local_store)
+    local_store.put(ref.rejects(2), to_parquet([make_reject(9)]))
+    local_store.put(ref.pairs(2), write_tar([make_pair(9)]))
+    commit_shard(local_store, ref, 2, pairs=[], rejects=[], seconds={}, counts={})
+    forged(local_store, ref, accepted=5, rejected=3)
+    assert "rejects/00002.parquet: sample sample-00009 is in the tar too" in problems(local_store, ref)
 
 
 def test_a_film_of_two_samples_is_noted(local_store: ObjectStore, publish: World, make_pair: Make) -> None:
