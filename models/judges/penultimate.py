@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from models.contracts import ModelNotFound
-from models.judges.classifier import REMEDY, SHIPPED, film_batch, load_classifier
+
+SHIPPED = Path(__file__).parents[2] / "assets" / "judges"
 
 
 class PenultimateEncoder:
@@ -28,20 +30,22 @@ class PenultimateEncoder:
     @property
     def revision(self) -> str:
         """Name and first digits of the weights' SHA-256."""
-        from models.language.weights import sha256_file
-
         path = self._folder / f"{self._name}.safetensors"
         if not path.is_file():
-            raise ModelNotFound(f"{path} is missing; {REMEDY}")
-        return f"{self._name}-{sha256_file(path)[:12]}"
+            raise ModelNotFound(f"{path} is missing: it is part of the repository, check it out again")
+        return f"{self._name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
     @cached_property
     def _net(self) -> Any:
+        from models.judges.classifier import load_classifier
+
         return load_classifier(self._name, self._folder)[0]
 
     def embed(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """(n, d) float32 of unit length from grey uint8 films of any sizes."""
         import torch
+
+        from models.judges.classifier import film_batch
 
         head = self._net.head
         taken: list[np.ndarray] = []

@@ -55,7 +55,7 @@ def ensure_near(
     found = {}
     for kind, (needed, make) in wanted.items():
         if needed:
-            mark = f"-{_revision(rules)}" if kind == "film" else ""
+            mark = f"-{revision_of(rules)}" if kind == "film" else ""
             found[kind] = _kept_edges(store, measure_key(ref, "near", f"{kind}{mark}.parquet"), make)
     return Near(**found)
 
@@ -122,7 +122,8 @@ def _kept(store: ObjectStore, key: str, make: Callable[[], bytes]) -> bytes:
     return store.get(key)
 
 
-def _revision(rules: Rules) -> str:
+def revision_of(rules: Rules) -> str:
+    """Revision of the encoder that `rules` ask for."""
     return registry.build(registry.ENCODERS, rules.encoder, rules.encoder_options).revision
 
 

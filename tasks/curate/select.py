@@ -64,7 +64,7 @@ def curate(table: PairTable, rules: Rules | None = None, near: Near | None = Non
             kept[row], reasons[row] = False, reason
     ids = table.pairs["sample_id"].to_list()
     choices = [
-        Choice.model_construct(sample_id=sample, kept=keep, reason=reason)
+        Choice(sample_id=sample, kept=keep, reason=reason)
         for sample, keep, reason in zip(ids, kept.tolist(), reasons, strict=True)
     ]
     return Selection(rules=rules, choices=choices)

@@ -1,0 +1,114 @@
+"""Rows of a large dataset version without its films, for benchmarks of what reads rows alone."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.phantom.vocabulary import KINDS, LABELS, Finding, phrase
+from storage.layout import DatasetRef, measure_key
+from storage.manifest import write_manifest
+from storage.objects import ObjectStore
+from storage.records import Manifest, ObjectEntry, PairRow, ShardEntry
+from storage.tables import to_parquet
+from tasks.curate.measure import revision_of
+from tasks.curate.rules import Rules
+
+SHARD = 2000
+GATES = ("completeness", "no_extra_finding", "impression_consistency", "prompt_length", "finite", "contrast",
+         "polarity", "two_lungs", "agreement")  # fmt: skip
+THRESHOLD = 0.15
+_SCHEMA = pq.read_schema(io.BytesIO(to_parquet([], kind=PairRow)))
+_CLEAR = "the lungs are clear", "the heart is of normal size", "no pneumothorax is seen", "the bones are intact"
+
+
+def texts(count: int, dice: np.random.Generator) -> list[tuple[str, str, list[str]]]:
+    """FINDINGS, IMPRESSION and labels of so many reports; common findings are common."""
+    odds = 1 / np.arange(1, len(KINDS) + 1) ** 0.7
+    rows = []
+    for _ in range(count):
+        chosen = dice.choice(len(KINDS), dice.integers(1, 5), replace=False, p=odds / odds.sum())
+        phrases = [_phrase(int(number), dice) for number in chosen]
+        clear = [_CLEAR[int(at)] for at in dice.permutation(len(_CLEAR))[: dice.integers(0, 4)]]
+        findings = ". ".join([f"There is {words}" for words in phrases] + clear) + "."
+        rows.append((findings, f"{', '.join(phrases)}.", [LABELS[int(number)] for number in chosen]))
+    return rows
+
+
+def _phrase(number: int, dice: np.random.Generator) -> str:
+    kind = KINDS[number]
+    side, zone, severity = (str(dice.choice(o)) if o else None for o in (kind.sides, kind.zones, kind.severities))
+    return phrase(Finding(kind.name, side, zone, severity))
+
+
+def publish(store: ObjectStore, ref: DatasetRef, count: int) -> Manifest:
+    """A version of `count` rows, of which some share image or report and some fail a gate, and its neighbours."""
+    dice = np.random.default_rng(1)
+    shards = [_shard(store, ref, n, min(SHARD, count - n * SHARD), dice) for n in range(-(-count // SHARD))]
+    _near(store, ref, count, dice)
+    manifest = Manifest(
+        dataset=ref.name, version=ref.version, fingerprint="made", created=datetime.now(UTC), asked=count,
+        accepted=count, rejected=0, shards=shards, models={}, rejected_by_gate={}, entity_counts={},
+    )  # fmt: skip
+    return write_manifest(store, ref, manifest)
+
+
+def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, dice: np.random.Generator) -> ShardEntry:
+    rows, start = texts(count, dice), shard * SHARD
+    images = np.where(dice.random(count) < 0.02, dice.integers(0, 500, count), np.arange(start, start + count) + 500)
+    columns: dict[str, pa.Array] = {
+        "sample_id": pa.array([f"made-{start + n:08d}" for n in range(count)]),
+        "index": pa.array(np.arange(start, start + count)),
+        "findings": pa.array([row[0] for row in rows]),
+        "impression": pa.array([row[1] for row in rows]),
+        "entities": pa.array([row[2] for row in rows]),
+        "labels": pa.array([[(label, 1) for label in row[2]] for row in rows], _SCHEMA.field("labels").type),
+        "png_sha256": pa.array([f"{int(image):064x}" for image in images]),
+        "gates": _gates(count, dice),
+    }
+    for field in _SCHEMA:
+        if field.name not in columns:
+            plain = "" if field.type == pa.string() else 0
+            columns[field.name] = pa.array([plain] * count, field.type)
+    table = pa.Table.from_arrays([columns[field.name].cast(field.type) for field in _SCHEMA], schema=_SCHEMA)
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    data = sink.getvalue()
+    digest = store.put(ref.index(shard), data)
+    index = ObjectEntry(key=ref.relative(ref.index(shard)), size=len(data), sha256=digest, rows=count)
+    return ShardEntry(shard=shard, pairs=None, index=index, rejects=index, accepted=count, rejected=0)
+
+
+def _gates(count: int, dice: np.random.Generator) -> pa.Array:
+    scores = np.ones((count, len(GATES)))
+    scores[:, -1] = dice.beta(4, 1.5, count)
+    flat, total = scores.ravel(), count * len(GATES)
+    thresholds = np.full(total, THRESHOLD)
+    parts = {
+        "gate": pa.array(GATES * count),
+        "score": pa.array(flat),
+        "threshold": pa.array(thresholds),
+        "passed": pa.array(flat >= thresholds),
+        "reason": pa.array(["least sure of pleural effusion"] * total),
+        "model": pa.array(["agreement@ba569bc9"] * total),
+    }
+    kind = _SCHEMA.field("gates").type
+    struct = pa.StructArray.from_arrays([parts[field.name] for field in kind.value_type], fields=list(kind.value_type))
+    return pa.ListArray.from_arrays(pa.array(np.arange(0, total + 1, len(GATES)), pa.int32()), struct, type=kind)
+
+
+def _near(store: ObjectStore, ref: DatasetRef, count: int, dice: np.random.Generator) -> None:
+    """Measured neighbours as `tasks.curate.measure` keeps them: one pair in ten is like an earlier one."""
+    spans = {"image": (-24, 0), f"film-{revision_of(Rules())}": (0.8, 1), "report": (0.8, 1)}
+    for name, (low, high) in spans.items():
+        later = np.sort(dice.choice(np.arange(1, count), count // 10, replace=False))
+        alike = dice.uniform(low, high, len(later))
+        columns = {"later": later, "earlier": (later * dice.random(len(later))).astype(np.int64),
+                   "alike": (alike.round() if name == "image" else alike).astype(np.float32)}  # fmt: skip
+        sink = io.BytesIO()
+        pq.write_table(pa.table(columns), sink, compression="zstd")
+        store.put(measure_key(ref, "near", f"{name}.parquet"), sink.getvalue())
