@@ -52,7 +52,7 @@ def curate(
     synth curate --explain
     synth curate --dry-run --set curate.thresholds.agreement=0.4
     synth curate --explain --set curate.near_image=8 --set curate.near_report=0.9
-    synth curate --explain --set curate.top.share=0.8 --set 'curate.balance={tolerance: 0.2}'
+    synth curate --explain --set 'curate.top={share: 0.8}' --set 'curate.balance={tolerance: 0.2}'
     synth curate --explain --set 'curate.caps={no finding: 500, other: 2000}'
     """
     from rich.console import Console

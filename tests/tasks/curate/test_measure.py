@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models import registry
 from models.contracts import Encoder
 from models.judges.penultimate import PenultimateEncoder
 from storage.errors import CorruptShard
@@ -62,11 +63,16 @@ def test_hashes_ignore_exposure_and_tell_films_apart(films):
     assert (bits + 1000 * np.eye(8, dtype=int)).min() > 24
 
 
-def test_the_default_encoder_is_an_encoder_and_gives_unit_rows(films):
-    encoder = PenultimateEncoder()
-    rows = encoder.embed(films)
+@pytest.mark.parametrize("kind", ["penultimate", "film"])
+def test_every_kind_of_encoder_gives_unit_rows_and_names_its_weights(kind, films):
+    encoder = registry.build(registry.ENCODERS, kind, {})
     assert isinstance(encoder, Encoder)
-    assert rows.shape == (8, 224)
+    rows = encoder.embed(films)
+    assert len(rows) == 8
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    assert encoder.embed([]).shape == (0, 224)
-    assert PenultimateEncoder("examiner").revision != encoder.revision
+    assert encoder.embed([]).shape == (0, rows.shape[1])
+    assert encoder.revision
+
+
+def test_another_classifier_is_another_revision():
+    assert PenultimateEncoder("examiner").revision != PenultimateEncoder().revision

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +20,7 @@ from storage.layout import DatasetRef
 from storage.objects import open_store
 from storage.tables import from_parquet
 from storage.versions import open_dataset
+from tasks import publish
 from tasks.curate.table import read_table
 from tasks.privacy.archive import ArchiveUnknown, archive_films
 from tasks.privacy.audit import NeighbourRow, audit
@@ -134,6 +137,12 @@ def test_the_card_gets_the_figures_of_the_gate_and_nothing_without_it(path, memo
     untried = GateSpec(kind="memorisation", threshold=0.5, options={"memory": str(tmp_path / "untried.safetensors")})
     with pytest.raises(ValueError, match="never tried on planted copies"):
         card_figures(recipe(untried))
+
+
+def test_no_text_that_we_publish_calls_data_private():
+    texts = [path.read_text() for path in Path(publish.__file__).parent.rglob("*.*") if path.suffix != ".pyc"]
+    assert texts
+    assert not [text for text in texts if re.search(r"\bprivate\b", text, re.IGNORECASE)]
 
 
 def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(memory, encoder, tmp_path):
