@@ -29,6 +29,7 @@ _WRAP = re.compile(r"\n(?=[ \t]*[^\s\d*-])")
 """A line end inside a sentence: neither a blank line nor an item of a list follows."""
 _BREAKS = frozenset({"but", "with", "without", "however", "which", "while", "although", "no", "there", "except"})
 _VERBS = frozenset({"is", "are", "was", "were", "remain", "appear", "show", "demonstrate"})
+_PLACING = frozenset({"on", "in", "at", "of", "within", "over", "along", "involving"})
 _NOT = frozenset({"not", "no", "never", "without", "nor"})
 _GRADES = bag(
     """
@@ -225,7 +226,7 @@ def _span(
 
 
 def _beside(tokens: list[Word], hit: _Hit) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """Side, severity and descriptors in the words right before a phrase."""
+    """Side, severity and descriptors in the words right before a phrase, and the side in a place right after it."""
     side = severity = None
     described: list[str] = []
     at = hit.first - 1
@@ -240,4 +241,16 @@ def _beside(tokens: list[Word], hit: _Hit) -> tuple[str | None, str | None, tupl
         elif word not in ("sided", "upper", "lower", "middle", "mid", "lobe", "zone", "lung", "pleural"):
             break
         at -= 1
-    return side, severity, tuple(word for word in described if word not in hit.concept.split())
+    return (
+        side or _side_after(tokens, hit.last),
+        severity,
+        tuple(word for word in described if word not in hit.concept.split()),
+    )
+
+
+def _side_after(tokens: list[Word], at: int) -> str | None:
+    """The side in "on the left" or "in the right lower lobe" from word `at` on."""
+    if at >= len(tokens) or tokens[at][0] not in _PLACING:
+        return None
+    sides = [word for word, start, _ in tokens[at + 1 : at + 4] if word in SIDES and start - tokens[at][2] < 24]
+    return SIDES[sides[0]] if sides else None

@@ -56,7 +56,7 @@ class Repetition:
 
     name: str = "repetition"
 
-    def __init__(self, ngram: int = 4) -> None:
+    def __init__(self, ngram: int = 5) -> None:
         self.ngram = ngram
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from models.contracts import Mention, ReportDraft, ReportRequest
+from models.judges.duplicates import NearDuplicate
 from models.judges.report import Completeness, ImpressionConsistency, NoExtraFinding, PromptLength
 from models.language.template import TemplateReportGenerator
 from storage.records import RejectRow, ReportRow
@@ -118,3 +119,18 @@ def test_no_specs_and_no_attempts() -> None:
     assert (batch.rows, batch.rejects, batch.stats["attempts"]) == ([], [], 0)
     with pytest.raises(ValueError, match="at least one attempt"):
         write_reports([spec(0)], TemplateReportGenerator(), GATES, attempts=0, seed_of=seed_of)
+
+
+def test_a_copy_of_an_accepted_report_is_written_anew_and_a_new_shard_starts_empty() -> None:
+    class Parrot(TemplateReportGenerator):
+        def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
+            words = "There is a moderate left pleural effusion and nothing else of note in this film."
+            return [
+                replace(draft, findings=words if request.attempt == 0 else f"{draft.findings} Take {request.attempt}.")
+                for request, draft in zip(requests, super().generate(requests), strict=True)
+            ]
+
+    gates = [(NearDuplicate(), 0.3)]
+    for _ in range(2):
+        batch = write_reports([spec(0), spec(1)], Parrot(), gates, attempts=2, seed_of=seed_of)
+        assert [(row.sample_id, row.attempts) for row in batch.rows] == [("s-0", 1), ("s-1", 2)]
