@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,16 +87,20 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects whose key starts with `prefix`, sorted."""
-        start = self.folder / prefix.rpartition("/")[0]
-        found = []
-        for folder, names, files in os.walk(start):
-            if Path(folder) == self.folder and _TEMPORARY in names:
+        root = len(str(self.folder)) + 1
+        paths = []
+        for folder, names, files in os.walk(self.folder / prefix.rpartition("/")[0]):
+            if len(folder) < root and _TEMPORARY in names:
                 names.remove(_TEMPORARY)
-            found += [Path(folder, name).relative_to(self.folder).as_posix() for name in files]
-        for key in sorted((key for key in found if key.startswith(prefix)), key=str.encode):
-            info = self.head(key)
-            if info is not None:  # None: deleted since the walk
-                yield info
+            paths += [f"{folder}/{name}" for name in files]
+        for path in sorted((path for path in paths if path.startswith(prefix, root)), key=os.fsencode):
+            with self._explained(Path(path)):
+                try:
+                    found = os.stat(path)
+                except FileNotFoundError:  # deleted since the walk
+                    continue
+            if stat.S_ISREG(found.st_mode):
+                yield ObjectInfo(path[root:], found.st_size)
 
     def delete(self, key: str) -> None:
         """Remove the file if it is there."""

@@ -7,6 +7,7 @@ import os
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -14,8 +15,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3.session
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.utils import parse_timestamp
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from storage.errors import AlreadyExists, ConditionalWritesMissing, StoreUnreachable
@@ -215,8 +218,10 @@ class S3Store:
 
     def _connect(self, attempts: int) -> Any:
         local = self.endpoint and urlsplit(self.endpoint).hostname in ("127.0.0.1", "localhost", "::1")
+        core = botocore.session.get_session()
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
         try:
-            return boto3.session.Session().client(
+            return boto3.session.Session(botocore_session=core).client(
                 "s3",
                 endpoint_url=self.endpoint,
                 region_name=self.region or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
@@ -234,6 +239,14 @@ class S3Store:
             )
         except ValueError as error:
             raise StoreUnreachable(f"storage endpoint {self.endpoint!r} is not an address: {error}") from error
+
+
+def _time(text: Any) -> Any:
+    """A time in an answer; botocore's own parser takes two thirds of the time of a long listing."""
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return parse_timestamp(text)
 
 
 def _again(call: Callable[[], Any], worth: Callable[[BaseException], bool], attempts: int) -> Any:

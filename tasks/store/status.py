@@ -17,8 +17,8 @@ from storage.objects import ObjectStore
 from storage.records import ShardEntry
 from tasks.publish.dataset import frozen_recipe
 
-COUNTING = 1.0
-"""Seconds that `status` may spend on reading indices of a version that has no manifest yet."""
+COUNTING = 1.2
+"""Seconds after which `status` reads no further indices of a version that has no manifest yet."""
 _TOGETHER = 16
 
 
@@ -76,34 +76,30 @@ class Status:
 
 
 def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNTING) -> Status:
-    """Look at one version: its recipe, one listing, and its manifest or, while there is none, its indices.
+    """Look at one version: its recipe and its manifest or, while there is none, one listing and its indices.
 
     Args:
         store, ref: the version.
-        seconds: how long indices may be read for the numbers of accepted and rejected; None reads all.
+        seconds: from now on until when indices are read for the numbers of accepted and rejected; None reads all.
 
     Raises:
         DatasetMissing: it was never begun.
         RecipeChanged: its ``recipe.yaml`` was not written by this project.
     """
-    with ThreadPoolExecutor(3) as pool:
-        listings = [pool.submit(_numbers, store, ref, folder) for folder in ("reports", "pairs")]
-        found = pool.submit(find_manifest, store, ref)
-        try:
-            _, recipe = frozen_recipe(store, ref)
-        except ObjectMissing:
-            raise DatasetMissing(
-                f"{ref} was never begun in {store.root}: `synth versions` lists what is there"
-            ) from None
-        (reports, _, _), (_, tars, indices) = (listing.result() for listing in listings)
-        manifest = found.result()
-    layout = _Layout.of(recipe)
+    until = None if seconds is None else time.monotonic() + seconds
+    try:
+        _, recipe = frozen_recipe(store, ref)
+    except ObjectMissing:
+        raise DatasetMissing(f"{ref} was never begun in {store.root}: `synth versions` lists what is there") from None
+    layout, manifest = _Layout.of(recipe), find_manifest(store, ref)
     if manifest is not None:
         known = {entry.shard: entry for entry in manifest.shards}
-        shards = sorted(known)
+        shards = reports = tars = indices = set(known)
     else:
-        shards = sorted({*range(layout.base), *reports, *tars, *indices})
-        known = _entries(store, ref, sorted(indices), seconds)
+        tars, indices = _pairs(store, ref)
+        reports = _reports(store, ref, {*range(layout.base + layout.top_up), *tars} - indices)
+        shards = {*range(layout.base), *reports, *tars, *indices}
+        known = _entries(store, ref, sorted(indices), until)
     return Status(
         ref=ref,
         asked=layout.pairs,
@@ -143,27 +139,32 @@ class _Layout:
         return max(0, min(self.size, self.total - self.pairs - (shard - self.base) * self.size))
 
 
-def _numbers(store: ObjectStore, ref: DatasetRef, folder: str) -> tuple[set[int], set[int], set[int]]:
-    """Shards with a report table, with a tar, and with an index, in one listing of `folder`."""
-    reports, tars, indices = set(), set(), set()
-    for info in store.list(ref.key(f"{folder}/")):
-        stem, _, extension = info.key.rpartition("/")[2].partition(".")
-        if not (stem.isascii() and stem.isdigit()):
-            continue
-        if folder == "reports":
-            reports.add(int(stem))
-        elif extension == "tar":
-            tars.add(int(stem))
-        elif shard_of_index(info.key) is not None:
-            indices.add(int(stem))
-    return reports, tars, indices
+def _pairs(store: ObjectStore, ref: DatasetRef) -> tuple[set[int], set[int]]:
+    """Shards with a tar, and shards with an index."""
+    tars, indices = set(), set()
+    for info in store.list(ref.key("pairs/")):
+        if (number := shard_of_index(info.key)) is not None:
+            indices.add(number)
+        elif (number := _number(info.key, ".tar")) is not None:
+            tars.add(number)
+    return tars, indices
 
 
-def _entries(
-    store: ObjectStore, ref: DatasetRef, shards: Sequence[int], seconds: float | None
-) -> dict[int, ShardEntry]:
-    """Committed entries, as many as `seconds` allow; the first shards first."""
-    until = None if seconds is None else time.monotonic() + seconds
+def _reports(store: ObjectStore, ref: DatasetRef, open_shards: set[int]) -> set[int]:
+    """Which of the uncommitted shards have a report table; thousands without one of them are not listed."""
+    blocks = sorted({f"{shard:05d}"[:-3] for shard in open_shards})
+    listed = (info.key for block in blocks for info in store.list(ref.key(f"reports/{block}")))
+    found = {number for key in listed if (number := _number(key, ".parquet")) is not None}
+    return found & open_shards
+
+
+def _number(key: str, extension: str) -> int | None:
+    stem = key.rpartition("/")[2].removesuffix(extension)
+    return int(stem) if key.endswith(extension) and stem.isascii() and stem.isdigit() else None
+
+
+def _entries(store: ObjectStore, ref: DatasetRef, shards: Sequence[int], until: float | None) -> dict[int, ShardEntry]:
+    """Committed entries, as many as can be read `until` then; the first shards first."""
 
     def read(shard: int) -> ShardEntry | None:
         return None if until is not None and time.monotonic() > until else committed_shard(store, ref, shard)

@@ -115,7 +115,7 @@ def test_ten_thousand_shards_in_progress_are_told_within_two_seconds(vast: tuple
     found = status(*vast)
     cpu, wall = time.process_time() - started[0], time.perf_counter() - started[1]
     assert found.missing == [SHARDS - 1]
-    assert 0 < len(found.counted) < SHARDS
+    assert len(found.shards) == SHARDS
     assert min(cpu, wall) < 2  # processor time where the machine is shared
 
 
