@@ -101,6 +101,7 @@ def _may_go(store: ObjectStore, ref: DatasetRef, held: dict[DatasetRef, dict[str
         raise DatasetMissing(f"there is nothing of {ref} in {store.root}")
     if ref.manifest in held[ref]:
         raise StillNeeded(f"{ref} is published, and published versions are never removed")
-    users = references(store).to(ref)
+    known = references(store)
+    users = [*known.to(ref), *(f"{key}, which cannot be read," for key in known.damaged)]
     if users:
-        raise StillNeeded(f"{ref} cannot be given up: {', '.join(users)} refers to it")
+        raise StillNeeded(f"{ref} cannot be given up: {users[0]} refers or may refer to it ({len(users)} in all)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from storage.errors import ManifestConflict
 from storage.layout import RUNS, SELECTIONS, DatasetRef
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
@@ -78,7 +79,11 @@ def references(store: ObjectStore) -> References:
             damaged.append(info.key)
     parents = {}
     for ref in published(store):
-        manifest = find_manifest(store, ref)
+        try:
+            manifest = find_manifest(store, ref)
+        except ManifestConflict:
+            damaged.append(ref.manifest)
+            continue
         if manifest is not None and PARENT in manifest.lineage:
             parents[str(ref)] = manifest.lineage[PARENT]
     return References(

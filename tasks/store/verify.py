@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from storage.errors import CorruptShard, ManifestConflict, ObjectMissing
 from storage.layout import DatasetRef
-from storage.manifest import find_manifest, objects
+from storage.manifest import objects
 from storage.objects import ObjectStore
 from storage.records import Manifest
 from storage.verify import Problem, VersionCheck, verify_version
@@ -85,10 +85,10 @@ def _dangling(store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: Ve
             if source.selection is not None and source.selection not in known.selections.get(str(ref), []):
                 yield Problem(object=where, what=f"was trained on selection {source.selection!r}, which is missing")
     for tag in known.tags:
-        if tag.dataset == ref.name and find_manifest(store, tag.ref) is None:
+        if tag.dataset == ref.name and store.head(tag.ref.manifest) is None:
             yield Problem(object=f"tags/{ref.name}/{tag.tag}", what=f"points to {tag.ref}, which is not published")
     parent = manifest.lineage.get(PARENT)
-    if parent is not None and find_manifest(store, DatasetRef(*parent.split("/"))) is None:
+    if parent is not None and store.head(DatasetRef(*parent.split("/")).manifest) is None:
         yield Problem(object="manifest.json", what=f"names {parent} as its parent, which is not published")
 
 

@@ -86,7 +86,14 @@ def test_a_version_that_a_checkpoint_was_trained_on_cannot_be_given_up(
     use(local_store, ref)
     local_store.delete(ref.manifest)
     local_store.delete(selection_key(ref, "default", "selection.parquet"))
-    with pytest.raises(StillNeeded, match="checkpoint of arm synthetic of run run-1, scores of run run-1"):
+    with pytest.raises(StillNeeded, match=r"checkpoint of arm synthetic of run run-1 .*2 in all"):
+        find_garbage(local_store, abandon=[ref])
+
+
+def test_nothing_is_given_up_while_a_checkpoint_cannot_be_read(local_store: ObjectStore, begin: World) -> None:
+    ref = begin(local_store)
+    local_store.put("runs/other/real/checkpoint.safetensors", b"cut off")
+    with pytest.raises(StillNeeded, match=r"runs/other/real/checkpoint\.safetensors, which cannot be read"):
         find_garbage(local_store, abandon=[ref])
 
 

@@ -301,6 +301,12 @@ def test_a_damaged_checkpoint_of_the_version_is_found(local_store: ObjectStore, 
         assert problems(local_store, ref) == [f"{key}: cannot be read"]
 
 
+def test_another_versions_damage_is_not_this_ones(local_store: ObjectStore, publish: World) -> None:
+    ref, other = publish(local_store), publish(local_store, seed=1)
+    local_store.put(other.manifest, b"<html>", create_only=False)
+    assert problems(local_store, ref) == []
+
+
 def test_what_a_slower_rival_left_is_noted(local_store: ObjectStore, publish: World) -> None:
     ref = publish(local_store)
     local_store.put(ref.reports(7), b"x")
