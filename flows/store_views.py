@@ -142,7 +142,9 @@ def _values(change: FieldChange) -> tuple[str, str]:
 
 
 def _value(value: object) -> str:
-    return "-" if value is None else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "-" if value is None or value == {} else str(value)
 
 
 def _size(size: int) -> str:
