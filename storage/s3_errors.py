@@ -92,6 +92,7 @@ class Explainer:
             if usage.free < max(0.1 * usage.total, _LITTLE) and usage.free < _ROOMY:
                 return StoreFull(
                     f"the disk of the managed store is full ({usage.free / 2**20:.0f} MiB free at {self.disk}): make "
-                    f"room, or point storage.root elsewhere; finished shards stay and the run resumes ({self.subject})"
+                    "room and end the store (`synth stop`), which writes again when it is started again, or point "
+                    f"storage.root elsewhere; finished shards stay and the run resumes ({self.subject})"
                 )
         return StoreError(f"{self.where}, {self.subject}: {error} Its log says why; a full disk is the usual cause.")

@@ -53,22 +53,21 @@ def write_tar(samples: Iterable[Sample]) -> bytes:
     Raises:
         ValueError: a key that WebDataset would not give back, or that occurs twice.
     """
-    out = io.BytesIO()
+    pieces: list[bytes] = []
     seen: set[str] = set()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for sample in samples:
-            if not proper_key(sample.key):
-                raise ValueError(
-                    f"sample key {sample.key!r}: 1 to 90 printable ASCII characters without '.', '/', '\\'"
-                )
-            if sample.key in seen:
-                raise ValueError(f"sample key {sample.key!r} occurs twice in one shard")
-            seen.add(sample.key)
-            for extension, data in _members(sample):
-                header = tarfile.TarInfo(f"{sample.key}.{extension}")
-                header.size, header.mode = len(data), 0o444
-                tar.addfile(header, io.BytesIO(data))
-    return out.getvalue()
+    for sample in samples:
+        if not proper_key(sample.key):
+            raise ValueError(f"sample key {sample.key!r}: 1 to 90 printable ASCII characters without '.', '/', '\\'")
+        if sample.key in seen:
+            raise ValueError(f"sample key {sample.key!r} occurs twice in one shard")
+        seen.add(sample.key)
+        for extension, data in _members(sample):
+            header = tarfile.TarInfo(f"{sample.key}.{extension}")
+            header.size, header.mode = len(data), 0o444
+            pieces += (header.tobuf(tarfile.USTAR_FORMAT), data, bytes(-len(data) % tarfile.BLOCKSIZE))
+    end = 2 * tarfile.BLOCKSIZE
+    pieces.append(bytes(end + -(sum(map(len, pieces)) + end) % tarfile.RECORDSIZE))
+    return b"".join(pieces)
 
 
 def read_tar(data: bytes, name: str = "tar") -> list[Sample]:
