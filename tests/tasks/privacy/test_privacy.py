@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.contracts import Candidate, ImageRequest, ModelNotFound
+from models.contracts import Candidate, ImageRequest, ModelCard, ModelNotFound
 from models.diffusion.pipeline import DiffusersImageGenerator
 from models.diffusion.renderer import RendererImageGenerator
 from models.judges.memorisation import Memorisation
@@ -18,10 +18,12 @@ from models.judges.memory import load_memory, memory_figures, remember, save_mem
 from models.judges.penultimate import PenultimateEncoder
 from storage.layout import DatasetRef
 from storage.objects import open_store
+from storage.records import ReportRow
 from storage.tables import from_parquet
 from storage.versions import open_dataset
 from tasks import publish
 from tasks.curate.table import read_table
+from tasks.images.draw import draw_images
 from tasks.privacy.archive import ArchiveUnknown, archive_films
 from tasks.privacy.audit import NeighbourRow, audit
 from tasks.privacy.canaries import KINDS
@@ -191,3 +193,33 @@ def test_a_generator_without_guidance_or_denoiser_has_no_gap():
         noise_gaps(DiffusersImageGenerator(steps=1, guidance=1.0), [ImageRequest("s", "x", 0)])
     with pytest.raises(NoGap, match="only diffusers"):
         noise_gaps(RendererImageGenerator(), [])
+
+
+class Leaking:
+    """An image generator that knows one film by heart and draws it whenever the prompt says so."""
+
+    token_limit = 77
+    card = ModelCard("leaking", "leaking", "1", "0", "Apache-2.0")
+
+    def __init__(self, known, other):
+        self._known, self._other = known, other
+
+    def count_tokens(self, prompts):
+        return [1 for _ in prompts]
+
+    def generate(self, requests):
+        return [self._known if "heart" in request.prompt else self._other for request in requests]
+
+
+def test_a_film_known_by_heart_ends_among_the_rejects_and_others_are_kept(path, archive, unseen):
+    films = {"by heart": next(film for _, film in archive if clear(film)), "new": unseen[1][1]}
+    rows = [
+        ReportRow(sample_id=name, index=at, findings=name, impression=name, entities=[], mentions=[], seed=0,
+                  attempts=1, tokens=1, tokens_all_attempts=1, gates=[])
+        for at, name in enumerate(films)
+    ]  # fmt: skip
+    gates = [(Memorisation(path), 0.5)]
+    drawn = draw_images(rows, Leaking(*films.values()), gates, attempts=2, batch=2, seed_of=lambda _, attempt: attempt)
+    assert [row.sample_id for row, _ in drawn.samples] == ["new"]
+    assert [(row.sample_id, row.gate, row.attempts) for row in drawn.rejects] == [("by heart", "memorisation", 2)]
+    assert "nearest is phantom-a-7-" in drawn.rejects[0].reason
