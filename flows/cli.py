@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import curation, privacy, store
+from flows import audit, curation, privacy, store
 from flows.home import PROFILES, prepare
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(store.app)
 app.add_typer(curation.app)
 app.add_typer(privacy.app)
+app.add_typer(audit.app)
 
 Profile = Annotated[
     str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")

@@ -4,6 +4,7 @@ from flows.services import ServiceError
 from models.contracts import ModelNotFound
 from models.registry import UnknownKind
 from storage.errors import StoreError
+from tasks.audit.errors import AuditError
 from tasks.curate.keep import RulesDoNotFit, SelectionConflict
 from tasks.evaluate.evaluate import ScoresConflict
 from tasks.plan.errors import PlanError
@@ -14,6 +15,7 @@ from tasks.privacy.remember import NotEnoughFilms
 from tasks.recipe.errors import RecipeError
 
 MENDABLE = (
+    AuditError,
     RecipeError,
     PlanError,
     ModelNotFound,

@@ -10,7 +10,10 @@ import numpy as np
 from models.contracts import Candidate, Gate, Mention
 from models.judges.duplicates import Remembers
 from models.judges.planted_reports import COPY, ERRORS, Writer, plant
+from tasks.audit.public import Labelled
 
+ON_TEXT = ("impression_consistency", "repetition", "leakage", "lint", "length")
+"""Gates that judge a text without knowing what was asked for."""
 Judges = Sequence[tuple[Gate, float]]
 
 
@@ -61,6 +64,16 @@ def audit_gates(gates: Judges, asked: Sequence[tuple[Mention, ...]], writer: Wri
         finds.append(Finds(kind, planted, len(found), {name: len(places) for name, places in objections.items()}))
     alarms = {name: len(places) / max(1, len(good)) for name, places in _objections(gates, good, ()).items()}
     return GateAudit(len(good), tuple(finds), alarms)
+
+
+def undisputed(reports: Sequence[Labelled]) -> list[Candidate]:
+    """Real reports that no gate on the text should object to: both sections, and no de-identification mark."""
+    split = [(report.name, *report.text.removeprefix("FINDINGS: ").split("\n\nIMPRESSION: ")) for report in reports]
+    return [
+        Candidate(name, (), findings, impression)
+        for name, findings, impression in split
+        if findings and impression and "XXXX" not in findings + impression
+    ]
 
 
 def _bad(kind: str, good: Candidate, writer: Writer, dice: np.random.Generator) -> Candidate | None:

@@ -7,7 +7,8 @@ import pytest
 from models import registry
 from models.judges.planted_reports import ERRORS, paraphrase
 from models.phantom.report import write_report
-from tasks.audit.gates import GateAudit, audit_gates
+from tasks.audit import public
+from tasks.audit.gates import ON_TEXT, GateAudit, audit_gates, undisputed
 from tasks.plan.plan import make_plan
 from tasks.recipe.schema import Recipe
 
@@ -44,3 +45,15 @@ def test_omitted_added_side_and_polarity_are_found_nineteen_times_in_twenty(audi
 def test_no_gate_objects_to_more_than_one_good_report_in_twenty(audit: GateAudit) -> None:
     assert set(audit.false_alarms) == set(THRESHOLDS)
     assert {name: share for name, share in audit.false_alarms.items() if share > 0.05} == {}
+
+
+def test_no_gate_on_the_text_objects_to_more_than_one_real_report_in_twenty() -> None:
+    try:
+        real = undisputed(public.openi())
+    except public.CorpusNotFound as error:
+        pytest.skip(str(error))
+    assert len(real) > 1500
+    for name in ON_TEXT:
+        rejected = [score for score in registry.build(registry.GATES, name, {}).score(real)
+                    if not score.score >= THRESHOLDS[name]]  # fmt: skip
+        assert len(rejected) <= 0.05 * len(real), (name, rejected[:3])

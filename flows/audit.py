@@ -1,0 +1,91 @@
+"""`synth audit`: what is in a corpus of reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from models.encoders.chest_recogniser import SpanRecogniser
+
+app = typer.Typer(name="audit", rich_markup_mode=None, no_args_is_help=True, help="Look at a corpus of reports.")
+
+Reports = Annotated[
+    Path, typer.Argument(help="A folder or file: text, CSV, Parquet, MIMIC-CXR's folders, OpenI's XML or its .tgz.")
+]
+Column = Annotated[str | None, typer.Option(help="The column with the text, where a table does not tell.")]
+
+
+@app.command()
+def entities(
+    reports: Reports,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the bank and its figure.")] = Path("entities"),
+    recogniser: Annotated[str, typer.Option(help="rules (offline) or rate-ner.")] = "rules",
+    model: Annotated[str | None, typer.Option(help="Folder or hub id of RaTE-NER's weights.")] = None,
+    column: Column = None,
+    least: Annotated[int, typer.Option(help="Least mentions of an entity that is kept.", min=1)] = 1,
+) -> None:
+    """Build a typed entity bank from reports, and show its long tail.
+
+    \b
+    synth audit entities mimic-cxr/files --out bank
+    synth run --set plan.bank=bank/bank.csv
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from flows.explained import explained
+    from tasks.audit.entities import SHOWN, audit_entities
+
+    with explained():
+        audit = audit_entities(reports, _recogniser(recogniser, model), out, column, least)
+    table = Table("type", "entities", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
+    for name, tail in audit.tails.items():
+        table.add_row(name, str(tail.entities), str(tail.mentions), f"{tail.gini:.3f}", f"{tail.once:.1%}",
+                      str(tail.cover[0.5]), str(tail.cover[0.9]))  # fmt: skip
+    console = Console()
+    console.print(table)
+    for title, part in (("commonest", audit.bank.entities[:SHOWN]), ("rarest", audit.bank.entities[-SHOWN:])):
+        console.print(f"{title}: " + ", ".join(f"{entity.term} {entity.count}" for entity in part), highlight=False)
+    dropped = ", ".join(f"{why} {count}" for why, count in sorted(audit.bank.junk.items())) or "nothing"
+    typer.echo(f"{audit.bank.reports} reports, {audit.bank.mentions} mentions; dropped: {dropped}")
+    for problem in audit.problems:
+        typer.echo(f"not readable: {problem}", err=True)
+    typer.echo(f"written to {audit.folder}: bank.csv, counts.csv, tail.png, tail.md")
+
+
+@app.command()
+def duplicates(
+    reports: Reports,
+    threshold: Annotated[float, typer.Option(help="Similarity of word runs that counts.", min=0.1, max=1.0)] = 0.7,
+    column: Column = None,
+    show: Annotated[int, typer.Option(help="How many to list.")] = 20,
+) -> None:
+    """Find near-duplicate reports by MinHash, over a whole corpus."""
+    from flows.explained import explained
+    from tasks.audit.corpus import Corpus
+    from tasks.audit.duplicates import near_duplicates
+
+    with explained():
+        count, found = near_duplicates(Corpus(reports, column).reports(), threshold)
+    for pair in sorted(found, key=lambda pair: -pair.similarity)[:show]:
+        typer.echo(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
+    typer.echo(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")
+
+
+def _recogniser(name: str, model: str | None) -> SpanRecogniser:
+    from tasks.audit.errors import AuditError
+
+    if name == "rules":
+        from models.encoders.chest_recogniser import ChestRecogniser
+
+        return ChestRecogniser()
+    if name != "rate-ner":
+        raise AuditError(f"recogniser is {name!r}: it is 'rules' or 'rate-ner'")
+    if model is None:
+        raise AuditError("recogniser rate-ner needs --model, such as Angelakeke/RaTE-NER-Deberta or a folder with it")
+    from models.encoders.rate_ner import RateNer
+
+    return RateNer(model)
