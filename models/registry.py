@@ -60,7 +60,7 @@ def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> An
     """Make the implementation that `kind` names in `table`.
 
     Raises:
-        UnknownKind: no such kind, or no such option.
+        UnknownKind: no such kind, no such option, or one that it cannot do without is missing.
     """
     if kind not in table:
         raise UnknownKind(f"unknown kind {kind!r}{_nearest(kind, table)}; known: {', '.join(sorted(table))}")
@@ -72,6 +72,10 @@ def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> An
             raise UnknownKind(
                 f"kind {kind!r} has no option {option!r}{_nearest(option, known)}; known: {', '.join(known)}"
             )
+    plain = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    for name, option in known.items():
+        if option.default is option.empty and option.kind not in plain and name not in options:
+            raise UnknownKind(f"kind {kind!r} needs the option {name!r}; known: {', '.join(known)}")
     return factory(**options)
 
 

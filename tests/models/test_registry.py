@@ -15,6 +15,9 @@ TABLES = {
     "gate": registry.GATES,
 }
 
+NEEDED = {"vision_judge": {"model": "some/model"}}
+"""The options of the gates that cannot do without any."""
+
 
 @pytest.mark.parametrize(("table", "kind"), [(t, kind) for t, kinds in TABLES.items() for kind in kinds])
 def test_every_kind_leads_to_a_class(table: str, kind: str) -> None:
@@ -24,7 +27,7 @@ def test_every_kind_leads_to_a_class(table: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", registry.GATES)
 def test_every_gate_goes_by_its_kind(kind: str) -> None:
-    gate = registry.build(registry.GATES, kind, {})
+    gate = registry.build(registry.GATES, kind, NEEDED.get(kind, {}))
     assert isinstance(gate, Gate)
     assert gate.name == kind
 
@@ -37,3 +40,8 @@ def test_a_typo_in_a_kind_names_the_nearest() -> None:
 def test_a_typo_in_an_option_names_the_nearest() -> None:
     with pytest.raises(registry.UnknownKind, match=r"has no option 'step', did you mean 'steps'\?"):
         registry.build(registry.IMAGE_GENERATORS, "diffusers", {"step": 3})
+
+
+def test_an_option_that_is_needed_is_named() -> None:
+    with pytest.raises(registry.UnknownKind, match="kind 'vision_judge' needs the option 'model'"):
+        registry.build(registry.GATES, "vision_judge", {})
