@@ -1,6 +1,6 @@
 """The store against the plain tools: publishing, reading, planning, and what a shard costs in requests.
 
-    python benchmarks/store.py [--rounds 5]
+    python benchmarks/store.py [--turns 15]
 
 Publishing is `storage.ledger.commit_shard` against `tarfile` plus `boto3`'s ``upload_file`` of the same members; it
 also writes reports, rejects and index, overwrites nothing, and has the server check every byte. Reading is
@@ -146,53 +146,57 @@ def read_theirs(store: S3Store, shape: Shape) -> int:
     return sum(1 for _ in webdataset.WebDataset(urls, shardshuffle=False))  # type: ignore[attr-defined]
 
 
-def timed(call: Callable[[], int]) -> float:
-    """What the call counts, per second."""
-    begun = time.perf_counter()
-    return call() / (time.perf_counter() - begun)
+def take_turns(
+    name: str, unit: str, bar: float | None, ours: Callable[[int], float], theirs: Callable[[int], float], turns: int
+) -> None:
+    """Run both sides in turn, each first every other time, and print one line.
 
-
-def compare(name: str, unit: str, bar: float | None, ours: Sequence[float], theirs: Sequence[float]) -> None:
-    """One line: both medians and the median of the rounds' ratios."""
-    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
-    figures = f"{median(ours):.1f} against {median(theirs):.1f} {unit}"
+    `ours` and `theirs` take the number of the turn and return how much they did. The first turn only warms up.
+    """
+    speeds: dict[Callable[[int], float], list[float]] = {ours: [], theirs: []}
+    for turn in range(turns + 1):
+        for side in (ours, theirs) if turn % 2 else (theirs, ours):
+            begun = time.perf_counter()
+            speeds[side].append(side(turn) / (time.perf_counter() - begun))
+    mine, other = speeds[ours][1:], speeds[theirs][1:]
+    ratios = sorted(one / two for one, two in zip(mine, other, strict=True))
+    low, high = (ratios[round(share * (turns - 1))] for share in (0.25, 0.75))
     told = f" (bar {bar})" if bar is not None else ""
-    print(f"{name}: {figures}, ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}){told}", flush=True)
+    print(
+        f"{name}: {median(mine):.1f} against {median(other):.1f} {unit}, "
+        f"ratio {median(ratios):.2f} (half of {turns} turns: {low:.2f} to {high:.2f}){told}",
+        flush=True,
+    )
 
 
-def measure_publishing(address: server.StoreAddress, shape: Shape, rounds: int, bar: float | None) -> None:
-    """MB/s of tars."""
+def measure_publishing(address: server.StoreAddress, shape: Shape, turns: int, bar: float | None) -> None:
+    """MB/s of tars, one shard a turn."""
     samples = make_shard(shape, 0)
-    many = range(shape.shards)
-    ours, theirs = [], []
-    for turn in range(-1, rounds):
-        store = address.store(f"publish-{shape.film}-{turn}")
-        store.check()  # connects; a process does that once
-        one = timed(lambda store=store: sum(publish(store, at, samples) for at in many)) / 1e6
-        key = f"plain-{shape.film}-{turn}"
-        other = timed(
-            lambda store=store, key=key: sum(
-                upload(store.client, address.bucket, f"{key}-{at}.tar", samples) for at in many
-            )
-        )
-        if turn >= 0:  # the first round only warms up
-            ours.append(one)
-            theirs.append(other / 1e6)
-    compare(f"publish {shape.name} against tarfile + upload_file", "MB/s", bar, ours, theirs)
+    store = address.store(f"publish-{shape.film}")
+    store.check()  # connects; a process does that once
+    take_turns(
+        f"publish {shape.name} against tarfile + upload_file",
+        "MB/s",
+        bar,
+        lambda turn: publish(store, turn, samples) / 1e6,
+        lambda turn: upload(store.client, address.bucket, f"plain-{shape.film}/{turn}.tar", samples) / 1e6,
+        turns,
+    )
 
 
-def measure_reading(address: server.StoreAddress, shape: Shape, rounds: int, bar: float | None) -> None:
-    """Samples per second."""
+def measure_reading(address: server.StoreAddress, shape: Shape, turns: int, bar: float | None) -> None:
+    """Samples per second, one epoch a turn."""
     store = address.store(f"read-{shape.film}")
     for number in range(shape.shards):
         publish(store, number, make_shard(shape, number))
-    ours, theirs = [], []
-    for turn in range(-1, rounds):
-        one, other = timed(lambda: read_ours(store, shape)), timed(lambda: read_theirs(store, shape))
-        if turn >= 0:
-            ours.append(one)
-            theirs.append(other)
-    compare(f"read {shape.name} against webdataset", "samples/s", bar, ours, theirs)
+    take_turns(
+        f"read {shape.name} against webdataset",
+        "samples/s",
+        bar,
+        lambda _: read_ours(store, shape),
+        lambda _: read_theirs(store, shape),
+        turns,
+    )
 
 
 @contextmanager
@@ -254,15 +258,15 @@ def measure_planning() -> None:
 def main() -> None:
     """Measure and print."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--rounds", type=int, default=5)
-    rounds = ask.parse_args().rounds
+    ask.add_argument("--turns", type=int, default=15)
+    turns = ask.parse_args().turns
     with tempfile.TemporaryDirectory() as folder:
         address = server.start(Path(folder))
         try:
-            measure_publishing(address, FULL, rounds, 0.9)
-            measure_publishing(address, LOCAL, rounds, None)
-            measure_reading(address, FULL, rounds, 1.0)
-            measure_reading(address, LOCAL, rounds, 1.0)
+            measure_publishing(address, FULL, turns, 0.9)
+            measure_publishing(address, LOCAL, turns, None)
+            measure_reading(address, FULL, turns, 1.0)
+            measure_reading(address, LOCAL, turns, 1.0)
             count_requests(address)
         finally:
             server.stop(Path(folder))
