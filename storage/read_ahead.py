@@ -89,9 +89,8 @@ class _Fetch:
     def _fetch(self) -> None:
         try:
             with self._store.open(self._key) as stream:
-                source = getattr(stream, "raw", stream)  # blocks of this size need no buffer in between
                 while not self._stopped.is_set():
-                    block = source.read(BLOCK)
+                    block = stream.read(BLOCK)
                     self._hand_over(block)
                     if not block:
                         return
