@@ -4,7 +4,7 @@
 
 Publishing is `storage.ledger.commit_shard` against `tarfile` plus `boto3`'s ``upload_file`` of the same members; it
 also writes reports, rejects and index, overwrites nothing, and has the server check every byte. Reading is
-`storage.loader.Loader`, shuffled, against `webdataset` alone on the same tars; it also checks every film's SHA-256 and
+`storage.loader.Loader` against `webdataset` alone on the same tars; it also checks every film's SHA-256 and
 parses every row. Both sides take turns on one SeaweedFS. ``ratio`` is our speed over theirs; a line that names a bar
 is one that we hold ourselves to.
 """
@@ -38,6 +38,7 @@ from storage.records import GateRow, PairRow, ReportRow
 from storage.s3 import S3Store
 from storage.shards import Sample, sample_of
 
+SHUFFLED = 256
 REF = DatasetRef("benchmark", "v1")
 PLAN = """
 import resource, sys, time
@@ -66,8 +67,8 @@ class Shape:
     shards: int
 
 
-FULL = Shape("512 px films, 500 a shard", 500, 180_000, 2)
-LOCAL = Shape("128 px films, 64 a shard", 64, 12_000, 20)
+FULL = Shape("512 px films, 1000 a shard", 1000, 180_000, 2)  # as in the full profile
+LOCAL = Shape("128 px films, 64 a shard", 64, 12_000, 20)  # as in the local profile
 
 
 def make_shard(shape: Shape, number: int) -> list[Sample]:
@@ -131,19 +132,20 @@ def upload(client: Any, bucket: str, key: str, samples: Sequence[Sample]) -> int
         return Path(file.name).stat().st_size
 
 
-def read_ours(store: S3Store, shape: Shape) -> int:
-    """Samples of one shuffled epoch."""
+def read_ours(store: S3Store, shape: Shape, shuffled: bool) -> int:
+    """Samples of one epoch."""
     parts = [Part(REF.pairs(number), shape.samples) for number in range(shape.shards)]
-    return sum(1 for _ in Loader(store, parts, seed=0).epoch(0))
+    return sum(1 for _ in Loader(store, parts, seed=0 if shuffled else None, block=SHUFFLED).epoch(0))
 
 
-def read_theirs(store: S3Store, shape: Shape) -> int:
+def read_theirs(store: S3Store, shape: Shape, shuffled: bool) -> int:
     """Samples of one pass of webdataset over presigned addresses, which it reads through curl."""
     import webdataset
 
     keys = [f"{store.prefix}/{REF.pairs(number)}" for number in range(shape.shards)]
     urls = [store.client.generate_presigned_url("get_object", Params={"Bucket": store.bucket, "Key": k}) for k in keys]
-    return sum(1 for _ in webdataset.WebDataset(urls, shardshuffle=False))  # type: ignore[attr-defined]
+    samples = webdataset.WebDataset(urls, shardshuffle=100 if shuffled else False)  # type: ignore[attr-defined]
+    return sum(1 for _ in (samples.shuffle(SHUFFLED, initial=SHUFFLED) if shuffled else samples))
 
 
 def take_turns(
@@ -185,18 +187,19 @@ def measure_publishing(address: server.StoreAddress, shape: Shape, turns: int, b
 
 
 def measure_reading(address: server.StoreAddress, shape: Shape, turns: int, bar: float | None) -> None:
-    """Samples per second, one epoch a turn."""
+    """Samples per second, one epoch a turn; in order, and with a shuffle that holds as many samples on both sides."""
     store = address.store(f"read-{shape.film}")
     for number in range(shape.shards):
         publish(store, number, make_shard(shape, number))
-    take_turns(
-        f"read {shape.name} against webdataset",
-        "samples/s",
-        bar,
-        lambda _: read_ours(store, shape),
-        lambda _: read_theirs(store, shape),
-        turns,
-    )
+    for how, shuffled in (("in order", False), ("shuffled", True)):
+        take_turns(
+            f"read {shape.name}, {how}, against webdataset",
+            "samples/s",
+            bar,
+            lambda _, shuffled=shuffled: read_ours(store, shape, shuffled),
+            lambda _, shuffled=shuffled: read_theirs(store, shape, shuffled),
+            turns,
+        )
 
 
 @contextmanager
@@ -224,7 +227,7 @@ def count_requests(address: server.StoreAddress) -> None:
         objects = len(list(store.list(REF.prefix)))
         print(f"shard of {samples} samples: {objects} objects, {_told(seen)}")
         with counted(store) as seen:
-            read_ours(store, shape)
+            read_ours(store, shape, True)
         print(f"  reading it: {_told(seen)}")
     store = address.store("count-many")
     for number in range(200):

@@ -40,25 +40,13 @@ def committed_shards(store: ObjectStore, ref: DatasetRef) -> dict[int, ShardEntr
 def committed_shard(store: ObjectStore, ref: DatasetRef, shard: int) -> ShardEntry | None:
     """The entry of a committed shard, or None."""
     data = _stored(store, ref.index(shard))
-    if data is None:
-        return None
-    try:
-        entry = ShardEntry.model_validate_json(table_metadata(data)[SHARD_KEY])
-    except (CorruptShard, KeyError, ValueError) as error:
-        raise CorruptShard(f"{store.uri(ref.index(shard))} is no index of a shard: {error}") from error
-    return entry.model_copy(update={"index": _entry(ref, ref.index(shard), data, entry.accepted)})
+    return None if data is None else _entry_in(store, ref, shard, data)
 
 
 def load_reports(store: ObjectStore, ref: DatasetRef, shard: int) -> tuple[list[ReportRow], list[RejectRow]] | None:
     """The reports that an earlier attempt stored, and the samples it gave up writing; None if there are none."""
     data = _stored(store, ref.reports(shard))
-    if data is None:
-        return None
-    try:
-        rejects = json.loads(table_metadata(data).get(REJECTS_KEY, "[]"))
-        return from_parquet(data, ReportRow), [RejectRow.model_validate(row) for row in rejects]
-    except CorruptShard as error:
-        raise CorruptShard(f"{store.uri(ref.reports(shard))}: {error}") from error
+    return None if data is None else _reports_in(data, store.uri(ref.reports(shard)))
 
 
 def publish_reports(
@@ -69,12 +57,7 @@ def publish_reports(
     Go on with what this returns: another writer may have been first. The samples given up for their report are
     kept in the file's metadata, so that a resumed shard still knows them.
     """
-    text = json.dumps([row.model_dump(mode="json") for row in rejects], sort_keys=True)  # a score may be NaN
-    _publish(store, ref.reports(shard), to_parquet(rows, {REJECTS_KEY: text}, kind=ReportRow))
-    stored = load_reports(store, ref, shard)
-    if stored is None:
-        raise ObjectMissing(f"{store.uri(ref.reports(shard))} vanished after it was written")
-    return stored
+    return _reports_in(_put_reports(store, ref, shard, rows, rejects), store.uri(ref.reports(shard)))
 
 
 def commit_shard(
@@ -108,9 +91,8 @@ def commit_shard(
     done = committed_shard(store, ref, shard)
     if done is not None:
         return done
-    if reports is not None:
-        publish_reports(store, ref, shard, reports)
-    report_entry = _agreed_reports(store, ref, shard, pairs)
+    report_data = _stored(store, ref.reports(shard)) if reports is None else _put_reports(store, ref, shard, reports)
+    report_entry = None if report_data is None else _agreed_reports(ref, shard, report_data, pairs)
     reject_data, reject_sum = _publish(store, ref.rejects(shard), to_parquet(rejects, kind=RejectRow))
     refused = {row.sample_id for row in from_parquet(reject_data, RejectRow)}
     tar, rows = _publish_tar(store, ref, shard, [pair for pair in pairs if pair.key not in refused])
@@ -130,17 +112,36 @@ def commit_shard(
     if lost > 0:
         _log.warning("shard %d of %s: %d samples lost to an earlier attempt that decided otherwise", shard, ref, lost)
     metadata = {SHARD_KEY: canonical_json(entry.model_dump(mode="json"))}
-    _publish(store, ref.index(shard), to_parquet(rows, metadata, kind=PairRow))
-    committed = committed_shard(store, ref, shard)
-    if committed is None:
-        raise ObjectMissing(f"{store.uri(ref.index(shard))} vanished after it was written")
-    return committed
+    index, _ = _publish(store, ref.index(shard), to_parquet(rows, metadata, kind=PairRow))
+    return _entry_in(store, ref, shard, index)
 
 
-def _agreed_reports(store: ObjectStore, ref: DatasetRef, shard: int, pairs: Sequence[Sample]) -> ObjectEntry | None:
-    data = _stored(store, ref.reports(shard))
-    if data is None:
-        return None
+def _reports_in(data: bytes, uri: str) -> tuple[list[ReportRow], list[RejectRow]]:
+    try:
+        rejects = json.loads(table_metadata(data).get(REJECTS_KEY, "[]"))
+        return from_parquet(data, ReportRow), [RejectRow.model_validate(row) for row in rejects]
+    except CorruptShard as error:
+        raise CorruptShard(f"{uri}: {error}") from error
+
+
+def _put_reports(
+    store: ObjectStore, ref: DatasetRef, shard: int, rows: Sequence[ReportRow], rejects: Sequence[RejectRow] = ()
+) -> bytes:
+    """Store reports, and return what is stored now."""
+    text = json.dumps([row.model_dump(mode="json") for row in rejects], sort_keys=True)  # a score may be NaN
+    return _publish(store, ref.reports(shard), to_parquet(rows, {REJECTS_KEY: text}, kind=ReportRow))[0]
+
+
+def _entry_in(store: ObjectStore, ref: DatasetRef, shard: int, index: bytes) -> ShardEntry:
+    try:
+        entry = ShardEntry.model_validate_json(table_metadata(index)[SHARD_KEY])
+    except (CorruptShard, KeyError, ValueError) as error:
+        raise CorruptShard(f"{store.uri(ref.index(shard))} is no index of a shard: {error}") from error
+    return entry.model_copy(update={"index": _entry(ref, ref.index(shard), index, entry.accepted)})
+
+
+def _agreed_reports(ref: DatasetRef, shard: int, data: bytes, pairs: Sequence[Sample]) -> ObjectEntry:
+    """The entry of the stored reports, which the pairs must show."""
     rows = {row.sample_id: row for row in from_parquet(data, ReportRow)}
     for pair in pairs:
         row = rows.get(pair.key)

@@ -125,6 +125,9 @@ class Loader:
         first += min(done, len(self)) // self.block * self.block
         passed = done % self.block
         samples = self._line(number, first, stop)
+        if self.seed is None:
+            yield from islice(samples, passed, None)
+            return
         while block := list(islice(samples, self.block)):
             yield from (block[at] for at in self._order(len(block), number, first)[passed:])
             first, passed = first + len(block), 0

@@ -89,8 +89,9 @@ class _Fetch:
     def _fetch(self) -> None:
         try:
             with self._store.open(self._key) as stream:
+                source = getattr(stream, "raw", stream)  # blocks of this size need no buffer in between
                 while not self._stopped.is_set():
-                    block = stream.read(BLOCK)
+                    block = source.read(BLOCK)
                     self._hand_over(block)
                     if not block:
                         return

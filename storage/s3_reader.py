@@ -42,11 +42,18 @@ class ResumingReader(RawIOBase):
         """Always."""
         return True
 
+    def read(self, size: int = -1) -> bytes:
+        """The next block of at most `size` bytes, without a copy; all that is left if `size` is negative."""
+        if size < 0:
+            return self.readall()
+        with self._explained:
+            block = self._policy(self._next, size)
+        self._position += len(block)
+        return block
+
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` as far as the next block goes; 0 at the end."""
-        with self._explained:
-            block = self._policy(self._next, len(buffer))
-        self._position += len(block)
+        block = self.read(len(buffer))
         buffer[: len(block)] = block
         return len(block)
 

@@ -133,7 +133,7 @@ def test_the_disk_is_full(small_disk: Path, conclude: Conclude, kind: str) -> No
     assert first.failure.startswith("StoreFull")
     ballast.unlink()
     if kind == "S3Store":
-        server.stop(small_disk)  # as at the end of a run that has started it; until then it may write no more
+        server.stop(small_disk, timeout=2)  # as the run that started it does; until then it may write no more
     store = opened()
     lives = [first, *live_on(recipe_of(), store)]
     conclude(f"disk full ({kind})", store, lives, 1)
