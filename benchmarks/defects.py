@@ -21,9 +21,9 @@ import numpy as np
 from models.contracts import Candidate, Gate
 from models.judges import bank, ensemble
 from models.judges.calibrate import threshold_at
-from models.judges.classifier import SHIPPED
 from models.judges.ensemble import MEMBERS, calibrate, members
 from models.judges.planted import PLANTED, STRENGTHS, plant
+from models.judges.shipped import SHIPPED
 from models.phantom.archive import films as phantom_films
 from models.phantom.hospital import HOSPITAL_A
 

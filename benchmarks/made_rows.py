@@ -15,7 +15,7 @@ from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, ObjectEntry, PairRow, ShardEntry
 from storage.tables import to_parquet
-from tasks.curate.measure import revision_of
+from tasks.curate.measure import encoder_of
 from tasks.curate.rules import Rules
 
 SHARD = 2000
@@ -103,7 +103,7 @@ def _gates(count: int, dice: np.random.Generator) -> pa.Array:
 
 def _near(store: ObjectStore, ref: DatasetRef, count: int, dice: np.random.Generator) -> None:
     """Measured neighbours as `tasks.curate.measure` keeps them: one pair in ten is like an earlier one."""
-    spans = {"image": (-24, 0), f"film-{revision_of(Rules())}": (0.8, 1), "report": (0.8, 1)}
+    spans = {"image": (-24, 0), f"film-{encoder_of(Rules()).revision}": (0.8, 1), "report": (0.8, 1)}
     for name, (low, high) in spans.items():
         later = np.sort(dice.choice(np.arange(1, count), count // 10, replace=False))
         alike = dice.uniform(low, high, len(later))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.explained import explained
+
 if TYPE_CHECKING:
     from models.encoders.chest_recogniser import SpanRecogniser
 
@@ -36,7 +38,6 @@ def entities(
     from rich.console import Console
     from rich.table import Table
 
-    from flows.explained import explained
     from tasks.audit.entities import SHOWN, audit_entities
 
     with explained():
@@ -64,7 +65,6 @@ def duplicates(
     show: Annotated[int, typer.Option(help="How many to list.")] = 20,
 ) -> None:
     """Find near-duplicate reports by MinHash, over a whole corpus."""
-    from flows.explained import explained
     from tasks.audit.corpus import Corpus
     from tasks.audit.duplicates import near_duplicates
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from flows import audit, curation, privacy, store
+from flows.explained import explained
 from flows.home import PROFILES, prepare
+from flows.running import Profile, echo, run_flow
 
 app = typer.Typer(
     name="synth",
@@ -24,9 +24,6 @@ app.add_typer(curation.app)
 app.add_typer(privacy.app)
 app.add_typer(audit.app)
 
-Profile = Annotated[
-    str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")
-]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
@@ -42,26 +39,26 @@ def run(profile: Profile = "local", changes: Changes = None) -> None:
 
     from flows.summary import Summary
 
-    summary = Summary.model_validate(_run_flow("synth", profile, changes))
+    summary = Summary.model_validate(run_flow("synth", profile, changes))
     Console().print(summary.tables())
 
 
 @app.command()
 def generate(profile: Profile = "local", changes: Changes = None) -> None:
     """Make the dataset version: plan, reports, images, gates, publish."""
-    _echo(_run_flow("generate", profile, changes))
+    echo(run_flow("generate", profile, changes))
 
 
 @app.command()
 def pretrain(profile: Profile = "local", changes: Changes = None) -> None:
     """Train the arms real, synthetic and mixed, and their controls."""
-    _echo(_run_flow("pretrain", profile, changes))
+    echo(run_flow("pretrain", profile, changes))
 
 
 @app.command()
 def evaluate(profile: Profile = "local", changes: Changes = None) -> None:
     """Score every trained arm on hospital B by zero-shot classification."""
-    _echo(_run_flow("evaluate", profile, changes))
+    echo(run_flow("evaluate", profile, changes))
 
 
 @app.command()
@@ -73,7 +70,8 @@ def serve(
     from flows import serve as services
 
     home = prepare()
-    _explained(lambda: services.serve(home, prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo))
+    with explained():
+        services.serve(home, prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
     typer.echo("try             prefect deployment run synth/local --watch")
 
 
@@ -83,7 +81,8 @@ def stop() -> None:
     from flows import serve as services
 
     home = prepare()
-    _explained(lambda: services.stop(home, say=typer.echo))
+    with explained():
+        services.stop(home, say=typer.echo)
 
 
 @app.command()
@@ -92,37 +91,3 @@ def profiles() -> None:
     for path in sorted(PROFILES.glob("*.yaml")):
         first = path.read_text().splitlines()[0]
         typer.echo(f"{path.stem:<10} {first.lstrip('# ')}")
-
-
-def _run_flow(name: str, profile: str, changes: list[str] | None) -> dict[str, Any]:
-    """Run a flow in this process, against the served Prefect API if there is one."""
-    home = prepare()
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    from flows.services import Services
-
-    server = Services.load(home).get("prefect")
-    if server and server.url:
-        os.environ.setdefault("PREFECT_API_URL", f"{server.url}/api")
-
-    def call() -> dict[str, Any]:
-        import importlib
-
-        from flows.context import recipe_of
-
-        recipe_of(profile, None, None, None, None, None, changes or [])  # a typo is told before Prefect starts
-        flow = getattr(importlib.import_module(f"flows.{name}"), name)
-        return flow(profile=profile, overrides=changes or [])
-
-    return _explained(call)
-
-
-def _explained(call: Callable[[], Any]) -> Any:
-    from flows.explained import explained
-
-    with explained():
-        return call()
-
-
-def _echo(result: dict[str, Any]) -> None:
-    for key, value in result.items():
-        typer.echo(f"{key:<10} {value}")

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.explained import explained
+from flows.home import PROFILES, prepare
+from flows.running import Profile, echo, run_flow
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -16,9 +20,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def curate(
-    profile: Annotated[
-        str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")
-    ] = "local",
+    profile: Profile = "local",
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one field, such as curate.near_image=10."),
@@ -60,28 +62,25 @@ def curate(
     if dry:
         Console().print(_table(_decided(profile, changes or [])))
         return
-    from flows import cli
-
-    result = cli._run_flow("curate", profile, changes)
+    result = run_flow("curate", profile, changes)
     if show:
         Console().print(_table(result))
     else:
-        cli._echo({key: result[key] for key in ("dataset", "selection", "kept", "of")})
+        echo({key: result[key] for key in ("dataset", "selection", "kept", "of")})
 
 
 def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
     """What the flow would return, without a Prefect run, tracking or a selection written."""
-    from flows.context import open_storage, recipe_of
-    from flows.explained import explained
-    from flows.home import prepare
+    from flows.context import open_storage
     from flows.progress import Progress
     from storage.layout import DatasetRef
     from tasks.curate.explain import explain, spread
     from tasks.curate.keep import decide
     from tasks.recipe.fingerprint import version_of
+    from tasks.recipe.profile import load_recipe
 
     with explained():
-        recipe = recipe_of(profile, None, None, None, None, None, changes)
+        recipe = load_recipe(profile, changes, PROFILES)
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, prepare()) as store, Progress() as progress:
             table, selection = decide(

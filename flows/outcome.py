@@ -12,16 +12,16 @@ from storage.records import Manifest
 from storage.versions import open_dataset
 from tasks.evaluate.evaluate import scores_key
 from tasks.evaluate.scores import ScoreTable
-from tasks.pretrain.checkpoint import read_checkpoint
+from tasks.pretrain.checkpoint import checkpoint_key, read_facts
+from tasks.publish.finish import cost
 
 
 def summarise(run: Run) -> Summary:
     """The run's summary: yields from the manifest, arms from the scores, and where everything is."""
     manifest = open_dataset(run.store, run.ref)
     table = ScoreTable.model_validate_json(run.store.get(scores_key(run.name)))
-    spent = sum(sum(shard.seconds.values()) for shard in manifest.shards)
+    spent = cost(run.recipe, manifest.shards)
     counts = [count for count in manifest.entity_counts.values() if count]
-    per_pair = spent / max(1, manifest.accepted)
     summary = Summary(
         dataset=str(run.ref),
         asked=manifest.asked,
@@ -29,8 +29,8 @@ def summarise(run: Run) -> Summary:
         accepted=manifest.accepted,
         rejected_by_gate=manifest.rejected_by_gate,
         entity_ratio=max(counts) / min(counts),
-        seconds_per_pair=per_pair,
-        cost_per_pair=per_pair / 3600 * run.recipe.cost_per_hour,
+        seconds_per_pair=spent.get("seconds_per_accepted_pair", 0.0),
+        cost_per_pair=spent.get("cost_per_accepted_pair", 0.0),
         arms=tuple(
             Arm(name=s.arm, pairs=_pairs(run, s.arm), macro=s.macro, low=s.low, high=s.high) for s in table.scores
         ),
@@ -51,8 +51,8 @@ def summarise(run: Run) -> Summary:
 
 
 def _pairs(run: Run, arm: str) -> int:
-    trained = read_checkpoint(run.store, run.name, arm)
-    return trained.pairs if trained else 0
+    key = checkpoint_key(run.name, arm)
+    return read_facts(run.store, key)["pairs"] if run.store.head(key) is not None else 0
 
 
 def _places(run: Run, manifest: Manifest) -> dict[str, str]:

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.explained import explained
+from flows.home import PROFILES, prepare
+from flows.running import Profile
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -19,9 +23,6 @@ app = typer.Typer(
     help="Look for copies of the films that the image generator was trained on, and measure how well that works.",
 )
 
-Profile = Annotated[
-    str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")
-]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one field of the profile.")
 ]
@@ -58,16 +59,15 @@ def remember(
     """
     from rich.console import Console
 
-    from flows.context import open_storage, recipe_of
-    from flows.explained import explained
-    from flows.home import prepare
+    from flows.context import open_storage
     from models.judges.memory import save_memory
     from models.registry import ENCODERS, build
     from tasks.privacy.archive import archive_films
     from tasks.privacy.remember import remember_and_measure
+    from tasks.recipe.profile import load_recipe
 
     with explained():
-        recipe, home = recipe_of(profile, None, None, None, None, None, changes or []), prepare()
+        recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
         with open_storage(recipe.storage, home, writes=False) as store:
             kept, figures = remember_and_measure(
                 archive_films(archive, store, workers), archive_films(unseen, store, workers),
@@ -97,9 +97,7 @@ def audit(
     from rich.console import Console
     from rich.table import Table
 
-    from flows.context import open_storage, recipe_of
-    from flows.explained import explained
-    from flows.home import prepare
+    from flows.context import open_storage
     from flows.progress import Progress
     from models.judges.memory import load_memory
     from models.registry import ENCODERS, build
@@ -107,9 +105,10 @@ def audit(
     from storage.versions import open_dataset
     from tasks.privacy.audit import audit as compare
     from tasks.recipe.fingerprint import version_of
+    from tasks.recipe.profile import load_recipe
 
     with explained():
-        recipe, home = recipe_of(profile, None, None, None, None, None, changes or []), prepare()
+        recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
         ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_memory(memory)
         with open_storage(recipe.storage, home) as store, Progress() as bars:
             manifest = open_dataset(store, ref)

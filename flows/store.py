@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.explained import explained
 from flows.home import prepare
 
 if TYPE_CHECKING:
@@ -213,7 +214,6 @@ def _opened(root: str, endpoint: str | None, *, writes: bool = False) -> Iterato
     from pydantic import ValidationError
 
     from flows.context import open_storage
-    from flows.explained import explained
     from tasks.recipe.schema import StorageSection
 
     home = prepare()

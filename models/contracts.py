@@ -159,6 +159,18 @@ class Gate(Protocol):
 
 
 @runtime_checkable
+class Remembers(Protocol):
+    """A gate that compares a sample with those accepted before it in its shard.
+
+    Whoever runs it calls `forget` at the start of a shard, so that a sample's score depends on its shard alone.
+    """
+
+    def forget(self) -> None: ...
+
+    def remember(self, accepted: Sequence[Candidate]) -> None: ...
+
+
+@runtime_checkable
 class Encoder(Protocol):
     """Embeds things of one kind, such as films: (n, d) float32 of unit length, in their order.
 

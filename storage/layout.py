@@ -18,6 +18,7 @@ RUNS = "runs/"
 TAGS = "tags/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INDEX = re.compile(r"pairs/(\d{5,})\.parquet$")
+_PART = re.compile(r"(?:reports|pairs|rejects)/(\d{5,})\.(?:parquet|tar)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,12 @@ class DatasetRef:
 def shard_of_index(key: str) -> int | None:
     """The shard whose index `key` is; None for any other key."""
     found = _INDEX.search(key)
+    return int(found[1]) if found else None
+
+
+def shard_of(key: str) -> int | None:
+    """The shard that `key` is a part of: reports, rejects, tar or index; None for any other key."""
+    found = _PART.search(key)
     return int(found[1]) if found else None
 
 

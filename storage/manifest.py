@@ -95,6 +95,11 @@ def _problem(store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, sizes: dic
     return None
 
 
+def reached(ref: DatasetRef, manifest: Manifest) -> set[str]:
+    """Keys of recipe, manifest and everything that the manifest names; the card's files come on top."""
+    return {ref.recipe, ref.manifest, *(ref.key(entry.key) for entry in objects(manifest))}
+
+
 def _sealed(manifest: Manifest) -> Manifest:
     return manifest.model_copy(update={"seal": _seal(_bytes(manifest.model_copy(update={"seal": ""})))})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -12,14 +11,13 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from storage.errors import CorruptShard, ObjectMissing
-from storage.layout import DatasetRef
+from storage.layout import DatasetRef, shard_of
 from storage.objects import ObjectStore
 from storage.records import PairRow, Record, RejectRow, ReportRow
 from storage.tables import from_parquet
 from storage.tars import read_groups
 
 R = TypeVar("R", PairRow, RejectRow, ReportRow)
-_NUMBER = re.compile(r"(?:reports|pairs|rejects)/(\d{5,})\.")
 
 
 class Span(Record):
@@ -79,8 +77,8 @@ def find_sample(store: ObjectStore, ref: DatasetRef, sample_id: str, shards: Ite
 
 def shard_numbers(store: ObjectStore, ref: DatasetRef) -> list[int]:
     """Numbers of the shards of which anything is stored, in order."""
-    found = (_NUMBER.match(ref.relative(info.key)) for info in store.list(f"{ref.prefix}/"))
-    return sorted({int(match[1]) for match in found if match})
+    found = (shard_of(info.key) for info in store.list(f"{ref.prefix}/"))
+    return sorted({number for number in found if number is not None})
 
 
 def _row(store: ObjectStore, key: str, kind: type[R], sample_id: str) -> tuple[int, R] | None:

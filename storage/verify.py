@@ -132,14 +132,15 @@ def verify_shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> Shar
 
 
 def _index(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, check: ShardCheck) -> list[PairRow] | None:
-    rows = _table(store, ref, entry.index, PairRow, check)
-    if rows is None:
+    data = _bytes(store, ref, entry.index, check)
+    rows = None if data is None else _rows(data, entry.index, PairRow, check)
+    if data is None or rows is None:
         return None
     check.entities = Counter(entity for row in rows for entity in row.entities)
     if len(rows) != entry.accepted:
         check.add(entry.index.key, f"lists {len(rows)} samples, the manifest says {entry.accepted}")
     try:
-        said = ShardEntry.model_validate_json(table_metadata(store.get(ref.key(entry.index.key)))[SHARD_KEY])
+        said = ShardEntry.model_validate_json(table_metadata(data)[SHARD_KEY])
     except (KeyError, ValueError) as error:
         check.add(entry.index.key, f"does not say which shard it commits: {error}")
         return rows
@@ -153,14 +154,21 @@ def _table(
     store: ObjectStore, ref: DatasetRef, entry: ObjectEntry | None, kind: type[R], check: ShardCheck
 ) -> list[R] | None:
     """The rows of a Parquet object; None where there are none to be had."""
-    if entry is None:
-        return None
+    data = None if entry is None else _bytes(store, ref, entry, check)
+    return None if entry is None or data is None else _rows(data, entry, kind, check)
+
+
+def _bytes(store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, check: ShardCheck) -> bytes | None:
     try:
         data = store.get(ref.key(entry.key))
     except ObjectMissing:
         check.add(entry.key, "is missing")
         return None
     _compare(entry, len(data), hashlib.sha256(data).hexdigest(), check)
+    return data
+
+
+def _rows(data: bytes, entry: ObjectEntry, kind: type[R], check: ShardCheck) -> list[R] | None:
     try:
         rows = from_parquet(data, kind)
     except CorruptShard as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,32 @@ def local_store(tmp_path: Path) -> LocalStore:
 def store(request: pytest.FixtureRequest) -> ObjectStore:
     """Each kind of store in turn."""
     return request.getfixturevalue(f"{request.param}_store")
+
+
+@pytest.fixture
+def mount_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a disk of its own, of a size such as ``40m``; skips where that is not allowed."""
+    disk = tmp_path / "disk"
+
+    def mount(size: str) -> Path:
+        disk.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True, check=False
+        )
+        if mounted.returncode:
+            disk.rmdir()
+            pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
+        return disk
+
+    yield mount
+    if disk.exists():
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.fixture
+def mention() -> dict[str, Any]:
+    """The mention of every pair that `make_pair` makes."""
+    return dict(MENTION)
 
 
 @pytest.fixture

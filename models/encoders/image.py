@@ -28,7 +28,8 @@ class FilmEncoder:
 
     @cached_property
     def _net(self) -> tuple[Any, str]:
-        from models.judges.defect_net import SHIPPED, load_defect_net
+        from models.judges.defect_net import load_defect_net
+        from models.judges.shipped import SHIPPED
 
         return load_defect_net(Path(self._folder) if self._folder else SHIPPED)
 

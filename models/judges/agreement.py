@@ -11,7 +11,8 @@ import numpy as np
 
 from models.contracts import Candidate, GateScore, Mention
 from models.diffusion.slots import SIDED
-from models.judges.classifier import SHIPPED, load_classifier, logits
+from models.judges.classifier import load_classifier, logits
+from models.judges.shipped import SHIPPED
 
 
 class Agreement:

@@ -20,9 +20,9 @@ import numpy as np
 from models.contracts import Candidate, Encoder, GateScore, ModelNotFound
 from models.encoders.image import OURS, open_encoder, unit
 from models.judges.calibrate import threshold_at
-from models.judges.classifier import SHIPPED
 from models.judges.cost import priced
 from models.judges.film import film_of
+from models.judges.shipped import SHIPPED
 
 FILE = "bad-bank.safetensors"
 

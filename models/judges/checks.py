@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from models.contracts import Candidate, GateScore
-from models.judges.classifier import SHIPPED
 from models.judges.cost import priced
 from models.judges.film import GRID, coarse, film_of, load_film_look, reduced
+from models.judges.shipped import SHIPPED
 
 REVISION = "classical@1"
 

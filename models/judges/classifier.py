@@ -6,7 +6,6 @@ the film they look. They answer with logits for every label and, where it has on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.contracts import ModelNotFound
 from models.diffusion.slots import SIDED
+from models.judges.shipped import REMEDY, SHIPPED, net_facts, save_net
 
 SIZE = 128
-SHIPPED = Path(__file__).parents[2] / "assets" / "judges"
-REMEDY = "it is part of the repository: check it out again, or run `make image-generator` to train it"
 
 
 def film_batch(images: Sequence[np.ndarray] | np.ndarray) -> Tensor:
@@ -107,13 +104,7 @@ NETS: dict[str, type[nn.Module]] = {"agreement": AgreementNet, "examiner": Exami
 
 def save_classifier(net: nn.Module, name: str, folder: Path, facts: dict[str, Any]) -> None:
     """Write ``<name>.safetensors`` and ``<name>.json`` (labels and measured facts) under `folder`."""
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.safetensors"
-    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, path)
-    path.chmod(0o644)  # safetensors writes files that only their owner may read
-    (folder / f"{name}.json").write_text(json.dumps({"answers": list(SIDED), **facts}, indent=1) + "\n")
+    save_net(net, name, folder, {"answers": list(SIDED), **facts})
 
 
 def load_classifier(name: str, folder: Path = SHIPPED) -> tuple[nn.Module, dict[str, Any]]:
@@ -125,10 +116,7 @@ def load_classifier(name: str, folder: Path = SHIPPED) -> tuple[nn.Module, dict[
     """
     from safetensors.torch import load_file
 
-    for path in (folder / f"{name}.safetensors", folder / f"{name}.json"):
-        if not path.is_file():
-            raise ModelNotFound(f"{path} is missing; {REMEDY}")
-    facts = json.loads((folder / f"{name}.json").read_text())
+    facts = net_facts(name, folder)
     if facts["answers"] != list(SIDED):
         raise ValueError(f"{folder / name}.json answers other labels than this version knows; {REMEDY}")
     net: Any = NETS[name]()

@@ -7,7 +7,6 @@ default image embedding of `models.encoders.image`.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.contracts import Candidate, GateScore, ModelNotFound
-from models.judges.classifier import SHIPPED, SIZE
+from models.contracts import Candidate, GateScore
+from models.judges.classifier import SIZE
 from models.judges.cost import priced
 from models.judges.film import film_of
 from models.judges.planted import PLANTED
+from models.judges.shipped import SHIPPED, net_facts, save_net
 
 NAME = "defects"
 WIDTH = 64  # of the embedding
@@ -68,13 +68,7 @@ def films_to_tensor(images: Sequence[np.ndarray]) -> Tensor:
 
 def save_defect_net(net: DefectNet, folder: Path, facts: dict[str, Any]) -> None:
     """Write ``defects.safetensors`` and ``defects.json`` under `folder`."""
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{NAME}.safetensors"
-    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, path)
-    path.chmod(0o644)  # safetensors writes files that only their owner may read
-    (folder / f"{NAME}.json").write_text(json.dumps({"classes": list(CLASSES), **facts}, indent=1) + "\n")
+    save_net(net, NAME, folder, {"classes": list(CLASSES), **facts})
 
 
 def load_defect_net(folder: Path = SHIPPED) -> tuple[DefectNet, str]:
@@ -86,10 +80,7 @@ def load_defect_net(folder: Path = SHIPPED) -> tuple[DefectNet, str]:
     """
     from safetensors.torch import load
 
-    for path in (folder / f"{NAME}.safetensors", folder / f"{NAME}.json"):
-        if not path.is_file():
-            raise ModelNotFound(f"{path} is missing; {REMEDY}")
-    if json.loads((folder / f"{NAME}.json").read_text())["classes"] != list(CLASSES):
+    if net_facts(NAME, folder, REMEDY)["classes"] != list(CLASSES):
         raise ValueError(f"{folder / NAME}.json knows other defects than this version; {REMEDY}")
     weights = (folder / f"{NAME}.safetensors").read_bytes()
     net = DefectNet()

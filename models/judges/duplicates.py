@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 from datasketch import MinHash, MinHashLSH
 
@@ -12,18 +11,6 @@ from models.contracts import Candidate, GateScore
 
 PERMUTATIONS, SHINGLE = 128, 3
 MODEL = f"minhash/{PERMUTATIONS}/{SHINGLE}"
-
-
-@runtime_checkable
-class Remembers(Protocol):
-    """A gate that compares a sample with those accepted before it in its shard.
-
-    Whoever runs it calls `forget` at the start of a shard, so that a sample's score depends on its shard alone.
-    """
-
-    def forget(self) -> None: ...
-
-    def remember(self, accepted: Sequence[Candidate]) -> None: ...
 
 
 class NearDuplicate:
@@ -95,11 +82,15 @@ class Index:
 
 def minhash(text: str) -> MinHash:
     """The sketch of a text's runs of three words, in lower case."""
-    words = re.findall(r"\w+", text.lower())
-    runs = {" ".join(words[at : at + SHINGLE]) for at in range(max(1, len(words) - SHINGLE + 1))}
     sketch = MinHash(num_perm=PERMUTATIONS, seed=1)
-    sketch.update_batch([run.encode() for run in sorted(runs)])
+    sketch.update_batch([run.encode() for run in sorted(word_runs(text))])
     return sketch
+
+
+def word_runs(text: str) -> frozenset[str]:
+    """Runs of three words in lower case, signs left out; a shorter text is one run."""
+    words = re.findall(r"\w+", text.lower())
+    return frozenset(" ".join(words[at : at + SHINGLE]) for at in range(max(1, len(words) - SHINGLE + 1)))
 
 
 def _text(candidate: Candidate) -> str:

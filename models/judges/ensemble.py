@@ -22,8 +22,8 @@ import numpy as np
 from models import registry
 from models.contracts import Candidate, Gate, GateScore, ModelNotFound
 from models.judges.calibrate import Scale, fit_scale, score_films, threshold_at
-from models.judges.classifier import SHIPPED
 from models.judges.cost import priced
+from models.judges.shipped import SHIPPED
 
 FILE = "ensemble.json"
 MEMBERS: tuple[str, ...] = (

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from models.contracts import Candidate, Gate, GateScore, ModelNotFound
-from models.judges.classifier import REMEDY, SHIPPED
 from models.judges.cost import priced
+from models.judges.shipped import REMEDY, SHIPPED
 
 GRID = 32  # side of the coarse film that the look is learnt on
 WAYS = 40  # principal ways in which good films differ

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from models.contracts import Candidate, Encoder, GateScore
+from models.judges.film import film_of
 from models.judges.memory import Memory, Neighbour, load_memory
 
 
@@ -69,6 +70,4 @@ def _reason(near: Neighbour) -> str:
 
 
 def _film(candidate: Candidate) -> np.ndarray:
-    if candidate.image is None:
-        raise ValueError(f"{candidate.sample_id} has no image: the memorisation gate comes after the image stage")
-    return np.nan_to_num(candidate.image).clip(0, 255).astype(np.uint8)
+    return np.nan_to_num(film_of(candidate)).clip(0, 255).astype(np.uint8)

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Encoder, ModelNotFound
+from models.encoders.image import unit
 from models.judges.alignment import SIDE, aligned, fine, shifts, standard
 
 THUMB = 16
@@ -99,7 +100,7 @@ class Memory:
 
     def _looked_up(self, images: Sequence[np.ndarray], encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
         """Candidates (m, 2 * LOOKED_UP), the nearest by embedding first, and that one's cosine (m,)."""
-        embedded = _unit((encoder.embed(images) - self.centre) / self.spread)
+        embedded = unit((encoder.embed(images) - self.centre) / self.spread)
         rows, cosines = _top(embedded, self.embeddings)
         return np.concatenate([rows, _top(_coarse(images, self.typical), self.thumbs)[0]], 1), cosines[:, 0]
 
@@ -136,10 +137,10 @@ def remember(films: Iterable[tuple[str, np.ndarray]], encoder: Encoder, batch: i
     return Memory(
         names=tuple(names),
         films=np.concatenate(small),
-        embeddings=_unit((embeddings - centre) / spread).astype(np.float16),
+        embeddings=unit((embeddings - centre) / spread).astype(np.float16),
         centre=centre.astype(np.float32),
         spread=spread.astype(np.float32),
-        thumbs=_unit(thumbs - typical).astype(np.float16),
+        thumbs=unit(thumbs - typical).astype(np.float16),
         typical=typical.astype(np.float32),
         encoder=encoder.revision,
     )
@@ -164,7 +165,7 @@ def load_memory(path: str | Path) -> Memory:
     Raises:
         ModelNotFound: there is no such file, or it is another's.
     """
-    arrays, text = {}, _metadata(path)
+    text = _metadata(path)
     from safetensors import safe_open
 
     with safe_open(path, "numpy") as file:
@@ -209,11 +210,7 @@ def _coarse(images: Sequence[np.ndarray], typical: np.ndarray | None = None) -> 
     """(n, THUMB²) float32 of zero mean and unit spread; with `typical`, what is left without it, of unit length."""
     rows = np.stack([_shrunk(image, THUMB).ravel() for image in images])
     rows = (rows - rows.mean(1, keepdims=True)) / np.maximum(rows.std(1, keepdims=True), 1e-3)
-    return rows if typical is None else _unit(rows - typical)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows if typical is None else unit(rows - typical)
 
 
 def _top(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from models.contracts import ModelNotFound
-
-SHIPPED = Path(__file__).parents[2] / "assets" / "judges"
+from models.encoders.image import unit
+from models.judges.shipped import REMEDY, SHIPPED
 
 
 class PenultimateEncoder:
@@ -30,9 +30,13 @@ class PenultimateEncoder:
     @property
     def revision(self) -> str:
         """Name and first digits of the weights' SHA-256."""
+        return self._revision
+
+    @cached_property
+    def _revision(self) -> str:
         path = self._folder / f"{self._name}.safetensors"
         if not path.is_file():
-            raise ModelNotFound(f"{path} is missing: it is part of the repository, check it out again")
+            raise ModelNotFound(f"{path} is missing; {REMEDY}")
         return f"{self._name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
     @cached_property
@@ -59,5 +63,4 @@ class PenultimateEncoder:
         if not taken:
             first: Any = head[0] if isinstance(head, torch.nn.Sequential) else head
             return np.zeros((0, first.in_features), np.float32)
-        features = np.concatenate(taken)
-        return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
+        return unit(np.concatenate(taken))

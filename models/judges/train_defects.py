@@ -25,9 +25,9 @@ from models.judges import bank as bad_bank
 from models.judges import ensemble
 from models.judges.bank import make_bank, save_bank
 from models.judges.calibrate import score_films
-from models.judges.classifier import SHIPPED
 from models.judges.defect_net import CLASSES, DefectNet, films_to_tensor, save_defect_net
 from models.judges.planted import STRENGTHS, plant
+from models.judges.shipped import SHIPPED
 from models.phantom.hospital import HOSPITAL_A
 
 BATCH, SEED, GOOD = 64, 31, 0.4

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.contracts import Candidate, Gate, Mention
-from models.judges.duplicates import Remembers
+from models.contracts import Candidate, Gate, Mention, Remembers
 from models.judges.planted_reports import COPY, ERRORS, Writer, plant
 from tasks.audit.public import Labelled
 

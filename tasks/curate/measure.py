@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +12,9 @@ import pyarrow.parquet as pq
 
 from models import registry
 from models.contracts import Encoder
-from storage.errors import AlreadyExists, CorruptShard
+from storage.errors import CorruptShard
 from storage.layout import DatasetRef, measure_key
-from storage.objects import ObjectStore
+from storage.objects import ObjectStore, get_or_make
 from storage.png import decode_png
 from storage.records import Manifest, ShardEntry
 from storage.shards import read_samples
@@ -42,20 +43,24 @@ def ensure_near(
         UnknownKind: `rules.encoder` is no encoder.
     """
 
-    def films(column: str) -> np.ndarray:
-        encoder = registry.build(registry.ENCODERS, rules.encoder, rules.encoder_options)
-        return measure_films(store, ref, manifest, encoder, on_progress)[column]
+    @cache
+    def encoder() -> Encoder:
+        return encoder_of(rules)
+
+    @cache
+    def films() -> dict[str, np.ndarray]:
+        return measure_films(store, ref, manifest, encoder(), on_progress)
 
     novelty = rules.utility is not None and rules.utility.novelty > 0
     wanted: dict[str, tuple[bool, Callable[[], Edges]]] = {
-        "image": (rules.near_image is not None, lambda: alike_images(films("hash"))),
-        "film": (rules.near_film is not None or novelty, lambda: alike_films(films("embedding"))),
+        "image": (rules.near_image is not None, lambda: alike_images(films()["hash"])),
+        "film": (rules.near_film is not None or novelty, lambda: alike_films(films()["embedding"])),
         "report": (rules.near_report is not None, lambda: alike_reports(table.pairs["report"].to_list())),
     }
     found = {}
     for kind, (needed, make) in wanted.items():
         if needed:
-            mark = f"-{revision_of(rules)}" if kind == "film" else ""
+            mark = f"-{encoder().revision}" if kind == "film" else ""
             found[kind] = _kept_edges(store, measure_key(ref, "near", f"{kind}{mark}.parquet"), make)
     return Near(**found)
 
@@ -70,7 +75,8 @@ def measure_films(
     parts = []
     for done, entry in enumerate(manifest.shards):
         key = measure_key(ref, encoder.revision, f"{entry.shard:05d}.parquet")
-        parts.append(_table(_kept(store, key, lambda e=entry: _measured(store, ref, e, encoder)), store.uri(key)))
+        data = get_or_make(store, key, lambda e=entry: _measured(store, ref, e, encoder))
+        parts.append(_table(data, store.uri(key)))
         if on_progress is not None:
             on_progress(done + 1, len(manifest.shards))
     if not parts:
@@ -106,25 +112,13 @@ def _kept_edges(store: ObjectStore, key: str, make: Callable[[], Edges]) -> Edge
         edges = make()
         return _parquet(pa.table({"later": edges.later, "earlier": edges.earlier, "alike": edges.alike}))
 
-    table = _table(_kept(store, key, made), store.uri(key))
+    table = _table(get_or_make(store, key, made), store.uri(key))
     return Edges(*(table.column(name).to_numpy() for name in ("later", "earlier", "alike")))
 
 
-def _kept(store: ObjectStore, key: str, make: Callable[[], bytes]) -> bytes:
-    """What is stored under `key`, made first if there is nothing."""
-    if store.head(key) is None:
-        data = make()
-        try:
-            store.put(key, data)
-        except AlreadyExists:
-            return store.get(key)  # another process measured the same
-        return data
-    return store.get(key)
-
-
-def revision_of(rules: Rules) -> str:
-    """Revision of the encoder that `rules` ask for."""
-    return registry.build(registry.ENCODERS, rules.encoder, rules.encoder_options).revision
+def encoder_of(rules: Rules) -> Encoder:
+    """The encoder that `rules` ask for."""
+    return registry.build(registry.ENCODERS, rules.encoder, rules.encoder_options)
 
 
 def _column(rows: np.ndarray, kind: pa.DataType) -> pa.Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,10 +76,12 @@ def alike_reports(reports: Sequence[str]) -> Edges:
     """
     from datasketch import MinHash, MinHashLSH
 
+    from models.judges.duplicates import word_runs
+
     first: dict[str, int] = {}
     for row, text in enumerate(reports):
         first.setdefault(text, row)
-    runs = {row: _runs(text) for text, row in first.items()}
+    runs = {row: word_runs(text) for text, row in first.items()}
     index: Any = MinHashLSH(num_perm=PERMUTATIONS, params=(BANDS, PERMUTATIONS // BANDS))
     sketches = MinHash.generator(([run.encode() for run in own] for own in runs.values()), num_perm=PERMUTATIONS)
     found: list[tuple[int, int, float]] = []
@@ -93,12 +94,6 @@ def alike_reports(reports: Sequence[str]) -> Edges:
         index.insert(row, sketch, check_duplication=False)
     columns = np.array(found, np.float64).reshape(-1, 3)
     return _edges(columns[:, 0].astype(np.int64), columns[:, 1].astype(np.int64), columns[:, 2])
-
-
-def _runs(text: str) -> frozenset[str]:
-    """Runs of three words, numbers and signs left out of words; a short text is one run."""
-    words = re.findall(r"\w+", text)
-    return frozenset(" ".join(words[at : at + 3]) for at in range(max(1, len(words) - 2)))
 
 
 def _search(index: Any, vectors: np.ndarray, alike: Callable[[np.ndarray], np.ndarray], least: float) -> Edges:

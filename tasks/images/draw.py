@@ -134,9 +134,9 @@ def _attempt(
             tries.failed = GateRow(gate="finite", score=0.0, threshold=1.0, passed=False, reason=NOT_A_NUMBER)
 
 
-def read_mentions(report: ReportRow) -> tuple[Mention, ...]:
+def read_mentions(row: ReportRow | PairRow) -> tuple[Mention, ...]:
     """The mentions that a stored report was asked for."""
-    return tuple(Mention(**{**mention, "type": EntityType(mention["type"])}) for mention in report.mentions)
+    return tuple(Mention(**{**mention, "type": EntityType(mention["type"])}) for mention in row.mentions)
 
 
 def labels_of(mentions: Sequence[Mention]) -> dict[str, int]:

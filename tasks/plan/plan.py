@@ -14,6 +14,7 @@ from tasks.plan.attributes import Attributes
 from tasks.plan.bank import load_bank
 from tasks.plan.constraints import ConflictTable, rule_set
 from tasks.plan.feasible import check_feasible, per_report_of
+from tasks.plan.layout import ShardLayout
 from tasks.plan.sampler import BalancedSampler
 from tasks.plan.spec import SampleSpec, sample_id
 from tasks.recipe.schema import Recipe
@@ -58,21 +59,21 @@ class Plan:
         table = ConflictTable(entities, rule_set(recipe.plan.constraints))
         self.fingerprint, self.entities = fingerprint, entities
         self.pairs, self.shard_size = recipe.pairs, recipe.shard_size
-        self.total = max(recipe.pairs, ceil(recipe.pairs * recipe.top_up))
+        self.layout = ShardLayout.of(recipe.pairs, recipe.shard_size, recipe.top_up)
+        self.total = self.layout.total
         self.sampler = BalancedSampler(pools, per_report, table, fingerprint)
         self._attributes = Attributes(entities, fingerprint)
         self._mentions: dict[int, Mention] = {}
 
     @property
     def base_shards(self) -> range:
-        """Numbers of the shards that hold samples 0 to `pairs`."""
-        return range(ceil(self.pairs / self.shard_size))
+        """See `ShardLayout`."""
+        return self.layout.base_shards
 
     @property
     def top_up_shards(self) -> range:
-        """Numbers of the shards that are made only where the base shards lost samples to the gates."""
-        first = len(self.base_shards)
-        return range(first, first + ceil((self.total - self.pairs) / self.shard_size))
+        """See `ShardLayout`."""
+        return self.layout.top_up_shards
 
     def shards(self, samples: int | None = None) -> range:
         """Numbers of the shards that cover the first `samples` samples (default: the base shards).
@@ -91,13 +92,7 @@ class Plan:
         Raises:
             IndexError: no such shard.
         """
-        base = len(self.base_shards)
-        if 0 <= shard < base:
-            return shard * self.shard_size, min((shard + 1) * self.shard_size, self.pairs)
-        if shard in self.top_up_shards:
-            start = self.pairs + (shard - base) * self.shard_size
-            return start, min(start + self.shard_size, self.total)
-        raise IndexError(f"shard {shard} is not in the plan: it has shards 0 to {self.top_up_shards.stop - 1}")
+        return self.layout.bounds(shard)
 
     def shard(self, number: int) -> list[SampleSpec]:
         """The samples of one shard, in order."""
@@ -121,7 +116,7 @@ class Plan:
         rows = self.sampler.draw(start, stop)
         mentions = self._mentions_of(rows, self._attributes.draw(indices, rows))
         return [
-            SampleSpec(sample_id(self.fingerprint, index), index, self._shard_of(index), tuple(said))
+            SampleSpec(sample_id(self.fingerprint, index), index, self.layout.shard_of(index), tuple(said))
             for index, said in zip(range(start, stop), mentions, strict=True)
         ]
 
@@ -161,11 +156,6 @@ class Plan:
                 self._mentions[code] = self._attributes.mention(number, side - 1, zone - 1, severity - 1)
         known = self._mentions
         return [[known[code] for code in row] for row in codes.tolist()]
-
-    def _shard_of(self, index: int) -> int:
-        if index < self.pairs:
-            return index // self.shard_size
-        return len(self.base_shards) + (index - self.pairs) // self.shard_size
 
     def _check(self, index: int) -> None:
         if not 0 <= index < self.total:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tasks.pretrain.arms import Arm
 from tasks.pretrain.train import Progress, TrainedArm, train_arm
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _FACTS = "synthcxr"
 _LENGTH = 8  # a safetensors file begins with the length of its JSON header
+_MOST = 64 << 20
 
 
 class CheckpointConflict(RuntimeError):
@@ -98,7 +100,7 @@ def read_checkpoint(store: ObjectStore, run: str, arm: str) -> TrainedArm | None
     if store.head(key) is None:
         return None
     data = store.get(key)
-    facts = _facts(key, data)
+    facts = _facts(key, BytesIO(data))
     return TrainedArm(
         name=facts["name"],
         fingerprint=facts["fingerprint"],
@@ -110,6 +112,17 @@ def read_checkpoint(store: ObjectStore, run: str, arm: str) -> TrainedArm | None
     )
 
 
+def read_facts(store: ObjectStore, key: str) -> dict[str, Any]:
+    """What a checkpoint's header says of its arm and how it was trained; the weights are not read.
+
+    Raises:
+        ObjectMissing: there is none.
+        ValueError: the object is no checkpoint of ours.
+    """
+    with store.open(key) as stream:
+        return _facts(key, stream)
+
+
 def _show_facts(store: ObjectStore, run: str, arm: str) -> None:
     """Write ``config.json`` where it is missing: a run may have been cut off between the weights and it."""
     from storage.objects import AlreadyExists
@@ -117,7 +130,7 @@ def _show_facts(store: ObjectStore, run: str, arm: str) -> None:
     if store.head(config_key(run, arm)) is None:
         key = checkpoint_key(run, arm)
         with suppress(AlreadyExists):
-            store.put(config_key(run, arm), json.dumps(_facts(key, store.get(key)), indent=1, sort_keys=True).encode())
+            store.put(config_key(run, arm), json.dumps(read_facts(store, key), indent=1, sort_keys=True).encode())
 
 
 def _with_facts(weights: bytes, facts: dict[str, Any]) -> bytes:
@@ -127,10 +140,12 @@ def _with_facts(weights: bytes, facts: dict[str, Any]) -> bytes:
     return save(load(weights), {"format": "pt", _FACTS: json.dumps(facts, sort_keys=True)})
 
 
-def _facts(key: str, data: bytes) -> dict[str, Any]:
+def _facts(key: str, stream: BinaryIO) -> dict[str, Any]:
     try:
-        size = int.from_bytes(data[:_LENGTH], "little")
-        return json.loads(json.loads(data[_LENGTH : _LENGTH + size])["__metadata__"][_FACTS])
+        size = int.from_bytes(stream.read(_LENGTH), "little")
+        if size > _MOST:
+            raise ValueError(f"its header claims {size} bytes")
+        return json.loads(json.loads(stream.read(size))["__metadata__"][_FACTS])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{key} is not a checkpoint written by this project: remove it or take another run"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from models.contracts import Encoder
 from models.judges.memorisation import unlikeness
 from models.judges.memory import Memory
-from storage.errors import AlreadyExists
 from storage.layout import DatasetRef, measure_key
-from storage.objects import ObjectStore
+from storage.objects import ObjectStore, get_or_make
 from storage.png import decode_png
 from storage.records import Manifest, Record, ShardEntry
 from storage.shards import read_samples
@@ -46,12 +45,8 @@ def audit(
     rows: list[NeighbourRow] = []
     for done, entry in enumerate(manifest.shards):
         key = measure_key(ref, f"memorisation-{mark(memory)}", f"{entry.shard:05d}.parquet")
-        if store.head(key) is not None:
-            rows += from_parquet(store.get(key), NeighbourRow)
-        else:
-            found = list(_shard(store, ref, entry, memory, encoder))
-            _keep(store, key, to_parquet(found, kind=NeighbourRow))
-            rows += found
+        data = get_or_make(store, key, lambda e=entry: _shard(store, ref, e, memory, encoder))
+        rows += from_parquet(data, NeighbourRow)
         if on_progress is not None:
             on_progress(done + 1, len(manifest.shards))
     return rows
@@ -64,13 +59,11 @@ def mark(memory: Memory) -> str:
     return digest.hexdigest()[:10]
 
 
-def _shard(
-    store: ObjectStore, ref: DatasetRef, entry: ShardEntry, memory: Memory, encoder: Encoder
-) -> Iterator[NeighbourRow]:
+def _shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, memory: Memory, encoder: Encoder) -> bytes:
     samples = list(read_samples(store, [ref.key(entry.pairs.key)] if entry.pairs is not None else []))
     near = memory.nearest([decode_png(sample.png) for sample in samples], encoder)
-    for sample, found in zip(samples, near, strict=True):
-        yield NeighbourRow(
+    rows = [
+        NeighbourRow(
             sample_id=sample.key,
             by_embedding=found.by_embedding,
             cosine=found.cosine,
@@ -80,10 +73,6 @@ def _shard(
             score=unlikeness(found, memory.limit),
             flagged=found.correlation >= memory.limit,
         )
-
-
-def _keep(store: ObjectStore, key: str, data: bytes) -> None:
-    try:
-        store.put(key, data)
-    except AlreadyExists:
-        return  # another process looked at the same shard, with the same result
+        for sample, found in zip(samples, near, strict=True)
+    ]
+    return to_parquet(rows, kind=NeighbourRow)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.contracts import EntityType, Mention
 from models.language.content import arrange
 from models.language.prompts import findings_messages, impression_messages
-from storage.records import GateRow, Manifest, PairRow, RejectRow
+from storage.records import GateRow, Manifest, PairRow, RejectRow, ReportRow
+from tasks.images.draw import read_mentions
 from tasks.plan.seeds import seed_for
 
 CHATS = ("vllm", "openai")
@@ -37,26 +37,6 @@ class Chapter:
     facts: tuple[tuple[str, str], ...]
 
 
-def explain(
-    row: PairRow | RejectRow,
-    place: Place,
-    manifest: Manifest,
-    *,
-    selections: Sequence[str] | None = None,
-    runs: Sequence[str] | None = None,
-) -> list[Chapter]:
-    """Everything about one sample, accepted or rejected.
-
-    Args:
-        row: the sample's row.
-        place: where it lies.
-        manifest: of its version.
-        selections: names of the selections that kept it; None where that is not known.
-        runs: names of the training runs that used it; None where that is not known.
-    """
-    return [*explain_sample(row, place, selections=selections, runs=runs), *explain_version(manifest)]
-
-
 def explain_sample(
     row: PairRow | RejectRow,
     place: Place,
@@ -64,7 +44,14 @@ def explain_sample(
     selections: Sequence[str] | None = None,
     runs: Sequence[str] | None = None,
 ) -> list[Chapter]:
-    """The chapters that differ from sample to sample; arguments as for `explain`."""
+    """The chapters that differ from sample to sample.
+
+    Args:
+        row: the sample's row, accepted or rejected.
+        place: where it lies.
+        selections: names of the selections that kept it; None where that is not known.
+        runs: names of the training runs that used it; None where that is not known.
+    """
     outcome = _rejected(row) if isinstance(row, RejectRow) else _made(row)
     lies = [("shard", str(place.shard)), ("object", place.key), ("row in it", str(place.row))]
     chapters = [
@@ -108,13 +95,13 @@ def explain_attempts(fingerprint: str, sample_id: str, attempts: Mapping[str, in
     return Chapter("Seeds of the attempts", tuple(facts))
 
 
-def explain_prompts(row: PairRow, kind: str) -> Chapter:
+def explain_prompts(row: PairRow | ReportRow, kind: str) -> Chapter:
     """What a chat model was asked for this report; no facts for a generator that takes no prompt."""
     if kind not in CHATS:
         return Chapter("Prompts of the report", ())
-    mentions = [Mention(**{**mention, "type": EntityType(mention["type"])}) for mention in row.mentions]
-    first = findings_messages(arrange(mentions, row.report_seed))
-    messages = impression_messages(arrange(mentions, row.report_seed + 1), first, row.findings)
+    mentions, seed = read_mentions(row), row.seed if isinstance(row, ReportRow) else row.report_seed
+    first = findings_messages(arrange(mentions, seed))
+    messages = impression_messages(arrange(mentions, seed + 1), first, row.findings)
     return Chapter("Prompts of the report", tuple((message["role"], message["content"]) for message in messages))
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from models.contracts import Candidate, Gate, ReportDraft, ReportGenerator, ReportRequest
-from models.judges.duplicates import Remembers
+from models.contracts import Candidate, Gate, Remembers, ReportDraft, ReportGenerator, ReportRequest
 from storage.records import GateRow, RejectRow, ReportRow
 from tasks.decide import decide
 from tasks.plan.spec import SampleSpec

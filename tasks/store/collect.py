@@ -9,9 +9,8 @@ from datetime import timedelta
 from storage.errors import DatasetMissing, ManifestConflict, StoreError
 from storage.layout import DATASETS, DatasetRef
 from storage.leftovers import Leftover, leftovers
-from storage.manifest import find_manifest, objects
+from storage.manifest import find_manifest, reached
 from storage.objects import ObjectStore
-from storage.records import Manifest
 from tasks.store.references import references
 
 DAY = timedelta(days=1)
@@ -70,7 +69,7 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
             unfinished.append(ref)
             continue
         why = "no manifest names it" if manifest is not None else "its version is given up"
-        keys = set(sizes) - (_reached(ref, manifest) if manifest is not None else set())
+        keys = set(sizes) - (reached(ref, manifest) if manifest is not None else set())
         items += [
             Leftover(key, why, sizes[key], lambda key=key: store.delete(key))
             for key in sorted(keys, key=lambda key: _order(ref, key))
@@ -84,10 +83,6 @@ def collect(garbage: Garbage) -> int:
     for item in garbage.items:
         item.remove()
     return len(garbage.items)
-
-
-def _reached(ref: DatasetRef, manifest: Manifest) -> set[str]:
-    return {ref.recipe, ref.manifest, *(ref.key(entry.key) for entry in objects(manifest))}
 
 
 def _order(ref: DatasetRef, key: str) -> tuple[int, str]:

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from models.contracts import Mention
-from models.language.content import arrange
-from models.language.prompts import findings_messages, impression_messages
 from storage.errors import DatasetMissing, ManifestConflict, ObjectMissing, StoreError
 from storage.layout import DatasetRef
 from storage.manifest import find_manifest
@@ -17,15 +14,22 @@ from storage.provenance import Trace, find_sample, shard_numbers
 from storage.records import PairRow, RejectRow, ReportRow
 from storage.versions import begun
 from tasks.curate.keep import read_selection
-from tasks.images.draw import read_mentions
-from tasks.plan.seeds import seed_for
 from tasks.pretrain.arms import Source
 from tasks.pretrain.shelf import open_shelf
 from tasks.publish.dataset import frozen_recipe
-from tasks.publish.provenance import Chapter, Place, explain_sample, explain_version, gate_line
+from tasks.publish.provenance import (
+    Chapter,
+    Place,
+    explain_attempts,
+    explain_prompts,
+    explain_sample,
+    explain_version,
+    gate_line,
+)
 from tasks.store.references import References, references
 
-_CHATS = ("vllm", "openai")
+Frozen = tuple[str, dict[str, Any]]
+"""Fingerprint and frozen recipe of a version; empty where there is none."""
 
 
 class SampleMissing(StoreError):
@@ -54,48 +58,49 @@ def explain_everywhere(store: ObjectStore, sample_id: str, ref: DatasetRef | Non
         if ref not in refs:
             raise DatasetMissing(f"there is nothing of {ref} in {store.root}: `synth versions` lists what is there")
         refs = [ref]
-    likely = [held for held in refs if _likely(store, held, sample_id)]
+    recipes = {held: _recipe(store, held) for held in refs}
+    likely = [held for held in refs if _likely(held, sample_id, recipes[held])]
     for some in (likely, [held for held in refs if held not in likely]):
-        traces = [(held, trace) for held in some if (trace := _trace(store, held, sample_id)) is not None]
+        looked = ((held, _trace(store, held, sample_id, recipes[held])) for held in some)
+        traces = [(held, trace) for held, trace in looked if trace is not None]
         if traces:
             break
     else:
         where = ", ".join(map(str, refs)) or store.root
         raise SampleMissing(f"no sample {sample_id!r} in {where}: it is not made yet, or in another store (--root)")
     known = references(store)
-    return [_explanation(store, held, trace, known) for held, trace in traces]
+    return [_explanation(store, held, trace, known, recipes[held]) for held, trace in traces]
 
 
-def _likely(store: ObjectStore, ref: DatasetRef, sample_id: str) -> bool:
+def _likely(ref: DatasetRef, sample_id: str, frozen: Frozen) -> bool:
     """Whether an id looks like one of this version: it begins with the recipe's fingerprint or the archive's name."""
     stem = sample_id.rpartition("-")[0]
-    return stem == ref.name.replace(".", "-") or stem == _recipe(store, ref)[0][:8]
+    return stem == ref.name.replace(".", "-") or stem == frozen[0][:8]
 
 
-def _trace(store: ObjectStore, ref: DatasetRef, sample_id: str) -> Trace | None:
+def _trace(store: ObjectStore, ref: DatasetRef, sample_id: str, frozen: Frozen) -> Trace | None:
     """Find a sample, beginning with the shard that its number points to."""
-    number, size = sample_id.rpartition("-")[2], int(_recipe(store, ref)[1].get("shard_size", 1))
+    number, size = sample_id.rpartition("-")[2], int(frozen[1].get("shard_size", 1))
     near = int(number) // size if number.isdecimal() else 0
     return find_sample(store, ref, sample_id, sorted(shard_numbers(store, ref), key=lambda shard: abs(shard - near)))
 
 
-def _recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, Any]]:
-    """Fingerprint and frozen recipe; empty where there is none."""
+def _recipe(store: ObjectStore, ref: DatasetRef) -> Frozen:
     try:
         return frozen_recipe(store, ref)
     except ObjectMissing:
         return "", {}
 
 
-def _explanation(store: ObjectStore, ref: DatasetRef, trace: Trace, known: References) -> Explanation:
+def _explanation(store: ObjectStore, ref: DatasetRef, trace: Trace, known: References, frozen: Frozen) -> Explanation:
     row = trace.pair or trace.reject
     try:
         manifest = find_manifest(store, ref)
     except ManifestConflict as error:
         raise ManifestConflict(f"{error}; `synth verify` says what else is wrong") from error
     chapters = list(_common(store, ref, trace, row, known)) if row else [_waiting(trace)]
-    chapters += list(_prompts(store, ref, trace, row or trace.report))
-    chapters += explain_version(manifest) if manifest else [_unpublished(store, ref)]
+    chapters += list(_prompts(trace, row or trace.report, frozen))
+    chapters += explain_version(manifest) if manifest else [_unpublished(ref, frozen)]
     return Explanation(ref, trace.sample_id, _outcome(trace), tuple(chapters))
 
 
@@ -133,11 +138,9 @@ def _waiting(trace: Trace) -> Chapter:
     return Chapter("Report", (*facts, *((gate.gate, gate_line(gate)) for gate in report.gates)))
 
 
-def _prompts(
-    store: ObjectStore, ref: DatasetRef, trace: Trace, row: PairRow | RejectRow | ReportRow | None
-) -> Iterator[Chapter]:
+def _prompts(trace: Trace, row: PairRow | RejectRow | ReportRow | None, frozen: Frozen) -> Iterator[Chapter]:
     """The seed of every attempt, from the recipe's fingerprint, and what a chat model was asked in the last one."""
-    fingerprint, recipe = _recipe(store, ref)
+    fingerprint, recipe = frozen
     if row is None or not fingerprint or "archive" in recipe:
         return
     tries = {"reports": trace.report.attempts if trace.report else 0}
@@ -145,30 +148,19 @@ def _prompts(
         tries = {"reports": trace.pair.report_attempts, "images": trace.pair.image_attempts}
     elif trace.reject:
         tries[trace.reject.stage] = trace.reject.attempts
-    yield Chapter(
-        "Seeds of the attempts",
-        tuple(
-            (f"{stage} {attempt + 1}", str(seed_for(fingerprint, trace.sample_id, stage, attempt)))
-            for stage, attempts in tries.items()
-            for attempt in range(attempts)
-        ),
-    )
-    if trace.report is not None and _kind(recipe) in _CHATS:
-        yield Chapter("Prompts of the report", tuple(_chat(read_mentions(trace.report), trace.report)))
-
-
-def _chat(mentions: tuple[Mention, ...], report: ReportRow) -> Iterator[tuple[str, str]]:
-    first = findings_messages(arrange(mentions, report.seed))
-    for message in impression_messages(arrange(mentions, report.seed + 1), first, report.findings):
-        yield message["role"], message["content"]
+    yield explain_attempts(fingerprint, trace.sample_id, tries)
+    if trace.report is not None:
+        asked = explain_prompts(trace.report, _kind(recipe))
+        if asked.facts:
+            yield asked
 
 
 def _kind(recipe: dict[str, Any]) -> str:
     return str(recipe.get("reports", {}).get("generator", {}).get("kind", ""))
 
 
-def _unpublished(store: ObjectStore, ref: DatasetRef) -> Chapter:
-    fingerprint = _recipe(store, ref)[0] or "unknown: recipe.yaml is missing"
+def _unpublished(ref: DatasetRef, frozen: Frozen) -> Chapter:
+    fingerprint = frozen[0] or "unknown: recipe.yaml is missing"
     facts = (("dataset", str(ref)), ("fingerprint", fingerprint), ("published", "not yet: the run is not finished"))
     return Chapter("Version", facts)
 

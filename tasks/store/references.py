@@ -12,10 +12,9 @@ from storage.records import Record
 from storage.tags import Tag, tags
 from storage.versions import published
 from tasks.pretrain.arms import Source
+from tasks.pretrain.checkpoint import read_facts
 
 PARENT = "parent"
-_LENGTH = 8  # a safetensors file begins with the length of its JSON header
-_MOST = 64 << 20
 
 
 class Training(Record):
@@ -98,10 +97,6 @@ def references(store: ObjectStore) -> References:
 
 def _training(store: ObjectStore, key: str) -> Training:
     """What a checkpoint's header says of its arm; the weights are not read."""
-    with store.open(key) as stream:
-        size = int.from_bytes(stream.read(_LENGTH), "little")
-        if size > _MOST:
-            raise ValueError(f"{key}: its header claims {size} bytes")
-        facts = json.loads(json.loads(stream.read(size))["__metadata__"]["synthcxr"])
+    facts = read_facts(store, key)
     run, arm, _ = key.removeprefix(RUNS).rsplit("/", 2)
     return Training(run=run, arm=arm, seed=facts["seed"], sources=facts["arm"]["sources"])

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 from storage.errors import DatasetMissing, ObjectMissing
-from storage.layout import DatasetRef, shard_of_index
+from storage.layout import DatasetRef, shard_of, shard_of_index
 from storage.ledger import committed_shard
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
 from storage.records import ShardEntry
+from tasks.plan.layout import ShardLayout
 from tasks.publish.dataset import frozen_recipe
 
 COUNTING = 1.2
@@ -91,14 +91,14 @@ def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNT
         _, recipe = frozen_recipe(store, ref)
     except ObjectMissing:
         raise DatasetMissing(f"{ref} was never begun in {store.root}: `synth versions` lists what is there") from None
-    layout, manifest = _Layout.of(recipe), find_manifest(store, ref)
+    layout, manifest = _layout(recipe), find_manifest(store, ref)
     if manifest is not None:
         known = {entry.shard: entry for entry in manifest.shards}
         shards = reports = tars = indices = set(known)
     else:
         tars, indices = _pairs(store, ref)
-        reports = _reports(store, ref, {*range(layout.base + layout.top_up), *tars} - indices)
-        shards = {*range(layout.base), *reports, *tars, *indices}
+        reports = _reports(store, ref, {*range(layout.top_up_shards.stop), *tars} - indices)
+        shards = {*layout.base_shards, *reports, *tars, *indices}
         known = _entries(store, ref, sorted(indices), until)
     return Status(
         ref=ref,
@@ -107,36 +107,15 @@ def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNT
         shards=tuple(
             _shard(n, layout.planned(n), n in reports, n in tars, n in indices, known.get(n)) for n in shards
         ),
-        top_up=layout.top_up,
+        top_up=len(layout.top_up_shards),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How a frozen recipe cuts its samples into shards."""
-
-    pairs: int
-    size: int
-    total: int
-
-    @staticmethod
-    def of(recipe: Mapping[str, Any]) -> _Layout:
-        pairs = int(recipe.get("pairs") or recipe["films"])  # a rendered archive counts films
-        total = max(pairs, ceil(pairs * float(recipe.get("top_up", 1.0))))
-        return _Layout(pairs, int(recipe["shard_size"]), total)
-
-    @property
-    def base(self) -> int:
-        return ceil(self.pairs / self.size)
-
-    @property
-    def top_up(self) -> int:
-        return ceil((self.total - self.pairs) / self.size)
-
-    def planned(self, shard: int) -> int:
-        if shard < self.base:
-            return min(self.size, self.pairs - shard * self.size)
-        return max(0, min(self.size, self.total - self.pairs - (shard - self.base) * self.size))
+def _layout(recipe: Mapping[str, Any]) -> ShardLayout:
+    """How a frozen recipe cuts its samples into shards; a rendered archive counts films."""
+    return ShardLayout.of(
+        int(recipe.get("pairs") or recipe["films"]), int(recipe["shard_size"]), float(recipe.get("top_up", 1.0))
+    )
 
 
 def _pairs(store: ObjectStore, ref: DatasetRef) -> tuple[set[int], set[int]]:
@@ -145,7 +124,7 @@ def _pairs(store: ObjectStore, ref: DatasetRef) -> tuple[set[int], set[int]]:
     for info in store.list(ref.key("pairs/")):
         if (number := shard_of_index(info.key)) is not None:
             indices.add(number)
-        elif (number := _number(info.key, ".tar")) is not None:
+        elif info.key.endswith(".tar") and (number := shard_of(info.key)) is not None:
             tars.add(number)
     return tars, indices
 
@@ -154,13 +133,8 @@ def _reports(store: ObjectStore, ref: DatasetRef, open_shards: set[int]) -> set[
     """Which of the uncommitted shards have a report table; thousands without one of them are not listed."""
     blocks = sorted({f"{shard:05d}"[:-3] for shard in open_shards})
     listed = (info.key for block in blocks for info in store.list(ref.key(f"reports/{block}")))
-    found = {number for key in listed if (number := _number(key, ".parquet")) is not None}
+    found = {number for key in listed if (number := shard_of(key)) is not None}
     return found & open_shards
-
-
-def _number(key: str, extension: str) -> int | None:
-    stem = key.rpartition("/")[2].removesuffix(extension)
-    return int(stem) if key.endswith(extension) and stem.isascii() and stem.isdigit() else None
 
 
 def _entries(store: ObjectStore, ref: DatasetRef, shards: Sequence[int], until: float | None) -> dict[int, ShardEntry]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from storage.errors import CorruptShard, ManifestConflict, ObjectMissing
 from storage.layout import DatasetRef
-from storage.manifest import objects
+from storage.manifest import reached
 from storage.objects import ObjectStore
 from storage.records import Manifest
 from storage.verify import Problem, VersionCheck, verify_version
@@ -128,7 +128,7 @@ def _notes(store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: Versi
         yield f"{len(found.same_films)} films are the same as another's, such as {one} and {other}"
     if _drifted(store, ref, manifest):
         yield "recipe.yaml comes to another fingerprint here: it was edited, or another synthcxr wrote it"
-    named = {ref.recipe, ref.manifest, *(ref.key(entry.key) for entry in objects(manifest))}
+    named = reached(ref, manifest)
     over = [
         info.key
         for info in store.list(f"{ref.prefix}/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -98,18 +97,11 @@ def test_two_runs_of_one_recipe_race(store: ObjectStore, conclude: Conclude) -> 
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(mount_disk: Callable[[str], Path]) -> Iterator[Path]:
     """A folder on a disk of its own, of 64 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
+    disk = mount_disk("64m")
     yield disk
     server.stop(disk, timeout=5)
-    subprocess.run(["umount", disk], check=True)
 
 
 @pytest.mark.parametrize("kind", ["LocalStore", "S3Store"])

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -87,14 +88,8 @@ def test_another_process_with_the_recorded_pid_is_left_alone(tmp_path: Path) -> 
         bystander.wait()
 
 
-def test_a_full_disk_is_called_full_and_keeps_what_it_has(tmp_path: Path) -> None:
-    state = tmp_path / "disk"
-    state.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", state], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
+def test_a_full_disk_is_called_full_and_keeps_what_it_has(mount_disk: Callable[[str], Path]) -> None:
+    state = mount_disk("40m")
     try:
         store = server.start(state).store(attempts=2)
         with pytest.raises(StoreFull, match=rf"full.*{state}.*storage\.root"):
@@ -104,7 +99,6 @@ def test_a_full_disk_is_called_full_and_keeps_what_it_has(tmp_path: Path) -> Non
         assert all(len(store.get(info.key)) == info.size == 8 << 20 for info in kept)
     finally:
         server.stop(state, timeout=2)
-        subprocess.run(["umount", state], check=True)
 
 
 def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

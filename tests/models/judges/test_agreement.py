@@ -14,7 +14,8 @@ from models.contracts import Candidate, EntityType, Gate, Mention, ModelNotFound
 from models.diffusion.slots import SIDED
 from models.diffusion.training import Schedule
 from models.judges.agreement import Agreement
-from models.judges.classifier import NETS, SHIPPED, load_classifier, logits, save_classifier
+from models.judges.classifier import NETS, load_classifier, logits, save_classifier
+from models.judges.shipped import SHIPPED
 from models.judges.train import augmented, label_auroc, train_classifier
 from models.phantom.archive import render_many
 from models.phantom.case import Case

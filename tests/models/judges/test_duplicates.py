@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from models.contracts import Candidate
-from models.judges.duplicates import Index, NearDuplicate, Remembers, minhash
+from models.contracts import Candidate, Remembers
+from models.judges.duplicates import Index, NearDuplicate, minhash
 
 LONG = "There is a moderate left pleural effusion with a small right apical nodule and mild cardiomegaly, no edema."
 OTHER = "The thoracic spine shows severe scoliosis; an endotracheal tube ends above the carina and all else is normal."

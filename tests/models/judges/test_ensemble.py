@@ -13,10 +13,10 @@ from models import registry
 from models.contracts import Candidate, ModelNotFound
 from models.diffusion.training import Schedule
 from models.judges.calibrate import fit_scale, score_films, threshold_at
-from models.judges.classifier import SHIPPED
 from models.judges.defect_net import CLASSES, FilmDefects, films_to_tensor, load_defect_net, save_defect_net
 from models.judges.ensemble import MEMBERS, Calibration, Ensemble, calibrate, load_calibration, save_calibration
 from models.judges.planted import PLANTED, plant
+from models.judges.shipped import SHIPPED
 from models.judges.train_defects import lesson, restyled, train
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from models.language.prompts import SUMMARISE, WRITE
 from storage.records import GateRow, PairRow, RejectRow
@@ -11,25 +12,17 @@ from tasks.plan.seeds import seed_for
 from tasks.publish.provenance import LATER, Place, explain_attempts, explain_prompts, explain_sample, gate_line
 
 PLACE = Place(3, "pairs/00003.parquet", 7, "pairs/00003.tar", {"png": (512, 900)})
-MENTION = {
-    "entity": "abnormality/pleural effusion",
-    "type": "abnormality",
-    "phrase": "small left pleural effusion",
-    "label": "pleural effusion",
-    "present": True,
-    "side": "left",
-    "zone": None,
-    "severity": "small",
-}
 
 
 def told(chapters: list) -> dict[str, dict[str, str]]:
     return {chapter.title: dict(chapter.facts) for chapter in chapters}
 
 
-def test_an_accepted_sample_tells_all_that_its_row_holds(make_pair: Callable[..., Sample]) -> None:
-    absent = {**MENTION, "entity": "disease/pneumothorax", "phrase": "no pneumothorax", "present": False}
-    row = PairRow.model_validate(make_pair(5, mentions=[MENTION, absent]).json)
+def test_an_accepted_sample_tells_all_that_its_row_holds(
+    make_pair: Callable[..., Sample], mention: dict[str, Any]
+) -> None:
+    absent = {**mention, "entity": "disease/pneumothorax", "phrase": "no pneumothorax", "present": False}
+    row = PairRow.model_validate(make_pair(5, mentions=[mention, absent]).json)
     says = told(explain_sample(row, PLACE, selections=["default"], runs=[]))
     assert says["Asked"]["abnormality/pleural effusion"] == "small left pleural effusion"
     assert says["Asked"]["disease/pneumothorax"] == "no pneumothorax (absent)"
@@ -56,7 +49,7 @@ def test_a_reject_tells_where_and_why_it_ended(make_reject: Callable[..., Reject
 
 
 def test_the_prompts_are_those_that_a_chat_model_got(make_pair: Callable[..., Sample]) -> None:
-    row = PairRow.model_validate(make_pair(5, mentions=[MENTION]).json)
+    row = PairRow.model_validate(make_pair(5).json)
     said = explain_prompts(row, "vllm").facts
     assert [role for role, _ in said] == ["system", "user", "assistant", "user"]
     assert said[0][1] == WRITE

@@ -1,0 +1,41 @@
+"""What the commands that run a flow share: the profile, the run itself, and its result as text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from flows.explained import explained
+from flows.home import PROFILES, prepare
+
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")
+]
+
+
+def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str, Any]:
+    """Run a flow in this process, against the served Prefect API if there is one."""
+    home = prepare()
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    from flows.services import Services
+
+    server = Services.load(home).get("prefect")
+    if server and server.url:
+        os.environ.setdefault("PREFECT_API_URL", f"{server.url}/api")
+    with explained():
+        import importlib
+
+        from tasks.recipe.profile import load_recipe
+
+        load_recipe(profile, changes or [], PROFILES)  # a typo is told before Prefect starts
+        flow = getattr(importlib.import_module(f"flows.{name}"), name)
+        return flow(profile=profile, overrides=changes or [])
+
+
+def echo(result: dict[str, Any]) -> None:
+    """Print a flow's result, one line a value."""
+    for key, value in result.items():
+        typer.echo(f"{key:<10} {value}")
