@@ -112,12 +112,15 @@ class Plan:
         if start < stop:
             self._check(start)
             self._check(stop - 1)
-        indices = np.arange(start, stop)
-        rows = self.sampler.draw(start, stop)
+        return self.specs(start, self.sampler.draw(start, stop))
+
+    def specs(self, start: int, rows: np.ndarray) -> list[SampleSpec]:
+        """The samples from index `start` on that hold the entities numbered `rows`, (samples, width)."""
+        indices = np.arange(start, start + len(rows))
         mentions = self._mentions_of(rows, self._attributes.draw(indices, rows))
         return [
             SampleSpec(sample_id(self.fingerprint, index), index, self.layout.shard_of(index), tuple(said))
-            for index, said in zip(range(start, stop), mentions, strict=True)
+            for index, said in zip(indices.tolist(), mentions, strict=True)
         ]
 
     def planned_counts(self, upto: int | None = None) -> dict[str, int]:
