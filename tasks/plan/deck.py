@@ -1,5 +1,8 @@
 """Shuffled decks with random access: permutation number p of n cards, without the p before it.
 
+A deck may hold a card several times. Its copies are then spread over a pass (one in each equal part of it),
+so that counts follow the weights inside a pass too, and copies seldom meet in one sample.
+
 Random numbers are hashes of their coordinates (splitmix64's finaliser, Steele et al. 2014), so that a
 million of them are one numpy expression and none depends on another.
 """
@@ -42,6 +45,26 @@ def permutations(key: int, passes: np.ndarray, n: int) -> np.ndarray:
         (p, n) int64.
     """
     return np.argsort(hashes(key, passes[:, None], np.arange(n)[None, :]), axis=1, kind="stable")
+
+
+def spread_permutations(key: int, passes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """`permutations` of a deck in which item i has ``weights[i]`` copies, one in each equal part of a pass.
+
+    Args:
+        key: from `key_of`.
+        passes: (p,) pass numbers.
+        weights: (items,) non-negative integers with the sum n; the copies of an item are neighbours in ``range(n)``.
+
+    Returns:
+        (p, n) int64; with all weights 1 it is what `permutations` gives.
+    """
+    n = int(weights.sum())
+    if (weights == 1).all():
+        return permutations(key, passes, n)
+    starts = np.repeat(np.cumsum(weights) - weights, weights)
+    copy, copies = np.arange(n) - starts, np.repeat(weights, weights)
+    where = hashes(key, passes[:, None], np.arange(n)[None, :]) * 2.0**-64
+    return np.argsort((copy + where) / copies, axis=1, kind="stable")
 
 
 def _mix(value: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The balanced sampler: a shuffled deck per entity type, with random access and plausible samples.
 
-Slot *s* of a type takes card ``s mod n`` of permutation number ``s div n`` of its n entities, so counts
-differ by at most one at every slot, with no state. A permutation is then rearranged inside itself
-(`tasks.plan.repair`) until no sample breaks a rule; that keeps every count exact at its ends.
+Slot *s* of a type takes card ``s mod n`` of permutation number ``s div n`` of its n cards, with no state. Each
+entity is one card, so counts differ by at most one at every slot; or, with weights, as many cards as its weight
+says, so counts follow the weights. A permutation is then rearranged inside itself (`tasks.plan.repair`) until no
+sample breaks a rule; that keeps every count exact at its ends.
 
 What a rearrangement looks at is bounded, which is what keeps the access random: a pass looks at the types
 settled before its own; an even pass at nothing of its own type but itself; an odd pass also at its two even
@@ -22,7 +23,8 @@ import numpy as np
 
 from models.contracts import EntityType
 from tasks.plan.constraints import ConflictTable
-from tasks.plan.deck import key_of, permutations
+from tasks.plan.deck import key_of, spread_permutations
+from tasks.plan.errors import InfeasiblePlan
 from tasks.plan.repair import Context, repair
 
 ORDER: tuple[EntityType, ...] = (
@@ -40,12 +42,25 @@ CACHED_BLOCKS = 4
 
 @dataclass(frozen=True, slots=True)
 class Deck:
-    """The entities of one type (their numbers in the bank), and how many of them a sample holds."""
+    """The cards of one type, and how many of them a sample holds.
+
+    Args:
+        type: the type.
+        cards: (n,) numbers in the bank, each entity as often as its weight says, its copies side by side.
+        weights: (entities,) copies of each dealt entity; their sum is n.
+        per_sample: cards of a sample.
+        key: the source of its shuffles.
+    """
 
     type: EntityType
     cards: np.ndarray
+    weights: np.ndarray
     per_sample: int
     key: int
+
+    def dealt(self, passes: np.ndarray) -> np.ndarray:
+        """The cards of whole passes before any repair: (passes, n) int32."""
+        return self.cards[spread_permutations(self.key, passes, self.weights)]
 
 
 @dataclass(slots=True)
@@ -65,6 +80,11 @@ class BalancedSampler:
         table: which entities may not meet.
         fingerprint: the source of all randomness.
         smallest_block: at least so many samples are settled and cached at once.
+        weights: for types that are not dealt evenly, a non-negative integer per entity of its pool; a pass deals
+            each entity as often (weights are taken without their common divisor), and 0 is never dealt.
+
+    Raises:
+        InfeasiblePlan: weights that would put one entity twice into a sample, or too few entities.
     """
 
     def __init__(
@@ -74,16 +94,15 @@ class BalancedSampler:
         table: ConflictTable,
         fingerprint: str,
         smallest_block: int = SMALLEST_BLOCK,
+        weights: Mapping[EntityType, Sequence[int]] | None = None,
     ) -> None:
-        wanted = [(kind, per_report.get(kind, 0)) for kind in ORDER]
         self.decks = tuple(
-            Deck(kind, np.asarray(pools[kind], dtype=np.int32), count, key_of(fingerprint, f"deck {kind.value}"))
-            for kind, count in wanted
-            if count
+            _deck(kind, pools[kind], (weights or {}).get(kind), per_report[kind], fingerprint)
+            for kind in ORDER
+            if per_report.get(kind, 0)
         )
         for deck in self.decks:
-            if deck.per_sample > len(deck.cards):
-                raise ValueError(f"{deck.per_sample} {deck.type.value} entities a sample, but only {len(deck.cards)}")
+            _check_deck(deck, table)
         self.table = table
         self.width = sum(deck.per_sample for deck in self.decks)
         self._settling = tuple(settling_order(self.decks, table))
@@ -128,7 +147,7 @@ class BalancedSampler:
         """The cards of slots `start` to `stop` before any repair."""
         n = len(deck.cards)
         passes = np.arange(start // n, -(-stop // n))
-        return deck.cards[permutations(deck.key, passes, n)].ravel()[start - passes[0] * n : stop - passes[0] * n]
+        return deck.dealt(passes).ravel()[start - passes[0] * n : stop - passes[0] * n]
 
     def _block_rows(self, number: int) -> np.ndarray:
         if number in self._cache:
@@ -171,10 +190,35 @@ class BalancedSampler:
             if not len(passes):
                 continue
             slots = passes[:, None] * n + np.arange(n)[None, :] - begin * k
-            context.own[slots] = deck.cards[permutations(deck.key, passes, n)]
+            context.own[slots] = deck.dealt(passes)
             repair(context, slots)
         rows = np.concatenate([context.before, context.own.reshape(-1, k)], axis=1)
         return rows[start - begin : stop - begin]
+
+
+def _deck(
+    kind: EntityType, pool: Sequence[int], weights: Sequence[int] | None, per_sample: int, fingerprint: str
+) -> Deck:
+    copies = np.ones(len(pool), dtype=np.int64) if weights is None else np.asarray(weights, dtype=np.int64)
+    if copies.shape != (len(pool),) or (copies < 0).any():
+        raise ValueError(f"{kind.value}: a pool of {len(pool)} needs as many weights, none below 0")
+    held = np.flatnonzero(copies)
+    copies = copies[held] // max(1, np.gcd.reduce(copies[held], initial=0))
+    cards = np.repeat(np.asarray(pool, dtype=np.int32)[held], copies)
+    return Deck(kind, cards, copies, per_sample, key_of(fingerprint, f"deck {kind.value}"))
+
+
+def _check_deck(deck: Deck, table: ConflictTable) -> None:
+    kind, entities, n = deck.type.value, len(deck.weights), len(deck.cards)
+    if deck.per_sample > entities:
+        raise InfeasiblePlan(f"{deck.per_sample} {kind} entities a sample, but only {entities} are dealt")
+    most = int(deck.weights.max())
+    if most * deck.per_sample > n:
+        term = table.entities[deck.cards[np.repeat(deck.weights, deck.weights).argmax()]].term
+        raise InfeasiblePlan(
+            f"{kind} {term!r} has {most} of {n} cards, and with {deck.per_sample} a sample it would have to stand "
+            f"twice in one: give it at most 1/{deck.per_sample} of the cards"
+        )
 
 
 def settling_order(decks: Sequence[Deck], table: ConflictTable) -> list[Deck]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from models.contracts import EntityType
 from models.phantom.bank import Entity, entity_bank
 from tasks.plan.constraints import ConflictTable, Exclusion, RuleSet, concept_of, rule_set
+from tasks.plan.deck import spread_permutations
 from tasks.plan.errors import InfeasiblePlan
 from tasks.plan.sampler import ORDER, BalancedSampler
 
@@ -19,14 +20,23 @@ SAMPLES = 120
 FINDINGS = [f"finding {letter}" for letter in "abcdefghij"]
 
 
+Weights = dict[EntityType, list[int]]
+
+
 @st.composite
-def samplers(draw: st.DrawFn) -> BalancedSampler:
-    """Small banks with clashes across types (shared concepts) and inside them (exclusions)."""
+def samplers(draw: st.DrawFn, weighted: bool | None = None) -> BalancedSampler:
+    """Small banks with clashes across types (shared concepts) and inside them (exclusions), even or with weights."""
     entities: list[Entity] = []
     per_report: dict[EntityType, int] = {}
+    weights: Weights = {}
+    weighted = draw(st.booleans()) if weighted is None else weighted
     for kind in draw(st.lists(st.sampled_from(ORDER), min_size=1, max_size=4, unique=True)):
         per_report[kind] = draw(st.integers(1, 3))
         size = draw(st.integers(per_report[kind] * 4, 16))
+        if weighted:
+            weights[kind] = draw(st.lists(st.integers(0, 4), min_size=size, max_size=size))
+            assume(max(weights[kind]) * per_report[kind] <= sum(weights[kind]))
+            assume(sum(weight > 0 for weight in weights[kind]) >= per_report[kind])
         for number in range(size):
             concept = draw(st.sampled_from([*FINDINGS, f"{kind.value} {number}", f"{kind.value} {number}"]))
             present = draw(st.booleans())
@@ -34,14 +44,19 @@ def samplers(draw: st.DrawFn) -> BalancedSampler:
     pairs = draw(st.lists(st.sampled_from(list(combinations(FINDINGS, 2))), max_size=3, unique=True))
     rules = RuleSet(concept_of, tuple(Exclusion(a, b, "test") for a, b in pairs))
     fingerprint = draw(st.text(min_size=1, max_size=8))
-    return sampler_of(entities, per_report, rules, fingerprint)
+    return sampler_of(entities, per_report, rules, fingerprint, weights=weights)
 
 
 def sampler_of(
-    entities: list[Entity], per_report: dict[EntityType, int], rules: RuleSet, fingerprint: str, block: int = 32
+    entities: list[Entity],
+    per_report: dict[EntityType, int],
+    rules: RuleSet,
+    fingerprint: str,
+    block: int = 32,
+    weights: Weights | None = None,
 ) -> BalancedSampler:
     pools = {kind: [n for n, e in enumerate(entities) if e.type is kind] for kind in EntityType}
-    return BalancedSampler(pools, per_report, ConflictTable(entities, rules), fingerprint, smallest_block=block)
+    return BalancedSampler(pools, per_report, ConflictTable(entities, rules), fingerprint, block, weights)
 
 
 def phantom(fingerprint: str = "f", **per_report: int) -> BalancedSampler:
@@ -66,14 +81,27 @@ quick = settings(
 
 @quick
 @given(samplers())
-def test_counts_differ_by_at_most_one_at_every_multiple_of_the_pool(sampler: BalancedSampler) -> None:
+def test_counts_are_the_weights_at_every_multiple_of_the_deck(sampler: BalancedSampler) -> None:
     rows = drawn(sampler, 0, SAMPLES)
     for deck, columns in zip(sampler.decks, sampler.columns().values(), strict=True):
         slots, n = rows[:, columns].ravel(), len(deck.cards)
-        for end in range(n, len(slots) + 1, n):
-            assert set(np.bincount(slots[:end], minlength=deck.cards.max() + 1)[deck.cards]) == {end // n}
-        counts = np.bincount(slots, minlength=deck.cards.max() + 1)[deck.cards]
-        assert counts.max() - counts.min() <= 1, "and at the end of any pass, finished or not"
+        entities = deck.cards[np.cumsum(deck.weights) - 1]
+        for end in range(0, len(slots) + 1, n):
+            counts = np.bincount(slots[:end], minlength=entities.max() + 1)[entities]
+            assert (counts == deck.weights * (end // n)).all()
+        counts = np.bincount(slots, minlength=entities.max() + 1)[entities]
+        assert counts.sum() == len(slots), "an entity of weight 0 is never dealt"
+        excess = counts - deck.weights * (len(slots) // n)
+        assert ((excess >= 0) & (excess <= deck.weights)).all(), "and within one pass of it at any end"
+
+
+@quick
+@given(samplers(weighted=False))
+def test_even_counts_differ_by_at_most_one_at_every_slot(sampler: BalancedSampler) -> None:
+    rows = drawn(sampler, 0, SAMPLES)
+    for deck, columns in zip(sampler.decks, sampler.columns().values(), strict=True):
+        counts = np.bincount(rows[:, columns].ravel(), minlength=deck.cards.max() + 1)[deck.cards]
+        assert counts.max() - counts.min() <= 1
 
 
 @quick
@@ -92,6 +120,48 @@ def test_random_access_gives_what_dealing_in_order_gives(sampler: BalancedSample
     stop = data.draw(st.integers(start + 1, SAMPLES))
     assert (sampler.settle(start, stop) == rows[start:stop]).all(), "straight from the passes"
     assert (sampler.draw(start, stop) == rows[start:stop]).all(), "through the cache"
+
+
+@quick
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=30), st.integers(0, 1000))
+def test_copies_are_spread_over_a_pass(weights: list[int], number: int) -> None:
+    deck = spread_permutations(7, np.array([number]), np.array(weights))[0]
+    owner = np.repeat(np.arange(len(weights)), weights)[deck]
+    for item, weight in enumerate(weights):
+        at = np.flatnonzero(owner == item)
+        # A copy in the part [j/w, (j+1)/w) of a pass has between j and j+1 copies of every w-fold card before it.
+        before = np.array([[(owner[:slot] == other).sum() for other in range(len(weights))] for slot in at])
+        part = np.arange(weight)[:, None] * np.array(weights) / weight
+        assert (before >= np.floor(part) - 1e-9).all()
+        assert (before <= np.ceil(part + np.array(weights) / weight) + 1e-9).all()
+
+
+def test_weights_of_one_deal_what_no_weights_deal() -> None:
+    even = {kind: [3] * sum(entity.type is kind for entity in entity_bank()) for kind in EntityType}
+    asked = dict.fromkeys(EntityType, 1)
+    weighted = sampler_of(list(entity_bank()), asked, rule_set("phantom"), "f", 4096, even)
+    assert (weighted.draw(0, 5000) == phantom().draw(0, 5000)).all()
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([5, 1, 1, 1], "disease 'a' has 5 of 8 cards, and with 2 a sample it would have to stand twice in one"),
+        ([1, 0, 0, 0], "2 disease entities a sample, but only 1 are dealt"),
+        ([0, 0, 0, 0], "2 disease entities a sample, but only 0 are dealt"),
+    ],
+)
+def test_weights_that_no_sample_can_follow(weights: list[int], message: str) -> None:
+    entities = [Entity(f"disease/{name}", EntityType.DISEASE, name) for name in "abcd"]
+    with pytest.raises(InfeasiblePlan, match=message):
+        sampler_of(entities, {EntityType.DISEASE: 2}, rule_set("none"), "f", weights={EntityType.DISEASE: weights})
+
+
+@pytest.mark.parametrize("weights", [[1, 2, 3], [1, 2, 3, -1]])
+def test_weights_must_be_one_for_each_entity_and_not_negative(weights: list[int]) -> None:
+    entities = [Entity(f"disease/{name}", EntityType.DISEASE, name) for name in "abcd"]
+    with pytest.raises(ValueError, match="a pool of 4 needs as many weights, none below 0"):
+        sampler_of(entities, {EntityType.DISEASE: 1}, rule_set("none"), "f", weights={EntityType.DISEASE: weights})
 
 
 def test_order_of_access_does_not_matter() -> None:
