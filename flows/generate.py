@@ -14,6 +14,7 @@ from storage.manifest import find_manifest
 from storage.records import Manifest, ShardEntry
 from storage.tags import advance_latest
 from tasks.engine.pool import Engine, Job, open_engine
+from tasks.engine.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
 from tasks.publish.dataset import open_version
 from tasks.publish.finish import finish_version
@@ -52,7 +53,7 @@ def _generate(run: Run) -> Manifest:
     with run.tracked.nested("generate") as tracked:
         with _engine(run) as engine:
             entries = _make(run, engine, plan.base_shards)
-            entries += _top_up(run, engine, plan, entries)
+            entries += _top_up(run, engine, plan)
             cards = engine.cards()
         lineage = parent_of(run.store, run.ref)
         manifest = step(
@@ -77,15 +78,16 @@ def _make(run: Run, engine: Engine, shards: Sequence[int]) -> list[ShardEntry]:
     return sorted(entries, key=lambda entry: entry.shard)
 
 
-def _top_up(run: Run, engine: Engine, plan: Plan, entries: list[ShardEntry]) -> list[ShardEntry]:
-    """Further shards, one at a time, until the pairs asked for are there or the plan ends."""
+def _top_up(run: Run, engine: Engine, plan: Plan) -> list[ShardEntry]:
+    """Round after round, what was rejected is asked for again, until all is there or the plan ends."""
     more: list[ShardEntry] = []
-    for shard in plan.top_up_shards:
-        accepted = sum(entry.accepted for entry in [*entries, *more])
-        if accepted >= run.recipe.pairs:
-            break
-        run.progress.say(f"{accepted} of {run.recipe.pairs} pairs accepted so far: topping up with shard {shard}")
-        more += _make(run, engine, [shard])
+    rounds = Rounds(plan, run.store, run.ref)
+    for found in rounds:
+        asked = f"the entities of {len(found.rows)} rejected samples are dealt again"
+        run.progress.say(f"top-up round {found.number}: {asked}, in {len(found.shards)} more shards")
+        more += _make(run, engine, found.shards)
+    if missing := rounds.given_up():
+        run.progress.say(f"{missing} of {plan.pairs} pairs are missing: raise top_up for more attempts at them")
     return more
 
 

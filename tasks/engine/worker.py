@@ -14,9 +14,11 @@ from storage.ledger import commit_shard, committed_shard, load_reports, publish_
 from storage.objects import ObjectStore
 from storage.records import RejectRow, ReportRow, ShardEntry
 from storage.shards import sample_of
+from tasks.engine.rounds import Rounds
 from tasks.images.draw import ImageBatch, draw_images
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
+from tasks.plan.spec import SampleSpec
 from tasks.recipe.schema import GateSpec, Recipe
 from tasks.reports.write import write_reports
 
@@ -36,6 +38,7 @@ class ShardWorker:
     def __init__(self, recipe: Recipe, fingerprint: str, store: ObjectStore, ref: DatasetRef) -> None:
         self.recipe, self.fingerprint, self.store, self.ref = recipe, fingerprint, store, ref
         self.plan = make_plan(recipe, fingerprint)
+        self.rounds = Rounds(self.plan, store, ref)
 
     @cached_property
     def reporter(self) -> ReportGenerator:
@@ -65,8 +68,9 @@ class ShardWorker:
         if done is not None:
             return done
         seconds: dict[str, float] = {}
-        counts: dict[str, int] = {"planned": len(self.plan.shard(shard))}
-        rows, rejects = self._reports(shard, seconds, counts, on_progress)
+        specs = self.plan.shard(shard) if shard in self.plan.base_shards else self.rounds.specs(shard)
+        counts: dict[str, int] = {"planned": len(specs)}
+        rows, rejects = self._reports(shard, specs, seconds, counts, on_progress)
         images = self._images(rows, seconds, counts, on_progress)
         return commit_shard(
             self.store,
@@ -79,7 +83,12 @@ class ShardWorker:
         )
 
     def _reports(
-        self, shard: int, seconds: dict[str, float], counts: dict[str, int], on_progress: OnProgress | None
+        self,
+        shard: int,
+        specs: list[SampleSpec],
+        seconds: dict[str, float],
+        counts: dict[str, int],
+        on_progress: OnProgress | None,
     ) -> tuple[list[ReportRow], list[RejectRow]]:
         stored = load_reports(self.store, self.ref, shard)
         if stored is not None:
@@ -87,7 +96,7 @@ class ShardWorker:
         limit = self.painter.token_limit
         reporter, started = self.reporter, time.perf_counter()
         batch = write_reports(
-            self.plan.shard(shard),
+            specs,
             reporter,
             self.report_gates,
             attempts=self.recipe.reports.attempts,

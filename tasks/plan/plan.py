@@ -47,9 +47,8 @@ class PlanReport:
 class Plan:
     """All samples of a recipe, with random access. Made by `make_plan`.
 
-    Samples 0 to `pairs` lie in the base shards; the samples up to `total` follow in top-up shards, which
-    simply go on dealing from the same decks: a sample must not depend on what other samples came to, and more
-    of a balanced deck narrows every relative deficit. The last shard of each kind may be short.
+    Samples 0 to `pairs` lie in the base shards; those up to `total` are room for top-up shards, whose entities are
+    those that rejected samples gave back (`tasks.plan.top_up`). The last shard of each kind may be short.
     """
 
     def __init__(self, recipe: Recipe, fingerprint: str, entities: tuple[Entity, ...]) -> None:

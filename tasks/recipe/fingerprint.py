@@ -1,6 +1,7 @@
 """The fingerprint: which samples a recipe makes, in 64 hexadecimal digits.
 
-Sample *i* is a pure function of (fingerprint, i). Everything that changes a sample's entities, prompts,
+Sample *i* of the pairs asked for is a pure function of (fingerprint, i), and one of a top-up round of these and the
+shards committed before it. Everything that changes a sample's entities, prompts,
 seeds or acceptance is inside; so are `pairs`, `shard_size` and `top_up`, because a dataset version is a
 fixed set of samples in fixed shards, and a resume with another of them would mix two layouts in one
 version. Gate thresholds are inside for the same reason: they decide at which attempt a sample was taken.
@@ -19,7 +20,7 @@ from typing import Any
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Recipe
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Raise it when the same recipe would make other samples: the sampler, the phrases, the phantom bank, the seeds."""
 
 BUILT_IN_BANKS = ("phantom",)
