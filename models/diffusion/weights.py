@@ -15,7 +15,9 @@ REMEDIES = {
     "folder": "put a diffusers pipeline with safetensors there; "
     "`pipeline.save_pretrained(folder, safe_serialization=True)` writes one",
 }
-SHAPED = ("unet", "vae", "text_encoder")  # the components that hold weights
+SHAPED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")  # hold weights
+NEEDED = ["model_index.json", *(f"*/*.{kind}" for kind in ("json", "txt", "model", "safetensors"))]
+UNUSED = ["*.fp16.*", "*.non_ema.*", "safety_checker/*"]  # copies of weights, and a part that we leave out
 
 
 def find_pipeline(model: str, revision: str | None = None) -> Path:
@@ -43,9 +45,8 @@ def find_pipeline(model: str, revision: str | None = None) -> Path:
 def _from_hub(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
-    files = ["*.json", "*.txt", "*.safetensors"]
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=files))
+        return Path(snapshot_download(model, revision=revision, allow_patterns=NEEDED, ignore_patterns=UNUSED))
     except (OSError, ValueError) as error:  # offline, unknown, gated: the hub's own errors are among these
         raise ModelNotFound(
             f"{model!r} is no folder here and could not be had from the hub ({type(error).__name__}). "

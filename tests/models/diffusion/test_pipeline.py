@@ -73,19 +73,22 @@ def test_tokens_are_counted_uncut_against_the_limit(tiny_pipeline: Path) -> None
 
 def test_an_exhausted_memory_halves_the_batch_for_good(tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, sizes = generator(tiny_pipeline, batch=8), []
-    whole = made._draw
+    kind = type(made.pipeline)
+    whole = kind.__call__
 
-    def draw(requests: list[ImageRequest]) -> list[np.ndarray]:
-        sizes.append(len(requests))
-        if len(requests) > 2:
+    def call(self: object, prompts: list[str], **options: Any) -> Any:
+        sizes.append(len(prompts))
+        if len(prompts) > 2:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return whole(requests)
+        return whole(self, prompts, **options)
 
-    monkeypatch.setattr(made, "_draw", draw)
+    monkeypatch.setattr(kind, "__call__", call)
     films = made.generate(REQUESTS * 2)
     assert len(films) == 6
-    assert made.batch == 1
-    assert sizes[:2] == [6, 3]
+    assert sizes == [6, 3, 1, 1, 1, 1, 1, 1]
+    made.generate(REQUESTS)
+    assert sizes[8:] == [1, 1, 1]
+    assert (made.batch, made.card.details["batch"]) == (1, "1")
 
 
 def test_a_single_film_too_large_says_what_to_change(tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
