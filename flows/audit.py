@@ -1,4 +1,4 @@
-"""`synth audit`: what is in a corpus of reports."""
+"""`synth audit`: what is in a corpus of reports or in an archive of films."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from flows.explained import explained
 
 if TYPE_CHECKING:
     from models.encoders.chest_recogniser import SpanRecogniser
+    from models.judges.vision import VisionJudge
+    from tasks.audit.archive import ArchiveAudit
 
-app = typer.Typer(name="audit", rich_markup_mode=None, no_args_is_help=True, help="Look at a corpus of reports.")
+app = typer.Typer(
+    name="audit",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Look at a corpus of reports or an archive of films.",
+)
 
 Reports = Annotated[
     Path, typer.Argument(help="A folder or file: text, CSV, Parquet, MIMIC-CXR's folders, OpenI's XML or its .tgz.")
@@ -73,6 +80,69 @@ def duplicates(
     for pair in sorted(found, key=lambda pair: -pair.similarity)[:show]:
         typer.echo(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
     typer.echo(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")
+
+
+@app.command()
+def archive(
+    path: Annotated[Path, typer.Argument(help="The archive's folder.")],
+    layout: Annotated[
+        str, typer.Option(help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna or siim.")
+    ] = "auto",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the index, the report and its figure.")] = Path(
+        "archive-audit"
+    ),
+    calibrate: Annotated[
+        float | None, typer.Option(help="Share of the archive to take as good and find limits on.", min=0, max=1)
+    ] = None,
+    false_rejects: Annotated[float, typer.Option(help="Share of good films that may fall.", min=1e-4, max=0.5)] = 0.01,
+    judge: Annotated[str | None, typer.Option(help="Folder or hub id of a vision-language model.")] = None,
+    rule: Annotated[str, typer.Option(help="When the judge drops a film: all_no, any_no or k_of_n.")] = "all_no",
+    k: Annotated[int, typer.Option(help="How many answers of no drop a film under k_of_n.", min=1)] = 2,
+    workers: Annotated[int, typer.Option(help="Threads that decode.", min=1)] = 1,
+) -> None:
+    """Judge every film of an archive: checks, copies, leaks between splits, the long tail; write a cleaned index.
+
+    \b
+    synth audit archive CheXpert-v1.0-small --out chexpert
+    synth audit archive hospital --layout folder --calibrate 0.5
+    """
+    from flows.progress import Progress
+    from tasks.audit.archive import Settings, audit_archive
+
+    with explained(), Progress() as progress:
+        settings = Settings(layout, calibrate, false_rejects, workers=workers)
+        audit = audit_archive(path, out, settings, _recogniser("rules", None), _judge(judge, rule, k), progress.stage)
+    _show(audit)
+    typer.echo(f"written to {out}: index.parquet, report.md, report.png{', entities' if audit.bank else ''}")
+
+
+def _show(audit: ArchiveAudit) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tasks.audit.archive_report import dropped, thresholds
+
+    looks = audit.looks
+    table = Table(f"archive ({audit.archive.layout})", "films")
+    table.add_row("listed", str(len(looks.films) + len(looks.unreadable)))
+    for reason, count in dropped(audit).most_common():
+        table.add_row(f"dropped by {reason}", f"{count}")
+    table.add_row("kept", f"{audit.kept}  ({audit.kept / len(looks.films):.1%} of the readable)")
+    console = Console()
+    console.print(table)
+    console.print(thresholds(audit), highlight=False)
+
+
+def _judge(model: str | None, rule: str, k: int) -> VisionJudge | None:
+    if model is None:
+        return None
+    from models.judges.vision import VisionJudge
+    from tasks.audit.errors import AuditError
+
+    try:
+        return VisionJudge(model, rule=rule, k=k)  # pyright: ignore[reportArgumentType]
+    except ValueError as error:
+        raise AuditError(str(error)) from error
 
 
 def _recogniser(name: str, model: str | None) -> SpanRecogniser:

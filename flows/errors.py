@@ -4,6 +4,7 @@ from flows.services import ServiceError
 from models.contracts import ModelNotFound
 from models.registry import UnknownKind
 from storage.errors import StoreError
+from tasks.archives.errors import ArchiveError
 from tasks.audit.errors import AuditError
 from tasks.curate.keep import RulesDoNotFit, SelectionConflict
 from tasks.evaluate.evaluate import ScoresConflict
@@ -15,6 +16,7 @@ from tasks.privacy.remember import NotEnoughFilms
 from tasks.recipe.errors import RecipeError
 
 MENDABLE = (
+    ArchiveError,
     AuditError,
     RecipeError,
     PlanError,

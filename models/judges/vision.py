@@ -68,7 +68,7 @@ class VisionJudge:
             raise ValueError(f"vision_judge: rule {rule!r} is none of {', '.join(get_args(Rule))}")
         if not questions or not 1 <= k <= len(questions):
             raise ValueError(f"vision_judge: k is {k}, but there are {len(questions)} questions")
-        self.model, self.questions, self.side = model, tuple(questions), side
+        self.model, self.rule, self.questions, self.side = model, rule, tuple(questions), side
         self.place = {"all_no": len(questions), "any_no": 1, "k_of_n": k}[rule] - 1
         self._max_model_len, self._dtype, self._engine = max_model_len, dtype, dict(engine or {})
 

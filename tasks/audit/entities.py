@@ -48,16 +48,27 @@ def audit_entities(
         raise AuditError(
             f"{reports}: no entity is found in {bank.reports} reports; is it chest radiology, in English?"
         )
-    by_type = {kind: [e for e in bank.entities if e.type is kind] for kind in EntityType}
-    counts = {kind.value: [entity.count for entity in found] for kind, found in by_type.items() if found}
+    tails = write_entities(bank, folder, corpus.problems)
+    return EntityAudit(bank, tails, corpus.problems, folder)
+
+
+def write_entities(bank: Bank, folder: Path, problems: list[str]) -> dict[str, Tail]:
+    """Write ``bank.csv``, ``counts.csv``, ``tail.png`` and ``tail.md`` into `folder`; the tail in all and by type."""
+    counts = counts_by_type(bank)
     tails = {"all": tail_of([entity.count for entity in bank.entities])}
     tails |= {kind: tail_of(values) for kind, values in counts.items()}
     folder.mkdir(parents=True, exist_ok=True)
     _write_bank(bank.entities, folder / "bank.csv")
     _write_counts(bank.entities, folder / "counts.csv")
     draw_tail(counts, folder / "tail.png")
-    (folder / "tail.md").write_text(_markdown(bank, tails, corpus.problems), encoding="utf-8")
-    return EntityAudit(bank, tails, corpus.problems, folder)
+    (folder / "tail.md").write_text(_markdown(bank, tails, problems), encoding="utf-8")
+    return tails
+
+
+def counts_by_type(bank: Bank) -> dict[str, list[int]]:
+    """Mentions of the entities of each type that has any, falling."""
+    by_type = {kind.value: [e.count for e in bank.entities if e.type is kind] for kind in EntityType}
+    return {kind: counts for kind, counts in by_type.items() if counts}
 
 
 def _write_bank(entities: Sequence[Mined], path: Path) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COVERED = (0.5, 0.8, 0.9, 0.99)
 
@@ -46,7 +50,12 @@ def draw_tail(counts: Mapping[str, Sequence[int]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.2), dpi=150, layout="constrained")
-    axes = figure.subplots()
+    plot_tail(figure.subplots(), counts)
+    figure.savefig(path)
+
+
+def plot_tail(axes: Axes, counts: Mapping[str, Sequence[int]]) -> None:
+    """Draw count over rank on logarithmic axes, a line a type."""
     for name, values in counts.items():
         falling = sorted(values, reverse=True)
         axes.plot(range(1, len(falling) + 1), falling, label=f"{name} ({len(falling)})")
@@ -54,4 +63,3 @@ def draw_tail(counts: Mapping[str, Sequence[int]], path: Path) -> None:
     axes.grid(alpha=0.3, which="both")
     if counts:
         axes.legend(frameon=False)
-    figure.savefig(path)

@@ -1,0 +1,1 @@
+"""One module per layout: `find` says whether a folder looks like it, `read` yields its films."""

@@ -1,0 +1,81 @@
+"""Layouts by name, and which one a folder has."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, cast
+
+from tasks.archives.errors import ArchiveError
+from tasks.archives.film import ArchiveFilm
+
+AUTO, FOLDER = "auto", "folder"
+LAYOUTS = ("nih", FOLDER)
+_OTHER_LANGUAGE = ("padchest",)
+
+
+class Layout(Protocol):
+    """A module of `tasks.archives.layouts`."""
+
+    LOOKS_FOR: str
+
+    def find(self, root: Path) -> bool:
+        """Whether `root` looks like it."""
+        ...
+
+    def read(self, root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
+        """Films in the order of the archive's tables; `notes` counts what was odd about rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A folder with its layout; `notes` fills while `films` is read to its end."""
+
+    root: Path
+    layout: str
+    notes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def english(self) -> bool:
+        """Whether its reports are in English."""
+        return self.layout not in _OTHER_LANGUAGE
+
+    def films(self) -> Iterator[ArchiveFilm]:
+        """Films one by one; ids are unique, and no image is touched.
+
+        Raises:
+            ArchiveError: a table or a column is missing.
+        """
+        return layout_of(self.layout).read(self.root, self.notes)
+
+
+def open_archive(root: Path, layout: str = AUTO) -> Archive:
+    """The archive at `root`; `auto` takes the one layout that it looks like, a plain folder where it looks like none.
+
+    Raises:
+        ArchiveError: no such folder or layout, nothing in it, or several layouts fit.
+    """
+    if layout not in (AUTO, *LAYOUTS):
+        raise ArchiveError(f"layout is {layout!r}: it is one of {', '.join((AUTO, *LAYOUTS))}")
+    if not root.is_dir():
+        raise ArchiveError(f"archive: {root} is no folder")
+    if layout != AUTO:
+        if not layout_of(layout).find(root):
+            raise ArchiveError(f"{root} does not have the layout {layout}: looked for {layout_of(layout).LOOKS_FOR}")
+        return Archive(root, layout)
+    fits = [name for name in LAYOUTS if name != FOLDER and layout_of(name).find(root)]
+    if len(fits) > 1:
+        raise ArchiveError(f"{root} looks like {' and like '.join(fits)}: say which with --layout")
+    if not fits and not layout_of(FOLDER).find(root):
+        looked = "; ".join(f"{name}: {layout_of(name).LOOKS_FOR}" for name in LAYOUTS)
+        raise ArchiveError(f"{root} holds no archive that is known; looked for {looked}")
+    return Archive(root, fits[0] if fits else FOLDER)
+
+
+def layout_of(name: str) -> Layout:
+    """The module that reads a layout."""
+    return cast(Layout, importlib.import_module(f"tasks.archives.layouts.{name}"))

@@ -1,0 +1,168 @@
+"""`synth audit archive`: what an archive of real films is worth, and an index of what is worth keeping."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.encoders.chest_recogniser import SpanRecogniser
+from models.judges.ensemble import FILE, load_calibration, members
+from models.judges.shipped import SHIPPED
+from tasks.archives.errors import ArchiveError
+from tasks.archives.film import ArchiveFilm
+from tasks.archives.registry import AUTO, Archive, open_archive
+from tasks.audit.copies import BITS
+from tasks.audit.corpus import Report
+from tasks.audit.entities import counts_by_type, write_entities
+from tasks.audit.errors import AuditError
+from tasks.audit.looks import Looks, look
+from tasks.audit.mine import Bank, mine
+from tasks.audit.tail import Tail, tail_of
+from tasks.audit.verdicts import Verdicts, calibrate_on, decide
+
+if TYPE_CHECKING:
+    from models.judges.vision import VisionJudge
+
+NOTHING = ("No Finding", "No finding", "normal")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an archive is looked at.
+
+    Args:
+        layout: one of `tasks.archives.registry.LAYOUTS`, or ``auto``.
+        calibrate: share of the archive that is taken as good, to find the checks' limits on; None keeps those of
+            the phantom hospital.
+        false_rejects: share of those good films that may fall.
+        bits: differing bits of a perceptual hash of 256 up to which two films are one.
+        workers: threads that decode.
+    """
+
+    layout: str = AUTO
+    calibrate: float | None = None
+    false_rejects: float = 0.01
+    bits: int = BITS
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAudit:
+    """What was found.
+
+    Args:
+        archive: with the notes that reading its tables left.
+        settings: as asked.
+        looks: every film that can be read, and those that cannot.
+        verdicts: what is kept, and why not.
+        bank: entities of its reports; None where it has none in English.
+        counts: mentions by type of entity, or films by finding where there are no reports, falling.
+        tails: their shape.
+        judge: the model and rule of the vision-language judge; empty without one.
+        questions: its questions.
+    """
+
+    archive: Archive
+    settings: Settings
+    looks: Looks
+    verdicts: Verdicts
+    bank: Bank | None
+    counts: dict[str, list[int]]
+    tails: dict[str, Tail]
+    judge: str = ""
+    questions: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> int:
+        """How many films nothing speaks against."""
+        return sum(not reasons for reasons in self.verdicts.reasons)
+
+
+def audit_archive(
+    root: Path,
+    folder: Path,
+    settings: Settings,
+    recogniser: SpanRecogniser,
+    judge: VisionJudge | None = None,
+    on_progress: Progress = lambda *_: None,
+) -> ArchiveAudit:
+    """Look at every film of `root`; write ``index.parquet``, ``report.md`` and ``report.png`` into `folder`.
+
+    Reports in English also give ``entities/``, as `audit_entities` writes it.
+
+    Args:
+        root: the archive.
+        folder: made where it is missing; files of these names in it are replaced.
+        settings: see there.
+        recogniser: finds entities in its reports.
+        judge: a vision-language model; its rule decides with the checks.
+        on_progress: told the stage, and how many of how many films are done.
+
+    Raises:
+        ArchiveError: no archive, another layout, a missing table or column.
+        AuditError: no film of it can be read, or too few to calibrate on.
+    """
+    from tasks.audit.archive_report import write_index, write_report
+
+    archive = open_archive(root, settings.layout)
+    films = list(_unique(archive))
+    if not films:
+        raise ArchiveError(f"{root} has the layout {archive.layout}, but its tables name no film")
+    calibration, taken = load_calibration(SHIPPED / FILE), 0
+    gates = members(calibration.scales, {})
+    looks = look(films, gates, judge, settings.workers, lambda done: on_progress("films", done, len(films)))
+    if not looks.films:
+        raise AuditError(f"none of the {len(films)} films of {root} can be read; {looks.unreadable[0][1]}")
+    if settings.calibrate is not None:
+        calibration, taken = calibrate_on(looks, settings.calibrate, settings.false_rejects)
+    verdicts = decide(looks, calibration, taken, judge.place if judge else None, settings.bits)
+    reports = list(_reports(films)) if archive.english else []
+    bank = mine(_told(reports, on_progress), recogniser) if reports else None
+    folder.mkdir(parents=True, exist_ok=True)
+    if bank is not None and bank.entities:
+        counts, tails = counts_by_type(bank), write_entities(bank, folder / "entities", [])
+    else:
+        bank = None
+        counts = {"findings": sorted(label_counts(films).values(), reverse=True)}
+        tails = {"findings": tail_of(counts["findings"])}
+    asked = (f"{judge.model}, rule {judge.rule}", judge.questions) if judge else ("", ())
+    audit = ArchiveAudit(archive, settings, looks, verdicts, bank, counts, tails, *asked)
+    write_index(audit, folder / "index.parquet")
+    write_report(audit, folder)
+    return audit
+
+
+def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:
+    """Films that show each finding."""
+    return Counter(name for film in films for name, mark in film.labels.items() if mark == 1 and name not in NOTHING)
+
+
+def _unique(archive: Archive) -> Iterator[ArchiveFilm]:
+    seen: set[str] = set()
+    for film in archive.films():
+        if film.film in seen:
+            archive.notes["rows that repeat a film"] += 1
+            continue
+        seen.add(film.film)
+        yield film
+
+
+def _reports(films: Iterable[ArchiveFilm]) -> Iterator[Report]:
+    """Each report once, however many films share it."""
+    seen: set[tuple[str, str]] = set()
+    for film in films:
+        key = (film.study or film.film, film.report or "")
+        if film.report and key not in seen:
+            seen.add(key)
+            yield Report(key[0], film.report)
+
+
+def _told(reports: list[Report], on_progress: Progress) -> Iterator[Report]:
+    for done, report in enumerate(reports, start=1):
+        yield report
+        if done % 100 == 0 or done == len(reports):
+            on_progress("reports", done, len(reports))

@@ -1,0 +1,231 @@
+"""What `audit_archive` writes: the cleaned index, a page, and one figure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.archives.film import ArchiveFilm
+from tasks.audit.copies import Copy
+from tasks.audit.looks import THUMBNAIL, WORST
+from tasks.audit.tail import plot_tail
+from tasks.audit.verdicts import COPY, LEAK
+
+if TYPE_CHECKING:
+    from tasks.audit.archive import ArchiveAudit
+
+SHOWN = 50
+UNREADABLE = "unreadable"
+_BOX = pa.struct([("finding", pa.string()), *((name, pa.float32()) for name in ("x", "y", "width", "height"))])
+_FACTS: dict[str, pa.DataType] = {
+    "film": pa.string(), "path": pa.string(), "patient": pa.string(), "study": pa.string(), "view": pa.string(),
+    "sex": pa.string(), "age": pa.float32(), "split": pa.string(), "labelled_by": pa.string(), "report": pa.string(),
+}  # fmt: skip
+
+
+def write_index(audit: ArchiveAudit, path: Path) -> None:
+    """One row per film that the archive names: its facts, ``kept``, ``reasons``, and every check's score."""
+    looks, verdicts = audit.looks, audit.verdicts
+    lost = len(looks.unreadable)
+    films = [*looks.films, *(film for film, _ in looks.unreadable)]
+    none = [None] * lost
+    columns: dict[str, pa.Array] = {name: pa.array(_fact(films, name), kind) for name, kind in _FACTS.items()}
+    columns |= {
+        "labels": pa.array([list(film.labels.items()) for film in films], pa.map_(pa.string(), pa.int8())),
+        "boxes": pa.array(
+            [[{name: getattr(box, name) for name in _BOX.names} for box in film.boxes] for film in films],
+            pa.list_(_BOX),
+        ),
+        "kind": pa.array([*looks.kinds, *none], pa.string()),
+        "height": pa.array([*(size[0] for size in looks.sizes), *none], pa.int32()),
+        "width": pa.array([*(size[1] for size in looks.sizes), *none], pa.int32()),
+        "kept": pa.array([*(not own for own in verdicts.reasons), *[False] * lost], pa.bool_()),
+        "reasons": pa.array([*verdicts.reasons, *[[UNREADABLE]] * lost], pa.list_(pa.string())),
+        "detail": pa.array([*verdicts.details, *(why for _, why in looks.unreadable)], pa.string()),
+        "hash": pa.array([*(row.tobytes() for row in looks.hashes), *none], pa.binary()),
+    }
+    measured = {f"score_{name}": row for name, row in looks.scores.items()}
+    measured |= {f"question_{at + 1}": row for at, row in enumerate(looks.answers.T)}
+    columns |= {name: pa.array([*map(float, row), *none], pa.float32()) for name, row in measured.items()}
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def write_report(audit: ArchiveAudit, folder: Path) -> None:
+    """Write ``report.md`` and ``report.png``."""
+    _draw(audit, folder / "report.png")
+    parts = (_summary, _checks, _judge, _groups, _copies, _tail, _unreadable)
+    lines = [line for part in parts for line in part(audit)]
+    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def dropped(audit: ArchiveAudit) -> Counter[str]:
+    """Films by what speaks against them; a film may count several times."""
+    counts = Counter(reason for own in audit.verdicts.reasons for reason in own)
+    counts[UNREADABLE] = len(audit.looks.unreadable)
+    return +counts
+
+
+def thresholds(audit: ArchiveAudit) -> str:
+    """Where the limits of the checks come from, as a sentence."""
+    rate, taken = audit.verdicts.calibration.false_rejects, audit.verdicts.taken
+    if taken:
+        return (
+            f"The checks' limits are those at which {rate:.1%} of {taken} films of this archive fall. These were "
+            "drawn by their ids and taken as good: what is bad among them has widened the limits."
+        )
+    return (
+        f"The checks' limits come from the phantom hospital (at {rate:.1%} false rejects of its films), not from "
+        "this archive: read them as a ranking, or give a share of it that is good with --calibrate."
+    )
+
+
+def _summary(audit: ArchiveAudit) -> list[str]:
+    looks = audit.looks
+    listed = len(looks.films) + len(looks.unreadable)
+    rows = [("films listed", listed), ("readable", len(looks.films)), ("kept", audit.kept)]
+    kinds = Counter(looks.kinds)
+    return [
+        f"# Audit of an archive: {plain(audit.archive.root.name)}", "",
+        f"Layout `{audit.archive.layout}`. {thresholds(audit)}", "",
+        *_table(("", "films"), rows), "", "![The worst films of each check, and the tail](report.png)", "",
+        *_table(("kind of file", "films"), kinds.most_common()), "",
+        *(f"- {plain(note)}: {count}" for note, count in sorted(audit.archive.notes.items()) if count), "",
+    ]  # fmt: skip
+
+
+def _checks(audit: ArchiveAudit) -> list[str]:
+    counts, number = dropped(audit), len(audit.looks.films)
+    rows = []
+    for name, worst in audit.looks.worst.items():
+        first, share = worst[0], f"{counts[name] / number:.1%}"
+        rows.append((name, counts[name], share, first.film, f"{first.score:.2f}", first.reason))
+    head = ("check", "objects to", "share", "worst film", "its score", "what is said of it")
+    return ["## Checks", "", *_table(head, rows), ""]
+
+
+def _judge(audit: ArchiveAudit) -> list[str]:
+    if not audit.questions:
+        return []
+    yes = audit.looks.answers >= 0.5
+    rows = [(question, f"{share:.1%}") for question, share in zip(audit.questions, yes.mean(0), strict=True)]
+    no = (~yes).sum(1)
+    width = yes.shape[1]
+    rules = [("all_no", width), ("any_no", 1), *((f"k_of_n, k = {k}", k) for k in range(2, width))]
+    kept = [(name, f"{(no < most).mean():.1%}") for name, most in rules]
+    return [
+        "## Vision-language judge", "", f"{plain(audit.judge)}; it decides with the checks.", "",
+        *_table(("question", "answered yes"), rows), "", *_table(("rule", "would keep"), kept), "",
+    ]  # fmt: skip
+
+
+def _groups(audit: ArchiveAudit) -> list[str]:
+    lines = []
+    for title in ("view", "split", "sex", "labelled_by"):
+        every, kept = Counter[str](), Counter[str]()
+        for film, own in zip(audit.looks.films, audit.verdicts.reasons, strict=True):
+            value = getattr(film, title) or "not said"
+            every[value] += 1
+            kept[value] += not own
+        if len(every) > 1 or "not said" not in every:
+            rows = [(value, count, kept[value], f"{kept[value] / count:.1%}") for value, count in every.most_common()]
+            lines += [*_table((title.replace("_", " "), "readable", "kept", "share"), rows), ""]
+    return ["## Who is kept", "", *lines] if lines else []
+
+
+def _copies(audit: ArchiveAudit) -> list[str]:
+    films, counts = audit.looks.films, dropped(audit)
+    apart = Counter(_relation(films, copy) for copy in audit.verdicts.copies)
+    rows = [
+        ("repeat another film that passed the checks", counts[COPY]),
+        *((f"- {name}", count) for name, count in apart.most_common()),
+        ("have a patient who is in a split kept apart too", counts[LEAK]),
+    ]
+    shown = [
+        (films[copy.later].film, films[copy.earlier].film, copy.bits, _relation(films, copy))
+        for copy in audit.verdicts.copies[:SHOWN]
+    ]
+    listed = [*_table(("film", "repeats", "bits", "relation"), shown), ""] if shown else []
+    return ["## Copies and leaks", "", *_table(("films that", ""), rows), "", *listed]
+
+
+def _relation(films: Sequence[ArchiveFilm], copy: Copy) -> str:
+    one, other = films[copy.later], films[copy.earlier]
+    if not one.patient or not other.patient:
+        patient = "patient not said"
+    else:
+        patient = "same patient" if one.patient == other.patient else "another patient"
+    return f"{patient}, across splits" if one.split != other.split else patient
+
+
+def _tail(audit: ArchiveAudit) -> list[str]:
+    from tasks.audit.archive import label_counts
+
+    rows = [
+        (name, tail.entities, tail.mentions, f"{tail.gini:.3f}", f"{tail.once:.1%}", tail.cover[0.5], tail.cover[0.9])
+        for name, tail in audit.tails.items()
+    ]
+    head = ("type", "different", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
+    lines = ["## The long tail", "", _tail_of_what(audit), "", *_table(head, rows), ""]
+    found = label_counts(audit.looks.films).most_common()
+    if found:
+        lines += [*_table(("label", "readable films"), found if len(found) <= 2 * SHOWN else found[:SHOWN]), ""]
+    if len(found) > 2 * SHOWN:
+        lines += [*_table(("rarest labels", "readable films"), found[-SHOWN:]), ""]
+    return lines
+
+
+def _tail_of_what(audit: ArchiveAudit) -> str:
+    if audit.bank is not None:
+        return f"Entities of {audit.bank.reports} reports; more in [entities](entities/tail.md)."
+    return "Findings as the archive labels them; it has no report in English to find entities in."
+
+
+def _unreadable(audit: ArchiveAudit) -> list[str]:
+    lost = audit.looks.unreadable
+    if not lost:
+        return []
+    rows = [(film.film, why) for film, why in lost[:SHOWN]]
+    return [f"## Not readable: {len(lost)}", "", *_table(("film", "why"), rows)]
+
+
+def plain(text: object) -> str:
+    """Text out of an archive so that it stays text in Markdown and in a cell of a table."""
+    line = " ".join(str(text).split())
+    for sign, meant in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("[", "&#91;"), ("`", "&#96;")):
+        line = line.replace(sign, meant)
+    return line
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [" | ".join(map(plain, row)) for row in rows]
+    return [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {line} |" for line in lines)]
+
+
+def _fact(films: Sequence[ArchiveFilm], name: str) -> list[Any]:
+    values = [getattr(film, name) for film in films]
+    return [str(value) for value in values] if name == "path" else values
+
+
+def _draw(audit: ArchiveAudit, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    worst = {name: films for name, films in audit.looks.worst.items() if films[0].score < 1}
+    figure = Figure(figsize=(9, 1.05 * len(worst) + 4), dpi=100, layout="constrained")
+    sheet, tail = figure.subplots(2, 1, height_ratios=[1.05 * len(worst), 3.5])
+    wall = np.full((len(worst) * THUMBNAIL, WORST * THUMBNAIL), 255, np.uint8)
+    for row, films in enumerate(worst.values()):
+        for column, film in enumerate(films):
+            top, left = row * THUMBNAIL, column * THUMBNAIL
+            wall[top : top + THUMBNAIL, left : left + THUMBNAIL] = film.picture
+    sheet.imshow(wall, cmap="gray", vmin=0, vmax=255)
+    sheet.set_yticks([(row + 0.5) * THUMBNAIL for row in range(len(worst))], list(worst))
+    sheet.set_xticks([])
+    sheet.set_title("the films that each check likes least, the worst first")
+    plot_tail(tail, audit.counts)
+    figure.savefig(path)

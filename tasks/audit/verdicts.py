@@ -1,0 +1,87 @@
+"""From scores to decisions: which films of an archive are kept, and why the others are not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.judges.ensemble import Calibration, calibrate
+from tasks.archives.film import ArchiveFilm
+from tasks.audit.copies import BITS, Copy, find_copies, find_leaks
+from tasks.audit.errors import AuditError
+from tasks.audit.looks import Looks
+
+JUDGE, COPY, LEAK = "vision_judge", "near_duplicate", "patient_in_two_splits"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Decisions on the films of `Looks`, row by row.
+
+    Args:
+        reasons: names of what speaks against each film; a film without any is kept.
+        details: what `reasons` leave open, such as the film that is repeated.
+        calibration: the scales of the checks and the value under which one objects.
+        taken: how many films of the archive were taken as good to calibrate; 0 where the phantom's scales are used.
+        copies: films that repeat another.
+    """
+
+    reasons: list[list[str]]
+    details: list[str]
+    calibration: Calibration
+    taken: int
+    copies: list[Copy]
+
+
+def decide(looks: Looks, calibration: Calibration, taken: int, place: int | None = None, bits: int = BITS) -> Verdicts:
+    """Checks first, then the judge, then copies among what is left, then patients in two splits.
+
+    Args:
+        looks: what was seen.
+        calibration: of the checks.
+        taken: how many films it was made from.
+        place: which of the sorted answers of a judge decides (0 the least, see `VisionJudge`); None without a judge.
+        bits: differing bits of a perceptual hash up to which two films are one.
+    """
+    films = looks.films
+    reasons: list[list[str]] = [[] for _ in films]
+    details = [""] * len(films)
+    for name, values in zip(calibration.scales, calibration.values(looks.scores), strict=True):
+        for row in np.flatnonzero(~(values >= calibration.limit)):
+            reasons[row].append(name)
+    if place is not None and len(films):
+        for row in np.flatnonzero(np.sort(looks.answers, 1)[:, place] < 0.5):
+            reasons[row].append(JUDGE)
+    left = np.array([row for row, own in enumerate(reasons) if not own], np.int64)
+    copies = find_copies(films, looks.hashes, left, bits)
+    for copy in copies:
+        reasons[copy.later].append(COPY)
+        details[copy.later] = f"repeats {films[copy.earlier].film} but for {copy.bits} of 256 bits"
+    for row, split in find_leaks(films, [row for row in left if not reasons[row]]).items():
+        reasons[row].append(LEAK)
+        details[row] = f"its patient is in {split} too"
+    return Verdicts(reasons, details, calibration, taken, copies)
+
+
+def calibrate_on(looks: Looks, share: float, false_rejects: float) -> tuple[Calibration, int]:
+    """A calibration from a `share` of the archive's films, drawn by their ids and taken as good; and how many.
+
+    Raises:
+        AuditError: too few films to tell a share of `false_rejects`.
+    """
+    rows = drawn(looks.films, share)
+    if len(rows) < 1 / false_rejects:
+        raise AuditError(
+            f"--calibrate {share:g} takes {len(rows)} films as good, and a limit at {false_rejects:.1%} false rejects "
+            f"takes at least {int(np.ceil(1 / false_rejects))}: raise --calibrate or --false-rejects"
+        )
+    return calibrate({name: scores[rows] for name, scores in looks.scores.items()}, false_rejects), len(rows)
+
+
+def drawn(films: Sequence[ArchiveFilm], share: float) -> np.ndarray:
+    """Rows of the `share` of films whose ids hash lowest: the same ones whatever else the archive holds."""
+    marks = [int.from_bytes(hashlib.sha256(film.film.encode()).digest()[:8], "big") / 2**64 for film in films]
+    return np.flatnonzero(np.array(marks) < share)
