@@ -59,7 +59,10 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReportDraft:
-    """One written report, not yet judged. `error` is set when the engine gave nothing usable."""
+    """One written report, not yet judged.
+
+    `error` is set when the engine gave nothing usable, and `fault` when the engine is to blame for it, not the text.
+    """
 
     sample_id: str
     findings: str
@@ -68,6 +71,7 @@ class ReportDraft:
     seed: int
     attempt: int = 0
     error: str | None = None
+    fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from models.contracts import Mention
 from models.language.content import NOTHING_FOUND, core, for_impression
 
 LEAD_WORDS, TAIL_WORDS = 8, 8
-_DENIALS = ("No ", "There is no ", "No evidence of ", "There is no evidence of ", "No sign of ")
+DENIALS = ("No ", "There is no ", "No evidence of ", "There is no evidence of ", "No sign of ")
 _JOINTS = ("with", "and")
 
 
@@ -31,7 +31,7 @@ def findings_grammar(mentions: Sequence[Mention]) -> str:
         opening = "denial" if not mention.present else "lead"
         start = f"{opening} {literal(words)}"
         if mention.present:
-            start = f"({start} | {literal(_capital(words))})"
+            start = f"({start} | {literal(capital(words))})"
         sentences.append(f'{start} tail "."')
     if not sentences:
         raise ValueError("a report needs at least one mention")
@@ -43,37 +43,48 @@ def impression_grammar(mentions: Sequence[Mention]) -> str:
 
     Three shapes, those of the phantom's reports: a sentence each, a numbered list, and two joined by a word.
     """
-    return f"root ::= {' | '.join(map(literal, _shapes(mentions)))}\n"
+    return f"root ::= {' | '.join(map(literal, impression_shapes(mentions)))}\n"
 
 
 def findings_pattern(mentions: Sequence[Mention]) -> re.Pattern[str]:
     """The regular expression of the language of `findings_grammar`, to check an engine that cannot be trusted."""
+    return re.compile(" ".join(pattern.pattern for pattern in sentence_patterns(mentions)))
+
+
+def sentence_patterns(mentions: Sequence[Mention]) -> list[re.Pattern[str]]:
+    """For each mention the regular expression of the sentences that state it.
+
+    Raises:
+        ValueError: there is no mention, or one has no words.
+    """
     sentences = []
     for mention in mentions:
         words = _checked(mention)
         if mention.present:
-            start = f"(?:{_LEAD}{re.escape(words)}|{re.escape(_capital(words))})"
+            start = f"(?:{_LEAD}{re.escape(words)}|{re.escape(capital(words))})"
         else:
-            start = f"(?:{'|'.join(map(re.escape, _DENIALS))}){re.escape(words)}"
-        sentences.append(rf"{start}{_TAIL}\.")
-    return re.compile(" ".join(sentences))
+            start = f"(?:{'|'.join(map(re.escape, DENIALS))}){re.escape(words)}"
+        sentences.append(re.compile(rf"{start}{_TAIL}\."))
+    if not sentences:
+        raise ValueError("a report needs at least one mention")
+    return sentences
 
 
 def impression_pattern(mentions: Sequence[Mention]) -> re.Pattern[str]:
     """The regular expression of the language of `impression_grammar`."""
-    return re.compile("|".join(map(re.escape, _shapes(mentions))))
+    return re.compile("|".join(map(re.escape, impression_shapes(mentions))))
 
 
-def _shapes(mentions: Sequence[Mention]) -> list[str]:
-    """Every IMPRESSION that is allowed."""
+def impression_shapes(mentions: Sequence[Mention]) -> list[str]:
+    """Every IMPRESSION that is allowed: the language of `impression_grammar`, shape by shape."""
     named = [_checked(mention) for mention in for_impression(mentions)]
     if not named:
         return [NOTHING_FOUND]
-    shapes = [" ".join(f"{_capital(words)}." for words in named)]
+    shapes = [" ".join(f"{capital(words)}." for words in named)]
     if len(named) > 1:
-        shapes.append(" ".join(f"{number}. {_capital(words)}." for number, words in enumerate(named, 1)))
+        shapes.append(" ".join(f"{number}. {capital(words)}." for number, words in enumerate(named, 1)))
     if len(named) == 2:
-        shapes += [f"{_capital(named[0])} {joint} {named[1]}." for joint in _JOINTS]
+        shapes += [f"{capital(named[0])} {joint} {named[1]}." for joint in _JOINTS]
     return shapes
 
 
@@ -91,7 +102,8 @@ def _escape(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _capital(words: str) -> str:
+def capital(words: str) -> str:
+    """`words` as a sentence begins."""
     return words[0].upper() + words[1:]
 
 
@@ -116,7 +128,7 @@ _HELPERS = (
     'before ::= [a-z-]+ ","? " "',
     f"tail ::= {_chain('after', TAIL_WORDS)}",
     'after ::= ","? " " [a-z-]+',
-    f"denial ::= {' | '.join(literal(denial) for denial in _DENIALS)}",
+    f"denial ::= {' | '.join(literal(denial) for denial in DENIALS)}",
 )
 _LEAD = rf"[A-Z][a-z-]* (?:[a-z-]+,? ){{0,{LEAD_WORDS}}}"
 _TAIL = rf"(?:,? [a-z-]+){{0,{TAIL_WORDS}}}"

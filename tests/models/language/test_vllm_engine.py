@@ -125,7 +125,7 @@ def test_the_engine_leaves_the_process_usable(engine: VllmReportGenerator) -> No
 
 
 def test_options_are_checked_before_anything_is_loaded() -> None:
-    with pytest.raises(ValueError, match="'entity_grammar' or 'free'"):
+    with pytest.raises(ValueError, match="'entity_grammar' or 'segments' or 'json' or 'free'"):
         VllmReportGenerator(decoding="greedy")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="max_model_len is only 256"):
         VllmReportGenerator(max_tokens=300, max_model_len=256)

@@ -1,0 +1,118 @@
+"""Complete by construction without a grammar: keep the sentences that are right, open the others ourselves.
+
+The model writes FINDINGS freely. Every sentence of the text that states one asked entity, in the language of
+`models.language.grammar`, is kept; other sentences go. Where an entity has none, we write the sentence up to and
+including the entity and the model writes on to the full stop: a short request with a prompt that is cached. The
+engine compiles no grammar and masks no token, so a report costs what free text costs, plus the sentences it missed.
+IMPRESSION is a short list of allowed texts: free text that is none of them becomes the one that it began like, and
+where the list has one entry nothing is asked.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from operator import and_, eq
+
+from models.contracts import EntityType, Mention, ReportRequest
+from models.language.content import core
+from models.language.grammar import DENIALS, capital, impression_shapes, sentence_patterns
+from models.language.sections import ask_findings, ask_impression, failed_findings, order_of_findings
+from models.language.writing import Ask, Script, Written, clean
+
+TOKENS_TO_FULL_STOP = 24
+_LEADS = ("", "Findings are consistent with ")
+_DENIED = re.compile(r"\b(?:no|not|without|absent)\b", re.IGNORECASE)
+
+
+def script(request: ReportRequest) -> Script:
+    """The script of ``segments``: FINDINGS, the sentences that it missed, IMPRESSION."""
+    mentions = order_of_findings(request)
+    try:
+        patterns = sentence_patterns(mentions)
+    except ValueError as error:
+        return Written("", "", 0, f"FINDINGS: {error}")
+    ask = ask_findings(request, mentions)
+    (first,) = yield [ask]
+    if first.error and not first.text:
+        return failed_findings(first)
+    tokens = first.tokens
+    sentences = stated(clean(first.text), mentions, patterns)
+    missing = [number for number, sentence in enumerate(sentences) if sentence is None]
+    if missing:
+        openings = [opening(mentions[number], request.seed + number) for number in missing]
+        repairs = yield [
+            _ask_rest(ask, sentences[:number], begun, number) for number, begun in zip(missing, openings, strict=True)
+        ]
+        tokens += sum(repair.tokens for repair in repairs)
+        for number, begun, repair in zip(missing, openings, repairs, strict=True):
+            sentences[number] = closed(begun, repair.text, patterns[number])
+    findings = " ".join(sentence for sentence in sentences if sentence)
+    ask, named = ask_impression(request, mentions, findings)
+    shapes = impression_shapes(named)
+    if len(shapes) == 1:
+        return Written(findings, shapes[0], tokens)
+    (second,) = yield [ask]
+    tokens += second.tokens
+    if second.error and not second.text:
+        return Written(findings, "", tokens, f"IMPRESSION: {second.error}", second.fault)
+    return Written(findings, nearest(clean(second.text), shapes), tokens)
+
+
+def stated(text: str, mentions: Sequence[Mention], patterns: Sequence[re.Pattern[str]]) -> list[str | None]:
+    """For each mention its sentence in `text`, None where there is none; no sentence counts twice."""
+    taken: set[int] = set()
+    sentences: list[str | None] = []
+    for mention, pattern in zip(mentions, patterns, strict=True):
+        found = next(
+            (
+                match
+                for start in _starts(text)
+                if start not in taken and (match := pattern.match(text, start)) and not _turned(mention, match.group())
+            ),
+            None,
+        )
+        sentences.append(found and found.group())
+        if found:
+            taken.add(found.start())
+    return sentences
+
+
+def opening(mention: Mention, seed: int) -> str:
+    """The beginning of the sentence that states `mention`, up to and including its words."""
+    words, dice = core(mention), random.Random(seed)
+    if not mention.present:
+        return dice.choice(DENIALS) + words
+    lead = "" if mention.type is EntityType.ANATOMY else dice.choice(_LEADS)
+    return lead + words if lead else capital(words)
+
+
+def closed(begun: str, rest: str, pattern: re.Pattern[str]) -> str:
+    """The sentence `begun`, with the rest that the model wrote where that is allowed, else without."""
+    sentence = f"{begun}{rest.split('.')[0].rstrip()}."
+    return sentence if pattern.fullmatch(sentence) else f"{begun}."
+
+
+def nearest(text: str, shapes: Sequence[str]) -> str:
+    """The one of `shapes` that has the longest beginning in common with `text`; the first of several."""
+    return max(shapes, key=lambda shape: sum(accumulate(map(eq, shape, text), and_)))
+
+
+def _ask_rest(ask: Ask, before: Sequence[str | None], begun: str, number: int) -> Ask:
+    prefix = " ".join([*(sentence for sentence in before if sentence), begun])
+    seed = ask.seed + ((number + 1) << 40)
+    return replace(ask, prefix=prefix, stop=".", seed=seed, budget=TOKENS_TO_FULL_STOP)
+
+
+def _starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer(r"\. ", text))]
+
+
+def _turned(mention: Mention, sentence: str) -> bool:
+    """Whether a sentence that should state a finding denies it; ``no opacity in the left lung`` names the place."""
+    if not mention.present or mention.type is EntityType.ANATOMY:
+        return False
+    return _DENIED.search(sentence.replace(core(mention), "", 1)) is not None
