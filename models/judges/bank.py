@@ -17,12 +17,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.contracts import Candidate, Encoder, GateScore, ModelNotFound
+from models.contracts import Encoder, GateScore, ModelNotFound
 from models.encoders.image import OURS, open_encoder, unit
 from models.judges.calibrate import threshold_at
-from models.judges.cost import priced
-from models.judges.film import film_of
 from models.judges.shipped import SHIPPED
+from models.judges.view import FilmGate, Films
 
 FILE = "bad-bank.safetensors"
 
@@ -93,7 +92,7 @@ def load_bank(path: Path) -> BadBank:
         return BadBank(rows, file.get_tensor("centre"), float(limit), float(false_rejects), file.metadata()["encoder"])
 
 
-class NotInBadBank:
+class NotInBadBank(FilmGate):
     """0.5 where a film is as near to a bad one as the bank's limit, 1 where it is as far as can be.
 
     Args:
@@ -117,11 +116,11 @@ class NotInBadBank:
             )
         return bank, encoder
 
-    @priced
-    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+    def judge(self, films: Films) -> list[GateScore]:
         """See the class."""
         bank, encoder = self._parts
-        near, which = bank.similarity(encoder.embed([film_of(candidate) for candidate in batch]))
+        features = films.features.get(encoder.revision)
+        near, which = bank.similarity(encoder.embed(films.raw) if features is None else unit(features))
         return [
             GateScore(self.name, float(np.clip(0.5 + (bank.limit - s) / 4, 0, 1)),
                       f"similarity {s:+.2f} to bad film {w} (limit {bank.limit:+.2f})", bank.encoder)

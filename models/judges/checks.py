@@ -7,7 +7,6 @@ films for a stated share of false rejects; `USUAL` holds those of hospital A at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -15,28 +14,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.contracts import Candidate, GateScore
-from models.judges.cost import priced
-from models.judges.film import GRID, coarse, film_of, load_film_look, reduced
+from models.contracts import GateScore
+from models.judges.film import load_film_look
 from models.judges.shipped import SHIPPED
+from models.judges.view import GRID, FilmGate, Films, coarse
 
 REVISION = "classical@1"
 
 
-class Check:
+class Check(FilmGate):
     """A gate made of one measure; a film with values that are no numbers scores 0."""
 
-    name = ""
-
-    @priced
-    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+    def judge(self, films: Films) -> list[GateScore]:
         """See the class."""
-        return [self._score(np.asarray(film_of(candidate), np.float32)) for candidate in batch]
+        return [self._score(film) for film in films.small]
 
-    def _score(self, film: np.ndarray) -> GateScore:
-        if not np.isfinite(film).all():
+    def _score(self, film: np.ndarray | None) -> GateScore:
+        if film is None:
             return GateScore(self.name, 0.0, "values are no numbers", REVISION)
-        score, reason = self.measure(reduced(film))
+        score, reason = self.measure(film)
         return GateScore(self.name, float(score), reason, REVISION)
 
     def measure(self, film: np.ndarray) -> tuple[float, str]:

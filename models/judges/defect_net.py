@@ -18,12 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.contracts import Candidate, GateScore
+from models.contracts import GateScore
 from models.judges.classifier import SIZE
-from models.judges.cost import priced
-from models.judges.film import film_of
 from models.judges.planted import PLANTED
 from models.judges.shipped import SHIPPED, net_facts, save_net
+from models.judges.view import FilmGate, Films
 
 NAME = "defects"
 WIDTH = 64  # of the embedding
@@ -88,7 +87,7 @@ def load_defect_net(folder: Path = SHIPPED) -> tuple[DefectNet, str]:
     return net.eval(), f"{NAME}@{hashlib.sha256(weights).hexdigest()[:12]}"
 
 
-class FilmDefects:
+class FilmDefects(FilmGate):
     """How surely a film is none of the planted defects, 0..1; the likeliest defect is named.
 
     Args:
@@ -105,16 +104,19 @@ class FilmDefects:
     def _net(self) -> tuple[DefectNet, str]:
         return load_defect_net(self._folder)
 
-    @priced
     @torch.inference_mode()
-    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
-        """See the class."""
+    def judge(self, films: Films) -> list[GateScore]:
+        """See the class. Leaves the features, from which the default bad bank goes on."""
         net, revision = self._net
+        starts = range(0, len(films.raw), self._batch)
+        parts = [net.embed(films_to_tensor(films.raw[at : at + self._batch])) for at in starts]
+        if not parts:
+            return []
+        features = torch.cat(parts)
+        films.features[revision] = features.numpy()
         scores: list[GateScore] = []
-        for at in range(0, len(batch), self._batch):
-            films = films_to_tensor([film_of(candidate) for candidate in batch[at : at + self._batch]])
-            for chances in F.softmax(net(films).double(), 1).tolist():
-                worst = max(range(1, len(CLASSES)), key=lambda place: chances[place])
-                reason = f"likest a film that is {CLASSES[worst]} ({chances[worst]:.2f})"
-                scores.append(GateScore(self.name, chances[0], reason, revision))
+        for chances in F.softmax(net.head(features).double(), 1).tolist():
+            worst = max(range(1, len(CLASSES)), key=lambda place: chances[place])
+            reason = f"likest a film that is {CLASSES[worst]} ({chances[worst]:.2f})"
+            scores.append(GateScore(self.name, chances[0], reason, revision))
         return scores

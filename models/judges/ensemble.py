@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from models import registry
-from models.contracts import Candidate, Gate, GateScore, ModelNotFound
+from models.contracts import GateScore, ModelNotFound
 from models.judges.calibrate import Scale, fit_scale, score_films, threshold_at
-from models.judges.cost import priced
 from models.judges.shipped import SHIPPED
+from models.judges.view import FilmGate, Films
 
 FILE = "ensemble.json"
 MEMBERS: tuple[str, ...] = (
@@ -70,7 +70,7 @@ def load_calibration(path: Path) -> Calibration:
     return Calibration({k: Scale(**v) for k, v in parts["scales"].items()}, parts["limit"], parts["false_rejects"])
 
 
-class Ensemble:
+class Ensemble(FilmGate):
     """0.5 where the least content member is as discontent as the calibration's share of good films make it.
 
     Args:
@@ -86,16 +86,15 @@ class Ensemble:
         self._path, self._options = Path(calibration), options or {}
 
     @cached_property
-    def _parts(self) -> tuple[Calibration, list[Gate], str]:
+    def _parts(self) -> tuple[Calibration, list[FilmGate], str]:
         calibration = load_calibration(self._path)
         revision = f"{self.name}@{hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]}"
         return calibration, members(calibration.scales, self._options), revision
 
-    @priced
-    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+    def judge(self, films: Films) -> list[GateScore]:
         """See the class."""
         calibration, gates, revision = self._parts
-        columns = {gate.name: gate.score(batch) for gate in gates}
+        columns = {gate.name: gate.judge(films) for gate in gates}
         values = calibration.values({name: np.array([s.score for s in each]) for name, each in columns.items()})
         names = list(columns)
         scores = []
@@ -106,7 +105,7 @@ class Ensemble:
         return scores
 
 
-def members(kinds: Sequence[str] | Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> list[Gate]:
+def members(kinds: Sequence[str] | Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> list[FilmGate]:
     """The gates that `kinds` name."""
     return [registry.build(registry.GATES, kind, options.get(kind, {})) for kind in kinds]
 

@@ -6,7 +6,6 @@ its main ways to differ, fitted again and again to the films that fit best.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +14,9 @@ import cv2
 import numpy as np
 
 from models.contracts import Candidate, Gate, GateScore, ModelNotFound
-from models.judges.cost import priced
 from models.judges.shipped import REMEDY, SHIPPED
+from models.judges.view import GRID, FilmGate, Films, coarse
 
-GRID = 32  # side of the coarse film that the look is learnt on
 WAYS = 40  # principal ways in which good films differ
 SPOILT = 0.12  # share of the archive that may be bad without spoiling the fit
 ROOM = 4.0  # a film may be this many times as odd as the oddest hundredth of the archive: rare findings are
@@ -39,17 +37,6 @@ class FilmLook:
         rest = films - self.mean
         rest = rest - (rest @ self.ways.T) @ self.ways
         return (rest**2).sum(1) / np.maximum((films**2).sum(1), 1e-9)
-
-
-def coarse(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """Films of any sizes as float32 (n, GRID²) with zero mean and unit spread; a flat or broken one is zero."""
-    rows = np.zeros((len(images), GRID * GRID), np.float32)
-    for row, image in zip(rows, images, strict=True):
-        small = cv2.resize(np.asarray(image, np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA).ravel()
-        spread = small.std() if np.isfinite(small).all() else 0.0
-        if spread > 1:
-            row[:] = (small - small.mean()) / spread
-    return rows
 
 
 def fit_film_look(images: np.ndarray, rounds: int = 4) -> FilmLook:
@@ -97,42 +84,21 @@ def load_film_look(folder: Path = SHIPPED) -> FilmLook:
     return FilmLook(parts["mean"], parts["ways"], float(parts["limit"][0]))
 
 
-def film_of(candidate: Candidate) -> np.ndarray:
-    """The candidate's film.
-
-    Raises:
-        ValueError: it has none yet.
-    """
-    if candidate.image is None:
-        raise ValueError(f"{candidate.sample_id} has no image: film gates come after the image stage")
-    return candidate.image
-
-
-def reduced(film: np.ndarray, side: int = 256) -> np.ndarray:
-    """The film with at most `side` pixels along its longer edge: no gate needs more, and time grows with pixels."""
-    longest = max(film.shape)
-    if longest <= side:
-        return film
-    shape = (max(1, round(film.shape[1] * side / longest)), max(1, round(film.shape[0] * side / longest)))
-    return cv2.resize(film, shape, interpolation=cv2.INTER_AREA)
-
-
-class Finite:
+class Finite(FilmGate):
     """1 where every value is a number, else 0."""
 
     name = "finite"
 
-    @priced
-    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+    def judge(self, films: Films) -> list[GateScore]:
         """See the class."""
         scores = []
-        for candidate in batch:
-            bad = int((~np.isfinite(film_of(candidate))).sum())
+        for film in films.raw:
+            bad = int((~np.isfinite(film)).sum())
             scores.append(GateScore(self.name, float(bad == 0), f"{bad} values are no numbers" if bad else ""))
         return scores
 
 
-class Contrast:
+class Contrast(FilmGate):
     """How much there is to see: the lesser of two spreads, 0 for a blank, a burnt-out or a fully blurred film.
 
     The first is the spread of greys between the 5th and the 95th percentile as a share of the range. The second is
@@ -141,29 +107,24 @@ class Contrast:
 
     name = "contrast"
 
-    @priced
-    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+    def judge(self, films: Films) -> list[GateScore]:
         """See the class."""
         scores = []
-        for candidate in batch:
-            spread, detail = _contrast(film_of(candidate))
+        for film in films.small:
+            spread, detail = (0.0, 0.0) if film is None else _contrast(film)
             reason = f"the greys span {spread:.0%} of the range, detail is {detail:.2f}"
             scores.append(GateScore(self.name, min(spread, detail), reason))
         return scores
 
 
-def _contrast(image: np.ndarray) -> tuple[float, float]:
-    film = np.asarray(image, np.float32)
-    if not np.isfinite(film).all():
-        return 0.0, 0.0
-    film = reduced(film)
+def _contrast(film: np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(film, (5, 95))
     pixel = film.shape[0] / 128
     fine, rough = (cv2.GaussianBlur(film, (0, 0), pixel * sigma) for sigma in (1.0, 3.2))
     return float(high - low) / 255, float(5 * np.abs(fine - rough).mean() / (film.std() + 1))
 
 
-class _Look:
+class _Look(FilmGate):
     """Shared by the gates that compare a film with the learnt look, read from `folder` on first use."""
 
     def __init__(self, folder: str | Path = SHIPPED) -> None:
@@ -180,12 +141,10 @@ class Polarity(_Look):
 
     name = "polarity"
 
-    @priced
-    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+    def judge(self, films: Films) -> list[GateScore]:
         """See the class."""
-        films = coarse([film_of(candidate) for candidate in batch])
         typical = self.look.mean / np.linalg.norm(self.look.mean)
-        likeness = films @ typical / GRID
+        likeness = films.coarse @ typical / GRID
         return [GateScore(self.name, float((1 + r) / 2), f"likeness to a frontal film {r:+.2f}") for r in likeness]
 
 
@@ -194,10 +153,9 @@ class TwoLungs(_Look):
 
     name = "two_lungs"
 
-    @priced
-    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+    def judge(self, films: Films) -> list[GateScore]:
         """See the class."""
-        misfits = self.look.misfit(coarse([film_of(candidate) for candidate in batch]))
+        misfits = self.look.misfit(films.coarse)
         return [
             GateScore(self.name, score, f"{misfit:.1%} of the film is unlike frontal films")
             for score, misfit in zip(self._scores(misfits), misfits, strict=True)

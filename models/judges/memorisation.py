@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from models.contracts import Candidate, Encoder, GateScore
-from models.judges.film import film_of
 from models.judges.memory import Memory, Neighbour, load_memory
+from models.judges.view import film_of
 
 
 class Memorisation:

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.contracts import Candidate, GateScore
 from models.judges.cost import priced
-from models.judges.film import film_of
+from models.judges.view import film_of
 
 QUESTIONS: tuple[str, ...] = (
     "Is this picture an X-ray of a chest?",

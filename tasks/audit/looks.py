@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Candidate, Gate
-from models.judges.film import reduced
+from models.judges.view import reduced
 from tasks.archives.errors import UnreadableFilm
 from tasks.archives.film import ArchiveFilm, age_in_years, sex_of
 from tasks.archives.pixels import Film, Header, read_film

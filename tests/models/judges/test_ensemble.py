@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,12 +13,22 @@ import torch
 from models import registry
 from models.contracts import Candidate, ModelNotFound
 from models.diffusion.training import Schedule
+from models.judges import view as view_module
 from models.judges.calibrate import fit_scale, score_films, threshold_at
-from models.judges.defect_net import CLASSES, FilmDefects, films_to_tensor, load_defect_net, save_defect_net
-from models.judges.ensemble import MEMBERS, Calibration, Ensemble, calibrate, load_calibration, save_calibration
+from models.judges.defect_net import CLASSES, DefectNet, FilmDefects, films_to_tensor, load_defect_net, save_defect_net
+from models.judges.ensemble import (
+    MEMBERS,
+    Calibration,
+    Ensemble,
+    calibrate,
+    load_calibration,
+    members,
+    save_calibration,
+)
 from models.judges.planted import PLANTED, plant
 from models.judges.shipped import SHIPPED
 from models.judges.train_defects import lesson, restyled, train
+from models.judges.view import Films
 
 
 def planted(films: list[np.ndarray], kind: str) -> list[np.ndarray]:
@@ -106,6 +117,33 @@ class TestEnsemble:
         assert score.score < 0.01
         assert "no numbers" in score.reason
         assert score.seconds > 0
+
+    def test_members_that_share_a_view_score_as_each_does_alone(self, sound_films: list[np.ndarray]) -> None:
+        large = cv2.resize(sound_films[0], (400, 320), interpolation=cv2.INTER_CUBIC)
+        films = [large, np.full((40, 40), np.nan, np.float32), *sound_films[:3], *planted(sound_films[3:6], "noise")]
+        batch = [Candidate(str(at), (), "", "", film) for at, film in enumerate(films)]
+        view = Films(batch)
+        for alone, shared in zip(members(MEMBERS, {}), members(MEMBERS, {}), strict=True):
+            assert shared.judge(view) == alone.score(batch)
+
+    def test_a_film_is_shrunk_and_embedded_once_for_all(
+        self, sound_films: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counts = {"reduced": 0, "embedded": 0}
+        shrink, embed = view_module.reduced, DefectNet.embed
+
+        def counting(film: np.ndarray) -> np.ndarray:
+            counts["reduced"] += 1
+            return shrink(film)
+
+        def counting_too(net: DefectNet, films: torch.Tensor) -> torch.Tensor:
+            counts["embedded"] += len(films)
+            return embed(net, films)
+
+        monkeypatch.setattr(view_module, "reduced", counting)
+        monkeypatch.setattr(DefectNet, "embed", counting_too)
+        score_films(Ensemble(), sound_films)
+        assert counts == {"reduced": len(sound_films), "embedded": len(sound_films)}
 
     def test_the_shipped_calibration_holds_every_member(self) -> None:
         shipped = load_calibration(SHIPPED / "ensemble.json")

@@ -9,7 +9,8 @@ import pytest
 
 from models import registry
 from models.contracts import Candidate, Gate, ModelNotFound
-from models.judges.film import USUAL, Contrast, FilmLook, Finite, TwoLungs, accepted, coarse, fit_film_look
+from models.judges.film import USUAL, Contrast, FilmLook, Finite, TwoLungs, accepted, fit_film_look
+from models.judges.view import coarse
 from models.phantom.archive import render_many
 from models.phantom.case import Case
 from models.phantom.defects import DEFECTS, apply_defect
