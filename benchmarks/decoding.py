@@ -78,9 +78,7 @@ def text_gates() -> list[tuple[Gate, float]]:
 
 def distinct_2(texts: Sequence[str]) -> float:
     """Different word pairs over all word pairs (Li et al. 2016, arXiv 1510.03055)."""
-    pairs = [
-        pair for text in texts for words in [text.lower().split()] for pair in zip(words, words[1:], strict=False)
-    ]
+    pairs = [pair for text in texts for pair in pairwise(text.lower().split())]
     return len(set(pairs)) / max(len(pairs), 1)
 
 

@@ -100,6 +100,7 @@ class ShardWorker:
             reporter,
             self.report_gates,
             attempts=self.recipe.reports.attempts,
+            error_budget=self.recipe.reports.error_budget,
             seed_of=lambda sample, attempt: seed_for(self.fingerprint, sample, "reports", attempt),
             count_tokens=self.painter.count_tokens,
             token_limit=limit,

@@ -60,6 +60,9 @@ class ReportSection(Section):
 
 
 class ImageSection(Section):
+    error_budget: float = Field(
+        default=0.2, ge=0, le=1, description="largest share of a shard that may be lost to a failing engine"
+    )
     """The image generator and how often an image is tried."""
 
     generator: Component = Component(kind="diffusers")

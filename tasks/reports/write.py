@@ -11,6 +11,7 @@ from models.contracts import Candidate, Gate, Remembers, ReportDraft, ReportGene
 from storage.records import GateRow, RejectRow, ReportRow
 from tasks.decide import decide
 from tasks.plan.spec import SampleSpec
+from tasks.reports.survive import check_losses, drafts_of
 
 STAGE = "reports"
 SeedOf = Callable[[str, int], int]
@@ -51,6 +52,7 @@ def write_reports(
     seed_of: SeedOf,
     count_tokens: CountTokens | None = None,
     token_limit: int | None = None,
+    error_budget: float = 1.0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ReportBatch:
     """Write and verify one report per spec; a failed one is tried again with a new seed, `attempts` times in all.
@@ -63,10 +65,12 @@ def write_reports(
         seed_of: the seed for a sample id and an attempt (from 0).
         count_tokens: token counts of prompts for the image generator; the prompt-length gate needs it.
         token_limit: most tokens that the image generator takes.
+        error_budget: largest share of the samples that may be lost to the engine.
         on_progress: called with samples settled and samples in all, after each round.
 
     Raises:
         ValueError: `attempts` is below 1, or the prompt-length gate is asked for without token counts.
+        ReportsLost: more than `error_budget` of the samples have no report because the engine failed.
     """
     thresholds = {gate.name: threshold for gate, threshold in gates}
     if attempts < 1:
@@ -84,16 +88,17 @@ def write_reports(
             ReportRequest(t.spec.sample_id, t.spec.mentions, seed_of(t.spec.sample_id, attempt), attempt)
             for t in pending
         ]
-        drafts = generator.generate(requests)
+        drafts, died = drafts_of(generator, requests)
         errors += sum(draft.error is not None for draft in drafts)
         candidates = _judge(pending, drafts, gates, thresholds, count_tokens, token_limit)
         for gate in memories:
             gate.remember([c for tries, c in zip(pending, candidates, strict=True) if tries.failed is None])
         pending = [tries for tries in pending if tries.failed is not None]
         if on_progress is not None:
-            on_progress(len(every) - (len(pending) if attempt + 1 < attempts else 0), len(every))
-        if not pending:
+            on_progress(len(every) - (0 if died or attempt + 1 == attempts else len(pending)), len(every))
+        if died or not pending:
             break
+    check_losses({t.spec.sample_id: _draft(t) for t in pending}, len(every), error_budget)
     return ReportBatch(
         rows=[_row(tries) for tries in every if tries.failed is None],
         rejects=[_reject(tries) for tries in every if tries.failed is not None],
