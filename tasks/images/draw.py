@@ -1,10 +1,16 @@
-"""Draw the films of a shard: generate, score, decide, and retry only what failed."""
+"""Draw the films of a shard: generate, score, decide, and retry only what failed.
+
+One thread judges and encodes a batch while the next is drawn: the generator never waits for the gates but at the end
+of an attempt. Batches are judged one at a time and in order, so the outcome is as if nothing ran side by side.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +30,9 @@ SeedOf = Callable[[str, int], int]
 class ImageBatch:
     """The outcome of a shard: every report is in `samples` (row and PNG) or in `rejects`, in the reports' order.
 
-    `stats` holds ``films`` (drawn in all), ``attempts`` (most for one sample), ``retried`` and ``seconds``.
+    `stats` holds ``films`` (drawn in all), ``attempts`` (most for one sample), ``retried``, ``batch`` (films at a
+    time that fitted into memory) and ``seconds``; and in milliseconds what the parts took, which overlap:
+    ``ms.generator``, and ``ms.gate.<name>`` for every gate that says what it costs.
     """
 
     samples: list[tuple[PairRow, bytes]]
@@ -41,7 +49,7 @@ class _Tries:
     prompt_tokens: int
     attempts: int = 0
     seed: int = 0
-    image: np.ndarray | None = None
+    png: bytes = b""
     gates: list[GateRow] = field(default_factory=list)
     failed: GateRow | None = None
 
@@ -74,22 +82,26 @@ def draw_images(
     """
     if attempts < 1 or batch < 1:
         raise ValueError(f"images.attempts ({attempts}) and images.batch ({batch}) must be at least 1")
-    thresholds = {gate.name: threshold for gate, threshold in gates}
-    started = time.perf_counter()
+    started, spent = time.perf_counter(), defaultdict[str, float](float)
     tokens = generator.count_tokens([report.impression for report in reports])
     every = [_Tries(r, read_mentions(r), n) for r, n in zip(reports, tokens, strict=True)]
     pending = every
-    for attempt in range(attempts):
-        last = attempt + 1 == attempts
-        for start in range(0, len(pending), batch):
-            _attempt(pending[start : start + batch], generator, gates, thresholds, seed_of, attempt)
-            if on_progress is not None:
-                waiting = pending[start + batch :]
-                failed = [] if last else [t for t in pending[: start + batch] if t.failed is not None]
-                on_progress(len(every) - len(waiting) - len(failed), len(every))
-        pending = [tries for tries in pending if tries.failed is not None]
-        if not pending:
-            break
+    with ThreadPoolExecutor(1, thread_name_prefix="judge") as judge:
+        for attempt in range(attempts):
+            judging: list[Future[None]] = []
+            for start in range(0, len(pending), batch):
+                part = pending[start : start + batch]
+                films = _draw(part, generator, seed_of, attempt, spent)
+                if judging:
+                    judging[-1].result()
+                judging.append(judge.submit(_judge, part, films, generator.token_limit, gates, spent))
+                if on_progress is not None and start:
+                    on_progress(_settled(every, pending, start, attempt + 1 == attempts), len(every))
+            if judging:
+                judging[-1].result()
+                if on_progress is not None:
+                    on_progress(_settled(every, pending, len(pending), attempt + 1 == attempts), len(every))
+            pending = [tries for tries in pending if tries.failed is not None]
     model = f"{generator.card.name}@{generator.card.revision}"
     return ImageBatch(
         samples=[_sample(tries, model, provenance or {}) for tries in every if tries.failed is None],
@@ -98,22 +110,38 @@ def draw_images(
             "films": sum(tries.attempts for tries in every),
             "attempts": max((tries.attempts for tries in every), default=0),
             "retried": sum(tries.attempts > 1 for tries in every),
+            "batch": min(batch, int(generator.card.details.get("batch", batch))),
             "seconds": time.perf_counter() - started,
+            **spent,
         },
     )
 
 
-def _attempt(
-    part: Sequence[_Tries],
-    generator: ImageGenerator,
-    gates: Sequence[tuple[Gate, float]],
-    thresholds: dict[str, float],
-    seed_of: SeedOf,
-    attempt: int,
-) -> None:
+def _settled(every: Sequence[_Tries], pending: Sequence[_Tries], judged: int, last: bool) -> int:
+    """Samples that need no further film, when the first `judged` of those `pending` have been judged."""
+    again = 0 if last else sum(tries.failed is not None for tries in pending[:judged])
+    return len(every) - (len(pending) - judged) - again
+
+
+def _draw(
+    part: Sequence[_Tries], generator: ImageGenerator, seed_of: SeedOf, attempt: int, spent: dict[str, float]
+) -> list[np.ndarray]:
     for tries in part:
         tries.attempts, tries.seed = attempt + 1, seed_of(tries.report.sample_id, attempt)
+    started = time.perf_counter()
     films = generator.generate([ImageRequest(t.report.sample_id, t.report.impression, t.seed, attempt) for t in part])
+    spent["ms.generator"] += 1000 * (time.perf_counter() - started)
+    return films
+
+
+def _judge(
+    part: Sequence[_Tries],
+    films: Sequence[np.ndarray],
+    token_limit: int,
+    gates: Sequence[tuple[Gate, float]],
+    spent: dict[str, float],
+) -> None:
+    """Score, decide, and encode what passed."""
     candidates = [
         Candidate(
             sample_id=tries.report.sample_id,
@@ -122,16 +150,21 @@ def _attempt(
             impression=tries.report.impression,
             image=film,
             prompt_tokens=tries.prompt_tokens,
-            prompt_limit=generator.token_limit,
+            prompt_limit=token_limit,
         )
         for tries, film in zip(part, films, strict=True)
     ]
     scores = [gate.score(candidates) for gate, _ in gates]
+    for column in scores:
+        for score in column:
+            spent[f"ms.gate.{score.gate}"] += 1000 * score.seconds
+    thresholds = {gate.name: threshold for gate, threshold in gates}
     for number, (tries, film) in enumerate(zip(part, films, strict=True)):
-        tries.image = film
         tries.gates, tries.failed = decide([column[number] for column in scores], thresholds)
         if tries.failed is None and film.dtype != np.uint8:  # without a finite gate nothing else would stop it
             tries.failed = GateRow(gate="finite", score=0.0, threshold=1.0, passed=False, reason=NOT_A_NUMBER)
+        if tries.failed is None:
+            tries.png = encode_png(film)
 
 
 def read_mentions(row: ReportRow | PairRow) -> tuple[Mention, ...]:
@@ -146,9 +179,7 @@ def labels_of(mentions: Sequence[Mention]) -> dict[str, int]:
 
 
 def _sample(tries: _Tries, model: str, provenance: Mapping[str, Any]) -> tuple[PairRow, bytes]:
-    report = tries.report
-    assert tries.image is not None, report.sample_id
-    data = encode_png(tries.image)
+    report, data = tries.report, tries.png
     row = PairRow(
         sample_id=report.sample_id,
         index=report.index,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
-from models.contracts import Candidate, EntityType, GateScore, ImageRequest, Mention
+from models.contracts import Candidate, EntityType, GateScore, ImageRequest, Mention, ModelCard
 from models.diffusion.renderer import RendererImageGenerator
 from models.judges.film import Contrast, Finite
 from storage.png import decode_png
@@ -73,7 +74,8 @@ def test_every_report_becomes_a_pair_with_all_that_is_known_of_it() -> None:
     assert (row.image_seed, row.image_attempts, row.prompt_tokens) == (30, 1, 4)
     assert [gate.gate for gate in row.gates] == ["completeness", "finite", "contrast"]
     assert (row.image_model, row.provenance) == ("phantom-a@code", {"fingerprint": "f"})
-    assert batch.stats | {"seconds": 0} == {"films": 5, "attempts": 1, "retried": 0, "seconds": 0}
+    told = {key: value for key, value in batch.stats.items() if not key.startswith(("ms.", "seconds"))}
+    assert told == {"films": 5, "attempts": 1, "retried": 0, "batch": 2}
 
 
 def test_the_same_seeds_give_the_same_bytes_whatever_the_batch() -> None:
@@ -124,6 +126,72 @@ def test_progress_counts_settled_samples_up_to_all_of_them() -> None:
     told: list[tuple[int, int]] = []
     draw(Counting(spoilt=[0]), on_progress=lambda done, of: told.append((done, of)))
     assert told == [(1, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_a_batch_is_judged_while_the_next_is_drawn() -> None:
+    drawn, judged = threading.Event(), threading.Event()
+
+    class Waiting(Counting):
+        def generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
+            if self.asked:
+                assert judged.wait(20), "the gate did not begin before the second batch was drawn"
+                drawn.set()
+            return super().generate(requests)
+
+    class Slow:
+        name = "slow"
+
+        def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+            judged.set()
+            assert drawn.wait(20), "the second batch waited for the gate"
+            return [GateScore("slow", 1.0)] * len(batch)
+
+    reports = [report(number) for number in range(4)]
+    batch = draw_images(reports, Waiting(), [(Slow(), 1.0)], attempts=1, batch=2, seed_of=seed)
+    assert [row.sample_id for row, _ in batch.samples] == ["s0", "s1", "s2", "s3"]
+
+
+@pytest.mark.parametrize("bad", ["gate", "generator"])
+def test_an_error_of_a_gate_or_of_the_generator_stops_the_stage(bad: str) -> None:
+    class Broken(Counting):
+        def generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
+            if bad == "generator" and self.asked:
+                raise RuntimeError("generator is broken")
+            return super().generate(requests)
+
+    class Gate:
+        name = "broken"
+
+        def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+            if bad == "gate":
+                raise RuntimeError("gate is broken")
+            return [GateScore("broken", 1.0)] * len(batch)
+
+    with pytest.raises(RuntimeError, match=f"{bad} is broken"):
+        draw_images([report(n) for n in range(4)], Broken(), [(Gate(), 1.0)], attempts=1, batch=2, seed_of=seed)
+
+
+def test_what_generator_and_gates_took_is_summed_and_kept_out_of_the_rows() -> None:
+    class Dear(Finite):
+        def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+            return [GateScore("finite", 1.0, seconds=0.5)] * len(batch)
+
+    gates = [(Dear(), 1.0), (Contrast(), 0.3)]
+    batch = draw_images([report(n) for n in range(3)], Counting(), gates, attempts=1, batch=2, seed_of=seed)
+    assert batch.stats["ms.gate.finite"] == 1500
+    for part in ("ms.generator", "ms.gate.contrast"):
+        assert 0 < batch.stats[part] < 1000 * batch.stats["seconds"]
+    assert "seconds" not in str([row.model_dump() for row, _ in batch.samples])
+
+
+def test_the_batch_that_fitted_into_memory_is_told() -> None:
+    class Small(Counting):
+        @property
+        def card(self) -> ModelCard:
+            return replace(super().card, details={"batch": "1"})
+
+    assert draw(Small()).stats["batch"] == 1
+    assert draw(Counting(), batch=4).stats["batch"] == 4
 
 
 def test_no_reports_give_an_empty_batch_and_nonsense_is_refused() -> None:
