@@ -74,12 +74,12 @@ def counts_by_type(bank: Bank) -> dict[str, list[int]]:
 def _write_bank(entities: Sequence[Mined], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["type", "term", "label", "present", "sides", "severities"])
+        table.writerow(["type", "term", "label", "present", "sides", "severities", "count"])
         for entity in entities:
             sides = "|".join(sorted(entity.sides)) if entity.present else ""
             severities = "|".join(sorted(entity.severities)) if entity.present else ""
             truth = "true" if entity.present else "false"
-            table.writerow([entity.type.value, entity.term, entity.label or "", truth, sides, severities])
+            table.writerow([entity.type.value, entity.term, entity.label or "", truth, sides, severities, entity.count])
 
 
 def _write_counts(entities: Sequence[Mined], path: Path) -> None:

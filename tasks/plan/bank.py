@@ -3,7 +3,8 @@
 A file is CSV, YAML, JSON or Parquet with one entity a row. Columns: `type` (one of the five of RaTE-NER)
 and `term`; optional `label` (a finding of the vocabulary, which gates and arms then know), `present`
 (default: whether the term starts with a negation such as "no"), and `sides`, `zones`, `severities` (lists;
-in a CSV separated by ``|``). Terms are normalised and duplicates dropped, since a bank mined from reports
+in a CSV separated by ``|``), and `count` (how often a corpus says it, for `plan.target`; those of duplicates add
+up). Terms are normalised and duplicates dropped, since a bank mined from reports
 has both (paper section 1).
 """
 
@@ -14,6 +15,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from tasks.recipe.reading import parse_yaml
 LONGEST_TERM = 300
 SHOWN_PROBLEMS = 20
 REQUIRED = ("type", "term")
-OPTIONAL = ("label", "present", "sides", "zones", "severities")
+OPTIONAL = ("label", "present", "sides", "zones", "severities", "count")
 TYPES = tuple(kind.value for kind in EntityType)
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _ACRONYM = re.compile(r"^[A-Z][A-Z0-9]+s?$")
@@ -70,7 +72,10 @@ def _entities(rows: list[tuple[int, Row]], bank: str) -> tuple[Entity, ...]:
         problems += found
         if not found:
             entity = _entity(row)
-            entities.setdefault((entity.type, entity.term.casefold()), entity)
+            first = entities.setdefault((entity.type, entity.term.casefold()), entity)
+            if first is not entity and entity.count is not None:
+                total = entity.count + (first.count or 0)
+                entities[entity.type, entity.term.casefold()] = replace(first, count=total)
     if not rows:
         raise BankError(f"entity bank {bank} is empty: it needs rows with the columns {' and '.join(REQUIRED)}")
     if problems:
@@ -101,6 +106,8 @@ def _problems(row: Row) -> list[str]:
         found.append(f"unknown finding {label!r}{near} Leave `label` empty for a finding outside the vocabulary")
     if not _blank(row.get("present")) and str(row["present"]).strip().lower() not in _TRUTH:
         found.append(f"present is {row['present']!r}: true or false is needed")
+    if not _blank(row.get("count")) and _counted(row["count"]) is None:
+        found.append(f"count is {row['count']!r}: a whole number, 0 or more, is needed")
     return found
 
 
@@ -116,7 +123,17 @@ def _entity(row: Row) -> Entity:
         sides=_listed(row.get("sides")),
         zones=_listed(row.get("zones")),
         severities=_listed(row.get("severities")),
+        count=None if _blank(row.get("count")) else _counted(row["count"]),
     )
+
+
+def _counted(value: Any) -> int | None:
+    """A count as a CSV, YAML or Parquet file may give it; None where it is no count."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() and number >= 0 else None
 
 
 def _blank(value: Any) -> bool:

@@ -1,16 +1,18 @@
 """Plausibility: which entities never stand in one report.
 
-Two rules, both cheap enough for a bank of 200,000: entities with the same *concept* (the thing talked
-about, without polarity, direction, side and size) never meet, which covers duplicates, contradictions
-("effusion" with "no effusion") and opposites ("increased" with "decreased"); and *exclusions* between
-findings, a small table with reasons. The paper's bank had such opposites, and its reviewers asked for
-exactly this (paper sections 1 and 5).
+All rules are about pairs, and cheap enough for a bank of 200,000: entities with the same *concept* (the thing
+talked about, without polarity, direction, side and size) never meet, which covers duplicates, contradictions
+("effusion" with "no effusion") and opposites ("increased" with "decreased"); *exclusions* between findings, a
+small table with reasons; a finding fits the *places* of its report (`tasks.plan.places`); and pairs that a corpus
+had every chance to show and never did (`tasks.plan.cooccurrence`). The paper's bank had such opposites, and its
+reviewers asked for exactly this (paper sections 1 and 5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +21,7 @@ from models.contracts import EntityType
 from models.language.content import NEGATION
 from models.phantom.bank import Entity
 from tasks.plan.errors import PlanError
+from tasks.plan.places import Setting, misfit, setting_of
 from tasks.recipe.errors import did_you_mean
 
 Name = TypeVar("Name")
@@ -34,11 +37,43 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class Traits:
+    """All that the rules beside the concept know of an entity: its label, if any exclusion has it, and its setting."""
+
+    label: str | None
+    setting: Setting
+
+
+NOTHING = Traits(None, Setting())
+RULES = ("concept", "exclusion", "place", "side", "cooccurrence")
+"""The kinds of rules, in the order in which they are asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSet:
-    """What `plan.constraints` names: how an entity's concept is found, and which findings exclude each other."""
+    """What `plan.constraints` names.
+
+    Args:
+        concept: the thing that an entity speaks of.
+        exclusions: findings that exclude each other.
+        places: whether findings must fit the places of their report (`tasks.plan.places`).
+    """
 
     concept: Callable[[Entity], str]
     exclusions: tuple[Exclusion, ...] = ()
+    places: bool = False
+
+    def traits(self, entity: Entity) -> Traits:
+        """What the rules know of an entity."""
+        excluded = entity.present and any(entity.label in (item.first, item.second) for item in self.exclusions)
+        return Traits(entity.label if excluded else None, setting_of(entity) if self.places else Setting())
+
+    def parts(self, one: Traits, two: Traits) -> tuple[str, str] | None:
+        """The kind of rule that keeps two entities apart, with its reason; None where none does."""
+        for item in self.exclusions:
+            if {one.label, two.label} == {item.first, item.second}:
+                return "exclusion", item.reason
+        return misfit(one.setting, two.setting)
 
 
 # Saying both of two directions, sides or sizes of one thing is a contradiction, or needs a report that ours is not.
@@ -80,8 +115,8 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
 )
 
 RULE_SETS: Mapping[str, RuleSet] = {
-    "phantom": RuleSet(concept_of, EXCLUSIONS),
-    "generic": RuleSet(concept_of),
+    "phantom": RuleSet(concept_of, EXCLUSIONS, places=True),
+    "generic": RuleSet(concept_of, places=True),
     "none": RuleSet(lambda entity: entity.id),
 }
 
@@ -99,33 +134,56 @@ def rule_set(name: str) -> RuleSet:
 
 
 class ConflictTable:
-    """The rules over one bank, compiled to arrays. Entities are numbered; -1 stands for nobody."""
+    """The rules over one bank, compiled to arrays. Entities are numbered; -1 stands for nobody.
 
-    def __init__(self, entities: Sequence[Entity], rules: RuleSet) -> None:
+    Args:
+        entities: the bank.
+        rules: the curated rules.
+        never: pairs of entity numbers that a corpus never shows together (`tasks.plan.cooccurrence`).
+    """
+
+    def __init__(self, entities: Sequence[Entity], rules: RuleSet, never: np.ndarray | None = None) -> None:
         self.entities, self.rules = tuple(entities), rules
         concepts = _numbered([rules.concept(entity) for entity in entities])
         # The last item answers for number -1: no concept equals it from the other side, no group excludes it.
         self._concept = np.array([*concepts, -1], dtype=np.int32)
-        names = {name: number for number, name in enumerate(_excluded_labels(rules), start=1)}
-        groups = [names.get(entity.label or "", 0) if entity.present else 0 for entity in entities]
-        self._group = np.array([*groups, 0], dtype=np.int16)
-        self._excluded = np.zeros((len(names) + 1, len(names) + 1), dtype=bool)
-        for item in rules.exclusions:
-            a, b = names[item.first], names[item.second]
-            self._excluded[a, b] = self._excluded[b, a] = True
+        self._group, self._rule = self._grouped()
+        pairs = np.empty((0, 2), dtype=np.int64) if never is None else np.sort(never.astype(np.int64), axis=1)
+        self._never = np.unique(pairs[:, 0] * len(entities) + pairs[:, 1])
+
+    def concepts(self, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The number of the concept of each entity; int32."""
+        return self._concept[np.asarray(numbers)]
 
     def conflicts(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Whether the entities numbered `a` (never -1) and `b` may not meet; both broadcast."""
-        same = self._concept[a] == self._concept[b]
-        if len(self._excluded) == 1:
-            return same
-        return same | self._excluded[self._group[a], self._group[b]]
+        found = self._concept[a] == self._concept[b]
+        if len(self._rule) > 1:
+            found = found | (self._rule[self._group[a], self._group[b]] > 0)
+        return found | self._unseen(a, b) if len(self._never) else found
+
+    def broken(self, a: np.ndarray, b: np.ndarray) -> dict[str, np.ndarray]:
+        """For each kind of rule in `RULES` whether it is the first that parts `a` and `b`; as `conflicts`."""
+        code = np.where(self._concept[a] == self._concept[b], 1, self._rule[self._group[a], self._group[b]])
+        code = np.where((code == 0) & self._unseen(a, b), len(RULES), code)
+        return {name: code == number for number, name in enumerate(RULES, start=1)}
 
     def count_conflicts(self, cards: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """With how many of `others` each of `cards` may not meet; (len(cards),) int64."""
+        """With how many of `others` each of `cards` may not meet; (len(cards),) int64.
+
+        A pair that two rules part counts once, but for pairs that a corpus never shows.
+        """
         of_concept = np.bincount(self._concept[others], minlength=int(self._concept.max(initial=0)) + 1)
-        of_group = np.bincount(self._group[others], minlength=len(self._excluded))
-        return of_concept[self._concept[cards]] + (self._excluded @ of_group)[self._group[cards]]
+        of_group = np.bincount(self._group[others], minlength=len(self._rule))
+        found = of_concept[self._concept[cards]] + ((self._rule > 0) @ of_group)[self._group[cards]]
+        if len(self._never):
+            low, high = np.divmod(self._never, len(self.entities))
+            held = np.bincount(others, minlength=len(self.entities))
+            unseen = np.bincount(low, held[high], len(self.entities)) + np.bincount(
+                high, held[low], len(self.entities)
+            )
+            found = found + unseen.astype(np.int64)[cards]
+        return found
 
     def reason(self, a: int, b: int) -> str | None:
         """Why two entities may not meet, for people; None where they may."""
@@ -133,15 +191,29 @@ class ConflictTable:
         if self._concept[a] == self._concept[b]:
             verb = "both speak of" if one.present == two.present else "contradict each other about"
             return f"{one.term!r} and {two.term!r} {verb} {self.rules.concept(one)!r}"
-        if not self._excluded[self._group[a], self._group[b]]:
-            return None
-        pair = {one.label, two.label}
-        why = next(item.reason for item in self.rules.exclusions if {item.first, item.second} == pair)
-        return f"{one.term!r} and {two.term!r}: {why}"
+        parted = self.rules.parts(self.rules.traits(one), self.rules.traits(two))
+        if parted:
+            return f"{one.term!r} and {two.term!r}: {parted[1]}"
+        if self._unseen(np.asarray(a), np.asarray(b)):
+            return f"{one.term!r} and {two.term!r}: the corpus of plan.cooccurrence never has both in one report"
+        return None
 
+    def _unseen(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        a, b = np.broadcast_arrays(a, b)
+        codes = np.minimum(a, b).astype(np.int64) * len(self.entities) + np.maximum(a, b)
+        if not len(self._never):
+            return np.zeros(codes.shape, dtype=bool)
+        return self._never[np.searchsorted(self._never, codes).clip(max=len(self._never) - 1)] == codes
 
-def _excluded_labels(rules: RuleSet) -> list[str]:
-    return sorted({label for item in rules.exclusions for label in (item.first, item.second)})
+    def _grouped(self) -> tuple[np.ndarray, np.ndarray]:
+        """The group of each entity and of nobody (0), and the number of the rule that parts two groups (0: none)."""
+        groups: dict[Traits, int] = {NOTHING: 0}
+        numbers = [groups.setdefault(self.rules.traits(entity), len(groups)) for entity in self.entities]
+        rule = np.zeros((len(groups), len(groups)), dtype=np.int8)
+        for (one, i), (two, j) in product(groups.items(), repeat=2):
+            parted = self.rules.parts(one, two)
+            rule[i, j] = RULES.index(parted[0]) + 1 if parted else 0
+        return np.array([*numbers, 0], dtype=np.int32), rule
 
 
 def _numbered(names: Sequence[Name]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 import numpy as np
@@ -13,10 +13,11 @@ from models.phantom.bank import Entity
 from tasks.plan.attributes import Attributes
 from tasks.plan.bank import load_bank
 from tasks.plan.constraints import ConflictTable, rule_set
-from tasks.plan.feasible import check_feasible, per_report_of
+from tasks.plan.feasible import check_cap, check_feasible, per_report_of
 from tasks.plan.layout import ShardLayout
 from tasks.plan.sampler import BalancedSampler
 from tasks.plan.spec import SampleSpec, sample_id
+from tasks.plan.target import weights_of
 from tasks.recipe.schema import Recipe
 
 CHUNK = 16_384
@@ -32,16 +33,31 @@ class PlanReport:
         samples: how many were looked at.
         dealt: entity slots per type.
         moved: slots whose card the rules moved, per type; a swap moves two.
+        refused: pairs of cards that a sample was dealt against a rule, per kind of rule (`constraints.RULES`).
+        never_dealt: entities of the bank that are too rare for the target's deck.
     """
 
     samples: int
     dealt: Mapping[str, int]
     moved: Mapping[str, int]
+    refused: Mapping[str, int] = field(default_factory=dict)
+    never_dealt: int = 0
 
     @property
     def moved_share(self) -> float:
         """Share of all slots that the rules moved, in [0, 1]."""
         return sum(self.moved.values()) / max(1, sum(self.dealt.values()))
+
+    @property
+    def refused_shares(self) -> dict[str, float]:
+        """For each kind of rule the pairs of cards it refused, per slot."""
+        slots = max(1, sum(self.dealt.values()))
+        return {kind: number / slots for kind, number in self.refused.items()}
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{kind} {share:.2%}" for kind, share in self.refused_shares.items() if share) or "none"
+        rare = f"; {self.never_dealt} entities are too rare for the target to be dealt" if self.never_dealt else ""
+        return f"the rules moved {self.moved_share:.1%} of the entities dealt (refused per entity: {kinds}){rare}"
 
 
 class Plan:
@@ -53,14 +69,24 @@ class Plan:
 
     def __init__(self, recipe: Recipe, fingerprint: str, entities: tuple[Entity, ...]) -> None:
         per_report = per_report_of(recipe.plan.per_report)
-        check_feasible(entities, per_report, recipe.pairs, recipe.plan.max_use, recipe.plan.bank)
+        even, cap, bank = recipe.plan.target == "uniform", recipe.plan.max_use, recipe.plan.bank
+        check_feasible(entities, per_report, recipe.pairs, cap if even else None, bank)
         pools = {kind: [n for n, e in enumerate(entities) if e.type is kind] for kind in EntityType}
         table = ConflictTable(entities, rule_set(recipe.plan.constraints))
+        weights = {
+            kind: weights_of(
+                [entities[n] for n in pools[kind]], table.concepts(pools[kind]), recipe.plan.target, k, bank
+            )
+            for kind, k in per_report.items()
+        }
         self.fingerprint, self.entities = fingerprint, entities
         self.pairs, self.shard_size = recipe.pairs, recipe.shard_size
         self.layout = ShardLayout.of(recipe.pairs, recipe.shard_size, recipe.top_up)
         self.total = self.layout.total
-        self.sampler = BalancedSampler(pools, per_report, table, fingerprint)
+        self.sampler = BalancedSampler(pools, per_report, table, fingerprint, weights=weights)
+        if cap is not None and not even:
+            check_cap(self.sampler, recipe.pairs, cap, bank)
+        self._never_dealt = sum(int((held == 0).sum()) for held in weights.values())
         self._attributes = Attributes(entities, fingerprint)
         self._mentions: dict[int, Mention] = {}
 
@@ -144,6 +170,8 @@ class Plan:
             samples=stop,
             dealt={kind.value: number for kind, number in count.dealt.items()},
             moved={kind.value: number for kind, number in count.moved.items()},
+            refused=count.refused,
+            never_dealt=self._never_dealt,
         )
 
     def _mentions_of(self, rows: np.ndarray, values: np.ndarray) -> list[list[Mention]]:

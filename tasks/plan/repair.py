@@ -1,22 +1,25 @@
 """Rearrange the cards of a pass until no sample breaks a rule.
 
 Swaps first: a card that clashes trades places with the next card for which both then fit; all passes are
-worked on at once. Where no swap helps, an exact search over the pass, with a limit.
+worked on at once. Where no swap helps, an exact search over the pass and a random walk, both with a limit.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from models.contracts import EntityType
 from tasks.plan.constraints import ConflictTable
+from tasks.plan.deck import hashes
 from tasks.plan.errors import InfeasiblePlan
 
-NEAR = 128
-SEARCHED_CARDS = 512
+REACHES = (8, 128)
+SEARCHED_CARDS, FEW_CARDS = 512, 32
 SEARCH_STEPS = 5_000
+WALK_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,45 +66,91 @@ def repair(context: Context, slots: np.ndarray) -> None:
     Raises:
         InfeasiblePlan: a pass has no arrangement that satisfies the rules.
     """
+    n = slots.shape[1]
     clashes = context.clash(context.own[slots], slots)
     rows = np.flatnonzero(clashes.any(axis=1))
     while len(rows):
-        done = _swap_first(context, slots[rows], clashes[rows], NEAR)
-        far = rows[~done]
-        if len(far) and slots.shape[1] > NEAR + 1:
-            done[~done] = _swap_first(context, slots[far], clashes[far], slots.shape[1])
-        for row in rows[~done]:
-            _search(context, slots[row])
-        clashes[rows] = context.clash(context.own[slots[rows]], slots[rows])
+        stuck = rows
+        for near, far in pairwise((0, *(reach for reach in REACHES if reach < n - 1), n - 1)):
+            stuck = stuck[~_swap_first(context, slots, clashes, stuck, np.arange(near + 1, far + 1))]
+        for row in stuck:
+            _force(context, slots[row])
+            clashes[row] = context.clash(context.own[slots[row]], slots[row])
         rows = rows[clashes[rows].any(axis=1)]
 
 
-def _swap_first(context: Context, slots: np.ndarray, clashes: np.ndarray, reach: int) -> np.ndarray:
-    """Trade the first clashing card of each pass with the next one that fits; (passes,) whether one did."""
-    n = slots.shape[1]
-    each = np.arange(len(slots))
-    here = clashes.argmax(axis=1)
-    others = (here[:, None] + np.arange(1, min(n, reach + 1))) % n
-    if not others.shape[1]:
-        return np.zeros(len(slots), dtype=bool)
-    from_slot, to_slots = slots[each, here], slots[each[:, None], others]
+def _swap_first(
+    context: Context, slots: np.ndarray, clashes: np.ndarray, rows: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """Trade the first clashing card of each pass in `rows` with the next one that fits, so many `steps` after it.
+
+    Returns:
+        (rows,) whether one did; `clashes` is kept true.
+    """
+    n, k = slots.shape[1], context.per_sample
+    if not len(rows) or not len(steps):
+        return np.zeros(len(rows), dtype=bool)
+    here = clashes[rows].argmax(axis=1)
+    others = (here[:, None] + steps) % n
+    from_slot, to_slots = slots[rows, here], slots[rows[:, None], others]
     card, cards = context.own[from_slot], context.own[to_slots]
-    fits = from_slot[:, None] // context.per_sample != to_slots // context.per_sample
+    fits = from_slot[:, None] // k != to_slots // k
     fits &= ~context.clash(cards, from_slot[:, None])
     fits &= ~context.clash(card[:, None], to_slots)
     chosen, found = fits.argmax(axis=1), fits.any(axis=1)
-    target = to_slots[each, chosen][found]
-    context.own[from_slot[found]] = cards[each, chosen][found]
-    context.own[target] = card[found]
+    each = np.arange(len(rows))
+    from_slot, target = from_slot[found], to_slots[each, chosen][found]
+    context.own[from_slot], context.own[target] = cards[each, chosen][found], card[found]
+    # A swap changes only what clashes in its two samples.
+    samples = np.concatenate([from_slot, target]) // k
+    touched = samples[:, None] * k + np.arange(k)
+    row = np.tile(rows[found], 2)[:, None]
+    row, at = np.broadcast_arrays(row, touched - slots[row, 0])
+    inside = (at >= 0) & (at < n)
+    clashes[row[inside], at[inside]] = context.clash(context.own[touched[inside]], touched[inside])
     return found
 
 
-def _search(context: Context, slots: np.ndarray) -> None:
-    """Find any arrangement of one pass by depth-first search, the slot with the fewest cards first."""
+def _force(context: Context, slots: np.ndarray) -> None:
+    """Arrange one pass that no swap helps: by search first, but for many cards with copies among them."""
+    cards = context.own[slots].copy()
+    few = len(cards) <= FEW_CARDS or len(np.unique(cards)) == len(cards)
+    ways = (_search, _walk) if few else (_walk, _search)
+    for way in ways:
+        if way(context, slots):
+            return
+        context.own[slots] = cards
+    raise _infeasible(context, slots, cards)
+
+
+def _walk(context: Context, slots: np.ndarray) -> bool:
+    """Swap on where only one of the two cards fits, at random, until all fit or `WALK_STEPS` are gone."""
+    each, k = np.arange(len(slots)), context.per_sample
+    for step in range(WALK_STEPS):
+        clashing = np.flatnonzero(context.clash(context.own[slots], slots))
+        if not len(clashing):
+            return True
+        dice = int(hashes(int(slots[0]) + context.first_sample * k, step))
+        here = int(clashing[dice % len(clashing)])
+        fits = ~context.clash(context.own[slots[here]], slots) & (slots // k != slots[here] // k)
+        both = fits & ~context.clash(context.own[slots], slots[here])
+        there = each[both] if both.any() else each[fits]
+        if len(there):
+            pair = slots[[here, there[(dice >> 32) % len(there)]]]
+            context.own[pair] = context.own[pair[::-1]]
+    return False
+
+
+def _search(context: Context, slots: np.ndarray) -> bool:
+    """Find any arrangement of one pass by depth-first search, the slot with the fewest cards first.
+
+    Raises:
+        InfeasiblePlan: there is none; False only says that none was found.
+    """
     cards = context.own[slots].copy()
     n, samples = len(slots), slots // context.per_sample
     if n > SEARCHED_CARDS:
-        raise _infeasible(context, slots, cards)
+        return False
     context.own[slots] = -1  # what is left in these samples is fixed
     open_to = ~context.clash(cards[None, :], slots[:, None])
     apart = context.table.conflicts(cards[:, None], cards[None, :])
@@ -130,9 +179,11 @@ def _search(context: Context, slots: np.ndarray) -> None:
         return False
 
     if not deal():
-        context.own[slots] = cards
-        raise _infeasible(context, slots, cards)
+        if steps <= SEARCH_STEPS:
+            raise _infeasible(context, slots, cards)
+        return False
     context.own[slots] = cards[placed]
+    return True
 
 
 def _infeasible(context: Context, slots: np.ndarray, cards: np.ndarray) -> InfeasiblePlan:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -65,10 +65,14 @@ class Deck:
 
 @dataclass(slots=True)
 class RepairCount:
-    """How many slots were dealt, and how many of those the rules moved to another card (a swap moves two)."""
+    """How many slots were dealt, and how many of those the rules moved to another card (a swap moves two).
+
+    `refused` counts the pairs of cards that were dealt into one sample against a rule, by the kind of the rule.
+    """
 
     dealt: dict[EntityType, int] = field(default_factory=dict)
     moved: dict[EntityType, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
 
 class BalancedSampler:
@@ -94,7 +98,7 @@ class BalancedSampler:
         table: ConflictTable,
         fingerprint: str,
         smallest_block: int = SMALLEST_BLOCK,
-        weights: Mapping[EntityType, Sequence[int]] | None = None,
+        weights: Mapping[EntityType, Sequence[int] | np.ndarray] | None = None,
     ) -> None:
         self.decks = tuple(
             _deck(kind, pools[kind], (weights or {}).get(kind), per_report[kind], fingerprint)
@@ -132,15 +136,21 @@ class BalancedSampler:
         return rows[start - first * self._block : stop - first * self._block]
 
     def count_repairs(self, stop: int) -> RepairCount:
-        """How many cards the rules moved among samples 0 to `stop`."""
-        count = RepairCount()
-        for deck, columns in zip(self.decks, self.columns().values(), strict=True):
-            moved = 0
-            for start in range(0, stop, self._block):
-                end = min(start + self._block, stop)
-                dealt = self._dealt(deck, start * deck.per_sample, end * deck.per_sample)
-                moved += int((dealt != self.draw(start, end)[:, columns].ravel()).sum())
-            count.dealt[deck.type], count.moved[deck.type] = stop * deck.per_sample, moved
+        """How many cards the rules moved among samples 0 to `stop`, and which rules they were."""
+        count = RepairCount({deck.type: stop * deck.per_sample for deck in self.decks})
+        for start in range(0, stop, self._block):
+            end = min(start + self._block, stop)
+            dealt = [
+                self._dealt(deck, start * deck.per_sample, end * deck.per_sample).reshape(end - start, -1)
+                for deck in self.decks
+            ]
+            first, last = np.concatenate(dealt, axis=1), self.draw(start, end)
+            for kind, held in self.columns().items():
+                moved = int((first[:, held] != last[:, held]).sum())
+                count.moved[kind] = count.moved.get(kind, 0) + moved
+            for a, b in combinations(range(self.width), 2):
+                for rule, broken in self.table.broken(first[:, a], first[:, b]).items():
+                    count.refused[rule] = count.refused.get(rule, 0) + int(broken.sum())
         return count
 
     def _dealt(self, deck: Deck, start: int, stop: int) -> np.ndarray:
@@ -197,7 +207,11 @@ class BalancedSampler:
 
 
 def _deck(
-    kind: EntityType, pool: Sequence[int], weights: Sequence[int] | None, per_sample: int, fingerprint: str
+    kind: EntityType,
+    pool: Sequence[int],
+    weights: Sequence[int] | np.ndarray | None,
+    per_sample: int,
+    fingerprint: str,
 ) -> Deck:
     copies = np.ones(len(pool), dtype=np.int64) if weights is None else np.asarray(weights, dtype=np.int64)
     if copies.shape != (len(pool),) or (copies < 0).any():

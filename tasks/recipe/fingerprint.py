@@ -70,6 +70,11 @@ EXCLUDED: Mapping[str, str] = {
     "reports.generator.options.tries": "retries on infrastructure",
 }
 
+ADDED: Mapping[str, Any] = {
+    "plan.target": "uniform",
+}
+"""Fields that came after the format, with the value at which they change nothing and are left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
@@ -105,7 +110,11 @@ def version_of(recipe: Recipe) -> str:
 def sample_fields(recipe: Recipe | Mapping[str, Any]) -> dict[str, Any]:
     """Every leaf that changes the samples, by dotted path; items of a list by their number."""
     data = recipe.model_dump(mode="json") if isinstance(recipe, Recipe) else recipe
-    return {path: value for path, value in leaves(data).items() if reason_excluded(path) is None}
+    return {
+        path: value
+        for path, value in leaves(data).items()
+        if reason_excluded(path) is None and not (path in ADDED and value == ADDED[path])
+    }
 
 
 def reason_excluded(path: str) -> str | None:

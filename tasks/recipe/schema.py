@@ -38,6 +38,9 @@ class PlanSection(Section):
         default={"abnormality": 1, "disease": 1, "non_abnormality": 1, "non_disease": 1, "anatomy": 1}
     )
     max_use: int | None = Field(default=None, ge=1, description="tau: how often one entity may be used at most")
+    target: Literal["uniform", "square_root", "empirical"] = Field(
+        default="uniform", description="how often entities are asked for; all but uniform follow the bank's counts"
+    )
     constraints: str = "phantom"
     licence: str | None = Field(default=None, description="SPDX expression for the bank; None: unknown for a file")
     credentialed: bool | None = Field(default=None, description="the bank comes from data under a use agreement")
@@ -57,12 +60,12 @@ class ReportSection(Section):
 
     generator: Component = Component(kind="vllm")
     attempts: int = Field(default=3, ge=1, le=20)
-
-
-class ImageSection(Section):
     error_budget: float = Field(
         default=0.2, ge=0, le=1, description="largest share of a shard that may be lost to a failing engine"
     )
+
+
+class ImageSection(Section):
     """The image generator and how often an image is tried."""
 
     generator: Component = Component(kind="diffusers")

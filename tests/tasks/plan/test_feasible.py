@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -81,3 +82,25 @@ def test_nothing_asked(wanted: dict[str, int]) -> None:
 def test_a_plan_is_refused_before_anything_is_made(recipe: Callable[..., Recipe]) -> None:
     with pytest.raises(PlanError, match=r"The largest feasible number is pairs=\d+"):
         make_plan(recipe("pairs=100000", "plan.max_use=10"), "f" * 64)
+
+
+@pytest.mark.parametrize("per_report", ["plan.max_use=", "plan.per_report={abnormality: 2, anatomy: 3}"])
+@pytest.mark.parametrize("target", ["uniform", "square_root", "empirical"])
+@pytest.mark.parametrize("cap", [1, 700])
+def test_the_largest_number_is_exact_for_every_target(
+    target: str, cap: int, per_report: str, recipe: Callable[..., Recipe]
+) -> None:
+    asked = (f"plan.target={target}", per_report)
+    with pytest.raises(PlanError) as caught:
+        make_plan(recipe("pairs=6000", *asked, f"plan.max_use={cap}"), "f" * 64)
+    found = re.search(r"The largest feasible number is pairs=(\d+); or raise plan.max_use to (\d+)", str(caught.value))
+    assert found
+    largest, needed = int(found[1]), int(found[2])
+    plan = make_plan(recipe("pairs=6000", *asked), "f" * 64)
+    assert max(plan.planned_counts(largest).values()) <= cap < max(plan.planned_counts(largest + 1).values())
+    assert max(plan.planned_counts().values()) == needed
+
+
+def test_the_most_frequent_entity_is_the_one_that_is_named(recipe: Callable[..., Recipe]) -> None:
+    with pytest.raises(PlanError, match=r"pairs use abnormality 'pleural effusion' of bank 'phantom' \d+ times"):
+        make_plan(recipe("pairs=1000", "plan.target=empirical", "plan.max_use=100"), "f" * 64)

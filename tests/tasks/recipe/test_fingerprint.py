@@ -12,6 +12,7 @@ import pytest
 
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import (
+    ADDED,
     EXCLUDED,
     FieldChange,
     diff,
@@ -19,6 +20,7 @@ from tasks.recipe.fingerprint import (
     fingerprint,
     leaves,
     reason_excluded,
+    sample_fields,
     version_of,
 )
 from tasks.recipe.profile import dump_recipe, load_recipe, parse_recipe
@@ -29,6 +31,7 @@ ROOT = Path(__file__).parents[3]
 PROFILES = ROOT / "flows" / "profiles"
 BASE = load_recipe("local", ["plan.max_use=900", "reports.generator.options.tensor_parallel_size=1"], PROFILES)
 LEAVES = leaves(BASE.model_dump(mode="json"))
+OTHERS: dict[str, tuple[Any, ...]] = {"plan.target": ("square_root",)}
 
 
 def data() -> dict[str, Any]:
@@ -38,7 +41,11 @@ def data() -> dict[str, Any]:
 def changed(path: str) -> Recipe | None:
     """The recipe with another value at `path`; None where the schema allows only one."""
     value = LEAVES[path]
-    candidates = [value + 1, value - 1, value * 0.97] if isinstance(value, int | float) else ["other", 9, {"x": 1}]
+    candidates = (
+        [value + 1, value - 1, value * 0.97]
+        if isinstance(value, int | float)
+        else ["other", 9, {"x": 1}, *OTHERS.get(path, ())]
+    )
     for candidate in candidates:
         document = data()
         *parents, last = path.split(".")
@@ -70,6 +77,18 @@ def test_every_exclusion_has_a_reason_and_excludes_something_that_exists() -> No
         assert len(reason) > 5
         section = path.partition(".options.")[0]
         assert any(leaf == section or leaf.startswith(f"{section}.") for leaf in LEAVES), path
+
+
+def test_a_field_that_came_later_changes_nothing_at_its_old_value() -> None:
+    older = data()
+    for path, value in ADDED.items():
+        *parents, last = path.split(".")
+        node: Any = older
+        for part in parents:
+            node = node[part]
+        assert node.pop(last) == value
+    assert fingerprint(parse_recipe(older)) == fingerprint(BASE)
+    assert sample_fields(older) == sample_fields(BASE), "also where the stored recipe does not know the field"
 
 
 def test_the_places_that_matter_are_inside() -> None:

@@ -1,0 +1,118 @@
+"""Which finding reads as wrong beside which place: what cannot lie there, and what lies on the other side.
+
+A writer joins a finding that needs a place ("pneumothorax") to the places of its report, so the two must fit
+even where nothing says that they belong together. A finding that names its own place ("rib fracture",
+"cardiomegaly") is never joined, and fits anywhere. So does a bare bone finding in a report with lung places:
+lung places are most of any bank, and reports state both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.contracts import EntityType
+from models.encoders.words import bag, key
+from models.phantom.bank import Entity
+
+KINDS: Mapping[str, frozenset[str]] = {
+    "pleura": bag("pneumothorax hydropneumothorax hydrothorax hemothorax empyema effusion pleural"),
+    "lung": bag(
+        """
+        consolidation consolidative atelectasis atelectatic airspace alveolar infiltrate infiltration pneumonia
+        bronchopneumonia pneumonitis aspiration edema emphysema emphysematous fibrosis bronchiectasis interstitial
+        reticular reticulonodular bulla bleb pulmonary parenchymal granuloma tuberculosis asthma copd lung
+        hyperinflation hyperexpansion congestion
+        """
+    ),
+    "bone": bag(
+        "fracture osteophyte spondylosis osteopenia demineralization spurring lytic sclerotic blastic arthritic"
+    ),
+}
+REGIONS: Mapping[str, frozenset[str]] = {
+    "soft tissue": bag("soft subcutaneous axilla axillary breast thyroid nipple skin wall neck"),
+    "bone": bag(
+        """
+        rib clavicle clavicular acromioclavicular scapula sternum sternal manubrium xiphoid humerus humeral shoulder
+        spine spinal vertebra vertebral costovertebral bone bony osseous skeleton
+        """
+    ),
+    "abdomen": bag("abdomen abdominal stomach gastric bowel colon liver spleen gallbladder kidney"),
+    "heart or vessel": bag(
+        """
+        heart cardiac pericardial atrium atrial ventricle aorta aortic vena cava artery vein subclavian
+        brachiocephalic
+        """
+    ),
+    "airway": bag("trachea tracheal carina bronchus esophagus"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A kind of finding that does not lie in a region, and why."""
+
+    kind: str
+    region: str
+    reason: str
+
+
+MISFITS: tuple[Misfit, ...] = (
+    Misfit("pleura", "bone", "air or fluid of the pleural space is not in a bone"),
+    Misfit("pleura", "abdomen", "the pleural space ends at the diaphragm"),
+    Misfit("pleura", "soft tissue", "air or fluid outside the pleural space has another name"),
+    Misfit("lung", "bone", "a disease of the lung is not in a bone"),
+    Misfit("lung", "abdomen", "the lung ends at the diaphragm"),
+    Misfit("lung", "soft tissue", "a disease of the lung is not in the soft tissues around it"),
+    Misfit("bone", "abdomen", "no bone lies in the upper abdomen of a chest film but the spine and the ribs"),
+    Misfit("bone", "heart or vessel", "the heart and the vessels hold no bone"),
+    Misfit("bone", "airway", "the airway holds no bone"),
+)
+_REASONS = {(item.kind, item.region): item.reason for item in MISFITS}
+_LEFT, _RIGHT = bag("left lingula lingular"), bag("right azygos")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the rules know of an entity: the kind of a present finding that needs a place, or a place's region.
+
+    `region` is ``thorax`` for a place in none of `REGIONS`; `side` is left, right or None for both or unknown.
+    """
+
+    kind: str | None = None
+    region: str | None = None
+    side: str | None = None
+
+
+def setting_of(entity: Entity) -> Setting:
+    """The setting of an entity; an empty one fits everything."""
+    words = frozenset(key(entity.term))
+    region = next((name for name, known in REGIONS.items() if words & known), None)
+    if entity.type is EntityType.ANATOMY:
+        return Setting(region=region or "thorax", side=_side(entity, words))
+    if not entity.present or region is not None:
+        return Setting()
+    kind = next((name for name, known in KINDS.items() if words & known), None)
+    return Setting(kind=kind, side=_side(entity, words)) if kind else Setting()
+
+
+def misfit(one: Setting, two: Setting) -> tuple[str, str] | None:
+    """The rule (``place`` or ``side``) that parts a finding and a place, in either order, with its reason."""
+    finding, place = (one, two) if one.kind else (two, one)
+    if finding.kind is None or place.region is None:
+        return None
+    reason = _REASONS.get((finding.kind, place.region))
+    if reason:
+        return "place", reason
+    if place.region == "thorax" and finding.kind != "bone" and {finding.side, place.side} == {"left", "right"}:
+        return "side", f"the finding is on the {finding.side} and the place on the {place.side}"
+    return None
+
+
+def _side(entity: Entity, words: frozenset[str]) -> str | None:
+    sides = set(entity.sides)
+    if not sides:
+        left, right = bool(words & _LEFT), bool(words & _RIGHT) or {"middle", "lobe"} <= words
+        sides = {name for name, said in (("left", left), ("right", right)) if said}
+        sides |= {"left", "right"} if "bilateral" in words else set()
+    return next(iter(sides)) if len(sides) == 1 and sides <= {"left", "right"} else None
