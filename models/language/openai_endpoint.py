@@ -65,6 +65,7 @@ class OpenAIReportGenerator:
         self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
         self.ladder = check_ladder(ladder)
         self.allowance = Allowance(token_budget, cost_budget, prompt_price, answer_price)
+        self._line = _Line(concurrency)
 
     @property
     def card(self) -> ModelCard:
@@ -90,6 +91,7 @@ class OpenAIReportGenerator:
         Raises:
             ConnectionError: the server answers nothing at all, or refuses the key.
         """
+        self._line = _Line(min(self.concurrency, len(requests)))
         return write_drafts(requests, self.decoding, self.answer)
 
     def restart(self) -> None:
@@ -100,13 +102,16 @@ class OpenAIReportGenerator:
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer]:
         """Write texts, at most `concurrency` at a time."""
-        line = _Line(patience=self.concurrency)
+        if not asks:
+            return []
+        _ = self.client  # made here once, not by several threads
         with ThreadPoolExecutor(max_workers=self.concurrency) as pool:
-            return list(pool.map(lambda ask: self._answer(ask, line), asks))
+            return list(pool.map(self._answer, asks))
 
-    def _answer(self, ask: Ask, line: _Line) -> Answer:
+    def _answer(self, ask: Ask) -> Answer:
         import openai
 
+        line = self._line
         refusal = self.allowance.refusal() or line.refusal()
         if refusal:
             return Answer("", 0, refusal, fault=True)
@@ -174,7 +179,7 @@ class OpenAIReportGenerator:
 
 
 class _Line:
-    """What one batch has learnt of the connection, from all its threads."""
+    """What one batch has learnt of the connection, from all its threads; `patience` losses in a row mean it is cut."""
 
     def __init__(self, patience: int) -> None:
         self._patience, self._lock = patience, threading.Lock()
@@ -186,13 +191,13 @@ class _Line:
             self._ever, self._lost_in_a_row = True, 0
 
     def lost(self) -> bool:
-        """A request got no answer; True when none ever did."""
+        """A request got no answer; True when the line is cut and there never was one."""
         with self._lock:
             self._lost_in_a_row += 1
-            return not self._ever
+            return self._lost_in_a_row >= self._patience and not self._ever
 
     def refusal(self) -> str | None:
-        """Why asking on makes no sense: so many requests in a row got no answer."""
+        """Why asking on makes no sense; None while it does."""
         with self._lock:
-            gone = self._lost_in_a_row >= self._patience
-        return f"the server went away: {self._patience} requests in a row got no answer" if gone else None
+            cut = self._lost_in_a_row >= self._patience
+        return f"the server went away: {self._patience} requests in a row got no answer" if cut else None

@@ -49,7 +49,7 @@ def script(request: ReportRequest) -> Script:
         ]
         tokens += sum(repair.tokens for repair in repairs)
         for number, begun, repair in zip(missing, openings, repairs, strict=True):
-            sentences[number] = closed(begun, repair.text, patterns[number])
+            sentences[number] = closed(mentions[number], begun, repair.text, patterns[number])
     findings = " ".join(sentence for sentence in sentences if sentence)
     ask, named = ask_impression(request, mentions, findings)
     shapes = impression_shapes(named)
@@ -90,10 +90,10 @@ def opening(mention: Mention, seed: int) -> str:
     return lead + words if lead else capital(words)
 
 
-def closed(begun: str, rest: str, pattern: re.Pattern[str]) -> str:
+def closed(mention: Mention, begun: str, rest: str, pattern: re.Pattern[str]) -> str:
     """The sentence `begun`, with the rest that the model wrote where that is allowed, else without."""
     sentence = f"{begun}{rest.split('.')[0].rstrip()}."
-    return sentence if pattern.fullmatch(sentence) else f"{begun}."
+    return sentence if pattern.fullmatch(sentence) and not _turned(mention, sentence) else f"{begun}."
 
 
 def nearest(text: str, shapes: Sequence[str]) -> str:

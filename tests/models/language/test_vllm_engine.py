@@ -11,6 +11,8 @@ import pytest
 from models import registry
 from models.contracts import Candidate, EntityType, Mention, ModelNotFound, ReportDraft, ReportGenerator, ReportRequest
 from models.judges.report import Completeness, ImpressionConsistency, NoExtraFinding
+from models.language.content import arrange
+from models.language.grammar import findings_pattern, impression_shapes
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Ask
 from tasks.plan.spec import SampleSpec
@@ -103,6 +105,58 @@ def test_free_running_text_is_verified_and_tried_again(
     assert batch.stats["drafts"] >= len(specs)
 
 
+@pytest.fixture(scope="module")
+def sharing(engine: VllmReportGenerator) -> Callable[..., VllmReportGenerator]:
+    """Another generator on the same running engine."""
+
+    def make(**options: object) -> VllmReportGenerator:
+        generator = VllmReportGenerator(max_model_len=1024, **options)  # type: ignore[arg-type]
+        generator.weights, generator.llm = engine.weights, engine.llm
+        return generator
+
+    return make
+
+
+@pytest.mark.engine
+class TestSegments:
+    def test_reports_are_in_the_language_of_the_grammar(self, sharing, requests) -> None:
+        generator = sharing(decoding="segments")
+        drafts = generator.generate(requests)
+        assert [draft.error for draft in drafts] == [None] * len(drafts)
+        for request, draft in zip(requests, drafts, strict=True):
+            assert findings_pattern(arrange(request.mentions, request.seed)).fullmatch(draft.findings)
+            assert draft.impression in impression_shapes(arrange(request.mentions, request.seed + 1))
+        assert generator.generate(requests) == drafts
+
+    def test_the_model_goes_on_from_where_we_began_and_stops_at_the_full_stop(self, sharing) -> None:
+        chat = [{"role": "user", "content": "Describe a normal chest film."}]
+        (answer,) = sharing(decoding="segments").answer([Ask(chat, 3, 40, prefix="The lungs", stop=".")])
+        assert answer.text.startswith(" ")
+        assert "." not in answer.text
+        assert answer.error is None
+
+    def test_a_model_that_knows_no_reports_is_still_complete(self, sharing, requests) -> None:
+        generator = sharing(decoding="segments", temperature=4.0, max_tokens=48)  # noise
+        drafts = generator.generate(requests[:3])
+        assert [completeness(r, d) for r, d in zip(requests, drafts, strict=False)] == [1.0] * 3
+
+
+@pytest.mark.engine
+def test_json_is_obeyed_and_read_or_says_what_is_wrong(sharing, requests) -> None:
+    drafts = sharing(decoding="json").generate(requests[:4])
+    assert all(bool(draft.findings and draft.impression) == (draft.error is None) for draft in drafts)
+    assert all("cut off" in draft.error for draft in drafts if draft.error), "the schema holds to the last token"
+    assert any(draft.error is None for draft in drafts)
+
+
+@pytest.mark.engine
+def test_a_later_attempt_is_warmer_and_the_first_is_as_before(sharing, requests) -> None:
+    plain, ladder = sharing(), sharing(ladder=(1.0, 1.4))
+    ask = Ask([{"role": "user", "content": "x"}], 1, 8)
+    assert plain.sampling_params(ask) == ladder.sampling_params(ask)
+    assert ladder.sampling_params(replace(ask, attempt=1)).temperature == pytest.approx(0.98)
+
+
 @pytest.mark.engine
 def test_the_card_names_weights_and_adapter(engine: VllmReportGenerator) -> None:
     assert isinstance(engine, ReportGenerator)
@@ -144,3 +198,12 @@ def test_options_are_checked_before_anything_is_loaded() -> None:
 def test_missing_weights_say_how_to_get_them(options: dict[str, str], remedy: str) -> None:
     with pytest.raises(ModelNotFound, match=remedy):
         assert VllmReportGenerator(**options).card  # type: ignore[arg-type]
+
+
+@pytest.mark.engine
+def test_a_dropped_engine_comes_back_and_writes_the_same(engine: VllmReportGenerator, requests) -> None:
+    before = engine.generate(requests)
+    old = engine.llm
+    engine.restart()
+    del old
+    assert engine.generate(requests) == before
