@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tasks.archives.errors import UnreadableFilm
-from tasks.archives.film import said
+from tasks.archives.film import number, said
 from tasks.archives.pixels import Film, Header, refuse_bomb, to_8_bits
 
 _TOLD_ABOUT = {  # transfer syntaxes that need a decoder which is not among our dependencies
@@ -18,7 +19,7 @@ _TOLD_ABOUT = {  # transfer syntaxes that need a decoder which is not among our 
     "1.2.840.10008.1.2.4.80": "JPEG-LS",
     "1.2.840.10008.1.2.4.81": "JPEG-LS",
 }
-REMEDY = "install a decoder for it (`pip install python-gdcm`), or store the file uncompressed (`gdcmconv --raw`)"
+REMEDY = "install a decoder for it (pip install python-gdcm), or store the file uncompressed (gdcmconv --raw)"
 
 
 def read_dicom(path: Path) -> Film:
@@ -66,13 +67,26 @@ def _grey(data: Any) -> np.ndarray:
 
 
 def _through_luts(values: np.ndarray, data: Any) -> np.ndarray:
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
-    shown = apply_modality_lut(values, data)
-    try:
-        return np.asarray(apply_voi_lut(shown, data, index=0))
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError):
-        return np.asarray(shown)
+    shown = np.asarray(apply_modality_lut(values, data))
+    return np.asarray(apply_voi(shown, data)) if data.get("VOILUTSequence") else _windowed(shown, data)
+
+
+def _windowed(values: np.ndarray, data: Any) -> np.ndarray:
+    """Through the first window; pydicom's own function turns films with a negative rescale slope over."""
+    centre, width = (_first(data.get(name)) for name in ("WindowCenter", "WindowWidth"))
+    if centre is None or width is None or width < 1:
+        return values
+    function = data.get("VOILUTFunction") or "LINEAR"
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(-4 * (values - centre) / width))
+    return np.clip(values, centre - width / 2, centre + width / 2 - (function == "LINEAR"))
+
+
+def _first(value: Any) -> float | None:
+    """The first of one number or of several."""
+    return number(str(value[0] if isinstance(value, Sequence) and not isinstance(value, str) and value else value))
 
 
 def _kind(data: Any) -> str:

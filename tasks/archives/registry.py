@@ -13,7 +13,7 @@ from tasks.archives.errors import ArchiveError
 from tasks.archives.film import ArchiveFilm
 
 AUTO, FOLDER = "auto", "folder"
-LAYOUTS = ("nih", FOLDER)
+LAYOUTS = ("nih", "chexpert", "mimic", "openi", "padchest", "vindr", "rsna", "siim", FOLDER)
 _OTHER_LANGUAGE = ("padchest",)
 
 
@@ -64,8 +64,6 @@ def open_archive(root: Path, layout: str = AUTO) -> Archive:
     if not root.is_dir():
         raise ArchiveError(f"archive: {root} is no folder")
     if layout != AUTO:
-        if not layout_of(layout).find(root):
-            raise ArchiveError(f"{root} does not have the layout {layout}: looked for {layout_of(layout).LOOKS_FOR}")
         return Archive(root, layout)
     fits = [name for name in LAYOUTS if name != FOLDER and layout_of(name).find(root)]
     if len(fits) > 1:

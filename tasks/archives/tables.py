@@ -7,7 +7,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,10 +102,10 @@ def walk_images(root: Path) -> Iterator[Path]:
 class ImageFiles:
     """Image files below a folder by name, for tables that do not say in which folder an image lies."""
 
-    def __init__(self, root: Path, paths: Iterable[Path] | None = None) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self._paths: dict[str, Path] = {}
-        for path in walk_images(root) if paths is None else paths:
+        for path in walk_images(root):
             self._paths.setdefault(path.name, path)
             self._paths.setdefault(path.stem, path)
 

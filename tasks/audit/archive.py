@@ -127,8 +127,9 @@ def audit_archive(
         counts, tails = counts_by_type(bank), write_entities(bank, folder / "entities", [])
     else:
         bank = None
-        counts = {"findings": sorted(label_counts(films).values(), reverse=True)}
-        tails = {"findings": tail_of(counts["findings"])}
+        found = sorted(label_counts(films).values(), reverse=True)
+        counts = {"findings": found} if found else {}
+        tails = {name: tail_of(values) for name, values in counts.items()}
     asked = (f"{judge.model}, rule {judge.rule}", judge.questions) if judge else ("", ())
     audit = ArchiveAudit(archive, settings, looks, verdicts, bank, counts, tails, *asked)
     write_index(audit, folder / "index.parquet")

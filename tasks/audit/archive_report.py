@@ -142,7 +142,7 @@ def _copies(audit: ArchiveAudit) -> list[str]:
     films, counts = audit.looks.films, dropped(audit)
     apart = Counter(_relation(films, copy) for copy in audit.verdicts.copies)
     rows = [
-        ("repeat another film that passed the checks", counts[COPY]),
+        ("repeat another film", counts[COPY]),
         *((f"- {name}", count) for name, count in apart.most_common()),
         ("have a patient who is in a split kept apart too", counts[LEAK]),
     ]
@@ -171,7 +171,7 @@ def _tail(audit: ArchiveAudit) -> list[str]:
         for name, tail in audit.tails.items()
     ]
     head = ("type", "different", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
-    lines = ["## The long tail", "", _tail_of_what(audit), "", *_table(head, rows), ""]
+    lines = ["## The long tail", "", _tail_of_what(audit), "", *(_table(head, rows) if rows else ()), ""]
     found = label_counts(audit.looks.films).most_common()
     if found:
         lines += [*_table(("label", "readable films"), found if len(found) <= 2 * SHOWN else found[:SHOWN]), ""]
@@ -183,7 +183,9 @@ def _tail(audit: ArchiveAudit) -> list[str]:
 def _tail_of_what(audit: ArchiveAudit) -> str:
     if audit.bank is not None:
         return f"Entities of {audit.bank.reports} reports; more in [entities](entities/tail.md)."
-    return "Findings as the archive labels them; it has no report in English to find entities in."
+    if audit.counts:
+        return "Findings as the archive labels them; it has no report in English to find entities in."
+    return "The archive has neither labels nor reports in English: it has no tail that could be told."
 
 
 def _unreadable(audit: ArchiveAudit) -> list[str]:
@@ -216,9 +218,11 @@ def _draw(audit: ArchiveAudit, path: Path) -> None:
     from matplotlib.figure import Figure
 
     worst = {name: films for name, films in audit.looks.worst.items() if films[0].score < 1}
-    figure = Figure(figsize=(9, 1.05 * len(worst) + 4), dpi=100, layout="constrained")
-    sheet, tail = figure.subplots(2, 1, height_ratios=[1.05 * len(worst), 3.5])
-    wall = np.full((len(worst) * THUMBNAIL, WORST * THUMBNAIL), 255, np.uint8)
+    high = 1.05 * max(1, len(worst))
+    figure = Figure(figsize=(9, high + (4 if audit.counts else 0.5)), dpi=100, layout="constrained")
+    heights = [high, 3.5] if audit.counts else [high]
+    sheet, *below = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    wall = np.full((max(1, len(worst)) * THUMBNAIL, WORST * THUMBNAIL), 255, np.uint8)
     for row, films in enumerate(worst.values()):
         for column, film in enumerate(films):
             top, left = row * THUMBNAIL, column * THUMBNAIL
@@ -227,5 +231,6 @@ def _draw(audit: ArchiveAudit, path: Path) -> None:
     sheet.set_yticks([(row + 0.5) * THUMBNAIL for row in range(len(worst))], list(worst))
     sheet.set_xticks([])
     sheet.set_title("the films that each check likes least, the worst first")
-    plot_tail(tail, audit.counts)
+    for axes in below:
+        plot_tail(axes, audit.counts)
     figure.savefig(path)

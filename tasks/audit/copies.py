@@ -27,16 +27,19 @@ class Copy:
     bits: int
 
 
-def find_copies(films: Sequence[ArchiveFilm], hashes: np.ndarray, rows: np.ndarray, bits: int = BITS) -> list[Copy]:
-    """Films that repeat another, each with the one that stays: of two, that of the test split, else the first.
+def find_copies(
+    films: Sequence[ArchiveFilm], hashes: np.ndarray, spoilt: Sequence[bool], bits: int = BITS
+) -> list[Copy]:
+    """Films that repeat another, each with the one that stays: a good one, that of the test split, the first.
 
     Args:
         films: the archive.
-        hashes: (n, 32) uint8, of all of them.
-        rows: which to look at.
+        hashes: (n, 32) uint8.
+        spoilt: which films a check objects to.
         bits: differing bits up to which two are one.
     """
-    order = np.array(sorted(rows.tolist(), key=lambda row: (_rank(films[row]), row)), np.int64)
+    rows = range(len(films))
+    order = np.array(sorted(rows, key=lambda row: (spoilt[row], _rank(films[row]), row)), np.int64)
     edges = alike_images(hashes[order])
     found: dict[int, Copy] = {}
     for later, earlier, alike in zip(order[edges.later], order[edges.earlier], edges.alike, strict=True):
@@ -45,16 +48,16 @@ def find_copies(films: Sequence[ArchiveFilm], hashes: np.ndarray, rows: np.ndarr
     return list(found.values())
 
 
-def find_leaks(films: Sequence[ArchiveFilm], rows: Sequence[int] | np.ndarray) -> Mapping[int, str]:
+def find_leaks(films: Sequence[ArchiveFilm], rows: Sequence[int]) -> Mapping[int, str]:
     """Rows whose patient has films in a split that is kept apart from theirs, each with that split's name.
 
     The test split keeps its patients, then the validation split; a film without a patient or a split leaks nothing.
     """
     by_patient: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows:
-        film = films[int(row)]
+        film = films[row]
         if film.patient and film.split:
-            by_patient[film.patient].append(int(row))
+            by_patient[film.patient].append(row)
     leaks: dict[int, str] = {}
     for own in by_patient.values():
         first = min(own, key=lambda row: (_rank(films[row]), films[row].split))

@@ -8,11 +8,15 @@ from xml.etree import ElementTree
 
 @dataclass(frozen=True, slots=True)
 class OpenIReport:
-    """A report; `mesh` are its terms as readers coded them, such as ``Opacity/lung/base/left``."""
+    """A report; `mesh` are its terms as readers coded them, such as ``Opacity/lung/base/left``.
+
+    `images` are the ids of its films, such as ``CXR1_1_IM-0001-3001``; a hundred reports have none.
+    """
 
     findings: str
     impression: str
     mesh: tuple[str, ...]
+    images: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -34,4 +38,5 @@ def read_openi(data: bytes) -> OpenIReport:
         raise ValueError(f"its root is <{root.tag}>, an OpenI report has <eCitation>")
     parts = {node.get("Label"): " ".join((node.text or "").split()) for node in root.iter("AbstractText")}
     mesh = tuple(node.text.strip() for node in root.iter("major") if node.text and node.text.strip())
-    return OpenIReport(parts.get("FINDINGS", ""), parts.get("IMPRESSION", ""), mesh)
+    images = tuple(node.get("id", "") for node in root.iter("parentImage") if node.get("id"))
+    return OpenIReport(parts.get("FINDINGS", ""), parts.get("IMPRESSION", ""), mesh, images)

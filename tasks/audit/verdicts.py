@@ -37,7 +37,7 @@ class Verdicts:
 
 
 def decide(looks: Looks, calibration: Calibration, taken: int, place: int | None = None, bits: int = BITS) -> Verdicts:
-    """Checks first, then the judge, then copies among what is left, then patients in two splits.
+    """Checks and judge first, then copies among all films, then patients in two splits among what is left.
 
     Args:
         looks: what was seen.
@@ -55,12 +55,11 @@ def decide(looks: Looks, calibration: Calibration, taken: int, place: int | None
     if place is not None and len(films):
         for row in np.flatnonzero(np.sort(looks.answers, 1)[:, place] < 0.5):
             reasons[row].append(JUDGE)
-    left = np.array([row for row, own in enumerate(reasons) if not own], np.int64)
-    copies = find_copies(films, looks.hashes, left, bits)
+    copies = find_copies(films, looks.hashes, [bool(own) for own in reasons], bits)
     for copy in copies:
         reasons[copy.later].append(COPY)
         details[copy.later] = f"repeats {films[copy.earlier].film} but for {copy.bits} of 256 bits"
-    for row, split in find_leaks(films, [row for row in left if not reasons[row]]).items():
+    for row, split in find_leaks(films, [row for row, own in enumerate(reasons) if not own]).items():
         reasons[row].append(LEAK)
         details[row] = f"its patient is in {split} too"
     return Verdicts(reasons, details, calibration, taken, copies)

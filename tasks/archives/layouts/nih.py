@@ -54,7 +54,7 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
                 view=said(row.get("View Position")),
                 sex=sex_of(row.get("Patient Gender") or row.get("Patient Sex")),
                 age=age_in_years(row.get("Patient Age")),
-                labels=labels | experts[name] if name in experts else labels,
+                labels=read_again(labels, experts[name]) if name in experts else labels,
                 boxes=tuple(boxes.get(name, ())),
                 split=splits.get(name),
                 labelled_by="radiologists" if name in experts else None,
@@ -65,6 +65,11 @@ def labels_of(cell: str) -> dict[str, int]:
     """All fourteen findings and No Finding as 1 or 0 out of ``Mass|Pleural_Thickening``; whole names count alone."""
     present = {part.strip() for part in cell.split("|")} - {""}
     return {name: int(name in present) for name in (*FINDINGS, NONE, *sorted(present - {*FINDINGS, NONE}))}
+
+
+def read_again(labels: Mapping[str, int], expert: Mapping[str, int]) -> dict[str, int]:
+    """`labels` with what an `expert` says instead; who sees a finding says that there is one."""
+    return {**labels, **expert, NONE: labels[NONE] if not any(expert.values()) else 0}
 
 
 def _splits(root: Path) -> dict[str, str]:

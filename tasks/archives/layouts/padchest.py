@@ -1,0 +1,60 @@
+"""PadChest: ``PADCHEST_*.csv``, 16-bit PNG files in numbered folders; reports are stemmed Spanish.
+
+``exclude``, ``unchanged`` and ``suboptimal study`` are labels like any other. Labels by physicians are worth more than
+those of the network, so `labelled_by` keeps them apart.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tasks.archives.film import OLDEST, ArchiveFilm, number, said, sex_of
+from tasks.archives.tables import ImageFiles, find_tables, need_table, read_rows
+
+LOOKS_FOR = "PADCHEST*.csv"
+
+
+def find(root: Path) -> bool:
+    """There is its table."""
+    return bool(find_tables(root, LOOKS_FOR))
+
+
+def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
+    """Every row; one whose labels cannot be read has none, and is counted."""
+    images = ImageFiles(root)
+    for row in read_rows(need_table(root, LOOKS_FOR), "ImageID", "PatientID", "Labels", "Projection"):
+        labels = labels_of(row["Labels"])
+        notes["rows whose labels cannot be read"] += labels is None
+        yield ArchiveFilm(
+            row["ImageID"],
+            images.find(row["ImageID"]),
+            patient=said(row["PatientID"]),
+            study=said(row.get("StudyID")),
+            view=said(row["Projection"]),
+            sex=sex_of(row.get("PatientSex_DICOM")),
+            age=_age(row),
+            labels=dict.fromkeys(labels or (), 1),
+            report=said(row.get("Report")),
+            labelled_by=said(row.get("MethodLabel")),
+        )
+
+
+def labels_of(cell: str) -> list[str] | None:
+    """The labels in a list as Python writes it, blanks around each stripped; None where it is no such list."""
+    try:
+        found = ast.literal_eval(cell)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    if not isinstance(found, list):
+        return None
+    names = (name.strip() for name in found if isinstance(name, str))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _age(row: Mapping[str, str]) -> float | None:
+    birth, date = number(row.get("PatientBirth")), number(row.get("StudyDate_DICOM"))
+    years = date // 10000 - birth if birth is not None and date is not None else -1
+    return years if 0 <= years <= OLDEST else None
