@@ -63,7 +63,7 @@ class OpenAIReportGenerator:
             api_key_variable, concurrency, tries, timeout,
         )  # fmt: skip
         self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
-        self.ladder = check_ladder(ladder)
+        self.ladder = check_ladder(ladder, temperature)
         self.allowance = Allowance(token_budget, cost_budget, prompt_price, answer_price)
         self._line = _Line(concurrency)
 

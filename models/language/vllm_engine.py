@@ -79,7 +79,7 @@ class VllmReportGenerator:
         self.model, self.adapter = model, adapter
         self.decoding: Decoding = decoding
         self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
-        self.ladder = check_ladder(ladder)
+        self.ladder = check_ladder(ladder, temperature)
         self.max_model_len, self.dtype = max_model_len, dtype
         self._engine_options = {
             "max_num_seqs": max_num_seqs,
@@ -163,7 +163,7 @@ class VllmReportGenerator:
 
         bound = StructuredOutputsParams(grammar=ask.grammar) if ask.grammar else None
         if ask.schema:
-            bound = StructuredOutputsParams(json=dict(ask.schema), disable_any_whitespace=True)
+            bound = StructuredOutputsParams(json=dict(ask.schema))
         sampling: dict[str, Any] = self.sampling | {
             "max_tokens": self._most_tokens(ask),
             "temperature": self.sampling["temperature"] * step_of(self.ladder, ask.attempt),
@@ -195,7 +195,13 @@ def start_engine(weights: Weights, max_model_len: int, dtype: str | None, option
     import torch
 
     on_cpu = not torch.cuda.is_available()
-    defaults: dict[str, Any] = {"disable_log_stats": True, "max_model_len": max_model_len, "dtype": dtype or "auto"}
+    defaults: dict[str, Any] = {
+        "disable_log_stats": True,
+        "max_model_len": max_model_len,
+        "dtype": dtype or "auto",
+        # Small models wander in the white space that JSON allows; the field of that name in a request is ignored.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+    }
     if on_cpu:
         for name, value in _CPU_ENVIRONMENT.items():
             os.environ.setdefault(name, value)

@@ -17,6 +17,7 @@ from models.language.prompts import Messages
 Decoding = Literal["entity_grammar", "segments", "json", "free"]
 _HEADING = re.compile(r"^\s*(?:\*\*)?(?:FINDINGS|IMPRESSION)(?:\*\*)?\s*:\s*", re.IGNORECASE)
 TOKENS_PER_MENTION, TOKENS_PER_SECTION = 32, 24
+HOTTEST = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,17 @@ def check_decoding(decoding: str) -> None:
         raise ValueError(f"decoding is {decoding!r}: it is {known}")
 
 
-def check_ladder(ladder: Sequence[float]) -> tuple[float, ...]:
+def check_ladder(ladder: Sequence[float], temperature: float) -> tuple[float, ...]:
     """The factors of the temperature, one per attempt; the last one holds for all that follow.
 
     Raises:
-        ValueError: there is none, or one is not above 0.
+        ValueError: there is none, one is not above 0, or one leads above the highest temperature that engines take.
     """
     if not ladder or min(ladder) <= 0:
         raise ValueError(f"ladder is {list(ladder)}: it is a factor above 0 for each attempt, such as [1.0, 1.3]")
+    if temperature * max(ladder) > HOTTEST:
+        highest = f"{temperature:g} x {max(ladder):g} = {temperature * max(ladder):g}"
+        raise ValueError(f"temperature and ladder lead to {highest}: engines take at most {HOTTEST:g}")
     return tuple(ladder)
 
 

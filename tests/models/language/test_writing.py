@@ -77,7 +77,7 @@ def test_the_ladder_ends_on_its_last_step() -> None:
     assert 0.7 * step_of((1.0,), 5) == 0.7
     for ladder in ([], [1.0, 0.0], [-1.0]):
         with pytest.raises(ValueError, match="factor above 0 for each attempt"):
-            check_ladder(ladder)
+            check_ladder(ladder, 0.7)
 
 
 def test_headings_and_chatter_go() -> None:
