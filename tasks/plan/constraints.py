@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import TypeVar
 
 import numpy as np
@@ -21,7 +20,7 @@ from models.contracts import EntityType
 from models.language.content import NEGATION
 from models.phantom.bank import Entity
 from tasks.plan.errors import PlanError
-from tasks.plan.places import Setting, misfit, setting_of
+from tasks.plan.places import Setting, hosts, misfit, other_side, setting_of
 from tasks.recipe.errors import did_you_mean
 
 Name = TypeVar("Name")
@@ -45,8 +44,10 @@ class Traits:
 
 
 NOTHING = Traits(None, Setting())
-RULES = ("concept", "exclusion", "place", "side", "cooccurrence")
-"""The kinds of rules, in the order in which they are asked."""
+PAIRED = ("concept", "exclusion", "side", "cooccurrence")
+"""The kinds of rules that part two entities whatever else their sample holds, in the order in which they are asked."""
+
+RULES = (*PAIRED, "place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class RuleSet:
         for item in self.exclusions:
             if {one.label, two.label} == {item.first, item.second}:
                 return "exclusion", item.reason
-        return misfit(one.setting, two.setting)
+        reason = other_side(one.setting, two.setting)
+        return ("side", reason) if reason else None
 
 
 # Saying both of two directions, sides or sizes of one thing is a contradiction, or needs a report that ours is not.
@@ -147,7 +149,14 @@ class ConflictTable:
         concepts = _numbered([rules.concept(entity) for entity in entities])
         # The last item answers for number -1: no concept equals it from the other side, no group excludes it.
         self._concept = np.array([*concepts, -1], dtype=np.int32)
-        self._group, self._rule = self._grouped()
+        self._group, groups = self._grouped()
+        parted = [[rules.parts(one, two) for two in groups] for one in groups]
+        self._rule = np.array(
+            [[PAIRED.index(found[0]) + 1 if found else 0 for found in row] for row in parted], np.int8
+        )
+        self._misfit = np.array([[misfit(one.setting, two.setting) is not None for two in groups] for one in groups])
+        self._hosts = np.array([[hosts(one.setting, two.setting) for two in groups] for one in groups])
+        self.has_misfits = bool(self._misfit.any())
         pairs = np.empty((0, 2), dtype=np.int64) if never is None else np.sort(never.astype(np.int64), axis=1)
         self._never = np.unique(pairs[:, 0] * len(entities) + pairs[:, 1])
 
@@ -163,10 +172,20 @@ class ConflictTable:
         return found | self._unseen(a, b) if len(self._never) else found
 
     def broken(self, a: np.ndarray, b: np.ndarray) -> dict[str, np.ndarray]:
-        """For each kind of rule in `RULES` whether it is the first that parts `a` and `b`; as `conflicts`."""
+        """For each kind of rule in `PAIRED` whether it is the first that parts `a` and `b`; as `conflicts`."""
         code = np.where(self._concept[a] == self._concept[b], 1, self._rule[self._group[a], self._group[b]])
-        code = np.where((code == 0) & self._unseen(a, b), len(RULES), code)
-        return {name: code == number for number, name in enumerate(RULES, start=1)}
+        code = np.where((code == 0) & self._unseen(a, b), len(PAIRED), code)
+        return {name: code == number for number, name in enumerate(PAIRED, start=1)}
+
+    def homeless(self, places: np.ndarray, company: np.ndarray) -> np.ndarray:
+        """Whether a place has a finding in its company that cannot lie there, and none that does.
+
+        Args:
+            places: (...) entity numbers, never -1.
+            company: (..., columns) what shares a sample with each, -1 for nobody.
+        """
+        place, others = self._group[places][..., None], self._group[company]
+        return self._misfit[place, others].any(axis=-1) & ~self._hosts[place, others].any(axis=-1)
 
     def count_conflicts(self, cards: np.ndarray, others: np.ndarray) -> np.ndarray:
         """With how many of `others` each of `cards` may not meet; (len(cards),) int64.
@@ -194,6 +213,10 @@ class ConflictTable:
         parted = self.rules.parts(self.rules.traits(one), self.rules.traits(two))
         if parted:
             return f"{one.term!r} and {two.term!r}: {parted[1]}"
+        if self._misfit[self._group[a], self._group[b]] or self._misfit[self._group[b], self._group[a]]:
+            place, finding = (one, two) if self._misfit[self._group[a], self._group[b]] else (two, one)
+            why = misfit(self.rules.traits(place).setting, self.rules.traits(finding).setting)
+            return f"{finding.term!r} and {place.term!r}: {why}, unless the report has another finding there"
         if self._unseen(np.asarray(a), np.asarray(b)):
             return f"{one.term!r} and {two.term!r}: the corpus of plan.cooccurrence never has both in one report"
         return None
@@ -205,15 +228,11 @@ class ConflictTable:
             return np.zeros(codes.shape, dtype=bool)
         return self._never[np.searchsorted(self._never, codes).clip(max=len(self._never) - 1)] == codes
 
-    def _grouped(self) -> tuple[np.ndarray, np.ndarray]:
-        """The group of each entity and of nobody (0), and the number of the rule that parts two groups (0: none)."""
+    def _grouped(self) -> tuple[np.ndarray, list[Traits]]:
+        """The group of each entity and of nobody (0), and the traits of each group."""
         groups: dict[Traits, int] = {NOTHING: 0}
         numbers = [groups.setdefault(self.rules.traits(entity), len(groups)) for entity in self.entities]
-        rule = np.zeros((len(groups), len(groups)), dtype=np.int8)
-        for (one, i), (two, j) in product(groups.items(), repeat=2):
-            parted = self.rules.parts(one, two)
-            rule[i, j] = RULES.index(parted[0]) + 1 if parted else 0
-        return np.array([*numbers, 0], dtype=np.int32), rule
+        return np.array([*numbers, 0], dtype=np.int32), list(groups)
 
 
 def _numbered(names: Sequence[Name]) -> list[int]:

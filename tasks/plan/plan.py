@@ -13,11 +13,12 @@ from models.phantom.bank import Entity
 from tasks.plan.attributes import Attributes
 from tasks.plan.bank import load_bank
 from tasks.plan.constraints import ConflictTable, rule_set
+from tasks.plan.cooccurrence import never_together
 from tasks.plan.feasible import check_cap, check_feasible, per_report_of
 from tasks.plan.layout import ShardLayout
 from tasks.plan.sampler import BalancedSampler
 from tasks.plan.spec import SampleSpec, sample_id
-from tasks.plan.target import weights_of
+from tasks.plan.target import deck_weights
 from tasks.recipe.schema import Recipe
 
 CHUNK = 16_384
@@ -33,7 +34,7 @@ class PlanReport:
         samples: how many were looked at.
         dealt: entity slots per type.
         moved: slots whose card the rules moved, per type; a swap moves two.
-        refused: pairs of cards that a sample was dealt against a rule, per kind of rule (`constraints.RULES`).
+        refused: pairs (or places) that a sample was dealt against a rule, per kind of rule (`constraints.RULES`).
         never_dealt: entities of the bank that are too rare for the target's deck.
     """
 
@@ -72,13 +73,11 @@ class Plan:
         even, cap, bank = recipe.plan.target == "uniform", recipe.plan.max_use, recipe.plan.bank
         check_feasible(entities, per_report, recipe.pairs, cap if even else None, bank)
         pools = {kind: [n for n, e in enumerate(entities) if e.type is kind] for kind in EntityType}
-        table = ConflictTable(entities, rule_set(recipe.plan.constraints))
-        weights = {
-            kind: weights_of(
-                [entities[n] for n in pools[kind]], table.concepts(pools[kind]), recipe.plan.target, k, bank
-            )
-            for kind, k in per_report.items()
-        }
+        file = recipe.plan.cooccurrence
+        never = None if file is None else never_together(file, entities)
+        table = ConflictTable(entities, rule_set(recipe.plan.constraints), never)
+        every = table.concepts(np.arange(len(entities)))
+        weights = deck_weights(entities, every, per_report, recipe.plan.target, bank)
         self.fingerprint, self.entities = fingerprint, entities
         self.pairs, self.shard_size = recipe.pairs, recipe.shard_size
         self.layout = ShardLayout.of(recipe.pairs, recipe.shard_size, recipe.top_up)

@@ -53,7 +53,11 @@ class Context:
 
     def clash(self, cards: np.ndarray, slots: np.ndarray) -> np.ndarray:
         """Whether each card would break a rule in its slot, whatever lies there now; both broadcast."""
-        return np.asarray(self.table.conflicts(cards[..., None], self.company(slots)).any(axis=-1))
+        company = self.company(slots)
+        found = np.asarray(self.table.conflicts(cards[..., None], company).any(axis=-1))
+        if self.table.has_misfits and self.type is EntityType.ANATOMY:  # settled last, so all findings are there
+            found |= self.table.homeless(cards, company)
+        return found
 
 
 def repair(context: Context, slots: np.ndarray) -> None:

@@ -67,7 +67,8 @@ class Deck:
 class RepairCount:
     """How many slots were dealt, and how many of those the rules moved to another card (a swap moves two).
 
-    `refused` counts the pairs of cards that were dealt into one sample against a rule, by the kind of the rule.
+    `refused` counts the pairs (of the rule ``place``: the places) that were dealt into one sample against a rule, by
+    the kind of the rule.
     """
 
     dealt: dict[EntityType, int] = field(default_factory=dict)
@@ -148,6 +149,9 @@ class BalancedSampler:
             for kind, held in self.columns().items():
                 moved = int((first[:, held] != last[:, held]).sum())
                 count.moved[kind] = count.moved.get(kind, 0) + moved
+            for places in range(self.width)[self.columns().get(EntityType.ANATOMY, slice(0))]:
+                homeless = int(self.table.homeless(first[:, places], first).sum())
+                count.refused["place"] = count.refused.get("place", 0) + homeless
             for a, b in combinations(range(self.width), 2):
                 for rule, broken in self.table.broken(first[:, a], first[:, b]).items():
                     count.refused[rule] = count.refused.get(rule, 0) + int(broken.sum())
@@ -239,12 +243,15 @@ def settling_order(decks: Sequence[Deck], table: ConflictTable) -> list[Deck]:
     """The decks in the order in which they are settled, the one with the least room first.
 
     A deck's room is the number of samples that one of its passes spans, times the share of them that its
-    most restricted card could go to if every other deck were settled before.
+    most restricted card could go to if every other deck were settled before. Where places do not fit all findings,
+    they are last: what a place may do follows from all findings of its sample.
     """
     order: list[Deck] = []
     left = list(decks)
     while left:
         room = [_room(deck, [other for other in left if other is not deck], table) for deck in left]
+        if table.has_misfits:
+            room = [np.inf if deck.type is EntityType.ANATOMY else free for deck, free in zip(left, room, strict=True)]
         order.insert(0, left.pop(int(np.argmax(room))))
     return order
 

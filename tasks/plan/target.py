@@ -7,11 +7,12 @@ of it may never be dealt, and `Plan.report` counts those.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
+from models.contracts import EntityType
 from models.phantom.bank import Entity
 from tasks.plan.errors import BankError
 
@@ -19,29 +20,50 @@ Target = Literal["uniform", "square_root", "empirical"]
 LARGEST_DECK = 4096
 CARDS_FOR_RAREST = 8
 MOST_SAMPLES = 0.75
-"""No concept is asked for in more of the samples: the rules need the others to move cards to."""
+"""About so many of the samples a concept is asked for at most, denied or not: the rules move cards to the others."""
+
+ROUNDS = 20
+"""So often the shares are lowered to that: what one concept loses others gain."""
 
 
-def weights_of(
-    entities: Sequence[Entity], concepts: Sequence[int] | np.ndarray, target: Target, per_sample: int, bank: str
-) -> np.ndarray:
-    """How many cards each entity of one type gets in a pass.
+def deck_weights(
+    entities: Sequence[Entity],
+    concepts: np.ndarray,
+    per_report: Mapping[EntityType, int],
+    target: Target,
+    bank: str,
+) -> dict[EntityType, np.ndarray]:
+    """How many cards each entity of each type gets in a pass.
 
     Args:
-        entities: the entities of the type.
-        concepts: what each speaks of; entities of one concept never share a sample.
+        entities: the bank.
+        concepts: (len(entities),) what each speaks of, as numbers; entities of one concept never share a sample.
+        per_report: entities of each type in a sample.
         target: the distribution.
-        per_sample: entities of this type in a sample.
         bank: the bank's name, for messages.
 
     Returns:
-        (len(entities),) int64, 0 for an entity that is too rare for the deck.
+        For each type of `per_report` an int64 array over its entities in the bank's order; 0 is too rare for the deck.
 
     Raises:
         BankError: the bank has no counts.
     """
+    pools = {kind: np.array([n for n, e in enumerate(entities) if e.type is kind], dtype=int) for kind in per_report}
     if target == "uniform":
-        return np.ones(len(entities), dtype=np.int64)
+        return {kind: np.ones(len(pool), dtype=np.int64) for kind, pool in pools.items()}
+    wanted = {kind: _wanted([entities[n] for n in pool], target, bank) for kind, pool in pools.items()}
+    for _ in range(ROUNDS):
+        shares = {kind: capped(wanted[kind], concepts[pool], per_report[kind]) for kind, pool in pools.items()}
+        asked = np.zeros(int(concepts.max()) + 1)
+        for kind, pool in pools.items():
+            np.add.at(asked, concepts[pool], shares[kind] * per_report[kind])
+        less = np.minimum(1.0, MOST_SAMPLES / np.maximum(asked, MOST_SAMPLES / 2))
+        alone = {kind: len(np.unique(concepts[pool])) <= per_report[kind] for kind, pool in pools.items()}
+        wanted = {k: shares[k] if alone[k] else shares[k] * less[concepts[pool]] for k, pool in pools.items()}
+    return {kind: _cards(capped(wanted[kind], concepts[pool], per_report[kind])) for kind, pool in pools.items()}
+
+
+def _wanted(entities: Sequence[Entity], target: Target, bank: str) -> np.ndarray:
     bare = [entity for entity in entities if entity.count is None]
     if bare:
         raise BankError(
@@ -52,9 +74,12 @@ def weights_of(
     counts = np.array([entity.count for entity in entities], dtype=np.float64)
     if not counts.any():
         raise BankError(f"plan.target is {target}, but every {entities[0].type.value} count of bank {bank!r} is 0")
-    shares = capped(np.sqrt(counts) if target == "square_root" else counts, concepts, per_sample)
+    return np.sqrt(counts) if target == "square_root" else counts
+
+
+def _cards(shares: np.ndarray) -> np.ndarray:
     rarest = CARDS_FOR_RAREST / shares[shares > 0].min()
-    return apportion(shares, int(np.clip(round(rarest), len(entities), max(LARGEST_DECK, 2 * len(entities)))))
+    return apportion(shares, int(np.clip(round(rarest), len(shares), max(LARGEST_DECK, 2 * len(shares)))))
 
 
 def capped(wanted: np.ndarray, concepts: Sequence[int] | np.ndarray, per_sample: int) -> np.ndarray:

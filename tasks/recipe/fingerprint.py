@@ -5,7 +5,8 @@ shards committed before it. Everything that changes a sample's entities, prompts
 seeds or acceptance is inside; so are `pairs`, `shard_size` and `top_up`, because a dataset version is a
 fixed set of samples in fixed shards, and a resume with another of them would mix two layouts in one
 version. Gate thresholds are inside for the same reason: they decide at which attempt a sample was taken.
-Everything else is in `EXCLUDED`, with its reason. A bank in a file counts by its bytes, not by its path.
+Everything else is in `EXCLUDED`, with its reason. A bank or a table of pairs in a file counts by its bytes, not
+by its path.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ EXCLUDED: Mapping[str, str] = {
 
 ADDED: Mapping[str, Any] = {
     "plan.target": "uniform",
+    "plan.cooccurrence": None,
 }
 """Fields that came after the format, with the value at which they change nothing and are left out."""
 
@@ -92,11 +94,16 @@ def fingerprint(recipe: Recipe) -> str:
     """SHA-256 over the canonical JSON of the fields that change the samples, in hexadecimal.
 
     Raises:
-        RecipeError: the entity bank is a file that cannot be read.
+        RecipeError: the entity bank or the table of pairs is a file that cannot be read.
     """
     fields = sample_fields(recipe)
     if recipe.plan.bank not in BUILT_IN_BANKS:
-        fields["plan.bank"] = _bank_digest(recipe.plan.bank)
+        known = ", ".join(BUILT_IN_BANKS)
+        remedy = f"give a CSV, YAML, JSON or Parquet file of typed entities, or a built-in bank ({known})"
+        fields["plan.bank"] = _digest("plan.bank", recipe.plan.bank, remedy)
+    if recipe.plan.cooccurrence is not None:
+        remedy = "give a file of pairs learnt from a corpus, or leave it empty"
+        fields["plan.cooccurrence"] = _digest("plan.cooccurrence", recipe.plan.cooccurrence, remedy)
     document = {"format": FORMAT_VERSION, "fields": fields}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -154,13 +161,11 @@ def explain_diff(before: Recipe | Mapping[str, Any], after: Recipe | Mapping[str
     return "\n".join(["these fields change the samples and differ:", *(f"  {change}" for change in changes)])
 
 
-def _bank_digest(bank: str) -> str:
+def _digest(field: str, file: str, remedy: str) -> str:
     try:
-        return "sha256:" + hashlib.sha256(Path(bank).read_bytes()).hexdigest()
+        return "sha256:" + hashlib.sha256(Path(file).read_bytes()).hexdigest()
     except OSError as error:
-        known = ", ".join(BUILT_IN_BANKS)
-        remedy = f"give a CSV, YAML, JSON or Parquet file of typed entities, or a built-in bank ({known})"
-        raise RecipeError("recipe", [f"plan.bank: {bank}: {error.strerror or error}; {remedy}"]) from error
+        raise RecipeError("recipe", [f"{field}: {file}: {error.strerror or error}; {remedy}"]) from error
 
 
 def _shown(value: Any) -> str:

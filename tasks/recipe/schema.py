@@ -42,6 +42,9 @@ class PlanSection(Section):
         default="uniform", description="how often entities are asked for; all but uniform follow the bank's counts"
     )
     constraints: str = "phantom"
+    cooccurrence: str | None = Field(
+        default=None, description="a file of pairs that a corpus never shows together, beside the constraints"
+    )
     licence: str | None = Field(default=None, description="SPDX expression for the bank; None: unknown for a file")
     credentialed: bool | None = Field(default=None, description="the bank comes from data under a use agreement")
 

@@ -41,8 +41,8 @@ def test_a_finding_that_cannot_lie_there_is_refused(finding: str, place: str, ru
     reason = both.reason(0, 1)
     assert reason is not None
     assert reason.startswith(f"'{finding}' and '{place}': ")
-    assert both.conflicts(np.array([0, 1]), np.array([1, 0])).all()
-    assert both.broken(np.array([0]), np.array([1]))["place"].all()
+    assert both.homeless(np.array([1]), np.array([[0, 1, -1]])).all()
+    assert not both.homeless(np.array([1]), np.array([[-1, 1, -1]])).any()
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,25 @@ def test_an_absent_finding_fits_every_place(entity: Make) -> None:
     assert (
         table(entity("non_disease", "no pneumothorax", present=False), entity("anatomy", "rib")).reason(0, 1) is None
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "place", "hosts"),
+    [
+        ("rib fracture", "clavicle", True),
+        ("osteophyte", "thoracic spine", True),
+        ("calcification", "rib", True),
+        ("subcutaneous emphysema", "axilla", True),
+        ("cardiomegaly", "rib", False),
+        ("pneumonia", "rib", False),
+        ("osteophyte", "stomach", False),
+    ],
+)
+def test_a_finding_that_lies_there_keeps_the_others_out_of_it(
+    other: str, place: str, hosts: bool, entity: Make
+) -> None:
+    both = table(entity("disease", "pneumothorax"), entity("abnormality", other), entity("anatomy", place))
+    assert both.homeless(np.array(2), np.array([0, 1, 2])) != hosts
 
 
 @pytest.mark.parametrize(
@@ -122,14 +141,24 @@ def test_the_phantoms_findings_fit_its_places() -> None:
 
 
 def test_no_dealt_sample_has_a_misfit_and_every_one_is_counted(entity: Make) -> None:
-    findings = ["pneumothorax", "pneumonia", "fracture", "cardiomegaly", "asthma", "scoliosis", "mass", "nodule", "kyphosis"]
+    findings = [
+        "pneumothorax",
+        "pneumonia",
+        "fracture",
+        "cardiomegaly",
+        "asthma",
+        "scoliosis",
+        "mass",
+        "nodule",
+        "kyphosis",
+    ]
     places = ["rib", "lung base", "stomach", "hilum", "left lung", "aorta", "lung apex", "mediastinum", "fissure"]
     bank = [*(entity("disease", term) for term in findings), *(entity("anatomy", term) for term in places)]
     kinds = {EntityType.DISEASE: range(9), EntityType.ANATOMY: range(9, 18)}
     sampler = BalancedSampler(kinds, {EntityType.DISEASE: 1, EntityType.ANATOMY: 2}, table(*bank), "f", 64)
     rows = sampler.draw(0, 300)
-    for row in rows.tolist():
-        assert not any(sampler.table.reason(a, b) for a, b in product(row, row) if a < b)
+    for column in (1, 2):
+        assert not sampler.table.homeless(rows[:, column], rows).any()
     count = sampler.count_repairs(300)
     assert count.refused["place"] > 20
     assert count.refused["exclusion"] == count.refused["cooccurrence"] == 0

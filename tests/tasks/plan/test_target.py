@@ -15,9 +15,10 @@ from models.contracts import EntityType
 from models.phantom.bank import Entity
 from tasks.plan.errors import BankError
 from tasks.plan.plan import make_plan
-from tasks.plan.target import LARGEST_DECK, MOST_SAMPLES, apportion, capped, weights_of
+from tasks.plan.target import LARGEST_DECK, MOST_SAMPLES, apportion, capped, deck_weights
 from tasks.recipe.schema import Recipe
 
+KIND = EntityType.DISEASE
 COUNTS = st.lists(st.integers(0, 100_000), min_size=1, max_size=60).filter(any)
 
 
@@ -26,7 +27,7 @@ def bank(*counts: int | None) -> list[Entity]:
 
 
 def weights(target: str, *counts: int | None, per_sample: int = 1) -> list[int]:
-    return weights_of(bank(*counts), range(len(counts)), target, per_sample, "b.csv").tolist()  # type: ignore[arg-type]
+    return deck_weights(bank(*counts), np.arange(len(counts)), {KIND: per_sample}, target, "b.csv")[KIND].tolist()  # type: ignore[arg-type]
 
 
 def test_uniform_asks_for_no_count() -> None:
@@ -70,6 +71,13 @@ def test_no_concept_gets_more_than_samples_can_hold(counts: list[int], per_sampl
     assert abs(shares.sum() - 1) < 1e-9
     order = np.argsort(np.bincount(concept, weights=wanted), kind="stable")
     assert (np.diff(sums[order]) >= -1e-12).all(), "the commoner stays the commoner"
+
+
+def test_a_finding_and_its_denial_leave_room_for_each_other() -> None:
+    kinds = (EntityType.DISEASE, EntityType.NON_DISEASE)
+    entities = [Entity(f"{k}/{n}", k, str(n), count=1000 if n == 0 else 10) for k in kinds for n in range(20)]
+    held = deck_weights(entities, np.tile(np.arange(20), 2), dict.fromkeys(kinds, 2), "empirical", "b.csv")
+    assert sum(2 * weights[0] / weights.sum() for weights in held.values()) < 1
 
 
 @pytest.mark.parametrize(

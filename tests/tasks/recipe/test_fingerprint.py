@@ -29,7 +29,8 @@ from tasks.recipe.schema import Recipe
 
 ROOT = Path(__file__).parents[3]
 PROFILES = ROOT / "flows" / "profiles"
-BASE = load_recipe("local", ["plan.max_use=900", "reports.generator.options.tensor_parallel_size=1"], PROFILES)
+SET = ("plan.max_use=900", "reports.generator.options.tensor_parallel_size=1")
+BASE = load_recipe("local", SET, PROFILES)
 LEAVES = leaves(BASE.model_dump(mode="json"))
 OTHERS: dict[str, tuple[Any, ...]] = {"plan.target": ("square_root",)}
 
@@ -66,6 +67,8 @@ def test_a_field_changes_the_fingerprint_unless_the_table_excludes_it(path: str,
     if path == "plan.bank":
         (tmp_path / "bank.csv").write_text("type,term\n", encoding="utf-8")
         other = BASE.model_copy(update={"plan": BASE.plan.model_copy(update={"bank": str(tmp_path / "bank.csv")})})
+    if path == "plan.cooccurrence":
+        other = load_recipe("local", [*SET, f"plan.cooccurrence={__file__}"], PROFILES)
     if other is None:
         assert reason_excluded(path), "a field with one value cannot change anything"
         return
@@ -141,6 +144,16 @@ def test_a_bank_counts_by_its_bytes_and_not_by_its_path(tmp_path: Path) -> None:
 def test_a_bank_that_is_not_there_is_named_with_the_remedy() -> None:
     with pytest.raises(RecipeError, match=r"plan\.bank: no/bank\.csv: No such file.*give a CSV"):
         fingerprint(load_recipe("local", ["plan.bank=no/bank.csv"], PROFILES))
+
+
+def test_a_table_of_pairs_counts_by_its_bytes_and_must_be_there(tmp_path: Path) -> None:
+    def marked(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return fingerprint(load_recipe("local", [f"plan.cooccurrence={tmp_path / name}"], PROFILES))
+
+    assert marked("a.parquet", "one") == marked("b.parquet", "one") != marked("c.parquet", "two")
+    with pytest.raises(RecipeError, match=r"plan\.cooccurrence: no/pairs: No such file.*leave it empty"):
+        fingerprint(load_recipe("local", ["plan.cooccurrence=no/pairs"], PROFILES))
 
 
 def test_version() -> None:
