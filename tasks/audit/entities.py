@@ -79,7 +79,9 @@ def _write_bank(entities: Sequence[Mined], path: Path) -> None:
             sides = "|".join(sorted(entity.sides)) if entity.present else ""
             severities = "|".join(sorted(entity.severities)) if entity.present else ""
             truth = "true" if entity.present else "false"
-            table.writerow([entity.type.value, entity.term, entity.label or "", truth, sides, severities, entity.count])
+            table.writerow(
+                [entity.type.value, entity.term, entity.label or "", truth, sides, severities, entity.count]
+            )
 
 
 def _write_counts(entities: Sequence[Mined], path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from models.contracts import Candidate, Gate
-from models.judges.view import reduced
+from models.contracts import Candidate
+from models.judges.view import FilmGate, Films, reduced
 from tasks.archives.errors import UnreadableFilm
 from tasks.archives.film import ArchiveFilm, age_in_years, sex_of
 from tasks.archives.pixels import Film, Header, read_film
@@ -64,7 +64,7 @@ class Looks:
 
 def look(
     films: Iterable[ArchiveFilm],
-    gates: Sequence[Gate],
+    gates: Sequence[FilmGate],
     judge: VisionJudge | None = None,
     workers: int = 1,
     on_film: Progress = lambda _: None,
@@ -105,20 +105,19 @@ def look(
     return looks
 
 
-def _look_at(looks: Looks, good: Sequence[tuple[ArchiveFilm, Read]], gates: Sequence[Gate]) -> np.ndarray:
+def _look_at(looks: Looks, good: Sequence[tuple[ArchiveFilm, Read]], gates: Sequence[FilmGate]) -> np.ndarray:
     """Scores (gates, n) of films that were read; their facts and the worst of them go into `looks`."""
     looks.films += [_with_header(film, seen.header) for film, (seen, _) in good]
     looks.kinds += [seen.kind for _, (seen, _) in good]
     looks.sizes += [(seen.pixels.shape[0], seen.pixels.shape[1]) for _, (seen, _) in good]
-    batch = [Candidate(film.film, (), "", "", small) for film, (_, small) in good]
+    names = [film.film for film, _ in good]
+    view = Films([Candidate(film.film, (), "", "", small) for film, (_, small) in good])
     columns = []
     for gate in gates:
-        said = gate.score(batch)
+        said = gate.judge(view)
         columns.append([each.score for each in said])
         ranked = heapq.nsmallest(WORST, range(len(said)), key=lambda at: said[at].score)
-        new = [
-            Worst(said[at].score, batch[at].sample_id, said[at].reason, _thumbnail(good[at][1][1])) for at in ranked
-        ]
+        new = [Worst(said[at].score, names[at], said[at].reason, _thumbnail(good[at][1][1])) for at in ranked]
         looks.worst[gate.name] = heapq.nsmallest(
             WORST, [*looks.worst.get(gate.name, []), *new], key=lambda each: each.score
         )

@@ -1,0 +1,292 @@
+"""An archive looked at from end to end: what is dropped and why, copies, leaks, the tail, and the pages it leaves."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from flows.audit import app
+from models.encoders.chest_recogniser import ChestRecogniser
+from models.judges.planted import plant
+from models.phantom.case import Case
+from models.phantom.film import draw_film
+from tasks.archives.errors import ArchiveError
+from tasks.archives.film import ArchiveFilm
+from tasks.archives.pixels import Film, Header, read_film
+from tasks.audit import looks as looks_module
+from tasks.audit.archive import ArchiveAudit, Settings, audit_archive
+from tasks.audit.archive_report import plain
+from tasks.audit.copies import find_copies, find_leaks
+from tasks.audit.errors import AuditError
+from tasks.audit.verdicts import drawn
+from tasks.curate.measure import hash_films
+
+REAL = Path(__file__).parents[4] / "shared" / "data" / "nih_mini"
+HEAD = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position\n"
+
+
+@pytest.fixture(scope="module")
+def sound() -> list[np.ndarray]:
+    return [draw_film(Case("a", 4711, index, ()), 128)[0] for index in range(24)]
+
+
+def write(folder: Path, films: dict[str, np.ndarray]) -> None:
+    for name, film in films.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), film)
+
+
+def audit(root: Path, judge: Any = None, **settings: Any) -> ArchiveAudit:
+    return audit_archive(root, root.parent / "out", Settings(**settings), ChestRecogniser(), judge)
+
+
+def index(root: Path) -> dict[str, dict[str, Any]]:
+    return {row["film"]: row for row in pl.read_parquet(root.parent / "out/index.parquet").to_dicts()}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    return folder
+
+
+class TestEndToEnd:
+    @pytest.fixture
+    def rows(self, root: Path, sound: list[np.ndarray]) -> dict[str, dict[str, Any]]:
+        dice = np.random.default_rng(0)
+        write(root, {f"good-{at}.png": film for at, film in enumerate(sound[:8])})
+        write(
+            root, {f"{kind}.png": plant(sound[8], kind, "strong", dice) for kind in ("blank", "inverted", "rotated")}
+        )
+        write(root, {"twice.png": cv2.resize(sound[3], (300, 300), interpolation=cv2.INTER_AREA)})
+        (root / "torn.png").write_bytes((root / "good-0.png").read_bytes()[:4000])
+        (root / "note.jpg").write_text("no image")
+        audit(root)
+        return index(root)
+
+    def test_every_film_has_a_row_that_says_why_it_is_dropped(self, rows: dict[str, dict[str, Any]]) -> None:
+        assert len(rows) == 14
+        dropped = {name: row["reasons"] for name, row in rows.items() if not row["kept"]}
+        assert set(dropped) == {"blank.png", "inverted.png", "rotated.png", "twice.png", "torn.png", "note.jpg"}
+        assert "contrast" in dropped["blank.png"]
+        assert "polarity" in dropped["inverted.png"]
+        assert dropped["torn.png"] == dropped["note.jpg"] == ["unreadable"]
+
+    def test_a_copy_names_what_it_repeats(self, rows: dict[str, dict[str, Any]]) -> None:
+        assert rows["twice.png"]["reasons"] == ["near_duplicate"]
+        assert rows["twice.png"]["detail"].startswith("repeats good-3.png")
+
+    def test_facts_and_scores_stand_in_the_row(self, rows: dict[str, dict[str, Any]]) -> None:
+        row = rows["twice.png"]
+        assert (row["height"], row["width"], row["kind"]) == (300, 300, "PNG L")
+        assert 0 <= row["score_two_lungs"] <= 1
+        assert rows["torn.png"]["score_two_lungs"] is None
+        assert "torn.png: damaged" in rows["torn.png"]["detail"]
+
+    def test_the_page_names_the_worst_and_the_lost(self, rows: dict[str, dict[str, Any]], root: Path) -> None:
+        assert rows
+        page = (root.parent / "out/report.md").read_text()
+        assert "come from the phantom hospital (at 1.0% false rejects" in page
+        assert "| contrast | 1 | 8.3% | blank.png |" in page
+        assert "## Not readable: 2" in page
+        assert (root.parent / "out/report.png").stat().st_size > 10_000
+
+
+class TestCalibration:
+    def test_limits_come_from_the_archive_where_a_share_of_it_is_good(
+        self, root: Path, sound: list[np.ndarray]
+    ) -> None:
+        faint = [np.uint8(90) + film // 4 for film in sound]  # an archive unlike the phantom's
+        write(root, {f"{at}.png": film for at, film in enumerate(faint)})
+        assert audit(root).kept == 0
+        found = audit(root, calibrate=1.0, false_rejects=0.1)
+        assert found.verdicts.taken == 24
+        assert found.kept >= 24 * 0.8
+        assert "10.0% of 24 films of this archive" in (root.parent / "out/report.md").read_text()
+
+    def test_too_small_a_share_says_what_to_raise(self, root: Path, sound: list[np.ndarray]) -> None:
+        write(root, {f"{at}.png": film for at, film in enumerate(sound[:3])})
+        with pytest.raises(AuditError, match=r"takes 3 films as good, .* takes at least 100: raise --calibrate"):
+            audit(root, calibrate=1.0)
+
+    def test_the_share_is_drawn_by_id_whatever_else_is_there(self) -> None:
+        films = [ArchiveFilm(str(at), Path()) for at in range(2000)]
+        some = {films[row].film for row in drawn(films, 0.3)}
+        assert 500 < len(some) < 700
+        assert {film.film for film in films[:50]} & some == {films[row].film for row in drawn(films[:50], 0.3)}
+
+
+class TestCopiesAndLeaks:
+    @pytest.mark.parametrize(("splits", "stays"), [(("train", "test"), 1), (("train", "validate"), 1),
+                                                   (("test", "train"), 0), ((None, None), 0)])  # fmt: skip
+    def test_of_two_alike_the_test_split_keeps_its_own(
+        self, sound: list[np.ndarray], splits: tuple[str | None, str | None], stays: int
+    ) -> None:
+        films = [ArchiveFilm(str(at), Path(), split=split) for at, split in enumerate(splits)]
+        (copy,) = find_copies(films, hash_films([sound[0], sound[0]]), [False, False])
+        assert (copy.earlier, copy.later, copy.bits) == (stays, 1 - stays, 0)
+
+    def test_a_good_film_stays_over_its_spoilt_copy(self, sound: list[np.ndarray]) -> None:
+        films = [ArchiveFilm("0", Path()), ArchiveFilm("1", Path())]
+        (copy,) = find_copies(films, hash_films([sound[0], sound[0]]), [True, False])
+        assert copy.earlier == 1
+
+    def test_films_of_other_patients_are_no_copies(self, sound: list[np.ndarray]) -> None:
+        films = [ArchiveFilm(str(at), Path()) for at in range(len(sound))]
+        assert find_copies(films, hash_films(sound), [False] * len(sound)) == []
+
+    def test_a_patient_stays_in_one_split(self) -> None:
+        told = [("p1", "train"), ("p1", "test"), ("p1", "valid"), ("p2", "train"), ("p2", "train"), (None, "train"),
+                ("p3", None), ("p3", "test"), ("p4", "fold1"), ("p4", "fold2")]  # fmt: skip
+        films = [ArchiveFilm(str(at), Path(), patient=who, split=split) for at, (who, split) in enumerate(told)]
+        assert find_leaks(films, range(len(films))) == {0: "test", 2: "test", 9: "fold1"}
+
+    def test_a_leak_drops_the_film_of_the_training_split(self, root: Path, sound: list[np.ndarray]) -> None:
+        write(root, {"images/a.png": sound[0], "images/b.png": sound[1]})
+        (root / "Data_Entry_2017.csv").write_text(HEAD + "a.png,Mass,0,1,58,M,PA\nb.png,Mass,1,1,58,M,PA\n")
+        (root / "train_val_list.txt").write_text("a.png\n")
+        (root / "test_list.txt").write_text("b.png\n")
+        audit(root)
+        rows = index(root)
+        assert (rows["a.png"]["reasons"], rows["b.png"]["kept"]) == (["patient_in_two_splits"], True)
+        assert rows["a.png"]["detail"] == "its patient is in test too"
+        assert (rows["a.png"]["labels"]["Mass"], rows["a.png"]["labels"]["Cardiomegaly"]) == (1, 0)
+
+
+class FakeJudge:
+    """Answers by the mean grey of a film; the second question is always answered with no."""
+
+    model, rule, questions, place = "folder/model", "all_no", ("Bright?", "Dark | <b>?"), 1
+
+    def ask(self, films):
+        return [[(float(film.mean() > 128), 1.0), (0.1, 1.0)] for film in films]
+
+
+class TestJudge:
+    def test_its_rule_decides_and_its_questions_are_counted(self, root: Path, sound: list[np.ndarray]) -> None:
+        write(root, {f"{at}.png": film for at, film in enumerate(sound[:4])})
+        seen = [float(film.mean() > 128) for film in sound[:4]]
+        audit(root, FakeJudge())
+        rows = index(root)
+        assert [rows[f"{at}.png"]["question_1"] for at in range(4)] == seen
+        assert ["vision_judge" in rows[f"{at}.png"]["reasons"] for at in range(4)] == [not yes for yes in seen]
+        page = (root.parent / "out/report.md").read_text()
+        assert f"| Bright? | {np.mean(seen):.1%} |" in page
+        assert "| Dark &#124; &lt;b&gt;? | 0.0% |" in page
+        assert f"| all_no | {np.mean(seen):.1%} |" in page
+        assert "| any_no | 0.0% |" in page
+
+    def test_a_film_is_decoded_once(
+        self, root: Path, sound: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(root, {f"{at}.png": film for at, film in enumerate(sound[:4])})
+        opened: list[Path] = []
+        monkeypatch.setattr(looks_module, "read_film", lambda path: (opened.append(path), read_film(path))[1])
+        audit(root, FakeJudge(), workers=2)
+        assert sorted(opened) == sorted(root.iterdir())
+
+
+class TestTail:
+    def test_a_report_of_several_films_counts_once(self, root: Path, sound: list[np.ndarray]) -> None:
+        for name, text in (("1", "Findings: Small left pleural effusion, seen by ___."), ("2", "Cardiomegaly.")):
+            write(root, {f"{name}.png": sound[int(name)]})
+            (root / f"{name}.txt").write_text(text)
+        found = audit(root)
+        assert found.bank is not None
+        assert found.bank.reports == 2
+        assert {entity.term: entity.count for entity in found.bank.entities}["pleural effusion"] == 1
+        assert not any("__" in entity.term for entity in found.bank.entities)
+        assert (root.parent / "out/entities/bank.csv").is_file()
+
+    def test_labels_stand_in_where_there_are_no_reports(self, root: Path, sound: list[np.ndarray]) -> None:
+        write(root, {"a.png": sound[0]})
+        rows = "a.png,Mass|Edema,0,1,58,M,PA\nb.png,Mass,0,2,58,M,PA\nc.png,No Finding,0,3,58,M,PA\n"
+        (root / "Data_Entry_2017.csv").write_text(HEAD + rows)
+        found = audit(root)
+        assert found.counts == {"findings": [2, 1]}
+        assert [why.endswith("the file is missing") for _, why in found.looks.unreadable] == [True, True]
+
+    def test_neither_is_said(self, root: Path, sound: list[np.ndarray]) -> None:
+        write(root, {"a.png": sound[0]})
+        assert audit(root).tails == {}
+        assert "it has no tail that could be told" in (root.parent / "out/report.md").read_text()
+
+
+def test_a_header_fills_what_the_table_leaves_open(
+    root: Path, sound: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, {"a.png": sound[0]})
+    header = Header("p1", "s1", "PA", "f", "062Y")
+    monkeypatch.setattr(looks_module, "read_film", lambda _: Film(sound[0], "DICOM", header))
+    (film,) = audit(root).looks.films
+    assert replace(film, path=Path()) == ArchiveFilm("a.png", Path(), "p1", "s1", "PA", "F", 62)
+
+
+def test_text_of_an_archive_stays_text() -> None:
+    assert plain("a|b\n<script>[x](y)`") == "a&#124;b &lt;script&gt;&#91;x](y)&#96;"
+
+
+class TestCommandLine:
+    def run(self, *words: object) -> SimpleNamespace:
+        result = CliRunner().invoke(app, ["archive", *map(str, words)])
+        return SimpleNamespace(code=result.exit_code, told=" ".join(result.output.split()))
+
+    def test_findings_are_no_failure(self, root: Path, sound: list[np.ndarray]) -> None:
+        write(root, {"a.png": sound[0], "b.png": np.zeros((64, 64), np.uint8)})
+        result = self.run(root, "--out", root.parent / "out")
+        assert result.code == 0
+        assert "dropped by contrast │ 1" in result.told
+        assert "index.parquet, report.md, report.png" in result.told
+
+    def test_what_the_user_can_mend_is_one_message(self, root: Path) -> None:
+        assert self.run(root).code == 2
+        assert "holds no archive that is known; looked for nih" in self.run(root).told
+        (root / "Data_Entry_2017.csv").write_text("Image Index,Finding Labels\n")
+        assert "Data_Entry_2017.csv has no column Patient ID" in self.run(root).told
+        assert "rule 'most' is none of" in self.run(root, "--judge", "x", "--rule", "most").told
+        (root / "Data_Entry_2017.csv").write_text(HEAD)
+        assert "its tables name no film" in self.run(root).told
+        (root / "Data_Entry_2017.csv").write_text(HEAD + "a.png,Mass,0,1,58,M,PA\n")
+        assert "none of the 1 films" in self.run(root).told
+
+
+def test_an_empty_folder_asked_for_as_one_is_told(root: Path) -> None:
+    with pytest.raises(ArchiveError, match="has the layout folder, but its tables name no film"):
+        audit(root, layout="folder")
+
+
+def test_real_films_and_real_films_spoilt(root: Path) -> None:
+    """Half of 160 of NIH's films taken as good: what of them is kept, and what of ten negatives is found."""
+    table = REAL / "Data_Entry_images_320.csv"
+    if not table.is_file():
+        pytest.skip(f"{REAL} is not here: it holds 321 films of NIH ChestX-ray14")
+    with table.open(newline="") as file:
+        head, *rows = islice(csv.reader(file), 161)
+    (root / "images").mkdir()
+    for row in rows:
+        (root / "images" / row[0]).symlink_to(REAL / "images_320" / row[0])
+    bad = [f"bad-{row[0]}" for row in rows[:10]]
+    for name, row in zip(bad, rows, strict=False):
+        film = cv2.imread(str(REAL / "images_320" / row[0]), cv2.IMREAD_GRAYSCALE)
+        assert film is not None
+        cv2.imwrite(str(root / "images" / name), 255 - film)
+    with (root / "Data_Entry_2017.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows, *([name, "Mass", 0, name] for name in bad)])
+    found = audit(root, calibrate=0.5, false_rejects=0.05)
+    told = index(root)
+    assert len(told) == 170
+    assert all(told[row[0]]["sex"] and told[row[0]]["age"] for row in rows)
+    assert sum(not told[name]["kept"] for name in bad) >= 8
+    assert sum(told[row[0]]["kept"] for row in rows) / 160 > 0.85
+    assert found.verdicts.copies == []
