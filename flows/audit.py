@@ -91,8 +91,11 @@ def archive(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the index, the report and its figure.")] = Path(
         "archive-audit"
     ),
+    good: Annotated[
+        Path | None, typer.Option(help="File with ids of good films, one a line: limits from them.")
+    ] = None,
     calibrate: Annotated[
-        float | None, typer.Option(help="Share of the archive to take as good and find limits on.", min=0, max=1)
+        float | None, typer.Option(help="Or the share of the archive to take as good, unseen.", min=0, max=1)
     ] = None,
     false_rejects: Annotated[float, typer.Option(help="Share of good films that may fall.", min=1e-4, max=0.5)] = 0.01,
     judge: Annotated[str | None, typer.Option(help="Folder or hub id of a vision-language model.")] = None,
@@ -104,13 +107,13 @@ def archive(
 
     \b
     synth audit archive CheXpert-v1.0-small --out chexpert
-    synth audit archive hospital --layout folder --calibrate 0.5
+    synth audit archive hospital --layout folder --good looked-at.txt
     """
     from flows.progress import Progress
     from tasks.audit.archive import Settings, audit_archive
 
     with explained(), Progress() as progress:
-        settings = Settings(layout, calibrate, false_rejects, workers=workers)
+        settings = Settings(layout, good, calibrate, false_rejects, workers=workers)
         audit = audit_archive(path, out, settings, _recogniser("rules", None), _judge(judge, rule, k), progress.stage)
     _show(audit)
     typer.echo(f"written to {out}: index.parquet, report.md, report.png{', entities' if audit.bank else ''}")

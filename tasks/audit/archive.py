@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.encoders.chest_recogniser import SpanRecogniser
-from models.judges.ensemble import FILE, load_calibration, members
+from models.judges.ensemble import FILE, Calibration, load_calibration, members
 from models.judges.shipped import SHIPPED
 from tasks.archives.errors import ArchiveError
 from tasks.archives.film import ArchiveFilm
@@ -21,7 +21,7 @@ from tasks.audit.errors import AuditError
 from tasks.audit.looks import Looks, look
 from tasks.audit.mine import Bank, mine
 from tasks.audit.tail import Tail, tail_of
-from tasks.audit.verdicts import Verdicts, calibrate_on, decide
+from tasks.audit.verdicts import Verdicts, calibrate_on, decide, drawn, listed
 
 if TYPE_CHECKING:
     from models.judges.vision import VisionJudge
@@ -36,7 +36,8 @@ class Settings:
 
     Args:
         layout: one of `tasks.archives.registry.LAYOUTS`, or ``auto``.
-        calibrate: share of the archive that is taken as good, to find the checks' limits on; None keeps those of
+        good: a file with the ids of films that are good, one a line, to find the checks' limits on.
+        calibrate: share of the archive that is taken as good instead, unseen. Without either the limits are those of
             the phantom hospital.
         false_rejects: share of those good films that may fall.
         bits: differing bits of a perceptual hash of 256 up to which two films are one.
@@ -44,6 +45,7 @@ class Settings:
     """
 
     layout: str = AUTO
+    good: Path | None = None
     calibrate: float | None = None
     false_rejects: float = 0.01
     bits: int = BITS
@@ -108,17 +110,17 @@ def audit_archive(
     """
     from tasks.audit.archive_report import write_index, write_report
 
+    if settings.good is not None and settings.calibrate is not None:
+        raise AuditError("--good names the films that limits are found on, --calibrate draws them: give one of them")
     archive = open_archive(root, settings.layout)
     films = list(_unique(archive))
     if not films:
         raise ArchiveError(f"{root} has the layout {archive.layout}, but its tables name no film")
-    calibration, taken = load_calibration(SHIPPED / FILE), 0
-    gates = members(calibration.scales, {})
+    gates = members(load_calibration(SHIPPED / FILE).scales, {})
     looks = look(films, gates, judge, settings.workers, lambda done: on_progress("films", done, len(films)))
     if not looks.films:
         raise AuditError(f"none of the {len(films)} films of {root} can be read; {looks.unreadable[0][1]}")
-    if settings.calibrate is not None:
-        calibration, taken = calibrate_on(looks, settings.calibrate, settings.false_rejects)
+    calibration, taken = _calibration(looks, settings)
     verdicts = decide(looks, calibration, taken, judge.place if judge else None, settings.bits)
     reports = list(_reports(films)) if archive.english else []
     bank = mine(_told(reports, on_progress), recogniser) if reports else None
@@ -135,6 +137,17 @@ def audit_archive(
     write_index(audit, folder / "index.parquet")
     write_report(audit, folder)
     return audit
+
+
+def _calibration(looks: Looks, settings: Settings) -> tuple[Calibration, int]:
+    """The limits that `settings` ask for, and from how many films of the archive they are."""
+    if settings.good is not None:
+        rows = listed(looks.films, settings.good)
+    elif settings.calibrate is not None:
+        rows = drawn(looks.films, settings.calibrate)
+    else:
+        return load_calibration(SHIPPED / FILE), 0
+    return calibrate_on(looks, rows, settings.false_rejects), len(rows)
 
 
 def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:

@@ -74,14 +74,17 @@ def dropped(audit: ArchiveAudit) -> Counter[str]:
 def thresholds(audit: ArchiveAudit) -> str:
     """Where the limits of the checks come from, as a sentence."""
     rate, taken = audit.verdicts.calibration.false_rejects, audit.verdicts.taken
-    if taken:
+    if not taken:
         return (
-            f"The checks' limits are those at which {rate:.1%} of {taken} films of this archive fall. These were "
-            "drawn by their ids and taken as good: what is bad among them has widened the limits."
+            f"The checks' limits come from the phantom hospital (at {rate:.1%} false rejects of its films), not from "
+            "this archive: read them as a ranking, or name films of it that are good with --good."
         )
+    told = f"The checks' limits are those at which {rate:.1%} of {taken} films of this archive fall."
+    if audit.settings.good is not None:
+        return f"{told} These are listed as good in {audit.settings.good.name}."
     return (
-        f"The checks' limits come from the phantom hospital (at {rate:.1%} false rejects of its films), not from "
-        "this archive: read them as a ranking, or give a share of it that is good with --calibrate."
+        f"{told} These were drawn by their ids and taken as good unseen: what is bad among them has widened the "
+        "limits, and where that is more than the stated share, most bad films pass. --good takes a list of good ones."
     )
 
 
@@ -92,7 +95,7 @@ def _summary(audit: ArchiveAudit) -> list[str]:
     kinds = Counter(looks.kinds)
     return [
         f"# Audit of an archive: {plain(audit.archive.root.name)}", "",
-        f"Layout `{audit.archive.layout}`. {thresholds(audit)}", "",
+        f"Layout `{audit.archive.layout}`. {plain(thresholds(audit))}", "",
         *_table(("", "films"), rows), "", "![The worst films of each check, and the tail](report.png)", "",
         *_table(("kind of file", "films"), kinds.most_common()), "",
         *(f"- {plain(note)}: {count}" for note, count in sorted(audit.archive.notes.items()) if count), "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -65,19 +66,40 @@ def decide(looks: Looks, calibration: Calibration, taken: int, place: int | None
     return Verdicts(reasons, details, calibration, taken, copies)
 
 
-def calibrate_on(looks: Looks, share: float, false_rejects: float) -> tuple[Calibration, int]:
-    """A calibration from a `share` of the archive's films, drawn by their ids and taken as good; and how many.
+def calibrate_on(looks: Looks, rows: np.ndarray, false_rejects: float) -> Calibration:
+    """A calibration from the films of `rows`, taken as good.
+
+    What is bad among them widens the limits: on 321 films of NIH's, 97 % of those spoilt on purpose fell when the half
+    that made the limits was clean (1 % false rejects), and 2 % when a seventh of it was spoilt as well.
 
     Raises:
         AuditError: too few films to tell a share of `false_rejects`.
     """
-    rows = drawn(looks.films, share)
     if len(rows) < 1 / false_rejects:
         raise AuditError(
-            f"--calibrate {share:g} takes {len(rows)} films as good, and a limit at {false_rejects:.1%} false rejects "
-            f"takes at least {int(np.ceil(1 / false_rejects))}: raise --calibrate or --false-rejects"
+            f"{len(rows)} films are taken as good, and a limit at {false_rejects:.1%} false rejects takes at least "
+            f"{int(np.ceil(1 / false_rejects))}: give more with --good or --calibrate, or raise --false-rejects"
         )
-    return calibrate({name: scores[rows] for name, scores in looks.scores.items()}, false_rejects), len(rows)
+    return calibrate({name: scores[rows] for name, scores in looks.scores.items()}, false_rejects)
+
+
+def listed(films: Sequence[ArchiveFilm], path: Path) -> np.ndarray:
+    """Rows of the films whose ids stand in the file `path`, one a line.
+
+    Raises:
+        AuditError: it cannot be read, or names a film that is not among `films`.
+    """
+    try:
+        names = {line.strip() for line in path.read_text(encoding="utf-8").splitlines()} - {""}
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuditError(f"--good {path}: {error}; it is a text file with the id of a film on each line") from error
+    unknown = sorted(names - {film.film for film in films})
+    if unknown:
+        raise AuditError(
+            f"--good {path}: {unknown[0]} and {len(unknown) - 1} more are no films of this archive that can be read; "
+            f"an id looks like {films[0].film}"
+        )
+    return np.flatnonzero([film.film in names for film in films])
 
 
 def drawn(films: Sequence[ArchiveFilm], share: float) -> np.ndarray:
