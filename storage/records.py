@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 FORMAT_VERSION = 1
 
@@ -41,12 +41,14 @@ class ReportRow(Record):
     tokens: int
     tokens_all_attempts: int
     gates: list[GateRow]
+    axes: dict[str, str] | None = None
 
 
 class PairRow(Record):
     """One row of ``pairs/00042.parquet``: everything about an accepted sample except its pixels.
 
-    `labels` maps a finding to 1 or 0 where that is known (phantom archives, planned findings).
+    `labels` maps a finding to 1 or 0 where that is known (phantom archives, planned findings). `axes` holds age, sex
+    and view where the recipe deals them, and is left out of JSON where it does not.
     """
 
     sample_id: str
@@ -67,6 +69,12 @@ class PairRow(Record):
     report_model: str = ""
     image_model: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
+    axes: dict[str, str] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_axes(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain = serialise(self)
+        return plain if self.axes is not None else {name: value for name, value in plain.items() if name != "axes"}
 
 
 class RejectRow(Record):

@@ -123,6 +123,7 @@ class ShardWorker:
             seed_of=lambda sample, attempt: seed_for(self.fingerprint, sample, "images", attempt),
             on_progress=_stage(on_progress, "images"),
             provenance={"fingerprint": self.fingerprint},
+            prompt_axes=self.recipe.images.prompt_axes,
         )
         seconds["images"] = time.perf_counter() - started
         counts.update({f"images.{k}": int(v) for k, v in batch.stats.items() if k != "seconds"})

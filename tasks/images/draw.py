@@ -20,6 +20,7 @@ from models.contracts import Candidate, EntityType, Gate, ImageGenerator, ImageR
 from storage.png import encode_png
 from storage.records import GateRow, PairRow, RejectRow, ReportRow
 from tasks.decide import decide
+from tasks.plan.axes import prompt_prefix
 
 STAGE = "images"
 NOT_A_NUMBER = "the film holds values that are no numbers"
@@ -46,6 +47,7 @@ class _Tries:
 
     report: ReportRow
     mentions: tuple[Mention, ...]
+    prompt: str
     prompt_tokens: int
     attempts: int = 0
     seed: int = 0
@@ -64,6 +66,7 @@ def draw_images(
     seed_of: SeedOf,
     on_progress: Callable[[int, int], None] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    prompt_axes: bool = False,
 ) -> ImageBatch:
     """Draw and verify one film per report from its IMPRESSION; a failed one is tried again with a new seed.
 
@@ -76,6 +79,7 @@ def draw_images(
         seed_of: the seed for a sample id and an attempt (from 0).
         on_progress: called with films settled and films in all, after each batch.
         provenance: kept with every pair.
+        prompt_axes: whether age, sex and view stand before the IMPRESSION in the prompt.
 
     Raises:
         ValueError: `attempts` or `batch` is below 1.
@@ -83,8 +87,9 @@ def draw_images(
     if attempts < 1 or batch < 1:
         raise ValueError(f"images.attempts ({attempts}) and images.batch ({batch}) must be at least 1")
     started, spent = time.perf_counter(), defaultdict[str, float](float)
-    tokens = generator.count_tokens([report.impression for report in reports])
-    every = [_Tries(r, read_mentions(r), n) for r, n in zip(reports, tokens, strict=True)]
+    prompts = [(prompt_prefix(report.axes) if prompt_axes else "") + report.impression for report in reports]
+    tokens = generator.count_tokens(prompts)
+    every = [_Tries(r, read_mentions(r), p, n) for r, p, n in zip(reports, prompts, tokens, strict=True)]
     pending = every
     with ThreadPoolExecutor(1, thread_name_prefix="judge") as judge:
         for attempt in range(attempts):
@@ -129,7 +134,7 @@ def _draw(
     for tries in part:
         tries.attempts, tries.seed = attempt + 1, seed_of(tries.report.sample_id, attempt)
     started = time.perf_counter()
-    films = generator.generate([ImageRequest(t.report.sample_id, t.report.impression, t.seed, attempt) for t in part])
+    films = generator.generate([ImageRequest(t.report.sample_id, t.prompt, t.seed, attempt) for t in part])
     spent["ms.generator"] += 1000 * (time.perf_counter() - started)
     return films
 
@@ -197,7 +202,8 @@ def _sample(tries: _Tries, model: str, provenance: Mapping[str, Any]) -> tuple[P
         png_sha256=hashlib.sha256(data).hexdigest(),
         gates=[*report.gates, *tries.gates],
         image_model=model,
-        provenance=dict(provenance),
+        axes=report.axes,
+        provenance=dict(provenance) if tries.prompt == report.impression else {**provenance, "prompt": tries.prompt},
     )
     return row, data
 

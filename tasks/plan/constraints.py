@@ -185,7 +185,7 @@ class ConflictTable:
             company: (..., columns) what shares a sample with each, -1 for nobody.
         """
         place, others = self._group[places][..., None], self._group[company]
-        return self._misfit[place, others].any(axis=-1) & ~self._hosts[place, others].any(axis=-1)
+        return np.asarray(self._misfit[place, others].any(axis=-1) & ~self._hosts[place, others].any(axis=-1))
 
     def count_conflicts(self, cards: np.ndarray, others: np.ndarray) -> np.ndarray:
         """With how many of `others` each of `cards` may not meet; (len(cards),) int64.
@@ -226,7 +226,8 @@ class ConflictTable:
         codes = np.minimum(a, b).astype(np.int64) * len(self.entities) + np.maximum(a, b)
         if not len(self._never):
             return np.zeros(codes.shape, dtype=bool)
-        return self._never[np.searchsorted(self._never, codes).clip(max=len(self._never) - 1)] == codes
+        at = np.searchsorted(self._never, codes).clip(max=len(self._never) - 1)
+        return np.asarray(self._never[at] == codes)
 
     def _grouped(self) -> tuple[np.ndarray, list[Traits]]:
         """The group of each entity and of nobody (0), and the traits of each group."""

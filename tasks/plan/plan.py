@@ -11,9 +11,11 @@ import numpy as np
 from models.contracts import EntityType, Mention
 from models.phantom.bank import Entity
 from tasks.plan.attributes import Attributes
+from tasks.plan.axes import AxisDecks, prompt_prefix
 from tasks.plan.bank import load_bank
 from tasks.plan.constraints import ConflictTable, rule_set
 from tasks.plan.cooccurrence import never_together
+from tasks.plan.errors import PlanError
 from tasks.plan.feasible import check_cap, check_feasible, per_report_of
 from tasks.plan.layout import ShardLayout
 from tasks.plan.sampler import BalancedSampler
@@ -87,6 +89,10 @@ class Plan:
             check_cap(self.sampler, recipe.pairs, cap, bank)
         self._never_dealt = sum(int((held == 0).sum()) for held in weights.values())
         self._attributes = Attributes(entities, fingerprint)
+        self._axes = AxisDecks(recipe.plan.axes, fingerprint)
+        self._prefixed = recipe.images.prompt_axes
+        if self._prefixed and recipe.plan.axes is None:
+            raise PlanError("images.prompt_axes is true, but plan.axes names no axis: name some, or set it to false")
         self._mentions: dict[int, Mention] = {}
 
     @property
@@ -143,8 +149,15 @@ class Plan:
         indices = np.arange(start, start + len(rows))
         mentions = self._mentions_of(rows, self._attributes.draw(indices, rows))
         return [
-            SampleSpec(sample_id(self.fingerprint, index), index, self.layout.shard_of(index), tuple(said))
-            for index, said in zip(indices.tolist(), mentions, strict=True)
+            SampleSpec(
+                sample_id(self.fingerprint, index),
+                index,
+                self.layout.shard_of(index),
+                tuple(said),
+                axes,
+                prompt_prefix(axes) if self._prefixed else "",
+            )
+            for index, said, axes in zip(indices.tolist(), mentions, self._axes.draw(indices), strict=True)
         ]
 
     def planned_counts(self, upto: int | None = None) -> dict[str, int]:

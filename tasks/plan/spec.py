@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.contracts import Mention
@@ -16,12 +17,16 @@ class SampleSpec:
         index: position in the plan, from 0.
         shard: the shard it belongs to.
         mentions: what its report must state.
+        axes: age, sex and view, where the recipe deals them (`tasks.plan.axes`).
+        image_prefix: what stands before the IMPRESSION in its image prompt.
     """
 
     sample_id: str
     index: int
     shard: int
     mentions: tuple[Mention, ...]
+    axes: Mapping[str, str] | None = None
+    image_prefix: str = ""
 
 
 def sample_id(fingerprint: str, index: int) -> str:

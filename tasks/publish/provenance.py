@@ -129,7 +129,7 @@ def _made(row: PairRow) -> list[Chapter]:
         ("model", row.report_model),
     )
     film = (
-        ("prompt", row.impression),
+        ("prompt", row.provenance.get("prompt", row.impression)),
         ("prompt tokens", "" if row.prompt_tokens is None else str(row.prompt_tokens)),
         ("seed", str(row.image_seed)),
         ("attempts", str(row.image_attempts)),

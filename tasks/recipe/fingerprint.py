@@ -74,6 +74,8 @@ EXCLUDED: Mapping[str, str] = {
 ADDED: Mapping[str, Any] = {
     "plan.target": "uniform",
     "plan.cooccurrence": None,
+    "plan.axes": None,
+    "images.prompt_axes": False,
 }
 """Fields that came after the format, with the value at which they change nothing and are left out."""
 

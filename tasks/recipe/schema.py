@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -30,6 +30,31 @@ class StorageSection(Section):
         return value
 
 
+_BAND = r"^\d{1,3}-\d{1,3}$"
+_WORDS = r"^[A-Za-z0-9][A-Za-z0-9 /-]{0,31}$"
+
+
+class AxesSection(Section):
+    """Axes that are dealt evenly beside the entities; an axis without values is not dealt."""
+
+    age: tuple[Annotated[str, Field(pattern=_BAND)], ...] = Field(default=(), description="bands of years, 40-59")
+    sex: tuple[Annotated[str, Field(pattern=_WORDS)], ...] = ()
+    view: tuple[Annotated[str, Field(pattern=_WORDS)], ...] = Field(default=(), description="projections, such as PA")
+
+    @model_validator(mode="after")
+    def _sound(self) -> AxesSection:
+        for name, values in self:
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} names a value twice: {', '.join(values)}")
+        for band in self.age:
+            low, high = (int(end) for end in band.split("-"))
+            if low > high:
+                raise ValueError(f"the age band {band} ends before it starts")
+        if not (self.age or self.sex or self.view):
+            raise ValueError("no axis has a value: name values of age, sex or view, or leave plan.axes empty")
+        return self
+
+
 class PlanSection(Section):
     """Entities and how many of each type a report holds (paper section 2: k = 9 and m = 3)."""
 
@@ -45,6 +70,7 @@ class PlanSection(Section):
     cooccurrence: str | None = Field(
         default=None, description="a file of pairs that a corpus never shows together, beside the constraints"
     )
+    axes: AxesSection | None = Field(default=None, description="age, sex and view, dealt evenly")
     licence: str | None = Field(default=None, description="SPDX expression for the bank; None: unknown for a file")
     credentialed: bool | None = Field(default=None, description="the bank comes from data under a use agreement")
 
@@ -74,6 +100,9 @@ class ImageSection(Section):
     generator: Component = Component(kind="diffusers")
     attempts: int = Field(default=3, ge=1, le=20)
     batch: int = Field(default=16, ge=1)
+    prompt_axes: bool = Field(
+        default=False, description="put plan.axes before the prompt: '62 year old female, PA view.'"
+    )
 
 
 class GateSpec(Section):

@@ -120,7 +120,8 @@ def _judge(
     count_tokens: CountTokens | None,
     token_limit: int | None,
 ) -> list[Candidate]:
-    counts = count_tokens([draft.impression for draft in drafts]) if count_tokens else [None] * len(drafts)
+    prompts = [tries.spec.image_prefix + draft.impression for tries, draft in zip(pending, drafts, strict=True)]
+    counts = count_tokens(prompts) if count_tokens else [None] * len(drafts)
     candidates = [
         Candidate(
             sample_id=tries.spec.sample_id,
@@ -158,6 +159,7 @@ def _row(tries: _Tries) -> ReportRow:
         tokens=draft.tokens,
         tokens_all_attempts=tries.tokens,
         gates=tries.gates,
+        axes=None if tries.spec.axes is None else dict(tries.spec.axes),
     )
 
 

@@ -202,3 +202,15 @@ def test_no_reports_give_an_empty_batch_and_nonsense_is_refused() -> None:
 
 def test_a_finding_asked_and_denied_counts_as_asked() -> None:
     assert labels_of((EFFUSION, NO_EDEMA, PLACE)) == {"pleural effusion": 1, "pulmonary edema": 0}
+
+
+def test_axes_stand_before_the_impression_only_where_the_profile_says_so() -> None:
+    row = report(1).model_copy(update={"axes": {"age": "62", "age_band": "60-79", "sex": "female", "view": "PA"}})
+    drawn = {
+        asked: draw_images([row], Counting(), [], attempts=1, batch=1, seed_of=seed, prompt_axes=asked).samples[0][0]
+        for asked in (False, True)
+    }
+    assert "prompt" not in drawn[False].provenance
+    assert drawn[True].provenance["prompt"] == f"62 year old female, PA view. {row.impression}"
+    assert (drawn[True].prompt_tokens or 0) > (drawn[False].prompt_tokens or 0)
+    assert drawn[True].axes == drawn[False].axes == row.axes

@@ -32,7 +32,11 @@ PROFILES = ROOT / "flows" / "profiles"
 SET = ("plan.max_use=900", "reports.generator.options.tensor_parallel_size=1")
 BASE = load_recipe("local", SET, PROFILES)
 LEAVES = leaves(BASE.model_dump(mode="json"))
-OTHERS: dict[str, tuple[Any, ...]] = {"plan.target": ("square_root",)}
+OTHERS: dict[str, tuple[Any, ...]] = {
+    "plan.target": ("square_root",),
+    "plan.axes": ({"sex": ["female", "male"]},),
+    "images.prompt_axes": (True,),
+}
 
 
 def data() -> dict[str, Any]:
@@ -42,12 +46,8 @@ def data() -> dict[str, Any]:
 def changed(path: str) -> Recipe | None:
     """The recipe with another value at `path`; None where the schema allows only one."""
     value = LEAVES[path]
-    candidates = (
-        [value + 1, value - 1, value * 0.97]
-        if isinstance(value, int | float)
-        else ["other", 9, {"x": 1}, *OTHERS.get(path, ())]
-    )
-    for candidate in candidates:
+    candidates = [value + 1, value - 1, value * 0.97] if isinstance(value, int | float) else ["other", 9, {"x": 1}]
+    for candidate in [*OTHERS.get(path, ()), *candidates]:
         document = data()
         *parents, last = path.split(".")
         node: Any = document
