@@ -33,7 +33,9 @@ def read_dicom(path: Path) -> Film:
         UnreadableFilm: damaged, several frames, larger than a film, or compressed in a way that has no decoder here.
     """
     import pydicom
+    from pydicom import config
 
+    config.settings.reading_validation_mode = config.IGNORE  # an age without its unit is no news
     try:
         data = pydicom.dcmread(path)
         _refuse(path, data)

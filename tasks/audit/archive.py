@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from models.judges.vision import VisionJudge
 
 NOTHING = ("No Finding", "No finding", "normal")
+LISTED = 5000
 Progress = Callable[[str, int, int], None]
 
 
@@ -113,7 +114,7 @@ def audit_archive(
     if settings.good is not None and settings.calibrate is not None:
         raise AuditError("--good names the films that limits are found on, --calibrate draws them: give one of them")
     archive = open_archive(root, settings.layout)
-    films = list(_unique(archive))
+    films = list(_unique(archive, on_progress))
     if not films:
         raise ArchiveError(f"{root} has the layout {archive.layout}, but its tables name no film")
     gates = members(load_calibration(SHIPPED / FILE).scales, {})
@@ -155,7 +156,7 @@ def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:
     return Counter(name for film in films for name, mark in film.labels.items() if mark == 1 and name not in NOTHING)
 
 
-def _unique(archive: Archive) -> Iterator[ArchiveFilm]:
+def _unique(archive: Archive, on_progress: Progress) -> Iterator[ArchiveFilm]:
     seen: set[str] = set()
     for film in archive.films():
         if film.film in seen:
@@ -163,6 +164,8 @@ def _unique(archive: Archive) -> Iterator[ArchiveFilm]:
             continue
         seen.add(film.film)
         yield film
+        if len(seen) % LISTED == 0:
+            on_progress("listed", len(seen), len(seen) + 1)  # how many there are is known at the end alone
 
 
 def _reports(films: Iterable[ArchiveFilm]) -> Iterator[Report]:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks.archives.openi import read_openi
 from tasks.audit.errors import AuditError
-from tasks.audit.openi import read_openi
 
 SECTIONS = ("findings", "impression")
 WHOLE = ("report", "text", "report_text", "caption", "report impression", "conclusion")

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.audit.openi import read_openi
+from tasks.archives.openi import read_openi
 
 PACKAGES = {"torchxrayvision": "1.5.7", "radlabels": "0.2.0"}
 FOLDER_VARIABLE = "SYNTHCXR_CORPORA"

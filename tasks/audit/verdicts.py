@@ -69,8 +69,7 @@ def decide(looks: Looks, calibration: Calibration, taken: int, place: int | None
 def calibrate_on(looks: Looks, rows: np.ndarray, false_rejects: float) -> Calibration:
     """A calibration from the films of `rows`, taken as good.
 
-    What is bad among them widens the limits: on 321 films of NIH's, 97 % of those spoilt on purpose fell when the half
-    that made the limits was clean (1 % false rejects), and 2 % when a seventh of it was spoilt as well.
+    What is bad among them widens the limits: where that is a larger share than `false_rejects`, most bad films pass.
 
     Raises:
         AuditError: too few films to tell a share of `false_rejects`.

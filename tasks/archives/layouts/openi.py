@@ -12,8 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 from tasks.archives.film import ArchiveFilm, said
+from tasks.archives.openi import read_openi
 from tasks.archives.tables import ImageFiles, find_tables, need_table, read_rows
-from tasks.audit.openi import read_openi
 
 REPORTS, PROJECTIONS = "indiana_reports.csv", "indiana_projections.csv"
 LOOKS_FOR = f"eCitation XML files, or {REPORTS} and {PROJECTIONS}"

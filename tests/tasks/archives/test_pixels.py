@@ -187,6 +187,12 @@ class TestDicom:
         }
         assert read_film(dicom(tmp_path / "a.dcm", RAMP, **told)).header == Header("p1", "1.2", None, "F", "062Y")
 
+    @pytest.mark.filterwarnings("error")
+    def test_an_age_without_its_unit_is_read_without_a_word(self, tmp_path: Path) -> None:
+        path = dicom(tmp_path / "a.dcm", RAMP, PatientAge="062Y")
+        path.write_bytes(path.read_bytes().replace(b"062Y", b"62  "))
+        assert read_film(path).header.age == "62"
+
     @pytest.mark.parametrize(("tags", "told"), [
         ({"NumberOfFrames": 3, "PixelData": RAMP.tobytes() * 3}, "it holds 3 frames, a film has one; split it first"),
         ({"Rows": 60000, "Columns": 60000}, "60000 x 60000 pixels are refused"),

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.archives.openi import read_openi
 from tasks.audit.corpus import Corpus, Report
 from tasks.audit.errors import AuditError
-from tasks.audit.openi import read_openi
 
 XML = (
     "<eCitation><AbstractText Label='FINDINGS'>Clear lungs.</AbstractText>"
