@@ -1,23 +1,36 @@
 """Films per second: the image stage with all its gates against the bare diffusers pipeline.
 
     python benchmarks/images.py [--films 48] [--rounds 3]
+    python benchmarks/images.py --judges [--films 64] [--rounds 3]
 
-Same prompts, same seeds, same batch size, turn by turn. ``ratio`` is the stage's throughput over the pipeline's.
+Same prompts, same seeds, same batch size, turn by turn. ``ratio`` is the stage's throughput over the pipeline's;
+``idle`` is the share of the stage in which the generator did not draw. With ``--judges`` it tells how many films a
+second the classical judges look at, and the whole ensemble, at two sizes.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
+import cv2
 from planned import image_gates, local_recipe, planned_reports, seed_of
 
 from models import registry
+from models.contracts import Candidate
 from models.diffusion.pipeline import DiffusersImageGenerator
+from models.judges.ensemble import MEMBERS, Ensemble, members
+from models.judges.view import Films
+from models.phantom.archive import films as phantom_films
+from models.phantom.hospital import HOSPITAL_A
 from storage.records import ReportRow
 from tasks.images.draw import draw_images
+
+IDLE = 0.05
+LEARNT = ("film_defects", "bad_bank")
+CLASSICAL_BARS = {128: 300, 512: 100}  # films a second on two cores
 
 
 def run_bare(generator: DiffusersImageGenerator, rows: Sequence[ReportRow], batch: int) -> float:
@@ -43,23 +56,62 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--films", type=int, default=48)
     ask.add_argument("--rounds", type=int, default=3)
+    ask.add_argument("--judges", action="store_true", help="measure the film judges instead")
     told = ask.parse_args()
+    if told.judges:
+        measure_judges(told.films, told.rounds)
+    else:
+        measure_stage(told.films, told.rounds)
+
+
+def measure_stage(films: int, rounds: int) -> None:
+    """The stage and the bare pipeline in turn."""
     recipe = local_recipe()
     batch, gates = recipe.images.batch, image_gates(recipe)
     generator = registry.build(registry.IMAGE_GENERATORS, "diffusers", recipe.images.generator.options)
-    rows = planned_reports(recipe, told.films)
+    rows = planned_reports(recipe, films)
     run_bare(generator, rows[:batch], batch)
     draw_images(rows[:batch], generator, gates, attempts=1, batch=batch, seed_of=seed_of)
-    bare, stage = [], []
-    for number in range(told.rounds):
+    bare, stage, idle = [], [], []
+    for number in range(rounds):
         bare.append(run_bare(generator, rows, batch))
         done = draw_images(rows, generator, gates, attempts=1, batch=batch, seed_of=seed_of)
         stage.append(done.stats["seconds"] / done.stats["films"])
+        idle.append(1 - done.stats["ms.generator"] / 1000 / done.stats["seconds"])
         print(
-            f"round {number + 1}: pipeline {1 / bare[-1]:.2f} films/s, stage {1 / stage[-1]:.2f} films/s", flush=True
-        )
+            f"round {number + 1}: pipeline {1 / bare[-1]:.2f} films/s, stage {1 / stage[-1]:.2f} films/s, generator "
+            f"idle {idle[-1]:.1%}", flush=True,
+        )  # fmt: skip
     ratios = [one / other for one, other in zip(bare, stage, strict=True)]
     print(f"image stage over bare pipeline: ratio {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+    print(f"generator idle in the stage: {median(idle):.1%} ({min(idle):.1%} to {max(idle):.1%}; bar {IDLE:.0%})")
+
+
+def measure_judges(count: int, rounds: int) -> None:
+    """Films a second, wall and processor time, of the classical judges and of the ensemble."""
+    sound = [film.image for film in phantom_films(HOSPITAL_A, 4242, range(count))]
+    classical = members([kind for kind in MEMBERS if kind not in LEARNT], {})
+    ensemble = Ensemble()
+    for side in CLASSICAL_BARS:
+        films = [cv2.resize(film, (side, side), interpolation=cv2.INTER_CUBIC) for film in sound]
+        batch = [Candidate(str(at), (), "", "", film) for at, film in enumerate(films)]
+        each: dict[str, Callable[[], object]] = {
+            "classical": lambda batch=batch: [gate.judge(view) for view in [Films(batch)] for gate in classical],
+            "ensemble": lambda batch=batch: ensemble.score(batch),
+        }
+        for name, judge in each.items():
+            judge()
+            wall, busy = [], []
+            for _ in range(rounds):
+                started, used = time.perf_counter(), time.process_time()
+                judge()
+                wall.append(count / (time.perf_counter() - started))
+                busy.append(1000 * (time.process_time() - used) / count)
+            bar = f"; bar {CLASSICAL_BARS[side]}" if name == "classical" else ""
+            print(
+                f"{name} judges at {side} px: {median(wall):.0f} films/s ({min(wall):.0f} to {max(wall):.0f}{bar}), "
+                f"{median(busy):.2f} ms of processor a film", flush=True,
+            )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -81,11 +81,18 @@ class Pattern(Check):
         return 1 / (1 + worst), f"lines across the film jump {worst:.2f} times as much as the film does"
 
 
+def _medians(film: np.ndarray) -> np.ndarray:
+    """The median of every row, (rows, 1): what `np.median` gives, a few times as fast for rows as short as these."""
+    rows = np.sort(np.ascontiguousarray(film), axis=1)
+    return (rows[:, (rows.shape[1] - 1) // 2, None] + rows[:, rows.shape[1] // 2, None]) / 2
+
+
 def _jumps(film: np.ndarray) -> float:
     steps = np.diff(film, axis=0)
-    together = np.abs(np.median(steps, axis=1))  # stripes: most of a row jumps the same way
+    middle = _medians(steps)
+    together = np.abs(middle[:, 0])  # stripes: most of a row jumps the same way
     apart = np.abs(steps).mean(1)  # blocks: many rows stand still, a few jump
-    stripes = np.percentile(together, 92) / (np.abs(steps - np.median(steps, axis=1, keepdims=True)).mean() + 0.5)
+    stripes = np.percentile(together, 92) / (np.abs(steps - middle).mean() + 0.5)
     blocks = np.percentile(apart, 92) / (np.percentile(apart, 40) + 0.25) / 8
     return float(stripes + blocks)
 
@@ -143,7 +150,7 @@ class Border(Check):
 
 def _rims(film: np.ndarray) -> tuple[int, int]:
     """Rows at the top and at the bottom that are even but for a tenth of them."""
-    even = (np.abs(film - np.median(film, axis=1, keepdims=True)) <= 2).mean(1) >= 0.9
+    even = (np.abs(film - _medians(film)) <= 2).mean(1) >= 0.9
     uneven = np.flatnonzero(~even)
     return (int(uneven[0]), int(len(even) - 1 - uneven[-1])) if len(uneven) else (len(even), 0)
 
