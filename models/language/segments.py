@@ -4,6 +4,8 @@ The model writes FINDINGS freely. Every sentence of the text that states one ask
 `models.language.grammar`, is kept; other sentences go. Where an entity has none, we write the sentence up to and
 including the entity and the model writes on to the full stop: a short request with a prompt that is cached. The
 engine compiles no grammar and masks no token, so a report costs what free text costs, plus the sentences it missed.
+The few short requests of a batch run together; in bfloat16 their rounding can depend on how many there are (see
+`models.language.vllm_engine`), as it does for later attempts. A batch is a function of the recipe, so its texts are.
 IMPRESSION is a short list of allowed texts: free text that is none of them becomes the one that it began like, and
 where the list has one entry nothing is asked.
 """

@@ -11,6 +11,7 @@ import pytest
 from models import registry
 from models.contracts import Candidate, EntityType, Mention, ModelNotFound, ReportDraft, ReportGenerator, ReportRequest
 from models.judges.report import Completeness, ImpressionConsistency, NoExtraFinding
+from models.language import vllm_engine
 from models.language.as_json import SCHEMA, JsonReport
 from models.language.content import arrange
 from models.language.grammar import findings_pattern, impression_shapes
@@ -38,6 +39,18 @@ def drafts(engine: VllmReportGenerator, requests: list[ReportRequest]) -> list[R
     return engine.generate(requests)
 
 
+@pytest.fixture(scope="module")
+def sharing(engine: VllmReportGenerator) -> Callable[..., VllmReportGenerator]:
+    """Another generator on the same running engine."""
+
+    def make(**options: object) -> VllmReportGenerator:
+        generator = VllmReportGenerator(max_model_len=1024, **options)  # type: ignore[arg-type]
+        generator.weights, generator.llm = engine.weights, engine.llm
+        return generator
+
+    return make
+
+
 @pytest.mark.engine
 class TestGrammarBound:
     def test_every_report_states_every_entity(self, requests, drafts) -> None:
@@ -62,7 +75,8 @@ class TestGrammarBound:
 
 @pytest.mark.engine
 class TestPoison:
-    def test_faults_stay_alone(self, engine: VllmReportGenerator, requests_for: Requests) -> None:
+    @pytest.mark.parametrize("decoding", ["entity_grammar", "segments"])
+    def test_faults_stay_alone(self, sharing, requests_for: Requests, decoding: str) -> None:
         good = requests_for(2)
         hostile = Mention("x", EntityType.ABNORMALITY, 'a "quoted" \\ {odd} <|im_end|> ´opacité\n::= 肺')
         poison = [
@@ -71,7 +85,7 @@ class TestPoison:
             ReportRequest("long", (Mention("l", EntityType.ABNORMALITY, "very long opacity " * 600),), 3),
             ReportRequest("hostile", (hostile,), 4),
         ]
-        drafts = engine.generate([good[0], *poison, good[1]])
+        drafts = sharing(decoding=decoding).generate([good[0], *poison, good[1]])
         errors = {draft.sample_id: draft.error or "" for draft in drafts}
         assert errors["empty"] == "FINDINGS: a report needs at least one mention"
         assert "'b' has no words" in errors["blank"]
@@ -104,18 +118,6 @@ def test_free_running_text_is_verified_and_tried_again(
     assert all(row.gates and all(gate.passed for gate in row.gates) for row in batch.rows)
     assert all(row.attempts == 3 and row.reason for row in batch.rejects)
     assert batch.stats["drafts"] >= len(specs)
-
-
-@pytest.fixture(scope="module")
-def sharing(engine: VllmReportGenerator) -> Callable[..., VllmReportGenerator]:
-    """Another generator on the same running engine."""
-
-    def make(**options: object) -> VllmReportGenerator:
-        generator = VllmReportGenerator(max_model_len=1024, **options)  # type: ignore[arg-type]
-        generator.weights, generator.llm = engine.weights, engine.llm
-        return generator
-
-    return make
 
 
 @pytest.mark.engine
@@ -210,3 +212,30 @@ def test_a_dropped_engine_comes_back_and_writes_the_same(engine: VllmReportGener
     before = engine.generate(requests[:4])
     engine.restart()
     assert engine.generate(requests[:4]) == before
+
+
+@pytest.mark.engine
+def test_an_engine_that_dies_in_mid_batch_is_replaced_and_nothing_is_missing(
+    engine: VllmReportGenerator, sharing, requests_for: Requests, monkeypatch
+) -> None:
+    class Dying:
+        """The running engine, dead at its second call."""
+
+        calls = 0
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(engine.llm, name)
+
+        def generate(self, *arguments: object, **options: object) -> object:
+            self.calls += 1
+            if self.calls == 2:
+                raise RuntimeError("EngineCore died")
+            return engine.llm.generate(*arguments, **options)
+
+    started: list[object] = []
+    monkeypatch.setattr(vllm_engine, "start_engine", lambda *_: started.append(1) or engine.llm)
+    generator = sharing()
+    generator.llm = Dying()
+    specs = [SampleSpec(r.sample_id, n, 0, r.mentions) for n, r in enumerate(requests_for(4))]
+    batch = write_reports(specs, generator, GATES[:1], attempts=1, seed_of=lambda s, a: 17 * int(s[2:]) + a)
+    assert (len(batch.rows), started) == (4, [1])
