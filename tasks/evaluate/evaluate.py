@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from storage.errors import AlreadyExists
+from storage.errors import AlreadyExists, ObjectMissing
 from storage.layout import DatasetRef, run_key
 from storage.png import decode_png
 from storage.shards import read_samples
 from storage.versions import open_dataset, tar_keys
 from tasks.evaluate.prompts import all_prompts
-from tasks.evaluate.score import score_arms
+from tasks.evaluate.score import PROTOCOL, score_arms
 from tasks.evaluate.scores import ScoreTable
 from tasks.evaluate.zero_shot import zero_shot
 from tasks.pretrain.checkpoint import checkpoint_key, read_checkpoint
@@ -69,7 +69,7 @@ def load_labelled(store: ObjectStore, ref: DatasetRef, size: int) -> LabelledFil
 def evaluate_run(
     store: ObjectStore, run: str, arms: Sequence[str], ref: DatasetRef, section: EvaluateSection, *, model: str
 ) -> ScoreTable:
-    """Score the checkpoints of `arms` on `ref`, all on the same films, prompts and resamples.
+    """Score the checkpoints of `arms` on `ref`, all on the same films, prompts and resamples; once per run.
 
     Args:
         store, run: where the checkpoints are, and where ``scores.json`` goes.
@@ -84,6 +84,9 @@ def evaluate_run(
     """
     from models.vlp.model import film_size, load
 
+    kept = kept_scores(store, run)
+    if kept is not None and _asked(kept) == (str(ref), tuple(arms), section.bootstrap, section.confidence, PROTOCOL):
+        return kept
     held = load_labelled(store, ref, film_size(model))
     predictions = {}
     for arm in arms:
@@ -93,6 +96,19 @@ def evaluate_run(
         predictions[arm] = zero_shot(load(trained.checkpoint, model), held.films, all_prompts())
     table = score_arms(predictions, held.labels, held.findings, section, dataset=held.dataset)
     return keep_scores(store, run, table)
+
+
+def kept_scores(store: ObjectStore, run: str) -> ScoreTable | None:
+    """The table that a run has already, or None."""
+    try:
+        return ScoreTable.model_validate_json(store.get(scores_key(run)))
+    except ObjectMissing:
+        return None
+
+
+def _asked(table: ScoreTable) -> tuple[str, tuple[str, ...], int, float, str]:
+    """What a table answers."""
+    return table.dataset, tuple(scores.arm for scores in table.scores), table.bootstrap, table.confidence, table.protocol
 
 
 def keep_scores(store: ObjectStore, run: str, table: ScoreTable) -> ScoreTable:

@@ -69,8 +69,9 @@ def test_labels_and_films_come_back_in_the_order_of_the_findings(store):
     assert (held.labels == np.stack(truth)).all()
 
 
-def test_the_table_is_kept_and_evaluating_again_changes_nothing(store):
+def test_the_table_is_kept_and_asking_again_scores_nothing(store, monkeypatch):
     table = evaluate_run(store, "run", ["random"], HELD_OUT, SECTION, model=DEFAULT)
+    monkeypatch.setattr("tasks.evaluate.evaluate.load_labelled", lambda *_: pytest.fail("films were read again"))
     assert ScoreTable.model_validate_json(store.get(scores_key("run"))) == table
     assert table.of("random").films == 40
     assert 0.25 < table.of("random").macro < 0.75
