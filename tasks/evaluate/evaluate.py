@@ -108,7 +108,8 @@ def kept_scores(store: ObjectStore, run: str) -> ScoreTable | None:
 
 def _asked(table: ScoreTable) -> tuple[str, tuple[str, ...], int, float, str]:
     """What a table answers."""
-    return table.dataset, tuple(scores.arm for scores in table.scores), table.bootstrap, table.confidence, table.protocol
+    arms = tuple(scores.arm for scores in table.scores)
+    return table.dataset, arms, table.bootstrap, table.confidence, table.protocol
 
 
 def keep_scores(store: ObjectStore, run: str, table: ScoreTable) -> ScoreTable:
