@@ -195,8 +195,10 @@ def _unreadable(audit: ArchiveAudit) -> list[str]:
     lost = audit.looks.unreadable
     if not lost:
         return []
-    rows = [(film.film, why) for film, why in lost[:SHOWN]]
-    return [f"## Not readable: {len(lost)}", "", *_table(("film", "why"), rows)]
+    told = [(film.film, why.removeprefix(f"{film.path}: ")) for film, why in lost]
+    kinds = Counter(why.partition(" (")[0] for _, why in told)
+    counts = _table(("why", "films"), kinds.most_common(SHOWN))
+    return [f"## Not readable: {len(lost)}", "", *counts, "", *_table(("film", "why"), told[:SHOWN])]
 
 
 def plain(text: object) -> str:

@@ -240,6 +240,7 @@ class TestTail:
         found = audit(root)
         assert found.counts == {"findings": [2, 1]}
         assert [why.endswith("the file is missing") for _, why in found.looks.unreadable] == [True, True]
+        assert "| the file is missing | 2 |" in (root.parent / "out/report.md").read_text()
 
     def test_neither_is_said(self, root: Path, sound: list[np.ndarray]) -> None:
         write(root, {"a.png": sound[0]})
