@@ -54,6 +54,7 @@ def test_an_update_for_another_model_is_refused(trained) -> None:
 
 def test_the_shipped_adapter_is_small_and_complete() -> None:
     folder = adapter_folder("builtin")
+    assert folder is not None
     assert folder == BUILTIN
     assert (folder / WEIGHTS).stat().st_size <= 4 * 2**20
     assert {path.name for path in folder.iterdir()} >= {WEIGHTS, CONFIG, "README.md"}
