@@ -5,12 +5,14 @@
 
 Compares films of the shipped generator, or of a published version, with hospital A's sound films, overall and by
 finding. Every figure stands beside its floor: other films of hospital A in the same number. Small samples raise FID,
-so only the difference from the floor tells anything. With ``--real``, both are compared with a folder's films, too.
+so only the difference from the floor tells anything. Overall figures also see that plans balance what an archive has
+in a long tail; those of a finding do so less. With ``--real``, both are compared with a folder's films, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +24,8 @@ from models import registry
 from models.contracts import Encoder, ImageRequest
 from models.encoders.image import OURS, open_encoder
 from models.judges.bank import read_films
-from models.phantom.archive import films as phantom_films
+from models.phantom.archive import render_many
+from models.phantom.case import draw_case
 from models.phantom.hospital import HOSPITAL_A
 from models.phantom.vocabulary import LABELS
 from storage.layout import DatasetRef
@@ -55,8 +58,9 @@ class Films:
 
 def archive(count: int) -> Films:
     """Sound films of hospital A."""
-    found = [film for film in phantom_films(HOSPITAL_A, SEED, range(count + count // 8 + 8)) if film.defect is None]
-    return Films([film.image for film in found[:count]], np.stack([film.labels for film in found[:count]]))
+    sound = (index for index in itertools.count() if draw_case(HOSPITAL_A, SEED, index).defect is None)
+    images, labels, _ = render_many(HOSPITAL_A, SEED, list(itertools.islice(sound, count)))
+    return Films(list(images), labels)
 
 
 def drawn(count: int, pairs: int) -> tuple[Films, np.ndarray]:
@@ -101,6 +105,7 @@ def main() -> None:
     """Measure and print."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--films", type=int, default=160, help="on each side")
+    ask.add_argument("--archive", type=int, default=1200, help="films of hospital A: half to compare with, half floor")
     ask.add_argument("--pairs", type=int, default=16, help="prompts that are drawn with two seeds")
     ask.add_argument("--dataset", help="NAME/VERSION of a published version, instead of drawing")
     ask.add_argument("--root", default=".", help="store of --dataset")
@@ -111,22 +116,24 @@ def main() -> None:
     made, seeds = (published(told.dataset, told.root, told.films), None) if told.dataset else drawn(
         told.films, told.pairs
     )  # fmt: skip
-    count = len(made.images)
-    both = archive(2 * count)
-    real, other = both[:count], both[count:]
+    count, half = len(made.images), max(told.archive // 2, len(made.images))
+    both = archive(2 * half)
+    real, other = both[:half], both[half:]
     one, two, three = (films.features(encoder) for films in (real, other, made))
     print(f"encoder {NAMES.get(told.encoder, told.encoder)} ({encoder.revision}), {one.shape[1]} features")
     rows: list[tuple[str, Fidelity | None]] = [
-        ("hospital A / A, the floor", fidelity(one, two)), ("hospital A / generated", fidelity(one, three)),
+        ("hospital A / A, the floor", fidelity(one[:count], two[:count])),
+        ("hospital A / generated", fidelity(one[:count], three)),
     ]  # fmt: skip
     if told.real:
         foreign = Films(read_films(told.real)[:count], np.zeros((0, 0))).features(encoder)
-        half = len(foreign) // 2
+        middle = len(foreign) // 2
         rows += [
-            ("folder / folder, the floor", fidelity(foreign[:half], foreign[half:])),
-            ("folder / hospital A", fidelity(foreign, two)), ("folder / generated", fidelity(foreign, three)),
+            ("folder / folder, the floor", fidelity(foreign[:middle], foreign[middle:])),
+            ("folder / hospital A", fidelity(foreign, two[:count])), ("folder / generated", fidelity(foreign, three)),
         ]  # fmt: skip
-    floors = fidelity_by_finding(one, real.labels, two, other.labels, LABELS)
+    as_many = other.labels * (other.labels.cumsum(0) <= made.labels.sum(0))  # as were generated with each finding
+    floors = fidelity_by_finding(one, real.labels, two, as_many, LABELS)
     for label, found in fidelity_by_finding(one, real.labels, three, made.labels, LABELS).items():
         rows += [(f"{label}, the floor", floors[label]), (f"{label}, generated", found)]
     print(table(rows))

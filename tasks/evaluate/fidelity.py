@@ -104,8 +104,8 @@ def likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     if not fit:
         raise ValueError(f"films of {one.shape[1]} x {one.shape[2]} pixels are smaller than a window of {WINDOW}")
     betas = tuple(weight / sum(SCALES[:fit]) for weight in SCALES[:fit])
-    films = (torch.from_numpy(np.ascontiguousarray(side)).unsqueeze(1).float() / 255 for side in (one, other))
-    return ms_ssim(*films, data_range=1.0, betas=betas, normalize="relu", reduction="none").numpy()
+    left, right = (torch.from_numpy(np.ascontiguousarray(side)).unsqueeze(1).float() / 255 for side in (one, other))
+    return ms_ssim(left, right, data_range=1.0, betas=betas, normalize="relu", reduction="none").numpy()
 
 
 def _least(nearest: int) -> int:

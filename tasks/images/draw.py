@@ -93,17 +93,17 @@ def draw_images(
     pending = every
     with ThreadPoolExecutor(1, thread_name_prefix="judge") as judge:
         for attempt in range(attempts):
-            judging: list[Future[None]] = []
+            judging: Future[None] | None = None
             for start in range(0, len(pending), batch):
                 part = pending[start : start + batch]
                 films = _draw(part, generator, seed_of, attempt, spent)
-                if judging:
-                    judging[-1].result()
-                judging.append(judge.submit(_judge, part, films, generator.token_limit, gates, spent))
+                if judging is not None:
+                    judging.result()
+                judging = judge.submit(_judge, part, films, generator.token_limit, gates, spent)
                 if on_progress is not None and start:
                     on_progress(_settled(every, pending, start, attempt + 1 == attempts), len(every))
-            if judging:
-                judging[-1].result()
+            if judging is not None:
+                judging.result()
                 if on_progress is not None:
                     on_progress(_settled(every, pending, len(pending), attempt + 1 == attempts), len(every))
             pending = [tries for tries in pending if tries.failed is not None]
