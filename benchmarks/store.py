@@ -47,6 +47,7 @@ from tasks.plan.plan import make_plan
 from tasks.recipe.profile import load_recipe
 
 changes = [f"pairs={sys.argv[1]}", "shard_size=1000", "top_up=1.2", "reports.generator={kind: template}"]
+changes.append(f"plan.target={sys.argv[3]}")
 recipe = load_recipe("local", changes, Path(sys.argv[2]))
 begun = time.perf_counter()
 plan = make_plan(recipe, "0" * 64)
@@ -247,12 +248,12 @@ def _told(seen: Counter[str]) -> str:
 def measure_planning() -> None:
     """Seconds and peak memory of a process that plans, and looks at 50 shards from first to last."""
     profiles = Path(__file__).parents[1] / "flows" / "profiles"
-    for pairs in (200_000, 10_000_000):
-        command = [sys.executable, "-c", PLAN, str(pairs), str(profiles)]
+    for pairs, target in ((200_000, "uniform"), (10_000_000, "uniform"), (10_000_000, "square_root")):
+        command = [sys.executable, "-c", PLAN, str(pairs), str(profiles), target]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         made, looked, peak = float(told[0]), float(told[1]), float(told[3])
         print(
-            f"plan {pairs:,} pairs: {made:.1f} s, with {told[2]} shards drawn {looked:.1f} s (bar 60), "
+            f"plan {pairs:,} pairs, {target}: {made:.1f} s, with {told[2]} shards drawn {looked:.1f} s (bar 60), "
             f"peak memory {peak:.0f} MiB (bar 1024)",
             flush=True,
         )

@@ -1,11 +1,11 @@
 """Plausibility: which entities never stand in one report.
 
-All rules are about pairs, and cheap enough for a bank of 200,000: entities with the same *concept* (the thing
-talked about, without polarity, direction, side and size) never meet, which covers duplicates, contradictions
-("effusion" with "no effusion") and opposites ("increased" with "decreased"); *exclusions* between findings, a
-small table with reasons; a finding fits the *places* of its report (`tasks.plan.places`); and pairs that a corpus
-had every chance to show and never did (`tasks.plan.cooccurrence`). The paper's bank had such opposites, and its
-reviewers asked for exactly this (paper sections 1 and 5).
+All rules are cheap enough for a bank of 200,000. Pairs that never meet: entities with the same *concept* (the thing
+talked about, without polarity, direction, side and size), which covers duplicates, contradictions ("effusion" with
+"no effusion") and opposites ("increased" with "decreased"); *exclusions* between findings, a small table with
+reasons; a finding and a place of opposite *sides*; and pairs that a corpus had every chance to show and never did
+(`tasks.plan.cooccurrence`). And a *place* must suit the findings of its report (`tasks.plan.places`). The paper's
+bank had such opposites, and its reviewers asked for exactly this (paper sections 1 and 5).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RuleSet:
     Args:
         concept: the thing that an entity speaks of.
         exclusions: findings that exclude each other.
-        places: whether findings must fit the places of their report (`tasks.plan.places`).
+        places: whether findings and places of a report must fit (`tasks.plan.places`).
     """
 
     concept: Callable[[Entity], str]

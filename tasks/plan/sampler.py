@@ -22,7 +22,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from models.contracts import EntityType
-from tasks.plan.constraints import ConflictTable
+from tasks.plan.constraints import RULES, ConflictTable
 from tasks.plan.deck import key_of, spread_permutations
 from tasks.plan.errors import InfeasiblePlan
 from tasks.plan.repair import Context, repair
@@ -138,7 +138,7 @@ class BalancedSampler:
 
     def count_repairs(self, stop: int) -> RepairCount:
         """How many cards the rules moved among samples 0 to `stop`, and which rules they were."""
-        count = RepairCount({deck.type: stop * deck.per_sample for deck in self.decks})
+        count = RepairCount({deck.type: stop * deck.per_sample for deck in self.decks}, {}, dict.fromkeys(RULES, 0))
         for start in range(0, stop, self._block):
             end = min(start + self._block, stop)
             dealt = [
@@ -151,10 +151,10 @@ class BalancedSampler:
                 count.moved[kind] = count.moved.get(kind, 0) + moved
             for places in range(self.width)[self.columns().get(EntityType.ANATOMY, slice(0))]:
                 homeless = int(self.table.homeless(first[:, places], first).sum())
-                count.refused["place"] = count.refused.get("place", 0) + homeless
+                count.refused["place"] += homeless
             for a, b in combinations(range(self.width), 2):
                 for rule, broken in self.table.broken(first[:, a], first[:, b]).items():
-                    count.refused[rule] = count.refused.get(rule, 0) + int(broken.sum())
+                    count.refused[rule] += int(broken.sum())
         return count
 
     def _dealt(self, deck: Deck, start: int, stop: int) -> np.ndarray:
@@ -229,7 +229,10 @@ def _deck(
 def _check_deck(deck: Deck, table: ConflictTable) -> None:
     kind, entities, n = deck.type.value, len(deck.weights), len(deck.cards)
     if deck.per_sample > entities:
-        raise InfeasiblePlan(f"{deck.per_sample} {kind} entities a sample, but only {entities} are dealt")
+        raise InfeasiblePlan(
+            f"{deck.per_sample} {kind} entities a sample, but only {entities} are dealt (the others have weight 0): "
+            f"ask for fewer in plan.per_report.{kind}"
+        )
     most = int(deck.weights.max())
     if most * deck.per_sample > n:
         term = table.entities[deck.cards[np.repeat(deck.weights, deck.weights).argmax()]].term

@@ -60,7 +60,10 @@ def deck_weights(
         less = np.minimum(1.0, MOST_SAMPLES / np.maximum(asked, MOST_SAMPLES / 2))
         alone = {kind: len(np.unique(concepts[pool])) <= per_report[kind] for kind, pool in pools.items()}
         wanted = {k: shares[k] if alone[k] else shares[k] * less[concepts[pool]] for k, pool in pools.items()}
-    return {kind: _cards(capped(wanted[kind], concepts[pool], per_report[kind])) for kind, pool in pools.items()}
+    return {
+        kind: _cards(capped(wanted[kind], concepts[pool], per_report[kind]), per_report[kind])
+        for kind, pool in pools.items()
+    }
 
 
 def _wanted(entities: Sequence[Entity], target: Target, bank: str) -> np.ndarray:
@@ -77,9 +80,10 @@ def _wanted(entities: Sequence[Entity], target: Target, bank: str) -> np.ndarray
     return np.sqrt(counts) if target == "square_root" else counts
 
 
-def _cards(shares: np.ndarray) -> np.ndarray:
+def _cards(shares: np.ndarray, per_sample: int) -> np.ndarray:
     rarest = CARDS_FOR_RAREST / shares[shares > 0].min()
-    return apportion(shares, int(np.clip(round(rarest), len(shares), max(LARGEST_DECK, 2 * len(shares)))))
+    cards = int(np.clip(round(rarest), len(shares), max(LARGEST_DECK, 2 * len(shares))))
+    return apportion(shares, -(-cards // per_sample) * per_sample)  # whole samples: a share of 1/k has its exact cards
 
 
 def capped(wanted: np.ndarray, concepts: Sequence[int] | np.ndarray, per_sample: int) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -116,6 +118,29 @@ def test_a_report_tells_how_often_the_rules_acted(plan: Plan) -> None:
     assert report.samples == 150
     assert sum(report.dealt.values()) == 750
     assert 0 < report.moved_share < 0.3
+
+
+@pytest.mark.parametrize(
+    ("per_report", "digest"),
+    [
+        ("plan.max_use=", "77b20ae68592f95a"),
+        (
+            "plan.per_report={abnormality: 3, disease: 2, non_abnormality: 1, non_disease: 1, anatomy: 2}",
+            "59dcffa4cde37294",
+        ),
+    ],
+)
+def test_an_even_plan_never_changes_between_releases(
+    per_report: str, digest: str, recipe: Callable[..., Recipe]
+) -> None:
+    samples = make_plan(recipe("pairs=2000", per_report), MARK).samples(0, 2000)
+    said = "\n".join("|".join(mention.phrase for mention in sample.mentions) for sample in samples)
+    assert hashlib.sha256(said.encode()).hexdigest()[:16] == digest, "raise FORMAT_VERSION if this is meant"
+
+
+def test_a_report_is_told_in_one_line(plan: Plan) -> None:
+    said = str(plan.report())
+    assert re.fullmatch(r"the rules moved \d+\.\d% of the entities dealt \(refused per entity: concept .*%\)", said)
 
 
 def test_another_process_plans_the_same(plan: Plan) -> None:

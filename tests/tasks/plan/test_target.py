@@ -73,6 +73,10 @@ def test_no_concept_gets_more_than_samples_can_hold(counts: list[int], per_sampl
     assert (np.diff(sums[order]) >= -1e-12).all(), "the commoner stays the commoner"
 
 
+def test_as_many_entities_as_a_sample_holds_are_dealt_evenly_whatever_their_counts() -> None:
+    assert len(set(weights("empirical", 90_000, 500, 3, per_sample=3))) == 1
+
+
 def test_a_finding_and_its_denial_leave_room_for_each_other() -> None:
     kinds = (EntityType.DISEASE, EntityType.NON_DISEASE)
     entities = [Entity(f"{k}/{n}", k, str(n), count=1000 if n == 0 else 10) for k in kinds for n in range(20)]
