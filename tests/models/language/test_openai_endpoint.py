@@ -230,9 +230,9 @@ def test_a_server_that_dies_in_mid_batch_is_not_asked_for_ever(serve) -> None:
 
     generator, bodies = serve(reply, decoding="segments", tries=1, concurrency=2)
     drafts = generator.generate(MANY)
-    assert [draft.error is None for draft in drafts] == [True] * 5 + [False] * 15
+    assert sum(draft.error is None for draft in drafts) == 5
     assert "went away" in (drafts[-1].error or "")
-    assert len(bodies) <= 5 + 2 * 2
+    assert len(bodies) < len(MANY) / 2
 
 
 def test_a_spent_budget_stops_asking_and_says_so(serve) -> None:
