@@ -32,7 +32,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     ),
 }
 REGIONS: Mapping[str, frozenset[str]] = {
-    "soft tissue": bag("soft subcutaneous axilla axillary breast thyroid nipple skin wall neck"),
+    "soft tissue": bag("soft subcutaneous axilla axillary breast thyroid nipple skin neck"),
     "bone": bag(
         """
         rib clavicle clavicular acromioclavicular scapula sternum sternal manubrium xiphoid humerus humeral shoulder
@@ -95,6 +95,7 @@ def setting_of(entity: Entity) -> Setting:
     """The setting of an entity; an empty one fits everything."""
     words = frozenset(key(entity.term))
     region = next((name for name, known in REGIONS.items() if words & known), None)
+    region = "soft tissue" if {"chest", "wall"} <= words else region
     if entity.type is EntityType.ANATOMY:
         return Setting(region=region or "thorax", side=_side(entity, words))
     if not entity.present or region is not None:

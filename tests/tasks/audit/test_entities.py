@@ -99,6 +99,7 @@ def test_the_command_writes_a_bank_that_the_planner_takes(tmp_path: Path) -> Non
     bank = {entity.term: entity for entity in load_bank(str(out / "bank.csv"))}
     assert (bank["pleural effusion"].sides, bank["pleural effusion"].label) == (("left", "right"), "pleural effusion")
     assert bank["no pneumothorax"].present is False
+    assert bank["pleural effusion"].count == 4, "for plan.target"
     with (out / "counts.csv").open() as file:
         assert next(csv.DictReader(file)) == {
             "type": "abnormality", "term": "pleural effusion", "mentions": "4", "reports": "3",

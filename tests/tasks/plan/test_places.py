@@ -31,6 +31,7 @@ def table(*entities: Entity, rules: str = "generic") -> ConflictTable:
         ("small pleural effusion", "stomach"),
         ("pneumonia", "clavicles"),
         ("patchy consolidation", "soft tissue"),
+        ("bronchial wall thickening with pneumonia", "left chest wall"),
         ("lung nodule", "thoracic spine"),
         ("compression fracture", "aorta"),
         ("fractures", "trachea"),
