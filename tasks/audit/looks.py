@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.judges.vision import VisionJudge
 
 BATCH = 32
+JUDGED = 896  # pixels along the longer edge that a judge sees: about a thousand tokens of a Qwen-VL
 Read = tuple[Film, np.ndarray]  # the whole film, and the reduced one that checks look at
 WORST, THUMBNAIL = 8, 96
 Progress = Callable[[int], None]
@@ -71,7 +72,7 @@ def look(
 ) -> Looks:
     """Decode and judge `films` in their order; what cannot be read is put down with its reason.
 
-    Checks look at films of at most 256 pixels a side, as they would make them themselves; the judge at whole ones.
+    Checks look at films of at most 256 pixels a side, as they would make them themselves; the judge at larger ones.
 
     Args:
         films: the archive.
@@ -94,7 +95,7 @@ def look(
                 scores.append(_look_at(looks, good, gates))
                 hashes.append(hash_films([small for _, (_, small) in good]))
                 if judge is not None:
-                    chances = judge.ask([film.pixels for _, (film, _) in good])
+                    chances = judge.ask([reduced(film.pixels, JUDGED) for _, (film, _) in good])
                     answers.append(np.array([[yes for yes, _ in each] for each in chances], np.float32))
             done += len(batch)
             on_film(done)
