@@ -58,8 +58,7 @@ def deck_weights(
         for kind, pool in pools.items():
             np.add.at(asked, concepts[pool], shares[kind] * per_report[kind])
         less = np.minimum(1.0, MOST_SAMPLES / np.maximum(asked, MOST_SAMPLES / 2))
-        alone = {kind: len(np.unique(concepts[pool])) <= per_report[kind] for kind, pool in pools.items()}
-        wanted = {k: shares[k] if alone[k] else shares[k] * less[concepts[pool]] for k, pool in pools.items()}
+        wanted = {kind: shares[kind] * less[concepts[pool]] for kind, pool in pools.items()}
     return {
         kind: _cards(capped(wanted[kind], concepts[pool], per_report[kind]), per_report[kind])
         for kind, pool in pools.items()
