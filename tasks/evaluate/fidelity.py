@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,13 +58,14 @@ def fidelity(real: np.ndarray, made: np.ndarray, *, nearest: int = NEAREST, seed
     """
     _check(real, made, nearest)
     torchvision_ready()
-    kid, spread = _kid(real, made, seed)
-    with contextlib.redirect_stdout(io.StringIO()):  # prdc prints what it was given
-        from prdc import compute_prdc
+    from prdc import compute_prdc
 
-        shares = compute_prdc(real, made, nearest_k=nearest)
     enough = min(len(real), len(made)) > real.shape[1]
-    fid = _fid(real, made) if enough else float("nan")
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # prdc prints what it was given
+        warnings.filterwarnings("ignore", message="Metric .* will save all extracted features")
+        kid, spread = _kid(real, made, seed)
+        fid = _fid(real, made) if enough else float("nan")
+        shares = compute_prdc(real, made, nearest_k=nearest)
     return Fidelity(len(real), len(made), fid, kid, spread, **{name: float(share) for name, share in shares.items()})
 
 

@@ -8,7 +8,7 @@ import pytest
 from models import registry
 from models.contracts import Candidate, Gate, ModelNotFound
 from models.judges.calibrate import score_films
-from models.judges.checks import CHECKS, Upright
+from models.judges.checks import CHECKS, Upright, _medians
 from models.judges.planted import plant
 from models.phantom.case import Case
 from models.phantom.film import draw_film
@@ -84,3 +84,10 @@ def test_a_missing_look_names_the_file(tmp_path, sound_films: list[np.ndarray]) 
 def test_a_gate_without_an_image_says_so() -> None:
     with pytest.raises(ValueError, match="s1 has no image"):
         gate("noise").score([Candidate("s1", (), "", "", None)])
+
+
+@pytest.mark.parametrize("width", [1, 2, 31, 128])
+def test_medians_of_rows_are_those_of_numpy_to_the_last_digit(width: int) -> None:
+    film = np.random.default_rng(width).normal(0, 9, (40, width)).astype(np.float32)
+    for rows in (film, film.T):
+        assert (_medians(rows) == np.median(rows, axis=1, keepdims=True)).all()
