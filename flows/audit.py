@@ -65,6 +65,29 @@ def entities(
 
 
 @app.command()
+def pairs(
+    reports: Reports,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("pairs.parquet"),
+    column: Column = None,
+    least: Annotated[float, typer.Option(help="Least reports in which chance alone would show a pair.")] = 10.0,
+) -> None:
+    """Learn which entities never stand in one report, though chance alone would have put them there.
+
+    \b
+    synth audit pairs mimic-cxr/files --out pairs.parquet
+    synth run --set plan.bank=bank/bank.csv --set plan.cooccurrence=pairs.parquet
+    """
+    from tasks.audit.corpus import Corpus
+    from tasks.plan.cooccurrence import learn, recognised, save
+
+    with explained():
+        found = learn(recognised(Corpus(reports, column).reports(), _recogniser("rules", None)), least)
+        save(found, out)
+    never = int((found.observed == 0).sum())
+    typer.echo(f"{len(found.observed)} pairs expected in {least:g} reports or more, {never} of them never seen: {out}")
+
+
+@app.command()
 def duplicates(
     reports: Reports,
     threshold: Annotated[float, typer.Option(help="Similarity of word runs that counts.", min=0.1, max=1.0)] = 0.7,

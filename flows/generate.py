@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+LOOKED_AT = 16_384
+"""So many samples are looked at to say how often the rules acted."""
+
+
 @flow(name="generate", flow_run_name="generate-{profile}")
 def generate(
     profile: str = "local",
@@ -49,6 +53,7 @@ def generate(
 
 def _generate(run: Run) -> Manifest:
     plan = make_plan(run.recipe, run.fingerprint)
+    run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:
         with _engine(run) as engine:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import ceil
 
 import numpy as np
 
@@ -83,7 +82,6 @@ class Plan:
         self.fingerprint, self.entities = fingerprint, entities
         self.pairs, self.shard_size = recipe.pairs, recipe.shard_size
         self.layout = ShardLayout.of(recipe.pairs, recipe.shard_size, recipe.top_up)
-        self.total = self.layout.total
         self.sampler = BalancedSampler(pools, per_report, table, fingerprint, weights=weights)
         if cap is not None and not even:
             check_cap(self.sampler, recipe.pairs, cap, bank)
@@ -105,27 +103,18 @@ class Plan:
         """See `ShardLayout`."""
         return self.layout.top_up_shards
 
-    def shards(self, samples: int | None = None) -> range:
-        """Numbers of the shards that cover the first `samples` samples (default: the base shards).
-
-        Raises:
-            IndexError: more than the plan's total.
-        """
-        if samples is None or samples <= self.pairs:
-            return range(ceil((self.pairs if samples is None else samples) / self.shard_size))
-        self._check(samples - 1)
-        return range(len(self.base_shards) + ceil((samples - self.pairs) / self.shard_size))
-
     def bounds(self, shard: int) -> tuple[int, int]:
-        """First and last (exclusive) sample index of a shard.
+        """First and last (exclusive) sample index of a base shard.
 
         Raises:
             IndexError: no such shard.
         """
+        if shard not in self.base_shards:
+            raise IndexError(f"shard {shard} is not in the plan: it has shards 0 to {self.base_shards.stop - 1}")
         return self.layout.bounds(shard)
 
     def shard(self, number: int) -> list[SampleSpec]:
-        """The samples of one shard, in order."""
+        """The samples of one base shard, in order."""
         return self.samples(*self.bounds(number))
 
     def sample(self, index: int) -> SampleSpec:
@@ -200,8 +189,8 @@ class Plan:
         return [[known[code] for code in row] for row in codes.tolist()]
 
     def _check(self, index: int) -> None:
-        if not 0 <= index < self.total:
-            raise IndexError(f"sample {index} is not in the plan: it has samples 0 to {self.total - 1}")
+        if not 0 <= index < self.pairs:
+            raise IndexError(f"sample {index} is not in the plan: it has samples 0 to {self.pairs - 1}")
 
 
 def make_plan(recipe: Recipe, fingerprint: str) -> Plan:
@@ -213,6 +202,6 @@ def make_plan(recipe: Recipe, fingerprint: str) -> Plan:
         InfeasiblePlan: the rules leave no arrangement.
     """
     plan = Plan(recipe, fingerprint, load_bank(recipe.plan.bank))
-    for start in range(0, min(plan.total, CHECKED), CHUNK):
-        plan.sampler.draw(start, min(start + CHUNK, plan.total))
+    for start in range(0, min(plan.pairs, CHECKED), CHUNK):
+        plan.sampler.draw(start, min(start + CHUNK, plan.pairs))
     return plan

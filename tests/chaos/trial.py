@@ -186,7 +186,7 @@ def judge(recipe: Recipe, store: ObjectStore, undisturbed: dict[str, str]) -> Ve
     mine = content(manifest)
     found = [row.sample_id for row in [*rows(store), *reject_rows(store, REF, manifest)]]
     plan = make_plan(recipe, fingerprint(recipe))
-    planned = {sample.sample_id for sample in plan.samples(0, plan.total)}
+    planned = {sample.sample_id for sample in plan.samples(0, plan.pairs)}
     return Verdict(
         objects=len(list(store.list())),
         swept=swept,

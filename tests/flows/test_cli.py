@@ -57,3 +57,13 @@ def test_profiles_are_listed_with_what_they_are() -> None:
     result = CliRunner().invoke(app, ["profiles"])
     assert "local" in result.output
     assert "full" in result.output
+
+
+def test_pairs_that_a_corpus_never_shows_are_learnt_from_its_reports(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    for number, words in enumerate(("pleural effusion", "pneumothorax") * 10):
+        (tmp_path / "reports" / f"{number}.txt").write_text(f"FINDINGS: There is a {words}.", encoding="utf-8")
+    out = tmp_path / "pairs.parquet"
+    result = CliRunner().invoke(app, ["audit", "pairs", str(tmp_path / "reports"), "--out", str(out), "--least", "4"])
+    assert "1 pairs expected in 4 reports or more, 1 of them never seen" in result.output
+    assert out.is_file()

@@ -187,7 +187,7 @@ def test_fingerprints_deal_different_samples() -> None:
     ],
 )
 def test_the_phantom_bank_deals_out_100000_samples(per_report: dict[str, int]) -> None:
-    sampler = phantom(**per_report)
+    sampler = phantom(**per_report)  # pyright: ignore[reportArgumentType]
     rows = sampler.draw(0, 100_000)
     for a, b in combinations(range(sampler.width), 2):
         assert not sampler.table.conflicts(rows[:, a], rows[:, b]).any()
