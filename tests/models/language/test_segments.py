@@ -81,6 +81,13 @@ def test_the_impression_becomes_the_allowed_text_that_it_began_like() -> None:
     assert nearest("", shapes) == shapes[0]
 
 
+def test_an_impression_needs_to_be_written_to_its_first_full_stop_only() -> None:
+    shapes = impression_shapes([EFFUSION, NODULE])
+    assert [nearest(shape.split(".")[0], shapes) for shape in shapes] == shapes
+    _, calls = write(obedient, REQUEST)
+    assert calls[-1][0].stop == "."
+
+
 def test_a_cut_off_text_is_used_as_far_as_it_goes_and_a_refusal_is_an_error() -> None:
     cut = Answer("There is small left pleural effusion. There is no", 9, "cut off after 9 tokens")
     (draft,), calls = write(lambda ask: obedient(ask) if ask.prefix else cut, ONE)
