@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from storage.records import Manifest
 from tasks.publish.figures import Tally, stages, yields
+from tasks.reports.cost import EntityCost, table
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMITS = (
@@ -27,13 +28,19 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 _HUB_LICENCES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "openrail", "unknown"}
 
 
-def build_card(manifest: Manifest, tally: Tally | None = None, costs: Mapping[str, float] | None = None) -> str:
+def build_card(
+    manifest: Manifest,
+    tally: Tally | None = None,
+    costs: Mapping[str, float] | None = None,
+    by_entity: Sequence[EntityCost] = (),
+) -> str:
     """Markdown with a YAML header: counts, yields, gates, terms, limits, seeds, models, and how to read the pairs.
 
     Args:
         manifest: of the version.
         tally: of its rows, for gates and yields; None for an archive.
         costs: further lines of the summary table, name to value.
+        by_entity: what reports cost by entity, the dearest first.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -47,6 +54,7 @@ def build_card(manifest: Manifest, tally: Tally | None = None, costs: Mapping[st
         gates=tally.gates(),
         stages=stages(manifest, tally.rejected_in),
         costs=costs or {},
+        by_entity=table(by_entity) if by_entity else [],
         limits=LIMITS,
         seed=manifest.statistics.get("seed"),
         sources=manifest.statistics.get("sources", []),

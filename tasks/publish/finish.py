@@ -10,6 +10,7 @@ from typing import Any
 
 from storage.errors import AlreadyExists
 from storage.layout import DatasetRef
+from storage.ledger import load_reports
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, ShardEntry
@@ -26,6 +27,7 @@ from tasks.publish.table import RecordTable
 from tasks.publish.terms import inherit
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.schema import Recipe
+from tasks.reports.cost import EntityCost, shard_costs, total
 
 COSTS = {"seconds_per_accepted_pair": "seconds per pair", "cost_per_accepted_pair": "cost per pair"}
 
@@ -68,16 +70,17 @@ def finish_version(
         licence=terms.licence,
         credentialed=terms.credentialed,
     )
-    write_card(store, ref, manifest)
+    write_card(store, ref, manifest, recipe.cost_per_hour)
     return write_manifest(store, ref, manifest)
 
 
-def write_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> None:
+def write_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest, cost_per_hour: float = 0.0) -> None:
     """README.md, report.html, croissant.json and records.parquet of a version; files that are there stay.
 
     Rows are read one shard at a time: 200,000 pairs need no more memory than one shard and their scores.
     """
     wanted, tally, kept = choose(manifest), Tally(), list[tuple[PairRow, Place]]()
+    spent: list[dict[str, EntityCost]] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "records.parquet")
         with RecordTable(path) as table:
@@ -86,6 +89,7 @@ def write_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> None:
                 pairs = list(pair_rows(store, ref, alone))
                 tally.add(entry, pairs, reject_rows(store, ref, alone))
                 table.add(entry.shard, pairs)
+                spent.append(_report_costs(store, ref, entry, cost_per_hour))
                 for at in wanted.get(entry.shard, ()):
                     assert entry.pairs is not None, entry.shard
                     kept.append((pairs[at], Place(entry.shard, entry.index.key, at, entry.pairs.key)))
@@ -95,7 +99,19 @@ def write_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> None:
     report = build_report(manifest, tally, read_films(store, ref, kept), facts)
     _keep(store, ref.card("croissant.json"), build_croissant(manifest, digest, LIMITS[0]), "application/ld+json")
     _keep(store, ref.card("report.html"), report, "text/html; charset=utf-8")
-    _keep(store, ref.card("README.md"), build_card(manifest, tally, facts), "text/markdown; charset=utf-8")
+    card = build_card(manifest, tally, facts, total(spent))
+    _keep(store, ref.card("README.md"), card, "text/markdown; charset=utf-8")
+
+
+def _report_costs(
+    store: ObjectStore, ref: DatasetRef, entry: ShardEntry, cost_per_hour: float
+) -> dict[str, EntityCost]:
+    """What the shard's reports cost, by entity; nothing where it has no report stage."""
+    stored = load_reports(store, ref, entry.shard)
+    if stored is None or "reports" not in entry.seconds:
+        return {}
+    tokens = entry.counts.get("reports.tokens")
+    return shard_costs(*stored, seconds=entry.seconds["reports"], tokens=tokens, cost_per_hour=cost_per_hour)
 
 
 def cost(recipe: Recipe, shards: Sequence[ShardEntry]) -> dict[str, float]:

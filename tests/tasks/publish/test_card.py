@@ -205,3 +205,13 @@ def test_records_hold_rows_in_the_order_of_the_shards(factory_version: Any) -> N
     rows: list[PairRow] = list(pair_rows(factory_version.store, factory_version.ref, factory_version.manifest))
     assert table.column("sample_id").to_pylist() == [row.sample_id for row in rows]
     assert table.column("shard").to_pylist() == sorted(table.column("shard").to_pylist())
+
+
+def test_the_card_says_what_reports_cost_by_entity(card: str) -> None:
+    section = card.partition("## What reports cost, by entity\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert rows[0] == "| entity | asked | accepted | attempts each | tokens each | seconds each | cost each |"
+    assert rows[1] == "|---|---|---|---|---|---|---|"
+    asked = sum(int(line.split("|")[2]) for line in rows[2:])
+    assert asked > 0
+    assert all(line.count("|") == 8 for line in rows)
