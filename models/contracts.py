@@ -138,6 +138,15 @@ class ReportGenerator(Protocol):
 
 
 @runtime_checkable
+class Shortens(Protocol):
+    """A report generator that can say an IMPRESSION again in fewer words; `shares` is how much of each may stay."""
+
+    def shorten(
+        self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
+    ) -> list[ReportDraft]: ...
+
+
+@runtime_checkable
 class ImageGenerator(Protocol):
     """Draws films: (H, W) uint8 each, in the order of the requests."""
 

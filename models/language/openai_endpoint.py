@@ -11,6 +11,7 @@ from typing import Any
 
 from models.contracts import ModelCard, ReportDraft, ReportRequest
 from models.language.allowance import Allowance
+from models.language.shorter import shorten_drafts
 from models.language.writing import Answer, Ask, Decoding, check_decoding, check_ladder, step_of, write_drafts
 
 
@@ -93,6 +94,13 @@ class OpenAIReportGenerator:
         """
         self._line = _Line(min(self.concurrency, len(requests)))
         return write_drafts(requests, self.decoding, self.answer)
+
+    def shorten(
+        self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
+    ) -> list[ReportDraft]:
+        """The drafts with their IMPRESSION said again in fewer words (`models.language.shorter`)."""
+        self._line = _Line(min(self.concurrency, len(requests)))
+        return shorten_drafts(requests, drafts, shares, self.decoding, self.answer)
 
     def restart(self) -> None:
         """Close the connections; the next call opens new ones. What was spent stays spent."""

@@ -19,6 +19,7 @@ from typing import Any
 from models.compat import torchvision_ready
 from models.contracts import ModelCard, ReportDraft, ReportRequest
 from models.language.lora import adapter_folder, adapter_sha256
+from models.language.shorter import shorten_drafts
 from models.language.threads import fitted_threads
 from models.language.weights import PACKAGE_PREFIX, Weights, resolve
 from models.language.writing import Answer, Ask, Decoding, check_decoding, check_ladder, step_of, write_drafts
@@ -119,6 +120,12 @@ class VllmReportGenerator:
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """One draft per request, in order; a request the engine refuses gets a draft with `error`."""
         return write_drafts(requests, self.decoding, self.answer)
+
+    def shorten(
+        self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
+    ) -> list[ReportDraft]:
+        """The drafts with their IMPRESSION said again in fewer words (`models.language.shorter`)."""
+        return shorten_drafts(requests, drafts, shares, self.decoding, self.answer)
 
     def restart(self) -> None:
         """Drop the engine; the next call starts a fresh one."""

@@ -104,6 +104,7 @@ class ShardWorker:
             seed_of=lambda sample, attempt: seed_for(self.fingerprint, sample, "reports", attempt),
             count_tokens=self.painter.count_tokens,
             token_limit=limit,
+            summarise_again=self.recipe.reports.summarise_again,
             on_progress=_stage(on_progress, "reports"),
         )
         seconds["reports"] = time.perf_counter() - started

@@ -76,6 +76,7 @@ ADDED: Mapping[str, Any] = {
     "plan.cooccurrence": None,
     "plan.axes": None,
     "images.prompt_axes": False,
+    "reports.summarise_again": False,
 }
 """Fields that came after the format, with the value at which they change nothing and are left out."""
 

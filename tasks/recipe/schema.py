@@ -89,6 +89,9 @@ class ReportSection(Section):
 
     generator: Component = Component(kind="vllm")
     attempts: int = Field(default=3, ge=1, le=20)
+    summarise_again: bool = Field(
+        default=False, description="say an IMPRESSION again in fewer words where the image generator cuts it off"
+    )
     error_budget: float = Field(
         default=0.2, ge=0, le=1, description="largest share of a shard that may be lost to a failing engine"
     )

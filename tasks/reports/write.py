@@ -11,6 +11,7 @@ from models.contracts import Candidate, Gate, Remembers, ReportDraft, ReportGene
 from storage.records import GateRow, RejectRow, ReportRow
 from tasks.decide import decide
 from tasks.plan.spec import SampleSpec
+from tasks.reports.fit import check_shortens, fit_drafts
 from tasks.reports.survive import check_losses, drafts_of
 
 STAGE = "reports"
@@ -52,6 +53,7 @@ def write_reports(
     seed_of: SeedOf,
     count_tokens: CountTokens | None = None,
     token_limit: int | None = None,
+    summarise_again: bool = False,
     error_budget: float = 1.0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ReportBatch:
@@ -65,11 +67,13 @@ def write_reports(
         seed_of: the seed for a sample id and an attempt (from 0).
         count_tokens: token counts of prompts for the image generator; the prompt-length gate needs it.
         token_limit: most tokens that the image generator takes.
+        summarise_again: have an IMPRESSION said in fewer words where the image generator would cut it off.
         error_budget: largest share of the samples that may be lost to the engine.
         on_progress: called with samples settled and samples in all, after each round.
 
     Raises:
-        ValueError: `attempts` is below 1, or the prompt-length gate is asked for without token counts.
+        ValueError: `attempts` is below 1, the prompt-length gate is asked for without token counts, or
+            `summarise_again` of a generator that cannot.
         ReportsLost: more than `error_budget` of the samples have no report because the engine failed.
     """
     thresholds = {gate.name: threshold for gate, threshold in gates}
@@ -77,6 +81,7 @@ def write_reports(
         raise ValueError(f"reports.attempts is {attempts}: at least one attempt is needed")
     if "prompt_length" in thresholds and (count_tokens is None or token_limit is None):
         raise ValueError("the gate prompt_length needs count_tokens and token_limit of an image generator")
+    shortens = check_shortens(generator) if summarise_again else None
     memories = [gate for gate, _ in gates if isinstance(gate, Remembers)]
     for gate in memories:
         gate.forget()
@@ -89,6 +94,9 @@ def write_reports(
             for t in pending
         ]
         drafts, died = drafts_of(generator, requests)
+        if shortens and not died and count_tokens and token_limit:
+            prefixes = [t.spec.image_prefix for t in pending]
+            drafts = fit_drafts(shortens, requests, drafts, prefixes, count_tokens, token_limit)
         errors += sum(draft.error is not None for draft in drafts)
         candidates = _judge(pending, drafts, gates, thresholds, count_tokens, token_limit)
         for gate in memories:

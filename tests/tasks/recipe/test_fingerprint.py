@@ -46,7 +46,8 @@ def data() -> dict[str, Any]:
 def changed(path: str) -> Recipe | None:
     """The recipe with another value at `path`; None where the schema allows only one."""
     value = LEAVES[path]
-    candidates = [value + 1, value - 1, value * 0.97] if isinstance(value, int | float) else ["other", 9, {"x": 1}]
+    numbers = [value + 1, value - 1, value * 0.97] if isinstance(value, int | float) else []
+    candidates = [not value] if isinstance(value, bool) else numbers or ["other", 9, {"x": 1}]
     for candidate in [*OTHERS.get(path, ()), *candidates]:
         document = data()
         *parents, last = path.split(".")

@@ -134,3 +134,48 @@ def test_a_copy_of_an_accepted_report_is_written_anew_and_a_new_shard_starts_emp
     for _ in range(2):
         batch = write_reports([spec(0), spec(1)], Parrot(), gates, attempts=2, seed_of=seed_of)
         assert [(row.sample_id, row.attempts) for row in batch.rows] == [("s-0", 1), ("s-1", 2)]
+
+
+class Wordy(TemplateReportGenerator):
+    """A writer whose impressions are long, and who can say them again."""
+
+    def __init__(self, again: str) -> None:
+        self.again, self.asked = again, []
+
+    def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
+        return [replace(draft, impression=draft.impression + " As said." * 40) for draft in super().generate(requests)]
+
+    def shorten(
+        self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
+    ) -> list[ReportDraft]:
+        self.asked.append([round(share, 2) for share in shares])
+        short = super().generate(requests)
+        return [replace(d, impression=self.again or s.impression) for d, s in zip(drafts, short, strict=True)]
+
+
+def words_in(prompts: Sequence[str]) -> list[int]:
+    return [len(prompt.split()) for prompt in prompts]
+
+
+def test_an_impression_that_would_be_cut_off_is_summarised_once_more_where_asked() -> None:
+    gates = [*GATES, (PromptLength(), 0.0)]
+    limits = {"attempts": 1, "seed_of": seed_of, "count_tokens": words_in, "token_limit": 20}
+    cut = write_reports([spec(0)], Wordy(""), gates, **limits)
+    assert "prompt_length" in {gate.gate for gate in cut.rejects[0].gates if not gate.passed}
+    generator = Wordy("")
+    kept = write_reports([spec(0)], generator, gates, summarise_again=True, **limits)
+    assert (len(kept.rows), generator.asked) == (1, [[round(0.85 * 20 / 84, 2)]])
+
+
+def test_a_second_summary_that_is_still_too_long_is_rejected() -> None:
+    gates = [*GATES, (PromptLength(), 0.0)]
+    batch = write_reports(
+        [spec(0)], Wordy("Still far " * 30), gates, attempts=1, seed_of=seed_of, count_tokens=words_in,
+        token_limit=20, summarise_again=True,
+    )  # fmt: skip
+    assert "prompt_length" in {gate.gate for gate in batch.rejects[0].gates if not gate.passed}
+
+
+def test_a_generator_that_cannot_shorten_is_refused_before_it_writes() -> None:
+    with pytest.raises(ValueError, match="summarise_again is true, but template cannot"):
+        write_reports([spec(0)], TemplateReportGenerator(), GATES, attempts=1, seed_of=seed_of, summarise_again=True)
