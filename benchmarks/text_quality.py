@@ -44,6 +44,7 @@ from tasks.reports.write import ReportBatch, write_reports
 MARK = "text quality"
 SHOWN, NEAR, BIGRAMS = 10, 0.7, 10_000
 PAGE = Path(__file__).parents[1] / "docs" / "reports.md"
+BY_EYE = "\n## Read by eye\n"
 _RECOGNISER = ChestRecogniser(anatomy=False)
 _WORD = re.compile(r"[a-z0-9-]+|[.,]")
 Text = tuple[str, str]
@@ -82,10 +83,17 @@ def main() -> None:
             *(shown(row) for row in rows[:SHOWN]),
         ]
     )
-    PAGE.write_text(page.rstrip() + "\n", encoding="utf-8")
+    keep(page)
     print(page)
     for row in rows[SHOWN : SHOWN + 20]:
         print(shown(row))
+
+
+def keep(page: str) -> None:
+    """Write the page; what a reader noted at its end stays."""
+    before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    _, mark, noted = before.partition(BY_EYE)
+    PAGE.write_text(f"{page.rstrip()}\n{mark}{noted}", encoding="utf-8")
 
 
 def write(recipe: Recipe, count: int, decoding: str | None) -> list[ReportBatch]:
