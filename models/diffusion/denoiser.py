@@ -63,7 +63,7 @@ def film_chances(labels: np.ndarray, good: np.ndarray, power: float, normal: flo
 
 def train_denoiser(
     latents: Tensor, states: Tensor, wordings: Tensor, silence: Tensor, chances: Tensor, schedule: Schedule,
-    checkpoint: Path, progress: Callable[[str], None] = print,
+    checkpoint: Path, progress: Callable[[str], None] = print, start: Any = None,
 ) -> Any:  # fmt: skip
     """Fit with v-prediction and min-SNR weights.
 
@@ -76,11 +76,12 @@ def train_denoiser(
         schedule: how long.
         checkpoint: where to keep the state.
         progress: called with lines of text.
+        start: a net of `new_denoiser`'s inputs to go on from, changed in place; None begins a new one.
     """
     from diffusers.models.attention_processor import AttnProcessor
 
     torch.manual_seed(9)
-    net = new_denoiser()
+    net = new_denoiser() if start is None else start
     net.set_attn_processor(AttnProcessor())  # its backward pass is twice as fast on a CPU as the fused one's
     keep = new_scheduler().alphas_cumprod.float()
     rows = shuffled(len(latents), BATCH, 9, chances)

@@ -122,3 +122,14 @@ def test_the_denoiser_takes_a_training_step_from_latents_and_states(tmp_path: Pa
     )  # fmt: skip
     assert torch.isfinite(net.conv_in.weight).all()
     assert net.conv_in.weight.shape == before.shape
+
+
+def test_a_denoiser_goes_on_from_the_net_it_is_given(tmp_path: Path) -> None:
+    start, states = new_denoiser(), torch.zeros(1, 77, WIDTH).bfloat16()
+    before = start.conv_in.weight.detach().clone()
+    net = train_denoiser(
+        torch.randn(4, 4, 32, 32), states, torch.zeros(4, 1).long(), states[0], torch.ones(4), Schedule(1, 1e-4),
+        tmp_path / "d.pt", start=start,
+    )  # fmt: skip
+    assert net is start
+    assert 0 < (net.conv_in.weight - before).abs().max() < 1e-3
