@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -55,12 +56,12 @@ def engine_options() -> dict[str, Any]:
     }
 
 
-# Sides: each writes sections for `asks` into `out` and returns their number and, where it can tell, the tokens.
+# Sides: each writes sections for `asks` into `out` and returns them.
 
 
-def run_ours(asks: Asks, out: Path, _model: str) -> int:
+def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
     """The stage as a run has it: plan, write, verify, publish."""
-    from reports import FINGERPRINT, plan  # a benchmark beside this one
+    from reports import FINGERPRINT, plan, profile_gates  # a benchmark beside this one
 
     from models.language.vllm_engine import VllmReportGenerator
     from storage.layout import DatasetRef
@@ -78,17 +79,17 @@ def run_ours(asks: Asks, out: Path, _model: str) -> int:
         seed_of=lambda sample, attempt: seed_for(FINGERPRINT, sample, "reports", attempt),
     )  # fmt: skip
     publish_reports(store, ref, 0, batch.rows, batch.rejects)
-    assert load_reports(store, ref, 0) is not None
-    return 2 * (len(batch.rows) + len(batch.rejects))
+    stored = load_reports(store, ref, 0)
+    assert stored is not None
+    return [text for part in stored for row in part for text in (row.findings, row.impression)]
 
 
-def run_raw(asks: Asks, out: Path, model: str) -> int:
+def run_raw(asks: Asks, out: Path, _model: str) -> list[str]:
     """The engine alone."""
-    from models.language.vllm_engine import start_engine
-    from models.language.weights import Weights
+    from models.language.vllm_engine import VllmReportGenerator
 
-    options = {key: value for key, value in engine_options().items() if key not in ("dtype", "max_model_len")}
-    llm = start_engine(Weights(Path(model), "", "", "", ""), CONTEXT, "bfloat16", options)
+    generator = VllmReportGenerator(max_model_len=CONTEXT, max_num_seqs=BATCH)
+    llm = generator.llm
     from vllm import SamplingParams
 
     half = len(asks) // 2
@@ -96,13 +97,14 @@ def run_raw(asks: Asks, out: Path, model: str) -> int:
     for part in (asks[:half], asks[half:]):
         params = [SamplingParams(**SAMPLING, max_tokens=MOST_TOKENS, seed=n) for n in range(len(part))]
         chats = [ask["messages"] for ask in part]
-        texts += [output.outputs[0].text for output in llm.chat(chats, params, use_tqdm=False)]
+        with generator.threads():  # as ours: the threads that are good on this machine right now
+            texts += [output.outputs[0].text for output in llm.chat(chats, params, use_tqdm=False)]
     out.mkdir(parents=True)
     (out / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
-    return len(texts)
+    return texts
 
 
-def run_distilabel(asks: Asks, out: Path, model: str) -> int:
+def run_distilabel(asks: Asks, out: Path, model: str) -> list[str]:
     """A pipeline of one text generation step; its own vLLM class asks vLLM for arguments that are gone, so the
     engine is vLLM's server, as its documentation has it for served models."""
     from distilabel.models import OpenAILLM  # type: ignore[import-not-found]
@@ -122,10 +124,10 @@ def run_distilabel(asks: Asks, out: Path, model: str) -> int:
         load >> write  # pyright: ignore[reportUnusedExpression]
         made = pipeline.run(use_cache=False)
         made.save_to_disk(str(out / "texts"))
-        return len([row for row in made["default"]["train"] if row["generation"]])
+        return [row["generation"] for row in made["default"]["train"]]
 
 
-def run_ray(asks: Asks, out: Path, model: str) -> int:
+def run_ray(asks: Asks, out: Path, model: str) -> list[str]:
     """Ray Data's vLLM processor with one engine."""
     import ray
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig
@@ -147,12 +149,12 @@ def run_ray(asks: Asks, out: Path, model: str) -> int:
     )
     made = processor(ray.data.from_items([{"messages": ask["messages"]} for ask in asks]))
     made.write_parquet(str(out))
-    count = ray.data.read_parquet(str(out)).count()
+    texts = [row["text"] for row in ray.data.read_parquet(str(out)).take_all()]
     ray.shutdown()
-    return count
+    return texts
 
 
-def run_datatrove(asks: Asks, out: Path, model: str) -> int:
+def run_datatrove(asks: Asks, out: Path, model: str) -> list[str]:
     """Its inference runner, which starts vLLM's server itself."""
     from datatrove.data import Document  # type: ignore[import-not-found]
     from datatrove.executor.local import LocalPipelineExecutor  # type: ignore[import-not-found]
@@ -176,10 +178,11 @@ def run_datatrove(asks: Asks, out: Path, model: str) -> int:
     ]
     runner = InferenceRunner(rollout_fn=rollout, config=config, output_writer=JsonlWriter(str(out), compression=None))
     LocalPipelineExecutor(pipeline=[documents, runner], tasks=1, logging_dir=str(out / "logs")).run()
-    return sum(1 for path in out.glob("*.jsonl") for line in path.read_text().splitlines() if "rollout" in line)
+    rows = [json.loads(line) for path in out.glob("*.jsonl") for line in path.read_text().splitlines()]
+    return [result["text"] for row in rows for result in row["metadata"]["rollout_results"]]
 
 
-SIDES: dict[str, Callable[[Asks, Path, str], int]] = {
+SIDES: dict[str, Callable[[Asks, Path, str], list[str]]] = {
     "ours": run_ours, "raw": run_raw, "distilabel": run_distilabel, "ray": run_ray, "datatrove": run_datatrove,
 }  # fmt: skip
 MODULES = {"distilabel": "distilabel", "ray": "ray.data.llm", "datatrove": "datatrove"}
@@ -217,19 +220,6 @@ def _flag(name: str, value: Any) -> list[str]:
     return [f"--{name}", str(value)]
 
 
-def profile_gates() -> list[tuple[Any, float]]:
-    """The text gates of the local profile, but for the one that needs an image generator."""
-    from planned import local_recipe
-
-    from models import registry
-
-    return [
-        (registry.build(registry.GATES, gate.kind, gate.options), gate.threshold)
-        for gate in local_recipe().report_gates
-        if gate.kind != "prompt_length"
-    ]
-
-
 def record(reports: int) -> tuple[str, Asks]:
     """Our weights' folder, and the chats of `reports` reports: FINDINGS first, then IMPRESSION from the template's
     FINDINGS, so that no engine has to run for them."""
@@ -257,16 +247,17 @@ def part(asks: Asks, count: int) -> Asks:
     return [*asks[:count], *asks[half : half + count]]
 
 
-def measure(side: str, python: str, asks: Path, count: int) -> float:
-    """Seconds of a whole process that writes `count` reports."""
+def measure(side: str, python: str, asks: Path, count: int) -> tuple[float, float]:
+    """Seconds of a whole process that writes `count` reports, and the mean length of a section in characters."""
     with tempfile.TemporaryDirectory() as folder:
         command = [python, __file__, "--side", side, "--asks", str(asks), "--reports", str(count), "--out", folder]
         started = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, env=_environment(python), check=False)
         seconds = time.perf_counter() - started
-    if done.returncode or f"sections={2 * count}" not in done.stdout:
+    told = re.search(r"sections=(\d+) characters=(\d+)", done.stdout)
+    if done.returncode or told is None or int(told[1]) != 2 * count:
         raise RuntimeError(f"{side} failed on {count} reports:\n{done.stdout[-1500:]}\n{done.stderr[-3000:]}")
-    return seconds
+    return seconds, int(told[2]) / int(told[1])
 
 
 def _environment(python: str) -> dict[str, str]:
@@ -280,11 +271,12 @@ def compare(sides: Sequence[tuple[str, str]], reports: int, rounds: int, asks: P
     found: dict[str, list[float]] = {side: [] for side, _ in sides}
     for number in range(rounds):
         for side, python in sides if number % 2 == 0 else list(reversed(sides)):
-            few, all_of_them = (measure(side, python, asks, count) for count in (FEW, reports))
+            few, _ = measure(side, python, asks, FEW)
+            all_of_them, length = measure(side, python, asks, reports)
             found[side].append((all_of_them - few) / (reports - FEW))
             print(
                 f"round {number + 1} {side:11} {few:6.1f} s for {FEW}, {all_of_them:6.1f} s for {reports}: "
-                f"{1 / found[side][-1]:.2f} reports/s",
+                f"{1 / found[side][-1]:.2f} reports/s, {length:.0f} characters a section",
                 flush=True,
             )
     return found
@@ -302,7 +294,8 @@ def main() -> None:
     told = ask.parse_args()
     if told.side:
         model, asks = json.loads(Path(told.asks).read_text(encoding="utf-8"))
-        print(f"sections={SIDES[told.side](part(asks, told.reports), Path(told.out) / 'made', model)}")
+        texts = [text for text in SIDES[told.side](part(asks, told.reports), Path(told.out) / "made", model) if text]
+        print(f"sections={len(texts)} characters={sum(map(len, texts))}")
         return
     sides = []
     for side in told.only:

@@ -1,9 +1,10 @@
-"""Report stage against raw ``LLM.generate``: same engine, prompts, grammars and sampling, in alternating order.
+"""Report stage against raw ``LLM.generate``: same engine, prompts and sampling, in alternating order.
 
     python benchmarks/reports.py [--reports 64] [--rounds 3]
 
-Ours is the whole stage: write, verify, decide. Raw is the engine alone on what ours asked it. Grammars are
-compiled before the first round, so that neither side pays for the other; `grammar` says what they cost.
+Ours is the whole stage of the local profile: write, verify with all its gates, decide. Raw is the engine alone on
+what ours asked it, call by call. What a decoding costs against another is in `benchmarks.decoding`, what other text
+factories take in `peers.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import statistics
 import time
 from collections.abc import Callable
 
+from planned import local_recipe
+
+from models import registry
 from models.contracts import Gate
-from models.judges.report import Completeness, ImpressionConsistency, NoExtraFinding
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Answer, Ask
 from tasks.plan.plan import make_plan
@@ -46,13 +49,19 @@ def plan(reports: int) -> list[SampleSpec]:
     return make_plan(recipe, FINGERPRINT).samples(0, reports)
 
 
+def profile_gates() -> list[tuple[Gate, float]]:
+    """The text gates of the local profile, but for the one that needs an image generator."""
+    return [
+        (registry.build(registry.GATES, gate.kind, gate.options), gate.threshold)
+        for gate in local_recipe().report_gates
+        if gate.kind != "prompt_length"
+    ]
+
+
 def run_stage(specs: list[SampleSpec], generator: VllmReportGenerator) -> ReportBatch:
     """Our stage, one attempt: a retry would have no counterpart on the raw side."""
-    gates: list[tuple[Gate, float]] = [
-        (Completeness(), 1.0), (NoExtraFinding(), 1.0), (ImpressionConsistency(), 1.0),
-    ]  # fmt: skip
     return write_reports(
-        specs, generator, gates, attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)
+        specs, generator, profile_gates(), attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)
     )
 
 
@@ -60,11 +69,10 @@ def run_raw(generator: VllmReportGenerator, calls: list[list[Ask]]) -> int:
     """The engine alone on the same calls; returns the tokens it generated."""
     tokens = 0
     for asks in calls:
-        chats = [ask.messages for ask in asks]
-        texts = generator.llm.get_tokenizer().apply_chat_template(chats, tokenize=False, add_generation_prompt=True)
+        prompts = [{"prompt_token_ids": ids} for ids in generator.prompts(asks)]
         params = [generator.sampling_params(ask) for ask in asks]
         with generator.threads():  # both sides get the threads that are good right now
-            outputs = generator.llm.generate(texts, params, use_tqdm=False)
+            outputs = generator.llm.generate(prompts, params, use_tqdm=False)
         tokens += sum(len(output.outputs[0].token_ids) for output in outputs)
     return tokens
 
@@ -82,12 +90,12 @@ def main() -> None:
     parser.add_argument("--reports", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    specs, generator = plan(arguments.reports), Recorder()
+    specs, generator = plan(arguments.reports), Recorder(**local_recipe().reports.generator.options)
     start, _ = seconds(lambda: generator.llm)
     cold, _ = seconds(lambda: run_stage(specs, generator))
-    calls = generator.calls[:2]
+    calls = list(generator.calls)
     run_raw(generator, calls)
-    print(f"reports={len(specs)} engine_start={start:.1f}s first_round_with_grammars={cold:.1f}s", flush=True)
+    print(f"reports={len(specs)} engine_start={start:.1f}s first_round={cold:.1f}s", flush=True)
     sides = {"stage": lambda: run_stage(specs, generator), "raw": lambda: run_raw(generator, calls)}
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for number in range(arguments.rounds):
