@@ -2,8 +2,10 @@
 
     python -m models.judges.ensemble --good FOLDER --out ensemble.json [--false-rejects 0.01]
 
-Each member's scores are brought to the scale of good films, so that none of them decides alone what is usual. The
-shipped calibration is of hospital A; another archive takes its own good films and the command above.
+Each member's scores are brought to the scale of good films, so that none of them decides alone what is usual. Two
+calibrations ship: ``ensemble`` is of hospital A, ``generated`` of films that the shipped image generator drew and the
+local profile's other gates accepted (they are smoother). Another archive or generator takes its own good films and the
+command above; its folder may hold the films of a dataset version, unpacked with ``tar``.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from models.judges.shipped import SHIPPED
 from models.judges.view import FilmGate, Films
 
 FILE = "ensemble.json"
+CALIBRATIONS = ("ensemble", "generated")
 MEMBERS: tuple[str, ...] = (
     "finite", "contrast", "polarity", "two_lungs", "sharpness", "noise", "pattern", "upright", "border", "dead_area",
     "burned_text", "film_defects", "bad_bank",
@@ -74,16 +77,18 @@ class Ensemble(FilmGate):
     """0.5 where the least content member is as discontent as the calibration's share of good films make it.
 
     Args:
-        calibration: a file that `save_calibration` wrote; it names the members.
+        calibration: a file that `save_calibration` wrote, which names the members, or the name of a shipped one.
         options: options of members, by kind.
     """
 
     name = "film_ensemble"
 
     def __init__(
-        self, calibration: str | Path = SHIPPED / FILE, options: Mapping[str, Mapping[str, Any]] | None = None
+        self, calibration: str | Path = "ensemble", options: Mapping[str, Mapping[str, Any]] | None = None
     ) -> None:
-        self._path, self._options = Path(calibration), options or {}
+        shipped = SHIPPED / f"{calibration}.json"
+        self._path = shipped if calibration in CALIBRATIONS else Path(calibration)
+        self._options = options or {}
 
     @cached_property
     def _parts(self) -> tuple[Calibration, list[FilmGate], str]:

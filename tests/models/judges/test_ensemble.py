@@ -17,6 +17,7 @@ from models.judges import view as view_module
 from models.judges.calibrate import fit_scale, score_films, threshold_at
 from models.judges.defect_net import CLASSES, DefectNet, FilmDefects, films_to_tensor, load_defect_net, save_defect_net
 from models.judges.ensemble import (
+    CALIBRATIONS,
     MEMBERS,
     Calibration,
     Ensemble,
@@ -145,10 +146,18 @@ class TestEnsemble:
         score_films(Ensemble(), sound_films)
         assert counts == {"reduced": len(sound_films), "embedded": len(sound_films)}
 
-    def test_the_shipped_calibration_holds_every_member(self) -> None:
-        shipped = load_calibration(SHIPPED / "ensemble.json")
+    @pytest.mark.parametrize("name", CALIBRATIONS)
+    def test_a_shipped_calibration_holds_every_member(self, name: str) -> None:
+        shipped = load_calibration(SHIPPED / f"{name}.json")
         assert tuple(shipped.scales) == MEMBERS
         assert shipped.false_rejects == 0.01
+
+    def test_smoother_films_pass_where_the_calibration_is_of_smoother_films(
+        self, sound_films: list[np.ndarray]
+    ) -> None:
+        smooth = [cv2.GaussianBlur(film, (0, 0), 0.6) for film in sound_films]
+        strict, told = (score_films(Ensemble(name), smooth) for name in CALIBRATIONS)
+        assert (told >= 0.5).mean() > (strict >= 0.5).mean()
 
     def test_calibrating_anew_gives_the_stated_share_and_survives_the_disk(self, tmp_path: Path) -> None:
         dice = np.random.default_rng(3)
