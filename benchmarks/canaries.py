@@ -1,6 +1,6 @@
 """Does the memorisation gate find what a generator really learnt by heart?
 
-    python benchmarks/canaries.py [--minutes 4 12] [--repeats 1 8 64] [--films 400]
+    python benchmarks/canaries.py [--minutes 4 12] [--repeats 1 8 64] [--films 300]
 
 Trains the shipped denoiser further on a small archive of hospital A that nothing has seen, in which some films, the
 canaries, come again and again. Lots decide which film is a canary and how often it comes, or that it is held out,
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 UNSEEN, RATE = 400, 6e-4
 HEADER = (
     "| group | films | true copies | flagged | flagged of the copies | let through of the rest | same verdict | own | "
-    "agreement | noise gap | AUROC |\n|---|" + "--:|" * 10
+    "agreement | noise gap | AUROC | AUROC of its change |\n|---|" + "--:|" * 11
 )
 
 
@@ -44,13 +44,15 @@ HEADER = (
 class Seen:
     """What one generator drew for the prompts of `rows` (p,), films (p, k, H, W), and what it is taken for, (p, k).
 
-    `gaps` are noise gaps, `flagged` is the gate's verdict and `copied` the strict one; `nearest` is the row of the
-    archive, held-out films included, that agrees most in its worst tile, and `agreement` how far.
+    `gaps` are noise gaps, `alike` is what the gate goes by and `flagged` its verdict, `copied` the strict one;
+    `nearest` is the row of the archive, held-out films included, that agrees most in its worst tile, and `agreement`
+    how far.
     """
 
     rows: np.ndarray
     films: np.ndarray
     gaps: np.ndarray
+    alike: np.ndarray
     flagged: np.ndarray
     copied: np.ndarray
     nearest: np.ndarray
@@ -81,11 +83,11 @@ class Judges:
         asked = [ImageRequest(f"{row}-{seed}", archive.texts[row], 100_000 * seed + row) for row in rows.tolist()
                  for seed in range(seeds)]  # fmt: skip
         gaps = noise_gaps(generator, asked)
-        flagged = [near.correlation >= self.memory.limit for near in self.memory.nearest(generator.kept, self.encoder)]
+        alike = np.array([near.correlation for near in self.memory.nearest(generator.kept, self.encoder)])
         films = np.stack(generator.kept)
         agreement = self.strict.agreement(films)
         copied = agreement[:, archive.often > 0].max(1) > self.strict.limit
-        found = (films, gaps, np.array(flagged), copied, agreement.argmax(1), agreement.max(1))
+        found = (films, gaps, alike, alike >= self.memory.limit, copied, agreement.argmax(1), agreement.max(1))
         return Seen(rows, *(each.reshape(len(rows), seeds, *each.shape[1:]) for each in found))
 
 
@@ -109,22 +111,34 @@ def tune(generator: DiffusersImageGenerator, archive: Archive, minutes: float, c
     return torch.load(path, weights_only=True)["step"] * BATCH / often.sum()
 
 
-def lines(seen: Seen, archive: Archive) -> list[str]:
-    """One table row per group and one for all."""
-    gaps, table = seen.gaps.mean(1), []
-    quiet = gaps[np.isin(seen.rows, archive.groups[HELD_OUT])]
+def lines(seen: Seen, shipped: Seen, archive: Archive) -> list[str]:
+    """One table row per group and one for all, and what another limit would do."""
+    gaps, table = seen.gaps.mean(1), [HEADER]
+    change = gaps / shipped.gaps.mean(1)
+    quiet = np.isin(seen.rows, archive.groups[HELD_OUT])
     for name, members in {**archive.groups, "all": seen.rows}.items():
         at = np.isin(seen.rows, members)
         flagged, copied, share = seen.flagged[at], seen.copied[at], seen.flagged[at].mean(1)
-        truth = np.repeat([1, 0], [at.sum(), len(quiet)])
-        area = "" if name in (HELD_OUT, "all") else f"{auroc(np.concatenate([gaps[at], quiet]), truth):.2f}"
+        areas = ["", ""] if name in (HELD_OUT, "all") else [_area(each[at], each[quiet]) for each in (gaps, change)]
         table.append(
             f"| {name} | {flagged.size} | {copied.sum()} | {flagged.sum()} | {_share(flagged, copied)} | "
             f"{_share(~flagged, ~copied)} | {np.maximum(share, 1 - share).mean():.3f} | "
             f"{(seen.nearest[at] == seen.rows[at, None]).mean():.3f} | {np.median(seen.agreement[at]):.3f} | "
-            f"{np.median(gaps[at]):.4f} | {area} |"
+            f"{np.median(gaps[at]):.4f} | {' | '.join(areas)} |"
         )
-    return table
+    limit = float(np.quantile(shipped.alike, 0.99))
+    lower, others = seen.alike >= limit, seen.copied & (seen.nearest != seen.rows[:, None])
+    if seen.copied.any() and not seen.copied.all():
+        table += ["", f"{others.sum()} of the {seen.copied.sum()} true copies are of another film than the prompt's "
+                  f"own; {(others & seen.flagged).sum()} of these are flagged. The gate's score tells copies from "
+                  f"the rest with an AUROC of {_area(seen.alike[seen.copied], seen.alike[~seen.copied])}; a limit of "
+                  f"{limit:.3f}, above which 1 in 100 films of the generator as shipped lie, would find "
+                  f"{_share(lower, seen.copied)} and let through {_share(~lower, ~seen.copied)}."]  # fmt: skip
+    return [*table, ""]
+
+
+def _area(more: np.ndarray, less: np.ndarray) -> str:
+    return f"{auroc(np.concatenate([more, less]), np.repeat([1, 0], [len(more), len(less)])):.2f}"
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> str:
@@ -138,11 +152,11 @@ def written(archive: Archive, judges: Judges, figures: CanaryFigures, control: n
 
 Made by `python benchmarks/canaries.py`.
 
-The shipped generator's denoiser is trained further on {(archive.often > 0).sum()} films of hospital A that are new to
-it; with their repetitions that makes {archive.often.sum()}. Lots decide which films are canaries, how often they come,
-and which are {HELD_OUT} (neither film nor report is trained on), among films whose reports share at most
-{archive.alike:.0%} of their words with any other. {ORDINARY.capitalize()} films are of the rest. Autoencoder and text
-tower stay as they are; films with planted defects are left out.
+The shipped generator's denoiser is trained further on {(archive.often > 0).sum()} films of hospital A that are new
+to it; with their repetitions that makes {archive.often.sum()}. Lots decide which films are canaries, how often they
+come, and which are {HELD_OUT} (neither film nor report is trained on), among films whose reports share at most
+{archive.alike:.0%} of their words with any other. {ORDINARY.capitalize()} films are of the rest. Autoencoder
+and text tower stay as they are; films with planted defects are left out.
 
 **The gate** remembers the films trained on, as `synth privacy remember` does, and flags fine structure that agrees
 from {judges.memory.limit:.3f}, set for 1 in 100 of unseen films. By planted copies: {facts}.
@@ -156,14 +170,14 @@ noise between the generator's encoder and decoder {(control > judges.strict.limi
 - *own*: share of films that agree most, of all films and the held-out ones too, with the very film that their prompt
   was written for; held-out prompts show how often that is so without training;
 - *agreement*: median of the worst tile with that nearest film;
-- *noise gap*: median of d_mem, the mean over a prompt's seeds; AUROC against held-out prompts. The generator as
-  shipped saw none of these films: its AUROC says what the prompts do by themselves.
+- *noise gap*: median of d_mem, the mean over a prompt's seeds; its AUROC against held-out prompts, and that of its
+  ratio to the gap of the generator as shipped, which saw none of these films and so tells what the prompts do.
 
 """
 
 
 def picture(seen: Seen, archive: Archive, path: Path) -> None:
-    """A prompt of each group: the film of its report, what was drawn, and the film nearest to the first of these."""
+    """Of each group the prompt with most copies: its own film, what was drawn, and the film nearest to the first."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -173,9 +187,10 @@ def picture(seen: Seen, archive: Archive, path: Path) -> None:
     size = (1.3 * (shown + 2), 1.5 * len(groups))
     figure, axes = plt.subplots(len(groups), shown + 2, figsize=size, layout="constrained")
     for line, name in zip(axes, groups, strict=True):
-        at = int(np.flatnonzero(seen.rows == archive.groups[name][0])[0])
+        at = int(np.where(np.isin(seen.rows, archive.groups[name]), seen.copied.sum(1), -1).argmax())
         films = [archive.films[seen.rows[at]], *seen.films[at, :shown], archive.films[seen.nearest[at, 0]]]
-        marks = ["flagged" if flag else "passed" for flag in seen.flagged[at, :shown]]
+        told = zip(seen.copied[at, :shown], seen.flagged[at, :shown], strict=True)
+        marks = [f"{'copy' if copied else 'new'}, {'flagged' if flag else 'passed'}" for copied, flag in told]
         for axis, film, title in zip(line, films, [name, *marks, "nearest to the first"], strict=True):
             axis.imshow(film, cmap="gray", vmin=0, vmax=255)
             axis.set_title(title, fontsize=7)
@@ -189,7 +204,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--minutes", type=float, nargs="+", default=[4, 12], help="of each training")
     ask.add_argument("--repeats", type=int, nargs="+", default=[1, 8, 64], help="of the canaries, a group each")
-    ask.add_argument("--films", type=int, default=400)
+    ask.add_argument("--films", type=int, default=300)
     ask.add_argument("--each", type=int, default=8, help="canaries a group")
     ask.add_argument("--seeds", type=int, default=8, help="films a prompt")
     ask.add_argument("--docs", type=Path, default=ROOT / "docs")
@@ -206,12 +221,14 @@ def main() -> None:
     control = np.diag(judges.strict.agreement(np.stack([copy(film, dice) for film in archive.films])))
     page = written(archive, judges, figures, control)
     print(page, flush=True)
+    shipped: Seen | None = None
     for minutes in (0, *told.minutes):
         started, generator = time.perf_counter(), Keeping(**options)
         shown = tune(generator, archive, minutes, told.cache) if minutes else 0
         seen = judges.look(generator, archive, told.seeds)
+        shipped = shipped or seen
         title = f"{minutes:g} minutes: a film that comes once was shown {shown:.0f} times" if minutes else "As shipped"
-        part = "\n".join([f"## {title}", "", HEADER, *lines(seen, archive), ""])
+        part = "\n".join([f"## {title}", "", *lines(seen, shipped, archive)])
         print(part, f"{time.perf_counter() - started:.0f} s", flush=True)
         page += f"{part}\n"
         (told.docs / "images").mkdir(parents=True, exist_ok=True)
