@@ -31,6 +31,12 @@ ROOT = Path(__file__).parents[1]
 RATES = (0.01, 0.05)
 SEED = 4242  # of the archive that nothing was trained or calibrated on
 BARS = {"phantom": 0.97, "real": 0.85}
+ABOUT = """\
+Made by `python benchmarks/defects.py --generated FOLDER`, where the folder holds the accepted films of a version of the
+local profile. Shares of spoilt films that were found. The judge `film_defects` learnt these kinds on phantom films, so
+phantom and generated films are its home ground, and real films are not; the lateral and the film that is no chest come
+from the phantom's drawing everywhere. Generated films are judged by what is usual among them: a flaw that all of them
+have is not found."""
 JUDGES = (*MEMBERS, "ensemble")
 
 
@@ -207,9 +213,7 @@ def main() -> None:
     tables = "\n".join(written(each, told.films) for each in found)
     print(f"{tables}\n{time.perf_counter() - started:.0f} seconds")
     told.docs.mkdir(parents=True, exist_ok=True)
-    heading = (
-        "# Planted defects\n\nMade by `python benchmarks/defects.py`. Shares of spoilt films that were found.\n\n"
-    )
+    heading = f"# Planted defects\n\n{ABOUT}\n\n"
     (told.docs / "defects.md").write_text(f"{heading}{tables}")
     draw(found, told.docs / "images" / "defects.png")
 
