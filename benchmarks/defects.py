@@ -32,10 +32,10 @@ RATES = (0.01, 0.05)
 SEED = 4242  # of the archive that nothing was trained or calibrated on
 BARS = {"phantom": 0.97, "real": 0.85}
 ABOUT = """\
-Made by `python benchmarks/defects.py --generated FOLDER`, where the folder holds the accepted films of a version of the
-local profile. Shares of spoilt films that were found. The judge `film_defects` learnt these kinds on phantom films, so
-phantom and generated films are its home ground, and real films are not; the lateral and the film that is no chest come
-from the phantom's drawing everywhere. Generated films are judged by what is usual among them: a flaw that all of them
+Made by `python benchmarks/defects.py --generated FOLDER`; the folder holds the accepted films of a version of
+the local profile. Shares of spoilt films that were found. The judge `film_defects` learnt these kinds on
+phantom films, so phantom and generated films are its home ground, and real films are not; the lateral is the
+phantom's drawing everywhere. Generated films are judged by what is usual among them: a flaw that all of them
 have is not found."""
 JUDGES = (*MEMBERS, "ensemble")
 
