@@ -23,6 +23,10 @@ LIMITS = (
     "Retries and gates favour what the generators do well: compare planned and accepted counts before trusting "
     "a rare entity.",
 )
+LEARNT = (
+    "The memorisation gate was tried on planted copies (below); of copies that a generator has really learnt it finds "
+    "fewer (the project's docs/privacy.md), so passing it does not show that a film is new."
+)
 ENTITIES = 100
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _HUB_LICENCES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "openrail", "unknown"}
@@ -55,7 +59,7 @@ def build_card(
         stages=stages(manifest, tally.rejected_in),
         costs=costs or {},
         by_entity=table(by_entity) if by_entity else [],
-        limits=LIMITS,
+        limits=(*LIMITS, LEARNT) if manifest.statistics.get("memorisation") else LIMITS,
         seed=manifest.statistics.get("seed"),
         sources=manifest.statistics.get("sources", []),
         entities=sorted(manifest.entity_counts.items(), key=lambda item: (-item[1], item[0]))[:ENTITIES],

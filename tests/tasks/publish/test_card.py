@@ -18,7 +18,7 @@ from PIL import Image
 
 from storage.records import PairRow
 from storage.versions import pair_rows
-from tasks.publish.card import LIMITS, build_card
+from tasks.publish.card import LEARNT, LIMITS, build_card
 from tasks.publish.terms import inherit
 from tasks.recipe.schema import Recipe
 
@@ -215,3 +215,10 @@ def test_the_card_says_what_reports_cost_by_entity(card: str) -> None:
     asked = sum(int(line.split("|")[2]) for line in rows[2:])
     assert asked > 0
     assert all(line.count("|") == 8 for line in rows)
+
+
+def test_a_card_with_figures_of_copies_says_what_they_do_not_show(factory_version: Any) -> None:
+    plain = factory_version.manifest
+    judged = plain.model_copy(update={"statistics": {**plain.statistics, "memorisation": {"sensitivity": 0.9}}})
+    assert LEARNT not in build_card(plain)
+    assert LEARNT in build_card(judged)
