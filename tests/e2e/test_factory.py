@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from models.language.content import core
 from storage.local import LocalStore
 from storage.manifest import find_manifest, verify
 from storage.shards import read_samples
 from storage.versions import pair_rows, published, tar_keys
+from tasks.images.draw import read_mentions
 
 SYNTH = str(Path(sys.executable).with_name("synth"))
 SMALL = [
@@ -54,8 +56,8 @@ def test_one_command_makes_a_dataset_models_and_a_table_and_a_second_makes_nothi
     rows = list(pair_rows(store, ref, manifest))
     assert {sample.key for sample in read_samples(store, tar_keys(ref, manifest))} == {row.sample_id for row in rows}
     for row in rows:
-        for mention in row.mentions:
-            assert mention["phrase"].lower() in row.findings.lower(), row.sample_id
+        for mention in read_mentions(row):
+            assert core(mention).lower() in row.findings.lower(), row.sample_id
     assert "<html" in store.get(ref.card("report.html")).decode()
     scores = next(info.key for info in store.list("runs/") if info.key.endswith("scores.json"))
     arms = {score["arm"] for score in json.loads(store.get(scores))["scores"]}
