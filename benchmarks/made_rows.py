@@ -22,6 +22,8 @@ SHARD = 2000
 GATES = ("completeness", "no_extra_finding", "impression_consistency", "prompt_length", "finite", "contrast",
          "polarity", "two_lungs", "agreement")  # fmt: skip
 THRESHOLD = 0.15
+LIMIT = 1000
+"""Characters; every made report has fewer, so that its length decides only where a threshold is asked for."""
 _SCHEMA = pq.read_schema(io.BytesIO(to_parquet([], kind=PairRow)))
 _CLEAR = "the lungs are clear", "the heart is of normal size", "no pneumothorax is seen", "the bones are intact"
 
@@ -68,11 +70,11 @@ def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, dice: np
         "entities": pa.array([row[2] for row in rows]),
         "labels": pa.array([[(label, 1) for label in row[2]] for row in rows], _SCHEMA.field("labels").type),
         "png_sha256": pa.array([f"{int(image):064x}" for image in images]),
-        "gates": _gates(count, dice),
+        "gates": _gates(count, dice, [LIMIT - len(f"{row[0]} | {row[1]}") for row in rows]),
     }
     for field in _SCHEMA:
         if field.name not in columns:
-            plain = "" if field.type == pa.string() else 0
+            plain = "" if field.type == pa.string() else [] if pa.types.is_map(field.type) else 0
             columns[field.name] = pa.array([plain] * count, field.type)
     table = pa.Table.from_arrays([columns[field.name].cast(field.type) for field in _SCHEMA], schema=_SCHEMA)
     sink = io.BytesIO()
@@ -83,8 +85,9 @@ def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, dice: np
     return ShardEntry(shard=shard, pairs=None, index=index, rejects=index, accepted=count, rejected=0)
 
 
-def _gates(count: int, dice: np.random.Generator) -> pa.Array:
+def _gates(count: int, dice: np.random.Generator, room: list[int]) -> pa.Array:
     scores = np.ones((count, len(GATES)))
+    scores[:, GATES.index("prompt_length")] = room
     scores[:, -1] = dice.beta(4, 1.5, count)
     flat, total = scores.ravel(), count * len(GATES)
     thresholds = np.full(total, THRESHOLD)

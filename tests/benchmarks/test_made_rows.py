@@ -1,0 +1,46 @@
+"""Made rows stand for those of a published version in what reads columns of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from storage.layout import DatasetRef
+from storage.objects import open_store
+from tasks.curate.keep import decide
+from tasks.curate.rules import Rules
+
+ROOT = Path(__file__).parents[2]
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def made_rows() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("made_rows", ROOT / "benchmarks" / "made_rows.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_they_have_every_column_and_can_be_decided_on(made_rows: ModuleType, tmp_path: Path) -> None:
+    store, ref = open_store(str(tmp_path)), DatasetRef("made", "v1")
+    made_rows.publish(store, ref, COUNT)
+    table, selection = decide(store, ref, Rules())
+    assert len(table) == COUNT
+    assert 0 < len(selection.kept) <= COUNT
+
+
+def test_a_threshold_on_the_prompts_length_is_a_limit_of_characters(made_rows: ModuleType, tmp_path: Path) -> None:
+    store, ref = open_store(str(tmp_path)), DatasetRef("made", "v1")
+    made_rows.publish(store, ref, COUNT)
+    none_but_length = dict.fromkeys(made_rows.GATES, -1.0) | {"prompt_length": made_rows.LIMIT - 200.0}
+    rules = Rules(thresholds=none_but_length, same_image=COUNT, same_report=COUNT)
+    table, selection = decide(store, ref, rules)
+    short = table.pairs.filter(table.pairs["report"].str.len_chars() <= 200)["sample_id"].to_list()
+    assert 0 < len(short) < COUNT
+    assert selection.kept == short
