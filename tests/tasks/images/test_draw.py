@@ -128,10 +128,18 @@ def test_progress_counts_settled_samples_up_to_all_of_them() -> None:
     assert told == [(1, 5), (3, 5), (4, 5), (5, 5)]
 
 
-def test_a_batch_is_judged_while_the_next_is_drawn() -> None:
+class OnGpu(Counting):
+    """The renderer, saying that it runs on a GPU."""
+
+    @property
+    def card(self) -> ModelCard:
+        return replace(super().card, details={"device": "cuda:0"})
+
+
+def test_on_a_gpu_a_batch_is_judged_while_the_next_is_drawn() -> None:
     drawn, judged = threading.Event(), threading.Event()
 
-    class Waiting(Counting):
+    class Waiting(OnGpu):
         def generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
             if self.asked:
                 assert judged.wait(20), "the gate did not begin before the second batch was drawn"
@@ -151,9 +159,24 @@ def test_a_batch_is_judged_while_the_next_is_drawn() -> None:
     assert [row.sample_id for row, _ in batch.samples] == ["s0", "s1", "s2", "s3"]
 
 
+def test_on_a_cpu_nothing_runs_beside_the_generator() -> None:
+    threads: set[str] = set()
+
+    class Watching:
+        name = "watching"
+
+        def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+            threads.add(threading.current_thread().name)
+            return [GateScore("watching", 1.0)] * len(batch)
+
+    draw_images([report(n) for n in range(4)], Counting(), [(Watching(), 1.0)], attempts=1, batch=2, seed_of=seed)
+    assert threads == {threading.current_thread().name}
+
+
+@pytest.mark.parametrize("kind", [Counting, OnGpu])
 @pytest.mark.parametrize("bad", ["gate", "generator"])
-def test_an_error_of_a_gate_or_of_the_generator_stops_the_stage(bad: str) -> None:
-    class Broken(Counting):
+def test_an_error_of_a_gate_or_of_the_generator_stops_the_stage(bad: str, kind: type[Counting]) -> None:
+    class Broken(kind):  # type: ignore[misc, valid-type]
         def generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
             if bad == "generator" and self.asked:
                 raise RuntimeError("generator is broken")
