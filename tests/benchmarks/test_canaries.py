@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def repeated() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("repeated_benchmark", ROOT / "benchmarks" / "repeated.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def repeated(benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark("repeated")
 
 
 def test_words_shared_with_the_nearest_other_report_are_counted_whatever_their_case(repeated: ModuleType) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,18 +15,10 @@ from models.judges.planted import PLANTED
 from models.phantom.case import Case
 from models.phantom.film import draw_film
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def suite() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("defects_benchmark", ROOT / "benchmarks" / "defects.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def suite(benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark("defects")
 
 
 @pytest.fixture(scope="module")

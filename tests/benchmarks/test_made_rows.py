@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,18 +13,12 @@ from storage.objects import open_store
 from tasks.curate.keep import decide
 from tasks.curate.rules import Rules
 
-ROOT = Path(__file__).parents[2]
 COUNT = 300
 
 
 @pytest.fixture(scope="module")
-def made_rows() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("made_rows", ROOT / "benchmarks" / "made_rows.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def made_rows(benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark("made_rows")
 
 
 def test_they_have_every_column_and_can_be_decided_on(made_rows: ModuleType, tmp_path: Path) -> None:
