@@ -15,9 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from benchmarks.planned import local_recipe
-from models import registry
-from models.contracts import Gate, ReportDraft, ReportRequest
+from benchmarks.planned import local_recipe, text_gates
+from models.contracts import ReportDraft, ReportRequest
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Answer, Ask, Decoding
 from tasks.plan.plan import make_plan
@@ -68,12 +67,6 @@ class Side:
     busy: float = 0.0
     calls: list[list[Ask]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-
-
-def text_gates() -> list[tuple[Gate, float]]:
-    """The local profile's gates, but for the one that needs an image generator."""
-    specs = [spec for spec in local_recipe().report_gates if spec.kind != "prompt_length"]
-    return [(registry.build(registry.GATES, spec.kind, spec.options), spec.threshold) for spec in specs]
 
 
 def distinct_2(texts: Sequence[str]) -> float:

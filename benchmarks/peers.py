@@ -61,7 +61,8 @@ def engine_options() -> dict[str, Any]:
 
 def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
     """The stage as a run has it: plan, write, verify, publish."""
-    from reports import FINGERPRINT, plan, profile_gates  # a benchmark beside this one
+    from planned import text_gates
+    from reports import FINGERPRINT, plan  # a benchmark beside this one
 
     from models.language.vllm_engine import VllmReportGenerator
     from storage.layout import DatasetRef
@@ -75,7 +76,7 @@ def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
     )
     store, ref = LocalStore(out), DatasetRef("peers", "v1")
     batch = write_reports(
-        plan(len(asks) // 2), generator, profile_gates(), attempts=1,
+        plan(len(asks) // 2), generator, text_gates(), attempts=1,
         seed_of=lambda sample, attempt: seed_for(FINGERPRINT, sample, "reports", attempt),
     )  # fmt: skip
     publish_reports(store, ref, 0, batch.rows, batch.rejects)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from models import registry
 from models.contracts import Gate, ReportRequest
 from models.language.template import TemplateReportGenerator
 from storage.records import ReportRow
+from tasks.decide import open_gates
 from tasks.plan.plan import make_plan
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.schema import Recipe
@@ -48,7 +48,12 @@ def planned_reports(recipe: Recipe, count: int) -> list[ReportRow]:
 
 def image_gates(recipe: Recipe) -> list[tuple[Gate, float]]:
     """The recipe's image gates with their thresholds."""
-    return [(registry.build(registry.GATES, spec.kind, spec.options), spec.threshold) for spec in recipe.image_gates]
+    return open_gates(recipe.image_gates)
+
+
+def text_gates() -> list[tuple[Gate, float]]:
+    """The local profile's text gates, but for the one that needs an image generator."""
+    return open_gates([spec for spec in local_recipe().report_gates if spec.kind != "prompt_length"])
 
 
 def seed_of(sample: str, attempt: int) -> int:

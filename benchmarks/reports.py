@@ -14,10 +14,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-from planned import local_recipe
+from planned import local_recipe, text_gates
 
-from models import registry
-from models.contracts import Gate
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Answer, Ask
 from tasks.plan.plan import make_plan
@@ -49,19 +47,10 @@ def plan(reports: int) -> list[SampleSpec]:
     return make_plan(recipe, FINGERPRINT).samples(0, reports)
 
 
-def profile_gates() -> list[tuple[Gate, float]]:
-    """The text gates of the local profile, but for the one that needs an image generator."""
-    return [
-        (registry.build(registry.GATES, gate.kind, gate.options), gate.threshold)
-        for gate in local_recipe().report_gates
-        if gate.kind != "prompt_length"
-    ]
-
-
 def run_stage(specs: list[SampleSpec], generator: VllmReportGenerator) -> ReportBatch:
     """Our stage, one attempt: a retry would have no counterpart on the raw side."""
     return write_reports(
-        specs, generator, profile_gates(), attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)
+        specs, generator, text_gates(), attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)
     )
 
 

@@ -35,6 +35,7 @@ from storage.records import ReportRow
 from tasks.audit import public
 from tasks.audit.corpus import Report
 from tasks.audit.duplicates import near_duplicates
+from tasks.decide import open_gates
 from tasks.images.draw import read_mentions
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
@@ -103,7 +104,7 @@ def write(recipe: Recipe, count: int, decoding: str | None) -> list[ReportBatch]
         registry.REPORT_GENERATORS, spec.kind, spec.options | ({"decoding": decoding} if decoding else {})
     )
     painter = registry.build(registry.IMAGE_GENERATORS, recipe.images.generator.kind, recipe.images.generator.options)
-    gates = [(registry.build(registry.GATES, gate.kind, gate.options), gate.threshold) for gate in recipe.report_gates]
+    gates = open_gates(recipe.report_gates)
     return [
         write_reports(
             plan.samples(start, min(start + recipe.shard_size, count)),

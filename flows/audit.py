@@ -83,8 +83,8 @@ def pairs(
     with explained():
         found = learn(recognised(Corpus(reports, column).reports(), _recogniser("rules", None)), least)
         save(found, out)
-    never = int((found.observed == 0).sum())
-    typer.echo(f"{len(found.observed)} pairs expected in {least:g} reports or more, {never} of them never seen: {out}")
+    expected = len(found.observed)
+    typer.echo(f"{expected} pairs expected in {least:g} reports or more, {found.never} of them never seen: {out}")
 
 
 @app.command()

@@ -1,11 +1,21 @@
-"""Turn scores into decisions. Gates only score, so a new threshold re-decides and regenerates nothing."""
+"""Open gates and turn their scores into decisions.
+
+Gates only score, so a new threshold re-decides and regenerates nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from models.contracts import GateScore
+from models import registry
+from models.contracts import Gate, GateScore
 from storage.records import GateRow
+from tasks.recipe.schema import GateSpec
+
+
+def open_gates(specs: Sequence[GateSpec]) -> list[tuple[Gate, float]]:
+    """The gates that a recipe names, each with its threshold."""
+    return [(registry.build(registry.GATES, spec.kind, spec.options), spec.threshold) for spec in specs]
 
 
 def decide(scores: Sequence[GateScore], thresholds: Mapping[str, float]) -> tuple[list[GateRow], GateRow | None]:

@@ -40,13 +40,8 @@ class Rounds:
             ObjectMissing: a shard of the round before is not committed.
         """
         number = 0
-        while True:
-            if number == len(self._known):
-                found = self._next()
-                if not found.shards:
-                    return
-                self._known.append(found)
-            yield self._known[number]
+        while (found := self._round(number)).shards:
+            yield found
             number += 1
 
     def specs(self, shard: int) -> list[SampleSpec]:
@@ -65,7 +60,13 @@ class Rounds:
     def given_up(self) -> int:
         """Samples that are still rejected when no round is left to replace them."""
         list(self)
-        return self._next().given_up
+        return sum(known.given_up for known in self._known)
+
+    def _round(self, number: int) -> Round:
+        """A round, worked out once; the last one has no shards."""
+        if number == len(self._known):
+            self._known.append(self._next())
+        return self._known[number]
 
     def _next(self) -> Round:
         layout, sampler = self.plan.layout, self.plan.sampler

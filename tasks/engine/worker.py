@@ -14,12 +14,13 @@ from storage.ledger import commit_shard, committed_shard, load_reports, publish_
 from storage.objects import ObjectStore
 from storage.records import RejectRow, ReportRow, ShardEntry
 from storage.shards import sample_of
+from tasks.decide import open_gates
 from tasks.engine.rounds import Rounds
 from tasks.images.draw import ImageBatch, draw_images
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.plan.spec import SampleSpec
-from tasks.recipe.schema import GateSpec, Recipe
+from tasks.recipe.schema import Recipe
 from tasks.reports.write import write_reports
 
 OnProgress = Callable[[str, int, int], None]
@@ -55,12 +56,12 @@ class ShardWorker:
     @cached_property
     def report_gates(self) -> list[tuple[Gate, float]]:
         """Text gates with their thresholds."""
-        return _gates(self.recipe.report_gates)
+        return open_gates(self.recipe.report_gates)
 
     @cached_property
     def image_gates(self) -> list[tuple[Gate, float]]:
         """Image gates with their thresholds."""
-        return _gates(self.recipe.image_gates)
+        return open_gates(self.recipe.image_gates)
 
     def run(self, shard: int, on_progress: OnProgress | None = None) -> ShardEntry:
         """Make shard number `shard`, or return the entry of the one that is committed already."""
@@ -135,10 +136,6 @@ class ShardWorker:
         from dataclasses import asdict
 
         return {"reports": asdict(self.reporter.card), "images": asdict(self.painter.card)}
-
-
-def _gates(specs: tuple[GateSpec, ...]) -> list[tuple[Gate, float]]:
-    return [(registry.build(registry.GATES, spec.kind, spec.options), spec.threshold) for spec in specs]
 
 
 def _stage(on_progress: OnProgress | None, stage: str) -> Callable[[int, int], None] | None:

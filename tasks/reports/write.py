@@ -11,12 +11,11 @@ from models.contracts import Candidate, Gate, Remembers, ReportDraft, ReportGene
 from storage.records import GateRow, RejectRow, ReportRow
 from tasks.decide import decide
 from tasks.plan.spec import SampleSpec
-from tasks.reports.fit import check_shortens, fit_drafts
+from tasks.reports.fit import CountTokens, check_shortens, fit_drafts
 from tasks.reports.survive import check_losses, drafts_of
 
 STAGE = "reports"
 SeedOf = Callable[[str, int], int]
-CountTokens = Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,24 @@ def test_a_hopeless_sample_ends_with_the_plan_and_is_counted(recipe: Recipe, tmp
     assert worker.rounds.given_up() == 1
 
 
+def test_what_an_early_round_had_no_room_for_is_counted_with_what_the_last_one_lost(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    worker = worker_of(recipe.model_copy(update={"top_up": 1.25}), tmp_path / "store", {*range(8), 24})
+    assert make_all(worker) == [6]
+    assert worker.rounds.given_up() == 2 + 1
+
+
+def test_the_indices_are_read_once_however_often_the_rounds_are_asked_for(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = worker_of(recipe, tmp_path / "store", {0})
+    make_all(worker)
+    monkeypatch.setattr(worker.store, "get", lambda *_: pytest.fail("an index was read again"))
+    assert [found.number for found in worker.rounds] == [1]
+    assert worker.rounds.given_up() == 0
+
+
 def test_a_round_is_not_known_before_the_shards_that_decide_it(recipe: Recipe, tmp_path: Path) -> None:
     worker = worker_of(recipe, tmp_path / "store", {0})
     worker.run(0)
