@@ -1,12 +1,13 @@
-"""What happens when the report engine fails: one fresh start, drafts that say so, and a bound on how many."""
+"""What happens when the report engine dies: fresh starts, drafts that say why, and a bound on how many of either."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from models.contracts import ModelNotFound, ReportDraft, ReportGenerator, ReportRequest
+from models.contracts import ModelNotFound, ReportDraft, ReportGenerator, ReportRequest, Shortens
 
 _log = logging.getLogger(__name__)
 
@@ -22,35 +23,97 @@ class ReportsLost(RuntimeError):
     """Too many samples of a shard have no report because the engine failed; nothing of the shard is published."""
 
 
-def drafts_of(generator: ReportGenerator, requests: Sequence[ReportRequest]) -> tuple[list[ReportDraft], bool]:
-    """One draft per request whatever the engine does, and whether it died for good.
+class GuardedGenerator:
+    """A report generator for one shard, of which a death costs the request that causes it and no other.
 
-    An engine that dies takes its whole call with it; the call is repeated once on a fresh engine, which writes the
-    same texts, since they follow from the seeds. After a second death each draft says why there is none.
+    An engine that dies takes its whole call with it. The call is repeated once on a fresh engine, which writes the
+    same texts, since they follow from the seeds. After a second death the call is halved, and what dies is halved
+    again, until the request that kills stands alone. Nothing tells how far a dead call had come, but halves that are
+    done are kept. A server that does not answer at all (`ConnectionError`) is asked twice and never in halves. Without
+    a death there is one call of the generator per call of this.
 
-    Raises:
-        ModelNotFound: the weights are missing, which no fresh start mends.
+    Args:
+        generator: what may die.
+        samples: samples of the shard; the engine may die 3 + 2 log2(`samples`) times, at all attempts together, which
+            is enough to find two requests that kill it, wherever they are.
+
+    Attributes:
+        lost: samples that are not worth another attempt: they kill the engine, or it is not started any more.
     """
-    try:
-        return generator.generate(requests), False
-    except ModelNotFound:
-        raise
-    except Exception as error:
-        _log.warning("the report engine died with %d requests, starting it afresh: %s", len(requests), _said(error))
-    try:
-        if isinstance(generator, Restarts):
-            generator.restart()
-        return generator.generate(requests), False
-    except ModelNotFound:
-        raise
-    except Exception as error:
-        why = f"the engine died, and once more after a fresh start: {_said(error)}"
-        _log.error("%s", why)
-    drafts = [
-        ReportDraft(request.sample_id, "", "", 0, request.seed, request.attempt, why, fault=True)
-        for request in requests
-    ]
-    return drafts, True
+
+    def __init__(self, generator: ReportGenerator, samples: int) -> None:
+        self.lost: set[str] = set()
+        self._generator = generator
+        self._deaths, self._most_deaths = 0, 3 + 2 * (samples - 1).bit_length()
+        self._last, self._answers = "", True
+
+    def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
+        """One draft per request, in order, whatever the engine does; those that it failed say why.
+
+        Raises:
+            ModelNotFound: the weights are missing, which no fresh start mends.
+        """
+        blank = [ReportDraft(r.sample_id, "", "", 0, r.seed, r.attempt) for r in requests]
+        return self._survive(blank, lambda part: self._generator.generate([requests[n] for n in part]))
+
+    def shorten(
+        self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
+    ) -> list[ReportDraft]:
+        """The drafts with a shorter IMPRESSION (protocol `Shortens`); those that the engine failed stay and say why.
+
+        Raises:
+            ModelNotFound: the weights are missing, which no fresh start mends.
+        """
+        shortens = self._generator
+        assert isinstance(shortens, Shortens), "the stage refuses others before it writes"
+        return self._survive(
+            drafts,
+            lambda part: shortens.shorten(
+                [requests[n] for n in part], [drafts[n] for n in part], [shares[n] for n in part]
+            ),
+        )
+
+    def _survive(self, before: Sequence[ReportDraft], call: Callable[[range], list[ReportDraft]]) -> list[ReportDraft]:
+        """What `call` makes of the positions in `before`; where it fails, the draft before with the reason."""
+        after = list(before)
+        parts, repeat = [range(len(after))], True
+        while parts:
+            part = parts.pop()
+            if self._deaths >= self._most_deaths:
+                self._lose(after, part, f"not asked, since the engine died {self._deaths} times in this shard")
+            elif (made := self._try(call, part)) is not None:
+                for n, draft in zip(part, made, strict=True):
+                    after[n] = draft
+            elif repeat:
+                repeat = False
+                parts.append(part)
+            elif len(part) > 1 and self._answers:
+                half = len(part) // 2
+                parts += [part[half:], part[:half]]
+            else:
+                self._lose(after, part, "the engine died each time that it was given this request")
+        return after
+
+    def _try(self, call: Callable[[range], list[ReportDraft]], part: range) -> list[ReportDraft] | None:
+        try:
+            return call(part)
+        except ModelNotFound:
+            raise
+        except Exception as error:
+            self._deaths += 1
+            # Words only: the exception's frames hold the dead engine, and its memory must go before a fresh one comes.
+            self._last = f"{type(error).__name__}: {error}"
+            self._answers = type(error) is not ConnectionError  # its kinds come from the pipes of a local engine
+            _log.warning("the report engine died with %d requests: %r", len(part), error)
+        if isinstance(self._generator, Restarts):
+            self._generator.restart()
+        return None
+
+    def _lose(self, drafts: list[ReportDraft], part: range, why: str) -> None:
+        for n in part:
+            drafts[n] = replace(drafts[n], error=f"{why}: {self._last}", fault=True)
+            self.lost.add(drafts[n].sample_id)
+        _log.error("%d reports lost: %s", len(part), why)
 
 
 def check_losses(failed: Mapping[str, ReportDraft], samples: int, budget: float) -> None:
@@ -72,7 +135,3 @@ def check_losses(failed: Mapping[str, ReportDraft], samples: int, budget: float)
         f"reports.error_budget = {budget:g} allows; the first is {sample}: {draft.error}. Nothing of this shard was "
         "published and finished shards are safe: mend the engine and run again, or raise reports.error_budget"
     )
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ from storage.records import GateRow, RejectRow, ReportRow
 from tasks.decide import decide
 from tasks.plan.spec import SampleSpec
 from tasks.reports.fit import CountTokens, check_shortens, fit_drafts
-from tasks.reports.survive import check_losses, drafts_of
+from tasks.reports.survive import GuardedGenerator, check_losses
 
 STAGE = "reports"
 SeedOf = Callable[[str, int], int]
@@ -80,7 +80,9 @@ def write_reports(
         raise ValueError(f"reports.attempts is {attempts}: at least one attempt is needed")
     if "prompt_length" in thresholds and (count_tokens is None or token_limit is None):
         raise ValueError("the gate prompt_length needs count_tokens and token_limit of an image generator")
-    shortens = check_shortens(generator) if summarise_again else None
+    if summarise_again:
+        check_shortens(generator)
+    engine = GuardedGenerator(generator, len(specs))
     memories = [gate for gate, _ in gates if isinstance(gate, Remembers)]
     for gate in memories:
         gate.forget()
@@ -92,20 +94,20 @@ def write_reports(
             ReportRequest(t.spec.sample_id, t.spec.mentions, seed_of(t.spec.sample_id, attempt), attempt)
             for t in pending
         ]
-        drafts, died = drafts_of(generator, requests)
-        if shortens and not died and count_tokens and token_limit:
+        drafts = engine.generate(requests)
+        if summarise_again and count_tokens and token_limit:
             prefixes = [t.spec.image_prefix for t in pending]
-            drafts = fit_drafts(shortens, requests, drafts, prefixes, count_tokens, token_limit)
+            drafts = fit_drafts(engine, requests, drafts, prefixes, count_tokens, token_limit)
         errors += sum(draft.error is not None for draft in drafts)
         candidates = _judge(pending, drafts, gates, thresholds, count_tokens, token_limit)
         for gate in memories:
             gate.remember([c for tries, c in zip(pending, candidates, strict=True) if tries.failed is None])
-        pending = [tries for tries in pending if tries.failed is not None]
+        pending = [t for t in pending if t.failed is not None and t.spec.sample_id not in engine.lost]
         if on_progress is not None:
-            on_progress(len(every) - (0 if died or attempt + 1 == attempts else len(pending)), len(every))
-        if died or not pending:
+            on_progress(len(every) - (0 if attempt + 1 == attempts else len(pending)), len(every))
+        if not pending:
             break
-    check_losses({t.spec.sample_id: _draft(t) for t in pending}, len(every), error_budget)
+    check_losses({t.spec.sample_id: _draft(t) for t in every if t.failed is not None}, len(every), error_budget)
     return ReportBatch(
         rows=[_row(tries) for tries in every if tries.failed is None],
         rejects=[_reject(tries) for tries in every if tries.failed is not None],
