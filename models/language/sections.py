@@ -46,6 +46,11 @@ def order_of_findings(request: ReportRequest) -> tuple[Mention, ...]:
     return arrange(request.mentions, request.seed)
 
 
+def order_of_impression(request: ReportRequest) -> tuple[Mention, ...]:
+    """The mentions as the IMPRESSION names them."""
+    return arrange(request.mentions, request.seed + 1)
+
+
 def ask_findings(request: ReportRequest, mentions: Sequence[Mention]) -> Ask:
     """Ask for FINDINGS, free."""
     return Ask(findings_messages(mentions), 2 * request.seed, budget_of(request), attempt=request.attempt)
@@ -55,7 +60,7 @@ def ask_impression(
     request: ReportRequest, mentions: Sequence[Mention], findings: str
 ) -> tuple[Ask, tuple[Mention, ...]]:
     """Ask for the IMPRESSION of `findings`, free; with the mentions in the order that it is asked for."""
-    named = arrange(request.mentions, request.seed + 1)
+    named = order_of_impression(request)
     messages = impression_messages(named, findings_messages(mentions), findings)
     return Ask(messages, 2 * request.seed + 1, budget_of(request), attempt=request.attempt), named
 

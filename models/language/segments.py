@@ -3,12 +3,11 @@
 The model writes FINDINGS freely. Every sentence of the text that states one asked entity, in the language of
 `models.language.grammar`, is kept; other sentences go. Where an entity has none, we write the sentence up to and
 including the entity and the model writes on to the full stop: a short request with a prompt that is cached. The
-engine compiles no grammar and masks no token, so a report costs what free text costs, plus the sentences it missed:
-0.6 to 0.7 of the processor time under ``entity_grammar`` on two cores (`benchmarks/decoding.py`).
+engine compiles no grammar and masks no token.
 The few short requests of a batch run together; in bfloat16 their rounding can depend on how many there are (see
 `models.language.vllm_engine`), as it does for later attempts. A batch is a function of the recipe, so its texts are.
-IMPRESSION is a short list of allowed texts: free text that is none of them becomes the one that it began like, and
-where the list has one entry nothing is asked.
+IMPRESSION is one of at most four texts, which the plan has fixed but for their layout: it is drawn. To have a model
+choose among four cost a third of the processor time (`benchmarks/decoding.py`).
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
-from operator import and_, eq
 
 from models.contracts import EntityType, Mention, ReportRequest
 from models.language.content import core
 from models.language.grammar import DENIALS, capital, impression_shapes, sentence_patterns
-from models.language.sections import ask_findings, ask_impression, failed_findings, order_of_findings
+from models.language.sections import ask_findings, failed_findings, order_of_findings, order_of_impression
 from models.language.writing import Ask, Script, Written, clean
 
 TOKENS_TO_FULL_STOP = 24
@@ -32,7 +29,7 @@ _DENIED = re.compile(r"\b(?:no|not|without|absent)\b", re.IGNORECASE)
 
 
 def script(request: ReportRequest) -> Script:
-    """The script of ``segments``: FINDINGS, the sentences that it missed, IMPRESSION."""
+    """The script of ``segments``: FINDINGS, then the sentences that it missed."""
     mentions = order_of_findings(request)
     try:
         patterns = sentence_patterns(mentions)
@@ -54,15 +51,7 @@ def script(request: ReportRequest) -> Script:
         for number, begun, repair in zip(missing, openings, repairs, strict=True):
             sentences[number] = closed(mentions[number], begun, repair.text, patterns[number])
     findings = " ".join(sentence for sentence in sentences if sentence)
-    ask, named = ask_impression(request, mentions, findings)
-    shapes = impression_shapes(named)
-    if len(shapes) == 1:
-        return Written(findings, shapes[0], tokens)
-    (second,) = yield [replace(ask, stop=".")]  # by its first full stop a text has shown which shape it has
-    tokens += second.tokens
-    if second.error and not second.text:
-        return Written(findings, "", tokens, f"IMPRESSION: {second.error}", second.fault)
-    return Written(findings, nearest(clean(second.text), shapes), tokens)
+    return Written(findings, drawn_impression(request), tokens)
 
 
 def stated(text: str, mentions: Sequence[Mention], patterns: Sequence[re.Pattern[str]]) -> list[str | None]:
@@ -99,9 +88,9 @@ def closed(mention: Mention, begun: str, rest: str, pattern: re.Pattern[str]) ->
     return sentence if pattern.fullmatch(sentence) and not _turned(mention, sentence) else f"{begun}."
 
 
-def nearest(text: str, shapes: Sequence[str]) -> str:
-    """The one of `shapes` that has the longest beginning in common with `text`; the first of several."""
-    return max(shapes, key=lambda shape: sum(accumulate(map(eq, shape, text), and_)))
+def drawn_impression(request: ReportRequest) -> str:
+    """One of the allowed texts, by the request's seed."""
+    return random.Random(f"impression {request.seed}").choice(impression_shapes(order_of_impression(request)))
 
 
 def _ask_rest(ask: Ask, before: Sequence[str | None], begun: str, number: int) -> Ask:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from models.contracts import ReportDraft, ReportRequest
 from models.language.grammar import impression_shapes
-from models.language.sections import ask_impression, order_of_findings
+from models.language.sections import ask_impression, order_of_findings, order_of_impression
 from models.language.writing import Ask, Decoding, Engine, Script, Written, clean, play
 
 AGAIN = "That is too long. Say it again in at most {words} words, and name every finding that you named."
@@ -61,5 +61,5 @@ def _asked(request: ReportRequest, draft: ReportDraft, share: float) -> Script:
 
 
 def _shortest(request: ReportRequest, draft: ReportDraft) -> Written:
-    _, named = ask_impression(request, order_of_findings(request), draft.findings)
-    return Written(draft.findings, min([draft.impression, *impression_shapes(named)], key=len), 0)
+    shapes = impression_shapes(order_of_impression(request))
+    return Written(draft.findings, min([draft.impression, *shapes], key=len), 0)

@@ -21,7 +21,7 @@ from typing import Any
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Recipe
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Raise it when the same recipe would make other samples: the sampler, the phrases, the phantom bank, the seeds."""
 
 BUILT_IN_BANKS = ("phantom",)
