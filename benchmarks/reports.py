@@ -1,10 +1,10 @@
-"""Report stage against raw ``LLM.generate``: same engine, prompts and sampling, in alternating order.
+"""Reports end to end against raw ``LLM.generate``: same engine, prompts and sampling, in alternating order.
 
     python benchmarks/reports.py [--reports 64] [--rounds 3]
 
-Ours is the whole stage of the local profile: write, verify with all its gates, decide. Raw is the engine alone on
-what ours asked it, call by call. What a decoding costs against another is in `benchmarks.decoding`, what other text
-factories take in `peers.py`.
+Ours is all that the local profile does for a shard of reports: plan, write, verify with all its gates, decide, publish
+into a store on disk. Raw is the engine alone on what ours asked it, call by call. What a decoding costs
+is in `benchmarks.decoding`, what other text factories take in `peers.py`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,18 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 from planned import local_recipe, text_gates
 
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Answer, Ask
+from storage.layout import DatasetRef
+from storage.ledger import publish_reports
+from storage.local import LocalStore
+from storage.objects import ObjectStore
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.plan.spec import SampleSpec
@@ -47,11 +54,14 @@ def plan(reports: int) -> list[SampleSpec]:
     return make_plan(recipe, FINGERPRINT).samples(0, reports)
 
 
-def run_stage(specs: list[SampleSpec], generator: VllmReportGenerator) -> ReportBatch:
-    """Our stage, one attempt: a retry would have no counterpart on the raw side."""
-    return write_reports(
-        specs, generator, text_gates(), attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)
+def run_ours(reports: int, generator: VllmReportGenerator, store: ObjectStore) -> ReportBatch:
+    """Plan, write, verify and publish; one attempt, for a retry would have no counterpart on the raw side."""
+    batch = write_reports(
+        plan(reports), generator, text_gates(), attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)
     )
+    ref = DatasetRef("benchmark", f"v-{uuid4().hex[:10]}")
+    publish_reports(store, ref, 0, batch.rows, batch.rejects)
+    return batch
 
 
 def run_raw(generator: VllmReportGenerator, calls: list[list[Ask]]) -> int:
@@ -74,36 +84,42 @@ def seconds(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Run both sides and print one line per round and one for the median."""
+    """Run both sides in a folder that goes afterwards."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--reports", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    specs, generator = plan(arguments.reports), Recorder(**local_recipe().reports.generator.options)
+    with TemporaryDirectory() as folder:
+        compare(arguments.reports, arguments.rounds, LocalStore(Path(folder)))
+
+
+def compare(reports: int, rounds: int, store: ObjectStore) -> None:
+    """Run both sides in turn and print one line per round and one for the median."""
+    generator = Recorder(**local_recipe().reports.generator.options)
     start, _ = seconds(lambda: generator.llm)
-    cold, _ = seconds(lambda: run_stage(specs, generator))
+    cold, _ = seconds(lambda: run_ours(reports, generator, store))
     calls = list(generator.calls)
     run_raw(generator, calls)
-    print(f"reports={len(specs)} engine_start={start:.1f}s first_round={cold:.1f}s", flush=True)
-    sides = {"stage": lambda: run_stage(specs, generator), "raw": lambda: run_raw(generator, calls)}
+    print(f"reports={reports} engine_start={start:.1f}s first_round={cold:.1f}s", flush=True)
+    sides = {"ours": lambda: run_ours(reports, generator, store), "raw": lambda: run_raw(generator, calls)}
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
-    for number in range(arguments.rounds):
+    for number in range(rounds):
         for name in sorted(sides, reverse=number % 2 == 0):
             generator.llm.reset_prefix_cache()
             taken[name].append(seconds(sides[name]))
-        ours, raw = taken["stage"][-1], taken["raw"][-1]
+        ours, raw = taken["ours"][-1], taken["raw"][-1]
         print(
-            f"round {number + 1}: stage={ours[0]:.2f}s raw={raw[0]:.2f}s ratio={raw[0] / ours[0]:.3f} "
-            f"cpu stage={ours[1]:.2f}s raw={raw[1]:.2f}s ratio={raw[1] / ours[1]:.3f}",
+            f"round {number + 1}: ours={ours[0]:.2f}s raw={raw[0]:.2f}s ratio={raw[0] / ours[0]:.3f} "
+            f"cpu ours={ours[1]:.2f}s raw={raw[1]:.2f}s ratio={raw[1] / ours[1]:.3f}",
             flush=True,
         )
     wall, cpu = (
-        statistics.median(raw[kind] / ours[kind] for ours, raw in zip(taken["stage"], taken["raw"], strict=True))
+        statistics.median(raw[kind] / ours[kind] for ours, raw in zip(taken["ours"], taken["raw"], strict=True))
         for kind in (0, 1)
     )
-    rate = len(specs) / statistics.median(ours for ours, _ in taken["stage"])
-    print(f"report stage against raw LLM.generate, wall time: {rate:.2f} reports/s ratio={wall:.3f}")
-    print(f"report stage against raw LLM.generate, CPU time (steadier on a busy machine): ratio={cpu:.3f}")
+    rate = reports / statistics.median(ours for ours, _ in taken["ours"])
+    print(f"reports end to end against raw LLM.generate, wall time: {rate:.2f} reports/s ratio={wall:.3f}")
+    print(f"reports end to end against raw LLM.generate, CPU time (steadier on a busy machine): ratio={cpu:.3f}")
 
 
 if __name__ == "__main__":
