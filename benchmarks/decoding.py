@@ -2,8 +2,9 @@
 
     python -m benchmarks.decoding [--reports 64] [--attempts 3]
 
-`raw` is ``LLM.generate`` on the prompts and sampling of `free`, with no line of ours around it. Every side starts with
-an empty prefix cache, and every request has a grammar of its own that was never compiled before, as in a run.
+`raw` is ``LLM.generate`` on the prompts and sampling of `free`, section by section, with no line of ours around. Every
+side starts with an empty prefix cache, and every request has a grammar of its own that was never compiled before, as in
+a run.
 `accepted` is by the local profile's text gates, at the first attempt and within all attempts.
 """
 
@@ -16,9 +17,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from benchmarks.planned import local_recipe, text_gates
+from benchmarks.recorder import Recorder
 from models.contracts import ReportDraft, ReportRequest
 from models.language.vllm_engine import VllmReportGenerator
-from models.language.writing import Answer, Ask, Decoding
+from models.language.writing import Ask, Decoding
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.plan.spec import SampleSpec
@@ -27,32 +29,16 @@ from tasks.reports.write import ReportBatch, write_reports
 MODES: tuple[Decoding, ...] = ("free", "entity_grammar", "segments")
 
 
-class Watched(VllmReportGenerator):
-    """The generator, remembering what it asked, how long the engine ran, and its first drafts."""
+class Watched(Recorder):
+    """The recorder, with its first drafts."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
-        self.calls: list[list[Ask]] = []
-        self.drafts: list[ReportDraft] = []
-        self.busy = 0.0
+    drafts: Sequence[ReportDraft] = ()
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """Write, and keep the drafts of the first attempt."""
         drafts = super().generate(requests)
         self.drafts = self.drafts or drafts
         return drafts
-
-    def answer(self, asks: Sequence[Ask]) -> list[Answer]:
-        """Write and keep what was asked."""
-        self.calls.append(list(asks))
-        return super().answer(asks)
-
-    def _complete(self, prompts: list[list[int]], params: list[object]) -> list[Answer]:
-        started = time.perf_counter()
-        try:
-            return super()._complete(prompts, params)
-        finally:
-            self.busy += time.perf_counter() - started
 
 
 @dataclass(slots=True)
@@ -65,7 +51,7 @@ class Side:
     tokens: int
     accepted: int = 0
     busy: float = 0.0
-    calls: list[list[Ask]] = field(default_factory=list)
+    rounds: list[list[Ask]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
 
@@ -84,8 +70,7 @@ def measured(work: Callable[[], object]) -> tuple[float, float]:
 
 def stage(specs: list[SampleSpec], engine: VllmReportGenerator, mode: Decoding, attempts: int, salt: str) -> Side:
     """The whole stage with `mode`, on the engine that runs already."""
-    generator = Watched(decoding=mode)
-    generator.weights, generator.llm = engine.weights, engine.llm
+    generator = Watched(engine, decoding=mode)
     generator.llm.reset_prefix_cache()
     batches: list[ReportBatch] = []
     wall, cpu = measured(
@@ -97,18 +82,18 @@ def stage(specs: list[SampleSpec], engine: VllmReportGenerator, mode: Decoding, 
     )
     (batch,) = batches
     return Side(
-        mode, wall, cpu, int(batch.stats["tokens"]), len(batch.rows), generator.busy, generator.calls,
+        mode, wall, cpu, int(batch.stats["tokens"]), len(batch.rows), generator.busy, generator.rounds,
         [f"{draft.findings} {draft.impression}" for draft in generator.drafts],
     )  # fmt: skip
 
 
-def raw(engine: VllmReportGenerator, calls: list[list[Ask]]) -> Side:
+def raw(engine: VllmReportGenerator, rounds: list[list[Ask]]) -> Side:
     """The engine alone on what `free` asked."""
     engine.llm.reset_prefix_cache()
     counts: list[int] = []
 
     def run() -> None:
-        for asks in calls:
+        for asks in rounds:
             prompts = [{"prompt_token_ids": ids} for ids in engine.prompts(asks)]
             with engine.threads():
                 outputs = engine.llm.generate(prompts, [engine.sampling_params(a) for a in asks], use_tqdm=False)
@@ -150,7 +135,7 @@ def main() -> None:
         print(f"{count} reports, at most {attempts} attempts; ratios over free", flush=True)
         sides = [stage(specs, engine, mode, attempts, f"salt {attempts}") for mode in arguments.modes]
         if attempts == 1:
-            show(raw(engine, sides[0].calls), sides[0], count)
+            show(raw(engine, sides[0].rounds), sides[0], count)
         for side in sides:
             show(side, sides[0], count)
 

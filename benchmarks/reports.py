@@ -3,8 +3,8 @@
     python benchmarks/reports.py [--reports 64] [--rounds 3]
 
 Ours is all that the local profile does for a shard of reports: plan, write, verify with all its gates, decide, publish
-into a store on disk. Raw is the engine alone on what ours asked it, call by call. What a decoding costs
-is in `benchmarks.decoding`, what other text factories take in `peers.py`.
+into a store on disk. Raw is the engine alone on what ours asked it, one call for all texts and one for those that follow
+from the first. What a decoding costs is in `benchmarks.decoding`, what other text factories take in `peers.py`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from planned import local_recipe, text_gates
+from recorder import Recorder
 
 from models.language.vllm_engine import VllmReportGenerator
-from models.language.writing import Answer, Ask
+from models.language.writing import Ask
 from storage.layout import DatasetRef
 from storage.ledger import publish_reports
 from storage.local import LocalStore
@@ -32,19 +33,6 @@ from tasks.recipe.schema import GateSpec, Recipe
 from tasks.reports.write import ReportBatch, write_reports
 
 FINGERPRINT = "benchmark"
-
-
-class Recorder(VllmReportGenerator):
-    """The generator, remembering what it asked the engine."""
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
-        self.calls: list[list[Ask]] = []
-
-    def answer(self, asks: list[Ask]) -> list[Answer]:  # type: ignore[override]
-        """Write sections and keep what was asked."""
-        self.calls.append(list(asks))
-        return super().answer(asks)
 
 
 def plan(reports: int) -> list[SampleSpec]:
@@ -64,10 +52,10 @@ def run_ours(reports: int, generator: VllmReportGenerator, store: ObjectStore) -
     return batch
 
 
-def run_raw(generator: VllmReportGenerator, calls: list[list[Ask]]) -> int:
-    """The engine alone on the same calls; returns the tokens it generated."""
+def run_raw(generator: VllmReportGenerator, rounds: list[list[Ask]]) -> int:
+    """The engine alone on the same texts, one call for each round; returns the tokens it generated."""
     tokens = 0
-    for asks in calls:
+    for asks in rounds:
         prompts = [{"prompt_token_ids": ids} for ids in generator.prompts(asks)]
         params = [generator.sampling_params(ask) for ask in asks]
         with generator.threads():  # both sides get the threads that are good right now
@@ -98,10 +86,10 @@ def compare(reports: int, rounds: int, store: ObjectStore) -> None:
     generator = Recorder(**local_recipe().reports.generator.options)
     start, _ = seconds(lambda: generator.llm)
     cold, _ = seconds(lambda: run_ours(reports, generator, store))
-    calls = list(generator.calls)
-    run_raw(generator, calls)
+    texts = list(generator.rounds)
+    run_raw(generator, texts)
     print(f"reports={reports} engine_start={start:.1f}s first_round={cold:.1f}s", flush=True)
-    sides = {"ours": lambda: run_ours(reports, generator, store), "raw": lambda: run_raw(generator, calls)}
+    sides = {"ours": lambda: run_ours(reports, generator, store), "raw": lambda: run_raw(generator, texts)}
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for number in range(rounds):
         for name in sorted(sides, reverse=number % 2 == 0):

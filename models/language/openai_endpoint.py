@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from models.contracts import ModelCard, ReportDraft, ReportRequest
 from models.language.allowance import Allowance
 from models.language.shorter import shorten_drafts
-from models.language.writing import Answer, Ask, Decoding, check_decoding, check_ladder, step_of, write_drafts
+from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
 
 
 class OpenAIReportGenerator:
@@ -93,14 +94,14 @@ class OpenAIReportGenerator:
             ConnectionError: the server answers nothing at all, or refuses the key.
         """
         self._line = _Line(min(self.concurrency, len(requests)))
-        return write_drafts(requests, self.decoding, self.answer)
+        return write_drafts(requests, self.decoding, self.run)
 
     def shorten(
         self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
     ) -> list[ReportDraft]:
         """The drafts with their IMPRESSION said again in fewer words (`models.language.shorter`)."""
         self._line = _Line(min(self.concurrency, len(requests)))
-        return shorten_drafts(requests, drafts, shares, self.decoding, self.answer)
+        return shorten_drafts(requests, drafts, shares, self.decoding, self.run)
 
     def restart(self) -> None:
         """Close the connections; the next call opens new ones. What was spent stays spent."""
@@ -108,13 +109,21 @@ class OpenAIReportGenerator:
         if client is not None:
             client.close()
 
-    def answer(self, asks: Sequence[Ask]) -> list[Answer]:
-        """Write texts, at most `concurrency` at a time."""
-        if not asks:
-            return []
+    def run(self, asks: Sequence[Ask], then: Then) -> None:
+        """Write texts (`models.language.writing.Engine`), at most `concurrency` at a time."""
         _ = self.client  # made here once, not by several threads
+        numbers = count()
         with ThreadPoolExecutor(max_workers=self.concurrency) as pool:
-            return list(pool.map(self._answer, asks))
+            running = {pool.submit(self._answer, ask): next(numbers) for ask in asks}
+            try:
+                while running:
+                    ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for one in sorted(ended, key=running.__getitem__):
+                        more = then(running.pop(one), one.result())
+                        running |= {pool.submit(self._answer, ask): next(numbers) for ask in more}
+            finally:
+                for one in running:
+                    one.cancel()
 
     def _answer(self, ask: Ask) -> Answer:
         import openai

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 _WINDOWS, _REPEATS, _PATIENCE = 3, 30, 0.05
 _WORTH = 0.8  # more threads must take at most this share of one thread's time, in their worst window
+_LOADED, _LOOKS = 1.5, 3  # up to here it may have been a passing moment, which is worth another look
 
 
 @contextmanager
@@ -34,8 +35,12 @@ def fitted_threads(most: int) -> Iterator[int]:
 
 
 def _worth_it(most: int) -> bool:
-    alone, together = zip(*((_seconds(1), _seconds(most)) for _ in range(_WINDOWS)), strict=True)
-    return max(together) <= _WORTH * max(alone)
+    for _ in range(_LOOKS):
+        alone, together = zip(*((_seconds(1), _seconds(most)) for _ in range(_WINDOWS)), strict=True)
+        share = max(together) / max(alone)
+        if share <= _WORTH or share > _LOADED:
+            return share <= _WORTH
+    return False
 
 
 def _seconds(threads: int) -> float:

@@ -1,4 +1,4 @@
-"""Report generator on vLLM's offline engine: one process, one engine call per pass, a seed per request.
+"""Report generator on vLLM's offline engine: one process, one running batch, a seed per request.
 
 On a CPU the engine runs in this process, without compilation and with bfloat16. A request's text depends on
 its seed and prompt, not on its neighbours or their order, as long as it runs in a batch: a request that runs
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from typing import Any
 
 from models.compat import torchvision_ready
@@ -23,7 +24,7 @@ from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.shorter import shorten_drafts
 from models.language.threads import fitted_threads
 from models.language.weights import PACKAGE_PREFIX, Weights, resolve
-from models.language.writing import Answer, Ask, Decoding, check_decoding, check_ladder, step_of, write_drafts
+from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
 
 SEED_LIMIT = 2**63 - 1
 _CPU_ENVIRONMENT = {
@@ -134,33 +135,57 @@ class VllmReportGenerator:
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """One draft per request, in order; a request the engine refuses gets a draft with `error`."""
-        return write_drafts(requests, self.decoding, self.answer)
+        return write_drafts(requests, self.decoding, self.run)
 
     def shorten(
         self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
     ) -> list[ReportDraft]:
         """The drafts with their IMPRESSION said again in fewer words (`models.language.shorter`)."""
-        return shorten_drafts(requests, drafts, shares, self.decoding, self.answer)
+        return shorten_drafts(requests, drafts, shares, self.decoding, self.run)
 
     def restart(self) -> None:
         """Drop the engine; the next call starts a fresh one."""
         self.__dict__.pop("llm", None)
         gc.collect()  # the engine's parts refer to each other, and its cache must go before the next one comes
 
-    def answer(self, asks: Sequence[Ask]) -> list[Answer]:
-        """Write texts in one engine call."""
-        prompts = self.prompts(asks)
-        rooms = [self.max_model_len - self._most_tokens(ask) for ask in asks]
-        answers: dict[int, Answer] = {
-            n: Answer("", 0, f"the prompt has {len(ids)} tokens, the model takes {room} beside the text")
-            for n, (ids, room) in enumerate(zip(prompts, rooms, strict=True))
-            if len(ids) > room
-        }
-        rest = [n for n in range(len(asks)) if n not in answers]
+    def run(self, asks: Sequence[Ask], then: Then) -> None:
+        """Write texts (`models.language.writing.Engine`): what `then` asks for joins the running batch."""
+        engine, running, numbers = self.llm.llm_engine, dict[str, int](), count()
         with self.threads():
-            done = self._complete([prompts[n] for n in rest], [self.sampling_params(asks[n]) for n in rest])
-        answers.update(zip(rest, done, strict=True))
-        return [answers[n] for n in range(len(asks))]
+            try:
+                while asks or running:
+                    ended = self._start(asks, running, numbers)
+                    if running:
+                        written = [output for output in engine.step() if output.finished]
+                        ended += [(running.pop(output.request_id), _read(output.outputs[0])) for output in written]
+                    asks = [more for number, answer in ended for more in then(number, answer)]
+            finally:
+                if running:
+                    engine.abort_request(list(running))
+
+    def _start(self, asks: Sequence[Ask], running: dict[str, int], numbers: Iterator[int]) -> list[tuple[int, Answer]]:
+        """Give the engine `asks`; those that it refuses have ended."""
+        from vllm.exceptions import VLLMClientError
+
+        refused: list[tuple[int, Answer]] = []
+        for ask, ids, number in zip(asks, self.prompts(asks), numbers, strict=False):
+            room, name = self.max_model_len - self._most_tokens(ask), f"text-{number}"
+            if len(ids) > room:
+                why = f"the prompt has {len(ids)} tokens, the model takes {room} beside the text"
+                refused.append((number, Answer("", 0, why)))
+                continue
+            try:
+                self.llm.llm_engine.add_request(
+                    name,
+                    {"prompt_token_ids": ids},
+                    self.sampling_params(ask),
+                    lora_request=self.peft.request() if self.peft else None,
+                )
+            except (VLLMClientError, ValueError) as error:
+                refused.append((number, Answer("", 0, f"the engine refused the request: {error}", fault=True)))
+            else:
+                running[name] = number
+        return refused
 
     def threads(self) -> AbstractContextManager[object]:
         """On a CPU, as many threads as are good for the engine right now (`models.language.threads`)."""
@@ -181,7 +206,7 @@ class VllmReportGenerator:
     def sampling_params(self, ask: Ask) -> Any:
         """vLLM's sampling parameters of one section."""
         from vllm import SamplingParams
-        from vllm.sampling_params import StructuredOutputsParams
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
         bound = StructuredOutputsParams(grammar=ask.grammar) if ask.grammar else None
         if ask.schema:
@@ -189,31 +214,12 @@ class VllmReportGenerator:
         sampling: dict[str, Any] = self.sampling | {
             "max_tokens": self._most_tokens(ask),
             "temperature": self.sampling["temperature"] * step_of(self.ladder, ask.attempt),
+            "output_kind": RequestOutputKind.FINAL_ONLY,
         }
         return SamplingParams(**sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound, stop=ask.stop)
 
     def _most_tokens(self, ask: Ask) -> int:
         return min(self.sampling["max_tokens"], ask.budget)
-
-    def _complete(self, prompts: list[list[int]], params: list[Any]) -> list[Answer]:
-        if not prompts:
-            return []
-        from vllm.exceptions import VLLMClientError
-
-        try:
-            outputs = self.llm.generate(
-                [{"prompt_token_ids": ids} for ids in prompts],
-                params,
-                use_tqdm=False,
-                lora_request=self.peft.request() if self.peft else None,
-            )
-        except (VLLMClientError, ValueError) as error:
-            # The engine refuses the whole call for one bad request: halve until the bad one stands alone.
-            if len(prompts) == 1:
-                return [Answer("", 0, f"the engine refused the request: {error}", fault=True)]
-            half = len(prompts) // 2
-            return self._complete(prompts[:half], params[:half]) + self._complete(prompts[half:], params[half:])
-        return [_read(output.outputs[0]) for output in outputs]
 
 
 def start_engine(weights: Weights, max_model_len: int, dtype: str | None, options: dict[str, Any]) -> Any:

@@ -1,10 +1,8 @@
 """What a report generator asks of an engine, and how reports are written over any engine.
 
-A report is a script: it yields the sections that it needs next and is sent what the engine wrote. All scripts of a
-batch go forward together, so the engine gets everything that can be asked at that moment in one call. Rounds wait
-for their slowest text, and that is cheap: on two CPU cores with 64 reports the engine idles below 1 % of the stage's
-wall time (gates, prompts, parsing), and its steps with fewer than 16 texts take 5 to 15 % of its processor time, of
-which asking text by text could win back a part.
+A report is a script: it yields the texts that it needs next and is sent what the engine wrote. Scripts go forward one
+by one: as soon as the texts of one are written, what it asks for next joins those that are still being written. So no
+report waits for another's longest text, and the engine stays as full as the batch allows.
 """
 
 from __future__ import annotations
@@ -77,7 +75,10 @@ class Written:
     fault: bool = False
 
 
-Engine = Callable[[Sequence[Ask]], list[Answer]]
+Then = Callable[[int, Answer], Sequence[Ask]]
+Engine = Callable[[Sequence[Ask], Then], None]
+"""Writes texts. It tells `Then` the number of each one that ends, with the answer, and goes on with what that asks for
+in return. Texts are numbered from 0 in the order in which they were asked for."""
 Script = Generator[Sequence[Ask], Sequence[Answer], Written]
 
 
@@ -138,25 +139,30 @@ def write_drafts(requests: Sequence[ReportRequest], decoding: Decoding, engine: 
 
 
 def play(scripts: Sequence[Script], engine: Engine) -> list[Written]:
-    """Run scripts to their ends, in rounds: one engine call for all that they ask at once."""
+    """Run scripts to their ends, side by side on one engine."""
     ends: dict[int, Written] = {}
-    asked: dict[int, Sequence[Ask]] = {}
+    owners: list[tuple[int, int]] = []  # of each text: its script, and its place in what that asked for
+    answers: dict[int, list[Answer | None]] = {}
 
-    def go_on(number: int, answers: Sequence[Answer] | None) -> None:
+    def go_on(number: int, sent: Sequence[Answer] | None) -> Sequence[Ask]:
         try:
-            asked[number] = next(scripts[number]) if answers is None else scripts[number].send(answers)
+            asks = next(scripts[number]) if sent is None else scripts[number].send(sent)
         except StopIteration as end:
-            asked.pop(number, None)
             ends[number] = end.value
+            return []
+        owners.extend((number, place) for place in range(len(asks)))
+        answers[number] = [None] * len(asks)
+        return asks
 
-    for number in range(len(scripts)):
-        go_on(number, None)
-    while asked:
-        numbers = sorted(asked)
-        answers = iter(engine([ask for number in numbers for ask in asked[number]]))
-        shares = {number: [next(answers) for _ in asked[number]] for number in numbers}
-        for number in numbers:
-            go_on(number, shares[number])
+    def then(text: int, answer: Answer) -> Sequence[Ask]:
+        number, place = owners[text]
+        answers[number][place] = answer
+        sent = [one for one in answers[number] if one is not None]
+        return go_on(number, sent) if len(sent) == len(answers[number]) else []
+
+    first = [ask for number in range(len(scripts)) for ask in go_on(number, None)]
+    if first:
+        engine(first, then)
     return [ends[number] for number in range(len(scripts))]
 
 

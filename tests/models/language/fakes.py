@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import count
 
-from models.language.writing import Answer, Ask
+from models.language.writing import Answer, Ask, Then
+from models.language.writing import Engine as AnyEngine
 
 
 def lines_of(ask: Ask) -> list[str]:
@@ -32,12 +34,28 @@ def _sentence(line: str) -> str:
 
 
 class Engine:
-    """An engine that writes with a function, 5 tokens each, and remembers its calls."""
+    """An engine that writes with a function, 5 tokens each, and remembers its rounds: what it had to do at once."""
 
     def __init__(self, write: Callable[[Ask], str | Answer]) -> None:
         self.write, self.calls = write, []
 
-    def __call__(self, asks: Sequence[Ask]) -> list[Answer]:
-        self.calls.append(list(asks))
-        said = [self.write(ask) for ask in asks]
-        return [one if isinstance(one, Answer) else Answer(one, 5) for one in said]
+    def __call__(self, asks: Sequence[Ask], then: Then) -> None:
+        numbers = count()
+        while asks:
+            self.calls.append(list(asks))
+            said = [self.write(ask) for ask in asks]
+            ended = [one if isinstance(one, Answer) else Answer(one, 5) for one in said]
+            asks = [more for answer in ended for more in then(next(numbers), answer)]
+
+
+def answers(run: AnyEngine, asks: Sequence[Ask]) -> list[Answer]:
+    """What an engine writes for `asks`, in order."""
+    written: dict[int, Answer] = {}
+
+    def then(number: int, answer: Answer) -> list[Ask]:
+        assert number not in written
+        written[number] = answer
+        return []
+
+    run(asks, then)
+    return [written[number] for number in range(len(asks))]

@@ -26,6 +26,13 @@ def test_one_bad_moment_is_enough_to_decline(monkeypatch) -> None:
         assert used == 1
 
 
+def test_a_moment_that_was_only_slow_is_looked_at_again(monkeypatch) -> None:
+    times = iter([1.0, 0.5, 1.0, 0.9, 1.0, 0.5, *([1.0, 0.5] * 3)])
+    monkeypatch.setattr(threads, "_seconds", lambda _: next(times))
+    with fitted_threads(2) as used:
+        assert used == 2
+
+
 def test_a_fault_inside_restores_the_number_too() -> None:
     import torch
 

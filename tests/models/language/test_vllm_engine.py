@@ -16,9 +16,10 @@ from models.language.as_json import SCHEMA, JsonReport
 from models.language.content import arrange
 from models.language.grammar import findings_pattern, impression_shapes
 from models.language.vllm_engine import VllmReportGenerator
-from models.language.writing import Ask
+from models.language.writing import Answer, Ask
 from tasks.plan.spec import SampleSpec
 from tasks.reports.write import write_reports
+from tests.models.language.fakes import answers
 
 GATES = [(Completeness(), 1.0), (NoExtraFinding(), 1.0), (ImpressionConsistency(), 1.0)]
 Requests = Callable[..., list[ReportRequest]]
@@ -96,12 +97,12 @@ class TestPoison:
     def test_a_grammar_that_does_not_parse_is_refused_alone(self, engine: VllmReportGenerator) -> None:
         chat = [{"role": "user", "content": "Say yes."}]
         good = Ask(chat, 1, 16, 'root ::= "yes"\n')
-        answers = engine.answer([good, Ask(chat, 1, 16, "root ::= ("), good, good])
-        assert [answer.text for answer in answers] == ["yes", "", "yes", "yes"]
-        assert "refused" in (answers[1].error or "")
+        done = answers(engine.run, [good, Ask(chat, 1, 16, "root ::= ("), good, good])
+        assert [answer.text for answer in done] == ["yes", "", "yes", "yes"]
+        assert "refused" in (done[1].error or "")
 
     def test_a_cut_off_text_is_an_error(self, engine: VllmReportGenerator) -> None:
-        (answer,) = engine.answer([Ask([{"role": "user", "content": "Count."}], 1, 8, "root ::= [a-z]*\n")])
+        (answer,) = answers(engine.run, [Ask([{"role": "user", "content": "Count."}], 1, 8, "root ::= [a-z]*\n")])
         assert "cut off after 8 tokens" in (answer.error or "")
 
     def test_no_request_is_no_work(self, engine: VllmReportGenerator) -> None:
@@ -133,7 +134,7 @@ class TestSegments:
 
     def test_the_model_goes_on_from_where_we_began_and_stops_at_the_full_stop(self, sharing) -> None:
         chat = [{"role": "user", "content": "Describe a normal chest film."}]
-        (answer,) = sharing(decoding="segments").answer([Ask(chat, 3, 40, prefix="The lungs", stop=".")])
+        (answer,) = answers(sharing(decoding="segments").run, [Ask(chat, 3, 40, prefix="The lungs", stop=".")])
         assert answer.text.startswith(" ")
         assert "." not in answer.text
         assert answer.error is None
@@ -149,7 +150,7 @@ def test_the_engine_obeys_a_schema_without_wandering_in_white_space(sharing) -> 
     generator = sharing(decoding="json")
     chat = [{"role": "user", "content": "Say hello."}]
     fixed = SCHEMA | {"properties": {"findings": {"enum": ["Clear."]}, "impression": {"enum": ["Normal."]}}}
-    free, bound = generator.answer([Ask(chat, 1, 24, schema=SCHEMA), Ask(chat, 1, 40, schema=fixed)])
+    free, bound = answers(generator.run, [Ask(chat, 1, 24, schema=SCHEMA), Ask(chat, 1, 40, schema=fixed)])
     assert free.text.startswith('{"findings":"')
     assert JsonReport.model_validate_json(bound.text) == JsonReport(findings="Clear.", impression="Normal.")
 
@@ -215,27 +216,44 @@ def test_a_dropped_engine_comes_back_and_writes_the_same(engine: VllmReportGener
 
 
 @pytest.mark.engine
+def test_what_is_asked_next_joins_the_texts_that_are_still_being_written(engine: VllmReportGenerator) -> None:
+    chat = [{"role": "user", "content": "Count."}]
+    ended: list[int] = []
+
+    def then(number: int, _: Answer) -> list[Ask]:
+        ended.append(number)
+        return [Ask(chat, 2, 4, "root ::= [a-z]*\n")] if number == 0 else []
+
+    engine.run([Ask(chat, 1, 4, "root ::= [a-z]*\n"), Ask(chat, 1, 40, "root ::= [a-z]*\n")], then)
+    assert ended == [0, 2, 1]
+
+
+@pytest.mark.engine
+def test_a_batch_that_is_broken_off_leaves_nothing_behind_in_the_engine(engine: VllmReportGenerator) -> None:
+    def then(*_: object) -> list[Ask]:
+        raise KeyboardInterrupt
+
+    chat = [{"role": "user", "content": "Count."}]
+    with pytest.raises(KeyboardInterrupt):
+        engine.run([Ask(chat, 1, budget, "root ::= [a-z]*\n") for budget in (2, 60)], then)
+    assert not engine.llm.llm_engine.has_unfinished_requests()
+
+
+@pytest.mark.engine
 def test_an_engine_that_dies_in_mid_batch_is_replaced_and_nothing_is_missing(
     engine: VllmReportGenerator, sharing, requests_for: Requests, monkeypatch
 ) -> None:
-    class Dying:
-        """The running engine, dead at its second call."""
+    def dies_once() -> object:
+        steps[0] += 1
+        if steps[0] == 20:
+            raise RuntimeError("EngineCore died")
+        return step()
 
-        calls = 0
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(engine.llm, name)
-
-        def generate(self, *arguments: object, **options: object) -> object:
-            self.calls += 1
-            if self.calls == 2:
-                raise RuntimeError("EngineCore died")
-            return engine.llm.generate(*arguments, **options)
-
+    steps, step = [0], engine.llm.llm_engine.step
+    monkeypatch.setattr(engine.llm.llm_engine, "step", dies_once)
     started: list[object] = []
     monkeypatch.setattr(vllm_engine, "start_engine", lambda *_: started.append(1) or engine.llm)
     generator = sharing()
-    generator.llm = Dying()
     specs = [SampleSpec(r.sample_id, n, 0, r.mentions) for n, r in enumerate(requests_for(4))]
     batch = write_reports(specs, generator, GATES[:1], attempts=1, seed_of=lambda s, a: 17 * int(s[2:]) + a)
     assert (len(batch.rows), started) == (4, [1])

@@ -23,6 +23,7 @@ from models.language.lora import adapter_folder
 from models.language.openai_endpoint import OpenAIReportGenerator
 from models.language.weights import resolve
 from models.language.writing import Ask, Decoding
+from tests.models.language.fakes import answers
 
 pytestmark = [pytest.mark.engine, pytest.mark.server, pytest.mark.timeout(600)]
 PATIENCE = 400.0  # seconds to start, on a machine with other work; idle it takes half a minute
@@ -103,7 +104,7 @@ def test_reports_are_complete(
 
 def test_the_answer_goes_on_from_where_we_began_and_stops(make: Make) -> None:
     chat = [{"role": "user", "content": "Describe a normal chest film."}]
-    (answer,) = make().answer([Ask(chat, 3, 40, prefix="The lungs", stop=".")])
+    (answer,) = answers(make().run, [Ask(chat, 3, 40, prefix="The lungs", stop=".")])
     assert answer.text.startswith(" ")
     assert not answer.text.lstrip().startswith("The lungs")
     assert "." not in answer.text
@@ -112,7 +113,7 @@ def test_the_answer_goes_on_from_where_we_began_and_stops(make: Make) -> None:
 def test_a_schema_is_obeyed(make: Make) -> None:
     chat = [{"role": "user", "content": "Say hello."}]
     fixed = SCHEMA | {"properties": {"findings": {"enum": ["Clear."]}, "impression": {"enum": ["Normal."]}}}
-    free, bound = make().answer([Ask(chat, 1, 24, schema=SCHEMA), Ask(chat, 1, 60, schema=fixed)])
+    free, bound = answers(make().run, [Ask(chat, 1, 24, schema=SCHEMA), Ask(chat, 1, 60, schema=fixed)])
     assert free.text.startswith('{"findings":')
     assert JsonReport.model_validate_json(bound.text) == JsonReport(findings="Clear.", impression="Normal.")
 
@@ -120,7 +121,7 @@ def test_a_schema_is_obeyed(make: Make) -> None:
 def test_a_grammar_that_does_not_parse_is_refused_alone(make: Make) -> None:
     chat = [{"role": "user", "content": "Say yes."}]
     good, bad = Ask(chat, 1, 16, 'root ::= "yes"\n'), Ask(chat, 1, 16, "root ::= (")
-    answers = make(tries=1).answer([good, bad, good])
-    assert [answer.text for answer in answers] == ["yes", "", "yes"]
-    assert "refused" in (answers[1].error or "")
-    assert answers[1].fault
+    done = answers(make(tries=1).run, [good, bad, good])
+    assert [answer.text for answer in done] == ["yes", "", "yes"]
+    assert "refused" in (done[1].error or "")
+    assert done[1].fault
