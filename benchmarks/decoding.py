@@ -2,9 +2,9 @@
 
     python -m benchmarks.decoding [--reports 64] [--attempts 3]
 
-`raw` is ``LLM.generate`` on the prompts and sampling of `free`, section by section, with no line of ours around. Every
-side starts with an empty prefix cache, and every request has a grammar of its own that was never compiled before, as in
-a run.
+`raw` is ``LLM.generate`` on the prompts and sampling of `free`, section by section, with no line of ours around it.
+Every side starts with an empty prefix cache, and every request has a grammar of its own that was never compiled
+before, as in a run.
 `accepted` is by the local profile's text gates, at the first attempt and within all attempts.
 """
 

@@ -2,9 +2,10 @@
 
     python benchmarks/reports.py [--reports 64] [--rounds 3]
 
-Ours is all that the local profile does for a shard of reports: plan, write, verify with all its gates, decide, publish
-into a store on disk. Raw is the engine alone on what ours asked it, one call for all texts and one for those that follow
-from the first. What a decoding costs is in `benchmarks.decoding`, what other text factories take in `peers.py`.
+Ours is all that the local profile does for a shard of reports: plan, write, verify with all its gates, decide,
+publish into a store on disk. Raw is the engine alone on what ours asked it, one call for the first texts and one
+for those that follow from them. What a decoding costs is in `benchmarks.decoding`, what other text factories take
+in `peers.py`.
 """
 
 from __future__ import annotations
