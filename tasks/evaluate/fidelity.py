@@ -45,6 +45,11 @@ class Fidelity:
     coverage: float
 
 
+def least_films(nearest: int = NEAREST) -> int:
+    """Films that a side must have: prdc counts a film among its own neighbours and looks one beyond them."""
+    return nearest + 2
+
+
 def fidelity(real: np.ndarray, made: np.ndarray, *, nearest: int = NEAREST, seed: int = 0) -> Fidelity:
     """Compare features of real films (n, d) with those of generated ones (m, d).
 
@@ -83,7 +88,7 @@ def fidelity_by_finding(
     found: dict[str, Fidelity | None] = {}
     for column, finding in enumerate(findings):
         sides = real[real_labels[:, column] > 0], made[made_labels[:, column] > 0]
-        few = min(map(len, sides)) < _least(nearest)
+        few = min(map(len, sides)) < least_films(nearest)
         found[finding] = None if few else fidelity(*sides, nearest=nearest, seed=seed)
     return found
 
@@ -117,9 +122,10 @@ def _least(nearest: int) -> int:
 def _check(real: np.ndarray, made: np.ndarray, nearest: int) -> None:
     if real.ndim != 2 or made.ndim != 2 or real.shape[1] != made.shape[1]:
         raise ValueError(f"features {real.shape} and {made.shape} are not (films, features) of one encoder")
-    if min(len(real), len(made)) < _least(nearest):
+    if min(len(real), len(made)) < least_films(nearest):
+        least = least_films(nearest)
         raise ValueError(
-            f"{len(real)} real and {len(made)} generated films: {nearest} neighbours take {_least(nearest)} of each"
+            f"{len(real)} real and {len(made)} generated films: {nearest} neighbours take {least} of each"
         )
     for name, side in (("real", real), ("generated", made)):
         broken = np.flatnonzero(~np.isfinite(side).all(1))
