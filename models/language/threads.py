@@ -2,45 +2,67 @@
 
 OpenMP threads wait for each other by spinning. On idle cores two beat one; where other work holds a core, every
 one of the engine's several hundred barriers a step costs a time slice, and two threads were measured 20 to 40
-times slower than one. So the choice is measured, each time a batch is about to run.
+times slower than one. So the choice is measured, when a batch is about to run and every few seconds while it does.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 _WINDOWS, _REPEATS, _PATIENCE = 3, 30, 0.05
 _WORTH = 0.8  # more threads must take at most this share of one thread's time, in their worst window
 _LOADED, _LOOKS = 1.5, 3  # up to here it may have been a passing moment, which is worth another look
+_EVERY = 4.0  # seconds; a short look takes 40 ms on idle cores
 
 
-@contextmanager
-def fitted_threads(most: int) -> Iterator[int]:
-    """Run with `most` threads or with one, whichever is faster at this moment; afterwards as many as before.
+class FittedThreads:
+    """Run with `most` threads or with one, whichever is faster at this moment; afterwards with as many as before.
 
     Args:
         most: the number with which the engine was started; it has no room for more.
     """
-    import torch
 
-    before = torch.get_num_threads()
-    try:
-        best = most if most > 1 and _worth_it(most) else 1
-        torch.set_num_threads(best)
-        yield best
-    finally:
-        torch.set_num_threads(before)
+    def __init__(self, most: int) -> None:
+        self.most, self.number = most, 1
+        self._before, self._looked = 1, 0.0
+
+    def __enter__(self) -> FittedThreads:
+        import torch
+
+        self._before = torch.get_num_threads()
+        self._use(self.most if self.most > 1 and _worth_it(self.most) else 1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import torch
+
+        torch.set_num_threads(self._before)
+
+    def keep_up(self) -> None:
+        """Between two steps: look again every few seconds; a short look that disagrees calls for a long one."""
+        if self.most > 1 and time.perf_counter() - self._looked > _EVERY:
+            differs = (_share(self.most, 1) <= _WORTH) != (self.number > 1)
+            self._use(self.most if (_worth_it(self.most) if differs else self.number > 1) else 1)
+
+    def _use(self, number: int) -> None:
+        import torch
+
+        self.number, self._looked = number, time.perf_counter()
+        torch.set_num_threads(number)
 
 
 def _worth_it(most: int) -> bool:
     for _ in range(_LOOKS):
-        alone, together = zip(*((_seconds(1), _seconds(most)) for _ in range(_WINDOWS)), strict=True)
-        share = max(together) / max(alone)
+        share = _share(most, _WINDOWS)
         if share <= _WORTH or share > _LOADED:
             return share <= _WORTH
     return False
+
+
+def _share(most: int, windows: int) -> float:
+    """The time that `most` threads take of that of one, each in its worst window."""
+    alone, together = zip(*((_seconds(1), _seconds(most)) for _ in range(windows)), strict=True)
+    return max(together) / max(alone)
 
 
 def _seconds(threads: int) -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
@@ -22,7 +21,7 @@ from models.contracts import ModelCard, ReportDraft, ReportRequest
 from models.language.lora import adapter_folder, adapter_sha256
 from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.shorter import shorten_drafts
-from models.language.threads import fitted_threads
+from models.language.threads import FittedThreads
 from models.language.weights import PACKAGE_PREFIX, Weights, resolve
 from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
 
@@ -151,11 +150,12 @@ class VllmReportGenerator:
     def run(self, asks: Sequence[Ask], then: Then) -> None:
         """Write texts (`models.language.writing.Engine`): what `then` asks for joins the running batch."""
         engine, running, numbers = self.llm.llm_engine, dict[str, int](), count()
-        with self.threads():
+        with self.threads() as threads:
             try:
                 while asks or running:
                     ended = self._start(asks, running, numbers)
                     if running:
+                        threads.keep_up()
                         written = [output for output in engine.step() if output.finished]
                         ended += [(running.pop(output.request_id), _read(output.outputs[0])) for output in written]
                     asks = [more for number, answer in ended for more in then(number, answer)]
@@ -187,11 +187,11 @@ class VllmReportGenerator:
                 running[name] = number
         return refused
 
-    def threads(self) -> AbstractContextManager[object]:
+    def threads(self) -> FittedThreads:
         """On a CPU, as many threads as are good for the engine right now (`models.language.threads`)."""
         import torch
 
-        return nullcontext() if torch.cuda.is_available() else fitted_threads(self._threads)
+        return FittedThreads(1 if torch.cuda.is_available() else self._threads)
 
     def prompts(self, asks: Sequence[Ask]) -> list[list[int]]:
         """Token ids of each chat, ready to be continued."""
