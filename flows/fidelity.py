@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.store import Endpoint, Json, Root, Version, _opened
+from flows.store import Endpoint, Json, Root, Version, opened
 
 if TYPE_CHECKING:
     from tasks.evaluate.fidelity_report import FidelityReport
@@ -50,7 +50,7 @@ def fidelity(
     from tasks.evaluate.fidelity_page import write
     from tasks.evaluate.fidelity_report import audit_fidelity
 
-    with _opened(root, endpoint) as store:
+    with opened(root, endpoint) as store:
         with Progress() as progress:
             found = audit_fidelity(
                 store, resolve(store, dataset), real or ["hospital_a"], encoder, films=films, seeds=seeds,

@@ -47,7 +47,7 @@ def status(
     from tasks.store.status import COUNTING
     from tasks.store.status import status as look
 
-    with _opened(root, endpoint) as store:
+    with opened(root, endpoint) as store:
         refs = [] if "@" in dataset or "/" in dataset else begun(store, dataset)
         found = [look(store, ref, seconds=None if every else COUNTING) for ref in refs or [resolve(store, dataset)]]
         _show(found, as_json, lambda: [show_status(item, shards) for item in found])
@@ -69,7 +69,7 @@ def versions(
     from flows.store_views import show_versions
     from tasks.store.versions import history
 
-    with _opened(root, endpoint) as store:
+    with opened(root, endpoint) as store:
         lines = history(store, dataset)
         _show(lines, as_json, lambda: show_versions(lines, store.root))
 
@@ -93,7 +93,7 @@ def diff(
     from storage.tags import resolve
     from tasks.store.versions import compare
 
-    with _opened(root, endpoint) as store:
+    with opened(root, endpoint) as store:
         one = resolve(store, before)
         try:
             other = resolve(store, after if "@" in after or "/" in after else f"{one.name}@{after}")
@@ -118,7 +118,7 @@ def tag(
     """
     from storage.tags import resolve, set_tag
 
-    with _opened(root, endpoint, writes=True) as store:
+    with opened(root, endpoint, writes=True) as store:
         made = set_tag(store, resolve(store, version), name)
         typer.echo(f"{made.dataset}@{made.tag} is {made.version}")
 
@@ -143,7 +143,7 @@ def explain(
     from storage.tags import resolve
     from tasks.store.explain import explain_everywhere
 
-    with _opened(root, endpoint) as store:
+    with opened(root, endpoint) as store:
         found = explain_everywhere(store, sample, resolve(store, dataset) if dataset else None)
         _show(found, as_json, lambda: [show_explanation(item) for item in found])
 
@@ -163,7 +163,7 @@ def verify(version: Version, as_json: Json = False, root: Root = "managed", endp
     from storage.tags import resolve
     from tasks.store.verify import verify_dataset
 
-    with _opened(root, endpoint) as store:
+    with opened(root, endpoint) as store:
         ref = resolve(store, version)
         with Progress() as progress:
             found = verify_dataset(store, ref, lambda done, of: progress.stage(f"verify {ref}", done, of))
@@ -200,7 +200,7 @@ def gc(
     from storage.tags import resolve
     from tasks.store.collect import collect, find_garbage
 
-    with _opened(root, endpoint) as store:
+    with opened(root, endpoint) as store:
         given_up = [resolve(store, text) for text in abandon or ()]
         garbage = find_garbage(store, abandon=given_up, older=timedelta(hours=hours))
         if apply:
@@ -209,7 +209,7 @@ def gc(
 
 
 @contextmanager
-def _opened(root: str, endpoint: str | None, *, writes: bool = False) -> Iterator[ObjectStore]:
+def opened(root: str, endpoint: str | None, *, writes: bool = False) -> Iterator[ObjectStore]:
     """The store, errors as one message; it is neither written nor probed unless `writes`."""
     from pydantic import ValidationError
 
