@@ -128,6 +128,9 @@ def archive(
 ) -> None:
     """Judge every film of an archive: checks, copies, leaks between splits, the long tail; write a cleaned index.
 
+    What is measured of each film is kept in `looks/` of --out: the same command goes on where it was stopped, and one
+    with other limits or another rule measures nothing again.
+
     \b
     synth audit archive CheXpert-v1.0-small --out chexpert
     synth audit archive hospital --layout folder --good looked-at.txt
@@ -139,6 +142,8 @@ def archive(
         settings = Settings(layout, good, calibrate, false_rejects, workers=workers)
         audit = audit_archive(path, out, settings, _recogniser("rules", None), _judge(judge, rule, k), progress.stage)
     _show(audit)
+    if audit.looks.reused:
+        typer.echo(f"{audit.looks.reused} films were measured by an earlier run, and not again")
     typer.echo(f"written to {out}: index.parquet, report.md, report.png{', entities' if audit.bank else ''}")
 
 

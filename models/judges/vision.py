@@ -126,16 +126,17 @@ class VisionJudge:
 
     def _score(self, answers: list[tuple[float, float]] | None) -> GateScore:
         if answers is None:
-            return GateScore(self.name, 0.0, "values are no numbers", self._revision)
+            return GateScore(self.name, 0.0, "values are no numbers", self.revision)
         chances = [yes for yes, _ in answers]
         reason = "P(yes) " + " ".join(f"{yes:.2f}" for yes in chances)
         least = min(mass for _, mass in answers)
         if least < LITTLE:
             reason += f"; only {least:.0%} of the distribution is on yes or no"
-        return GateScore(self.name, sorted(chances)[self.place], reason, self._revision)
+        return GateScore(self.name, sorted(chances)[self.place], reason, self.revision)
 
     @property
-    def _revision(self) -> str:
+    def revision(self) -> str:
+        """Name, revision and hash of the weights."""
         return f"{self._weights.name}@{self._weights.revision}:{self._weights.sha256[:12]}"
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tasks.archives.errors import ArchiveError
 
 IMAGES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
+HEAD = 1 << 16  # bytes that tell a table's columns
 csv.field_size_limit(1 << 24)  # a run-length mask is one cell
 
 
@@ -44,9 +47,21 @@ def need_table(root: Path, *patterns: str) -> Path:
 
 
 def header_of(path: Path) -> list[str]:
-    """The names of the columns, without blanks around them."""
-    with _text(path) as file:
-        return [name.strip() for name in next(csv.reader(file), [])]
+    """The names of the columns, without blanks around them; only the beginning of the file is read.
+
+    Raises:
+        ArchiveError: the file is damaged there.
+    """
+    try:
+        with _opener(path)(path, "rb") as file:
+            head = file.read(HEAD)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ArchiveError(f"{path} cannot be read ({error}): get it anew") from error
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # the last character may be cut in two
+    except UnicodeDecodeError:
+        text = head.decode("latin-1")
+    return [name.strip() for name in next(csv.reader(io.StringIO(text, newline="")), [])]
 
 
 def read_rows(path: Path, *need: str) -> Iterator[dict[str, str]]:
@@ -78,8 +93,7 @@ def read_rows(path: Path, *need: str) -> Iterator[dict[str, str]]:
 @contextmanager
 def _text(path: Path) -> Iterator[io.TextIOBase]:
     """A table's text; read as Latin-1 where it is no UTF-8, which only reading all of it can tell."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    encoding = "utf-8-sig"
+    opener, encoding = _opener(path), "utf-8-sig"
     try:
         with opener(path, "rt", encoding=encoding) as file:
             while file.read(1 << 20):
@@ -90,9 +104,21 @@ def _text(path: Path) -> Iterator[io.TextIOBase]:
         yield file  # pyright: ignore[reportReturnType]
 
 
+def _opener(path: Path) -> Callable[..., Any]:
+    return gzip.open if path.suffix == ".gz" else open
+
+
 def walk_images(root: Path) -> Iterator[Path]:
-    """Every image file below `root` by its name's end, folder by folder in order; hidden ones are left out."""
-    for folder, below, names in os.walk(root):
+    """Every image file below `root` by its name's end, folder by folder in order; hidden ones are left out.
+
+    Folders that are links are followed, each folder once.
+    """
+    seen: set[str] = set()
+    for folder, below, names in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:
+            below.clear()
+            continue
+        seen.add(real)
         below[:] = sorted(name for name in below if not name.startswith("."))
         for name in sorted(names):
             if name.lower().endswith(IMAGES) and not name.startswith("."):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from models.encoders.chest_recogniser import SpanRecogniser
 from models.judges.ensemble import FILE, Calibration, load_calibration, members
 from models.judges.shipped import SHIPPED
+from models.judges.view import FilmGate
 from tasks.archives.errors import ArchiveError
 from tasks.archives.film import ArchiveFilm
 from tasks.archives.registry import AUTO, Archive, open_archive
@@ -18,6 +20,7 @@ from tasks.audit.copies import BITS
 from tasks.audit.corpus import Report
 from tasks.audit.entities import counts_by_type, write_entities
 from tasks.audit.errors import AuditError
+from tasks.audit.kept import KeptParts
 from tasks.audit.looks import Looks, look
 from tasks.audit.mine import Bank, mine
 from tasks.audit.tail import Tail, tail_of
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from models.judges.vision import VisionJudge
 
 NOTHING = ("No Finding", "No finding", "normal")
+KEPT = "looks"
 LISTED = 5000
 Progress = Callable[[str, int, int], None]
 
@@ -95,7 +99,9 @@ def audit_archive(
 ) -> ArchiveAudit:
     """Look at every film of `root`; write ``index.parquet``, ``report.md`` and ``report.png`` into `folder`.
 
-    Reports in English also give ``entities/``, as `audit_entities` writes it.
+    What is measured of films is kept in ``looks/`` of `folder`, so a run that was broken off goes on from there, and
+    one with other limits or another rule measures nothing again. Reports in English also give ``entities/``, as
+    `audit_entities` writes it.
 
     Args:
         root: the archive.
@@ -118,7 +124,8 @@ def audit_archive(
     if not films:
         raise ArchiveError(f"{root} has the layout {archive.layout}, but its tables name no film")
     gates = members(load_calibration(SHIPPED / FILE).scales, {})
-    looks = look(films, gates, judge, settings.workers, lambda done: on_progress("films", done, len(films)))
+    kept = KeptParts(folder / KEPT, measured_by(gates, judge))
+    looks = look(films, gates, kept, judge, settings.workers, lambda done: on_progress("films", done, len(films)))
     if not looks.films:
         raise AuditError(f"none of the {len(films)} films of {root} can be read; {looks.unreadable[0][1]}")
     calibration, taken = _calibration(looks, settings)
@@ -138,6 +145,13 @@ def audit_archive(
     write_index(audit, folder / "index.parquet")
     write_report(audit, folder)
     return audit
+
+
+def measured_by(gates: Sequence[FilmGate], judge: VisionJudge | None) -> list[str]:
+    """All that films are measured with, by name and revision: the checks, the networks that ship, the judge."""
+    nets = [f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}" for path in sorted(SHIPPED.iterdir())]
+    asked = [judge.revision, f"side {judge.side}", *judge.questions] if judge else []
+    return [*(gate.name for gate in gates), *nets, *asked]
 
 
 def _calibration(looks: Looks, settings: Settings) -> tuple[Calibration, int]:

@@ -1,42 +1,25 @@
-"""One pass over an archive: each film is decoded once, and every check looks at it then."""
+"""One pass over an archive, part by part; what was measured before is taken as it is."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-from models.contracts import Candidate
-from models.judges.view import FilmGate, Films, reduced
-from tasks.archives.errors import UnreadableFilm
+from models.judges.view import FilmGate, reduced
 from tasks.archives.film import ArchiveFilm, age_in_years, sex_of
-from tasks.archives.pixels import Film, Header, read_film
-from tasks.curate.measure import hash_films
+from tasks.archives.pixels import Header, read_film
+from tasks.audit.kept import KeptParts
+from tasks.audit.part import NO_PICTURE, Part, Worst, least, measure, thumbnail
 
 if TYPE_CHECKING:
     from models.judges.vision import VisionJudge
 
-BATCH = 32
-JUDGED = 896  # pixels along the longer edge that a judge sees: about a thousand tokens of a Qwen-VL
-Read = tuple[Film, np.ndarray]  # the whole film, and the reduced one that checks look at
-WORST, THUMBNAIL = 8, 96
+PART = 256  # films: what a kill loses at most
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Worst:
-    """A film that a check likes little: its `score`, what the check said, and a picture (THUMBNAIL, THUMBNAIL)."""
-
-    score: float
-    film: str
-    reason: str
-    picture: np.ndarray
 
 
 @dataclass(slots=True)
@@ -50,7 +33,8 @@ class Looks:
         hashes: perceptual hashes (n, 32) uint8.
         answers: P(yes) (n, questions) of a vision-language judge; no column where none was asked.
         unreadable: films that cannot be read, each with the reason.
-        worst: per check the films it likes least, the worst first.
+        worst: per check the films it likes least, the worst first, with their pictures.
+        reused: how many films were measured by an earlier run.
     """
 
     films: list[ArchiveFilm] = field(default_factory=list)
@@ -61,76 +45,82 @@ class Looks:
     answers: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     unreadable: list[tuple[ArchiveFilm, str]] = field(default_factory=list)
     worst: dict[str, list[Worst]] = field(default_factory=dict)
+    reused: int = 0
 
 
 def look(
-    films: Iterable[ArchiveFilm],
+    films: Sequence[ArchiveFilm],
     gates: Sequence[FilmGate],
+    kept: KeptParts,
     judge: VisionJudge | None = None,
     workers: int = 1,
     on_film: Progress = lambda _: None,
 ) -> Looks:
-    """Decode and judge `films` in their order; what cannot be read is put down with its reason.
-
-    Checks look at films of at most 256 pixels a side, as they would make them themselves; the judge at larger ones.
+    """Measure `films` in their order, but for the parts of them that are kept.
 
     Args:
         films: the archive.
         gates: checks of films.
+        kept: where each part is kept as soon as it is measured.
         judge: a vision-language model that answers its questions on every film.
         workers: threads that decode.
         on_film: told how many films are done.
     """
-    looks = Looks()
-    scores: list[np.ndarray] = []
-    hashes: list[np.ndarray] = []
-    answers: list[np.ndarray] = []
-    done = 0
+    looks, parts, done = Looks(), list[Part](), 0
+
+    def more(count: int) -> None:
+        nonlocal done
+        done += count
+        on_film(done)
+
     with ThreadPoolExecutor(workers) as pool:
-        for batch in _batches(films):
-            read = list(pool.map(_read, batch))
-            looks.unreadable += [(film, seen) for film, seen in zip(batch, read, strict=True) if isinstance(seen, str)]
-            good = [(film, seen) for film, seen in zip(batch, read, strict=True) if not isinstance(seen, str)]
-            if good:
-                scores.append(_look_at(looks, good, gates))
-                hashes.append(hash_films([small for _, (_, small) in good]))
-                if judge is not None:
-                    chances = judge.ask([reduced(film.pixels, JUDGED) for _, (film, _) in good])
-                    answers.append(np.array([[yes for yes, _ in each] for each in chances], np.float32))
-            done += len(batch)
-            on_film(done)
-    table = np.concatenate(scores, 1) if scores else np.zeros((len(gates), 0))
+        for start in range(0, len(films), PART):
+            some = films[start : start + PART]
+            part = kept.load(some)
+            if part is None:
+                part = measure(some, gates, judge, pool, more)
+                _drop_pictures(part, looks.worst)
+                kept.save(some, part)
+            else:
+                looks.reused += len(some)
+                more(len(some))
+            _add(looks, some, part)
+            parts.append(part)
+    table = np.concatenate([part.scores for part in parts], 1) if parts else np.zeros((len(gates), 0))
     looks.scores = {gate.name: row for gate, row in zip(gates, table, strict=True)}
-    looks.hashes = np.concatenate(hashes) if hashes else looks.hashes
-    looks.answers = np.concatenate(answers) if answers else np.zeros((len(looks.films), 0), np.float32)
+    if parts:
+        looks.hashes = np.concatenate([part.hashes for part in parts])
+        looks.answers = np.concatenate([part.answers for part in parts])
+    _draw_pictures(looks)
     return looks
 
 
-def _look_at(looks: Looks, good: Sequence[tuple[ArchiveFilm, Read]], gates: Sequence[FilmGate]) -> np.ndarray:
-    """Scores (gates, n) of films that were read; their facts and the worst of them go into `looks`."""
-    looks.films += [_with_header(film, seen.header) for film, (seen, _) in good]
-    looks.kinds += [seen.kind for _, (seen, _) in good]
-    looks.sizes += [(seen.pixels.shape[0], seen.pixels.shape[1]) for _, (seen, _) in good]
-    names = [film.film for film, _ in good]
-    view = Films([Candidate(film.film, (), "", "", small) for film, (_, small) in good])
-    columns = []
-    for gate in gates:
-        said = gate.judge(view)
-        columns.append([each.score for each in said])
-        ranked = heapq.nsmallest(WORST, range(len(said)), key=lambda at: said[at].score)
-        new = [Worst(said[at].score, names[at], said[at].reason, _thumbnail(good[at][1][1])) for at in ranked]
-        looks.worst[gate.name] = heapq.nsmallest(
-            WORST, [*looks.worst.get(gate.name, []), *new], key=lambda each: each.score
-        )
-    return np.array(columns, np.float32)
+def _add(looks: Looks, films: Sequence[ArchiveFilm], part: Part) -> None:
+    read = [film for place, film in enumerate(films) if place not in part.unreadable]
+    looks.films += [_with_header(film, header) for film, header in zip(read, part.headers, strict=True)]
+    looks.kinds += part.kinds
+    looks.sizes += part.sizes
+    looks.unreadable += [(films[place], reason) for place, reason in part.unreadable.items()]
+    for check, worst in part.worst.items():
+        looks.worst[check] = least([*looks.worst.get(check, []), *worst])
 
 
-def _read(film: ArchiveFilm) -> Read | str:
-    try:
-        seen = read_film(film.path)
-    except UnreadableFilm as error:
-        return str(error)
-    return seen, reduced(seen.pixels)
+def _drop_pictures(part: Part, worst: dict[str, list[Worst]]) -> None:
+    """Pictures of films that are not among the worst so far would fill the disk for nothing."""
+    for check, each in part.worst.items():
+        stay = {id(one) for one in least([*worst.get(check, []), *each])}
+        for one in each:
+            if id(one) not in stay:
+                one.picture = NO_PICTURE
+
+
+def _draw_pictures(looks: Looks) -> None:
+    """Draw what is missing: films that a part held to be better than others which have changed since."""
+    paths = {film.film: film.path for film in looks.films}
+    for worst in looks.worst.values():
+        for one in worst:
+            if not one.picture.size:
+                one.picture = thumbnail(reduced(read_film(paths[one.film]).pixels))
 
 
 def _with_header(film: ArchiveFilm, header: Header) -> ArchiveFilm:
@@ -143,13 +133,3 @@ def _with_header(film: ArchiveFilm, header: Header) -> ArchiveFilm:
         sex=film.sex or sex_of(header.sex),
         age=film.age if film.age is not None else age_in_years(header.age),
     )
-
-
-def _thumbnail(film: np.ndarray) -> np.ndarray:
-    return cv2.resize(film, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-
-
-def _batches(films: Iterable[ArchiveFilm]) -> Iterator[list[ArchiveFilm]]:
-    stream = iter(films)
-    while batch := list(islice(stream, BATCH)):
-        yield batch

@@ -23,7 +23,7 @@ from models.phantom.film import draw_film
 from tasks.archives.errors import ArchiveError
 from tasks.archives.film import ArchiveFilm
 from tasks.archives.pixels import Film, Header, read_film
-from tasks.audit import looks as looks_module
+from tasks.audit import part as part_module
 from tasks.audit.archive import ArchiveAudit, Settings, audit_archive
 from tasks.audit.archive_report import plain
 from tasks.audit.copies import find_copies, find_leaks
@@ -192,6 +192,7 @@ class FakeJudge:
     """Answers by the mean grey of a film; the second question is always answered with no."""
 
     model, rule, questions, place = "folder/model", "all_no", ("Bright?", "Dark | <b>?"), 1
+    revision, side = "model@1", None
 
     def ask(self, films):
         return [[(float(film.mean() > 128), 1.0), (0.1, 1.0)] for film in films]
@@ -216,7 +217,7 @@ class TestJudge:
     ) -> None:
         write(root, {f"{at}.png": film for at, film in enumerate(sound[:4])})
         opened: list[Path] = []
-        monkeypatch.setattr(looks_module, "read_film", lambda path: (opened.append(path), read_film(path))[1])
+        monkeypatch.setattr(part_module, "read_film", lambda path: (opened.append(path), read_film(path))[1])
         audit(root, FakeJudge(), workers=2)
         assert sorted(opened) == sorted(root.iterdir())
 
@@ -253,7 +254,7 @@ def test_a_header_fills_what_the_table_leaves_open(
 ) -> None:
     write(root, {"a.png": sound[0]})
     header = Header("p1", "s1", "PA", "f", "062Y")
-    monkeypatch.setattr(looks_module, "read_film", lambda _: Film(sound[0], "DICOM", header))
+    monkeypatch.setattr(part_module, "read_film", lambda _: Film(sound[0], "DICOM", header))
     (film,) = audit(root).looks.films
     assert replace(film, path=Path()) == ArchiveFilm("a.png", Path(), "p1", "s1", "PA", "F", 62)
 
@@ -273,8 +274,10 @@ class TestCommandLine:
         assert result.code == 0
         assert "dropped by contrast │ 1" in result.told
         assert "index.parquet, report.md, report.png" in result.told
+        assert "2 films were measured by an earlier run" in self.run(root, "--out", root.parent / "out").told
 
-    def test_what_the_user_can_mend_is_one_message(self, root: Path) -> None:
+    def test_what_the_user_can_mend_is_one_message(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(root.parent)
         assert self.run(root).code == 2
         assert "holds no archive that is known; looked for nih" in self.run(root).told
         (root / "Data_Entry_2017.csv").write_text("Image Index,Finding Labels\n")
