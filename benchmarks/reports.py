@@ -87,7 +87,7 @@ def compare(reports: int, rounds: int, store: ObjectStore) -> None:
     generator = Recorder(**local_recipe().reports.generator.options)
     start, _ = seconds(lambda: generator.llm)
     cold, _ = seconds(lambda: run_ours(reports, generator, store))
-    texts = list(generator.rounds)
+    texts = [list(asks) for asks in generator.rounds]  # later runs add to them
     run_raw(generator, texts)
     print(f"reports={reports} engine_start={start:.1f}s first_round={cold:.1f}s", flush=True)
     sides = {"ours": lambda: run_ours(reports, generator, store), "raw": lambda: run_raw(generator, texts)}
