@@ -19,7 +19,7 @@ class FittedThreads:
     """Run with `most` threads or with one, whichever is faster at this moment; afterwards with as many as before.
 
     Args:
-        most: the number with which the engine was started; it has no room for more.
+        most: the number with which the engine was started; it has no room for more. 0 leaves them as they are.
     """
 
     def __init__(self, most: int) -> None:
@@ -30,7 +30,8 @@ class FittedThreads:
         import torch
 
         self._before = torch.get_num_threads()
-        self._use(self.most if self.most > 1 and _worth_it(self.most) else 1)
+        if self.most:
+            self._use(self.most if self.most > 1 and _worth_it(self.most) else 1)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -191,7 +191,7 @@ class VllmReportGenerator:
         """On a CPU, as many threads as are good for the engine right now (`models.language.threads`)."""
         import torch
 
-        return FittedThreads(1 if torch.cuda.is_available() else self._threads)
+        return FittedThreads(0 if torch.cuda.is_available() else self._threads)
 
     def prompts(self, asks: Sequence[Ask]) -> list[list[int]]:
         """Token ids of each chat, ready to be continued."""

@@ -52,6 +52,15 @@ def test_what_comes_while_a_batch_runs_is_noticed(monkeypatch, later: list[float
         assert used.number == chosen
 
 
+def test_where_the_engine_is_not_on_the_cpu_nothing_is_touched() -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    with FittedThreads(0) as used:
+        used.keep_up()
+        assert torch.get_num_threads() == before
+
+
 def test_cores_that_become_free_are_taken(monkeypatch) -> None:
     share = [9.0]
     monkeypatch.setattr(threads, "_seconds", lambda number: 1.0 if number == 1 else share[0])
