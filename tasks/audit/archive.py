@@ -20,9 +20,10 @@ from tasks.audit.copies import BITS
 from tasks.audit.corpus import Report
 from tasks.audit.entities import counts_by_type, write_entities
 from tasks.audit.errors import AuditError
-from tasks.audit.kept import KeptParts
+from tasks.audit.kept import Kept
 from tasks.audit.looks import Looks, look
 from tasks.audit.mine import Bank, mine
+from tasks.audit.part import JUDGED, Measures, check_columns, judge_columns
 from tasks.audit.tail import Tail, tail_of
 from tasks.audit.verdicts import Verdicts, calibrate_on, decide, drawn, listed
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 NOTHING = ("No Finding", "No finding", "normal")
 KEPT = "looks"
+MEASURING = 2
+"""Raise it when a check, a film's reading or a question's wording measures otherwise."""
 LISTED = 5000
 Progress = Callable[[str, int, int], None]
 
@@ -113,7 +116,8 @@ def audit_archive(
 
     Raises:
         ArchiveError: no archive, another layout, a missing table or column.
-        AuditError: no film of it can be read, or too few to calibrate on.
+        AuditError: no film of it can be read, too few to calibrate on, or what is measured cannot be written.
+        AuditStopped: Ctrl-C while films are measured.
     """
     from tasks.audit.archive_report import write_index, write_report
 
@@ -124,8 +128,12 @@ def audit_archive(
     if not films:
         raise ArchiveError(f"{root} has the layout {archive.layout}, but its tables name no film")
     gates = members(load_calibration(SHIPPED / FILE).scales, {})
-    kept = KeptParts(folder / KEPT, measured_by(gates, judge))
-    looks = look(films, gates, kept, judge, settings.workers, lambda done: on_progress("films", done, len(films)))
+    measures = measures_of(folder / KEPT, gates, judge)
+
+    def on_films(done: int, reused: int) -> None:
+        on_progress(f"films, {reused} measured before" if reused else "films", done, len(films))
+
+    looks = look(films, measures, settings.workers, on_films)
     if not looks.films:
         raise AuditError(f"none of the {len(films)} films of {root} can be read; {looks.unreadable[0][1]}")
     calibration, taken = _calibration(looks, settings)
@@ -147,11 +155,19 @@ def audit_archive(
     return audit
 
 
-def measured_by(gates: Sequence[FilmGate], judge: VisionJudge | None) -> list[str]:
-    """All that films are measured with, by name and revision: the checks, the networks that ship, the judge."""
-    nets = [f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}" for path in sorted(SHIPPED.iterdir())]
-    asked = [judge.revision, f"side {judge.side}", *judge.questions] if judge else []
-    return [*(gate.name for gate in gates), *nets, *asked]
+def measures_of(folder: Path, gates: Sequence[FilmGate], judge: VisionJudge | None) -> Measures:
+    """The checks and the judge, each with what `folder` keeps of it: a change of one costs nothing of the other."""
+    version = f"measuring {MEASURING}"
+    nets = [
+        f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+        for path in sorted(SHIPPED.iterdir())
+        if path.name != FILE  # limits
+    ]
+    checks = Kept(folder, "checks", [version, *(gate.name for gate in gates), *nets], check_columns(len(gates)))
+    if judge is None:
+        return Measures(gates, checks)
+    asked = [version, judge.revision, f"side {judge.side} of {JUDGED}", *judge.questions]
+    return Measures(gates, checks, judge, Kept(folder, "judge", asked, judge_columns(len(judge.questions))))
 
 
 def _calibration(looks: Looks, settings: Settings) -> tuple[Calibration, int]:

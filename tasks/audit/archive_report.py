@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tasks.archives.film import ArchiveFilm
 from tasks.audit.copies import Copy
-from tasks.audit.part import THUMBNAIL, WORST
+from tasks.audit.looks import THUMBNAIL, WORST
 from tasks.audit.tail import plot_tail
 from tasks.audit.verdicts import COPY, LEAK
 

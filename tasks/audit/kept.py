@@ -1,7 +1,7 @@
-"""What an audit measured, kept part by part beside its report: a run that was broken off goes on from there.
+"""Measurements of films, kept in Parquet parts: a run that was broken off finds what is there, and goes on.
 
-A part's file is named by everything that its content follows from: the films' ids, paths, sizes and times of change,
-and what measured them. So a part fits or is not found; limits, rules and tables are no part of it.
+A row is found by its film's id, size and time of change. What measured it names the folder and stands in every part,
+so another revision finds nothing; limits and rules are no part of it.
 """
 
 from __future__ import annotations
@@ -10,116 +10,107 @@ import hashlib
 import json
 import logging
 import os
-import zlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tasks.archives.film import ArchiveFilm
-from tasks.archives.pixels import Header
 from tasks.audit.errors import AuditError
-from tasks.audit.part import NO_PICTURE, Part, Worst
 
-FORMAT_VERSION = 1
-"""Raise it when a check or a film's reading measures otherwise."""
+MEASURED_BY = b"measured_by"
 _LOG = logging.getLogger(__name__)
+_KEY = {"film": pa.string(), "size": pa.int64(), "changed": pa.int64()}
 
 
-class KeptParts:
-    """Parts in a folder.
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A film's id, its file's size in bytes, and when that changed in nanoseconds; both -1 for a missing file."""
+
+    film: str
+    size: int
+    changed: int
+
+
+def key_of(film: ArchiveFilm) -> Key:
+    """The film's key as its file lies there now: take it before the file is read."""
+    try:
+        found = film.path.stat()
+    except OSError:
+        return Key(film.film, -1, -1)
+    return Key(film.film, found.st_size, found.st_mtime_ns)
+
+
+class Kept:
+    """Rows of one kind of measurement; a part that cannot be used is named in a warning and left out.
 
     Args:
-        folder: made when the first part is kept.
-        measured_by: names everything that measures, with its revision.
+        folder: holds a folder for each kind and revision; made when the first part is kept.
+        kind: of measurement, such as ``checks``.
+        measured_by: all that the rows follow from besides the film.
+        columns: name to type of what is measured.
     """
 
-    def __init__(self, folder: Path, measured_by: Sequence[str]) -> None:
-        self.folder, self._measured_by = folder, list(measured_by)
+    def __init__(self, folder: Path, kind: str, measured_by: Sequence[str], columns: dict[str, pa.DataType]) -> None:
+        told = json.dumps(list(measured_by))
+        self.folder = folder / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+        self._schema = pa.schema(list((_KEY | columns).items()), metadata={MEASURED_BY: told})
+        self._tables, self._places = [self._schema.empty_table()], dict[Key, int]()
+        for path in sorted(self.folder.glob("*.parquet")):
+            table = self._read(path)
+            if table is not None:
+                self._append(table)
 
-    def load(self, films: Sequence[ArchiveFilm]) -> Part | None:
-        """What was measured of `films`; None where nothing was, or where it cannot be read, which a warning tells."""
-        path = self._path(films)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return _part(file)
-        except FileNotFoundError:
-            return None
-        except (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError) as error:
-            _LOG.warning("%s cannot be read (%s): its films are measured again", path, error)
-            return None
+    def __contains__(self, key: Key) -> bool:
+        return key in self._places
 
-    def save(self, films: Sequence[ArchiveFilm], part: Part) -> None:
-        """Keep what was measured of `films`: whole or not at all.
+    def take(self, keys: Sequence[Key]) -> pa.Table:
+        """The rows of `keys` in their order."""
+        places = pa.array([self._places[key] for key in keys], pa.int64())
+        return pa.concat_tables(self._tables).take(places).combine_chunks()
+
+    def add(self, rows: Sequence[tuple[Key, dict[str, Any]]]) -> None:
+        """Keep rows as one part, whole or not at all; no rows are no part.
 
         Raises:
             AuditError: it cannot be written.
         """
-        path = self._path(films)
+        if not rows:
+            return
+        table = pa.Table.from_pylist([asdict(key) | row for key, row in rows], self._schema)
+        name = hashlib.sha256(json.dumps([astuple(key) for key, _ in rows]).encode()).hexdigest()[:24]
+        path = self.folder / f"{name}.parquet"
         half = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with half.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **_arrays(part))
+            pq.write_table(table, half, compression="zstd", write_page_checksum=True)
             half.replace(path)
         except OSError as error:
             half.unlink(missing_ok=True)
             raise AuditError(
                 f"{path} cannot be written: {error.strerror or error}; make room, and the same command goes on"
             ) from error
+        self._append(table)
 
-    def _path(self, films: Sequence[ArchiveFilm]) -> Path:
-        facts = [
-            FORMAT_VERSION,
-            self._measured_by,
-            [[film.film, str(film.path), *_state(film.path)] for film in films],
-        ]
-        return self.folder / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.npz"
+    def _append(self, table: pa.Table) -> None:
+        start = sum(len(each) for each in self._tables)
+        keys = map(Key, *(table.column(name).to_pylist() for name in _KEY))
+        self._places |= {key: at for at, key in enumerate(keys, start=start)}
+        self._tables.append(table)
 
-
-def _state(path: Path) -> tuple[int, int]:
-    """Size and time of change; a file that is missing has neither."""
-    try:
-        found = path.stat()
-    except OSError:
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
-
-
-def _arrays(part: Part) -> dict[str, np.ndarray]:
-    worst = [(check, one) for check, each in part.worst.items() for one in each]
-    facts = {
-        "unreadable": list(part.unreadable.items()),
-        "headers": [asdict(header) for header in part.headers],
-        "kinds": part.kinds,
-        "worst": [[check, one.score, one.film, one.reason, one.picture.size > 0] for check, one in worst],
-    }
-    pictures = [one.picture for _, one in worst if one.picture.size]
-    return {
-        "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
-        "sizes": np.array(part.sizes, np.int64).reshape(-1, 2),
-        "scores": part.scores,
-        "hashes": part.hashes,
-        "answers": part.answers,
-        "pictures": np.stack(pictures) if pictures else np.zeros((0, 0, 0), np.uint8),
-    }
-
-
-def _part(file: np.lib.npyio.NpzFile) -> Part:
-    facts = json.loads(file["facts"].tobytes())
-    part = Part(
-        unreadable={int(place): str(reason) for place, reason in facts["unreadable"]},
-        headers=[Header(**header) for header in facts["headers"]],
-        kinds=[str(kind) for kind in facts["kinds"]],
-        sizes=[(int(height), int(width)) for height, width in file["sizes"]],
-        scores=file["scores"],
-        hashes=file["hashes"],
-        answers=file["answers"],
-    )
-    pictures = iter(file["pictures"])
-    for check, score, film, reason, pictured in facts["worst"]:
-        picture = next(pictures) if pictured else NO_PICTURE
-        part.worst.setdefault(check, []).append(Worst(score, film, reason, picture))
-    return part
+    def _read(self, path: Path) -> pa.Table | None:
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                table = file.read()
+            table.validate(full=True)
+        except (OSError, pa.ArrowException) as error:
+            _LOG.warning("%s cannot be read (%s): its films are measured again", path, error)
+            return None
+        ours, found = self._schema.metadata, table.schema.metadata or {}
+        if not table.schema.equals(self._schema) or found.get(MEASURED_BY) != ours[MEASURED_BY]:
+            _LOG.warning("%s is no part of these measurements: it is left out", path)
+            return None
+        return table.replace_schema_metadata(ours)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import re
 import signal
 import subprocess
 import sys
@@ -11,39 +12,41 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from models.encoders.chest_recogniser import ChestRecogniser
 from models.judges.planted import plant
 from models.phantom.case import Case
 from models.phantom.film import draw_film
+from tasks.archives.errors import UnreadableFilm
 from tasks.archives.pixels import read_film
 from tasks.audit import looks, part
 from tasks.audit.archive import ArchiveAudit, Settings, audit_archive
 from tasks.audit.errors import AuditError
 from tests.tasks.audit.test_archive import FakeJudge
 
-ROOT = Path(__file__).parents[3]
-DIE = """
+REPOSITORY = Path(__file__).parents[3]
+BROKEN_OFF = """
 import os, signal, sys
-from pathlib import Path
-from models.encoders.chest_recogniser import ChestRecogniser
-from tasks.audit import looks
-from tasks.audit.archive import Settings, audit_archive
+from flows.audit import app
+from flows.progress import Progress
+from tasks.audit import looks, part
 
-def on_progress(stage, done, total):
-    if stage == "films" and done > 14:
-        os.kill(os.getpid(), signal.SIGKILL)
+def stage(self, name, done, total):
+    if name.startswith("films") and done > int(sys.argv[4]):
+        os.kill(os.getpid(), getattr(signal, sys.argv[3]))
 
-looks.PART = 6
-audit_archive(Path(sys.argv[1]), Path(sys.argv[2]), Settings(), ChestRecogniser(), on_progress=on_progress)
+looks.PART, part.BATCH = int(sys.argv[5]), 3
+Progress.stage = stage
+app(["archive", sys.argv[1], "--out", sys.argv[2]])
 """
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Twenty films, of which one is blank, one cannot be read and one is a copy."""
+    """Twenty-one films, of which one is blank, one cannot be read and one is a copy."""
     folder = tmp_path / "archive"
     folder.mkdir()
     films = [draw_film(Case("a", 4711, index, ()), 128)[0] for index in range(18)]
@@ -56,12 +59,11 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the films that were decoded, in parts of six."""
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the films that were opened to be measured, in parts of six."""
     names: list[str] = []
     monkeypatch.setattr(looks, "PART", 6)
-    for module in (part, looks):
-        monkeypatch.setattr(module, "read_film", lambda path: (names.append(path.name), read_film(path))[1])
+    monkeypatch.setattr(part, "read_film", lambda path: (names.append(path.name), read_film(path))[1])
     return names
 
 
@@ -69,106 +71,201 @@ def audit(root: Path, out: str = "out", judge: FakeJudge | None = None, **settin
     return audit_archive(root, root.parent / out, Settings(**settings), ChestRecogniser(), judge)  # type: ignore[arg-type]
 
 
-def same(root: Path, one: str, other: str) -> bool:
-    """Whether two audits left the same index, page and picture."""
-    index = [pl.read_parquet(root.parent / out / "index.parquet") for out in (one, other)]
-    return index[0].equals(index[1]) and all(
+def same(root: Path, one: str = "out", other: str = "whole") -> bool:
+    """Whether two audits left the same index, page and picture, byte by byte."""
+    return all(
         (root.parent / one / name).read_bytes() == (root.parent / other / name).read_bytes()
-        for name in ("report.md", "report.png")
+        for name in ("index.parquet", "report.md", "report.png")
     )
 
 
-def kept(root: Path, out: str = "out") -> list[Path]:
-    return sorted((root.parent / out / "looks").glob("*.npz"))
+def kept(root: Path, kind: str = "checks") -> list[Path]:
+    return sorted((root.parent / "out" / "looks").glob(f"{kind}-*/*.parquet"))
 
 
-def test_a_killed_audit_goes_on_and_ends_as_if_nothing_had_been(root: Path, opened: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", DIE, str(root), str(root.parent / "out")], cwd=ROOT, check=False, capture_output=True
-    )
-    assert done.returncode == -signal.SIGKILL
-    assert not (root.parent / "out" / "index.parquet").exists()
-    assert len(kept(root)) == 2
-    found = audit(root)
-    assert found.looks.reused == 12
-    assert sorted(opened) == [f"{at:02}.png" for at in range(12, 21)]
-    audit(root, "whole")
-    assert same(root, "out", "whole")
+def broken_off(root: Path, by: str, after: int, part: int) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", BROKEN_OFF, str(root), str(root.parent / "out"), by, str(after), str(part)]
+    return subprocess.run(words, cwd=REPOSITORY, check=False, capture_output=True, text=True)
 
 
-def test_a_second_run_measures_nothing_and_says_the_same(root: Path, opened: list[str]) -> None:
-    first = audit(root)
-    assert (first.looks.reused, len(opened)) == (0, 21)
-    opened.clear()
-    second = audit(root)
-    assert (second.looks.reused, opened) == (21, [])
-    audit(root, "whole")
-    assert same(root, "out", "whole")
+class TestBrokenOff:
+    def test_a_killed_audit_goes_on_and_ends_as_if_nothing_had_been(self, root: Path, measured: list[str]) -> None:
+        assert broken_off(root, "SIGKILL", after=14, part=6).returncode == -signal.SIGKILL
+        assert not (root.parent / "out" / "index.parquet").exists()
+        assert len(kept(root)) == 2
+        assert audit(root).looks.reused == 12
+        assert sorted(measured) == [f"{at:02}.png" for at in range(12, 21)]
+        audit(root, "whole")
+        assert same(root)
 
+    def test_ctrl_c_keeps_what_is_measured_and_says_how_much(self, root: Path, measured: list[str]) -> None:
+        stopped = broken_off(root, "SIGINT", after=7, part=64)
+        assert stopped.returncode == 130
+        assert "Traceback" not in stopped.stderr
+        told = re.search(
+            r"stopped: (\d+) of 21 films are measured; the same command goes on from there", stopped.stderr
+        )
+        assert told is not None, stopped.stderr
+        assert 7 < int(told[1]) < 21
+        assert int(told[1]) == sum(pq.read_metadata(path).num_rows for path in kept(root))
+        assert audit(root).looks.reused == int(told[1])
+        assert len(measured) == 21 - int(told[1])
+        audit(root, "whole")
+        assert same(root)
 
-def test_other_limits_and_another_rule_measure_nothing_again(root: Path, opened: list[str]) -> None:
-    judge, other = FakeJudge(), FakeJudge()
-    other.rule, other.place = "any_no", 0
-    audit(root, judge=judge)
-    opened.clear()
-    strict = audit(root, judge=other, calibrate=1.0, false_rejects=0.3)
-    assert opened == []
-    assert strict.kept < strict.looks.reused
-    other.questions = ("Bright?", "Another?")
-    assert audit(root, judge=other).looks.reused == 0
-
-
-def test_a_film_that_changed_is_measured_again_with_its_part_alone(root: Path, opened: list[str]) -> None:
-    audit(root)
-    opened.clear()
-    (root / "07.png").write_bytes((root / "18.png").read_bytes())
-    assert audit(root).looks.reused == 15
-    assert set(opened) >= {f"{at:02}.png" for at in range(6, 12)}
-    audit(root, "whole")
-    assert same(root, "out", "whole")
-
-
-@pytest.mark.usefixtures("opened")
-def test_the_worst_films_keep_their_pictures_when_worse_ones_are_mended(root: Path) -> None:
-    for at in range(6):
-        (root / f"{at:02}.png").write_bytes((root / "18.png").read_bytes())
-    audit(root)
-    for at in range(6):
-        cv2.imwrite(str(root / f"{at:02}.png"), draw_film(Case("a", 99, at, ()), 128)[0])
-    audit(root)
-    audit(root, "whole")
-    assert same(root, "out", "whole")
-
-
-@pytest.mark.usefixtures("opened")
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda path: path.write_bytes(path.read_bytes()[:300]),
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_text("not ours"),
-        lambda path: path.write_bytes(path.read_bytes()[:200] + b"\0" * 40 + path.read_bytes()[240:]),
-        lambda path: np.savez(path, facts=np.frombuffer(json.dumps({}).encode(), np.uint8)),
-    ],
-    ids=["torn", "empty", "foreign", "flipped", "of another kind"],
-)
-def test_a_part_that_cannot_be_read_is_named_and_measured_again(
-    root: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], object]
-) -> None:
-    audit(root)
-    spoil(kept(root)[1])
-    assert audit(root).looks.reused in (15, 18)  # the last part holds three films
-    assert kept(root)[1].name in caplog.text
-    audit(root, "whole")
-    assert same(root, "out", "whole")
-
-
-@pytest.mark.usefixtures("opened")
-def test_a_full_disk_is_said_and_leaves_no_half_of_a_part(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(np, "savez_compressed", full)
-    with pytest.raises(AuditError, match="No space left on device; make room"):
+    def test_progress_says_from_the_first_how_many_are_reused(self, root: Path) -> None:
         audit(root)
-    assert list((root.parent / "out" / "looks").iterdir()) == []
+        said: list[tuple[str, int, int]] = []
+        audit_archive(
+            root, root.parent / "out", Settings(), ChestRecogniser(), on_progress=lambda *told: said.append(told)
+        )
+        assert said == [("films, 20 measured before", 20, 21), ("films, 20 measured before", 21, 21)]
+
+
+class TestReuse:
+    def test_a_second_run_opens_only_what_could_not_be_read(self, root: Path, measured: list[str]) -> None:
+        first = audit(root)
+        assert (first.looks.reused, len(measured)) == (0, 21)
+        measured.clear()
+        assert audit(root).looks.reused == 20
+        assert measured == ["19.png"]
+        audit(root, "whole")
+        assert same(root)
+
+    def test_other_limits_and_another_rule_measure_nothing_again(self, root: Path, measured: list[str]) -> None:
+        (root / "19.png").unlink()
+        judge, other = FakeJudge(), FakeJudge()
+        other.rule, other.place = "any_no", 0
+        audit(root, judge=judge)
+        before = {path: path.stat().st_mtime_ns for path in (*kept(root), *kept(root, "judge"))}
+        measured.clear()
+        strict = audit(root, judge=other, calibrate=1.0, false_rejects=0.3)
+        assert measured == []
+        assert strict.kept < strict.looks.reused == 20
+        assert {path: path.stat().st_mtime_ns for path in (*kept(root), *kept(root, "judge"))} == before
+
+    def test_a_judge_that_comes_goes_or_asks_otherwise_leaves_the_checks_alone(
+        self, root: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        audit(root)
+        with monkeypatch.context() as patched:
+            patched.setattr(part, "Films", None)  # no check can look
+            assert audit(root, judge=FakeJudge()).looks.answers.shape == (20, 2)
+            other = FakeJudge()
+            other.questions = ("Bright?", "Another?")
+            assert audit(root, judge=other).looks.reused == 0
+            measured.clear()
+            assert audit(root, judge=FakeJudge()).looks.reused == audit(root).looks.reused == 20
+        assert set(measured) == {"19.png"}
+        audit(root, "whole")
+        assert same(root)
+
+    def test_another_revision_of_the_checks_keeps_the_answers(
+        self, root: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+        judge = FakeJudge()
+        monkeypatch.setattr(judge, "ask", lambda films: (asked.append(len(films)), FakeJudge.ask(judge, films))[1])
+        audit(root, judge=judge)
+        (mark,) = (root.parent / "out" / "looks").glob("checks-*")
+        mark.rename(mark.with_name("checks-0123456789ab"))
+        assert (sum(asked), len(measured)) == (20, 21)
+        assert audit(root, judge=judge).looks.reused == 0
+        assert (sum(asked), len(measured)) == (20, 42)
+
+    def test_a_film_that_changed_is_measured_again_and_no_other(self, root: Path, measured: list[str]) -> None:
+        audit(root)
+        measured.clear()
+        (root / "07.png").write_bytes((root / "18.png").read_bytes())
+        assert audit(root).looks.reused == 19
+        assert sorted(measured) == ["07.png", "19.png"]
+        audit(root, "whole")
+        assert same(root)
+
+    def test_films_that_come_and_go_are_no_matter_to_the_others(self, root: Path, measured: list[str]) -> None:
+        audit(root)
+        measured.clear()
+        (root / "05.png").unlink()
+        (root / "000.png").write_bytes((root / "18.png").read_bytes())
+        (root / "19.png").write_bytes((root / "17.png").read_bytes())
+        assert audit(root).looks.reused == 19
+        assert sorted(measured) == ["000.png", "19.png"]
+        audit(root, "whole")
+        assert same(root)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[60] ^= 0xFF
+    path.write_bytes(data)
+
+
+def of_another_revision(path: Path) -> None:
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"measured_by": "something else"}), path)
+
+
+@pytest.mark.usefixtures("measured")
+class TestSpoiltParts:
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            cut,
+            lambda path: path.write_bytes(b""),
+            lambda path: path.write_text("not ours"),
+            flip,
+            lambda path: pq.write_table(pa.table({"film": ["00.png"]}), path),
+            of_another_revision,
+        ],
+        ids=["torn", "empty", "no parquet", "flipped", "other columns", "another revision"],
+    )
+    def test_one_is_named_and_its_films_are_measured_again(
+        self, root: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], object]
+    ) -> None:
+        audit(root)
+        path = next(path for path in kept(root) if pq.read_metadata(path).num_rows == 6)
+        spoil(path)
+        assert audit(root).looks.reused == 14
+        assert str(path) in caplog.text
+        caplog.clear()
+        assert audit(root).looks.reused == 20
+        assert caplog.text == ""
+        audit(root, "whole")
+        assert same(root)
+
+    def test_a_full_disk_is_said_and_leaves_no_half_of_a_part(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(_: object, path: Path, **__: object) -> None:
+            path.write_bytes(b"PAR1")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(pq, "write_table", full)
+        with pytest.raises(AuditError, match="No space left on device; make room, and the same command goes on"):
+            audit(root)
+        assert [path for path in (root.parent / "out" / "looks").rglob("*") if path.is_file()] == []
+
+
+def test_a_film_that_goes_while_the_audit_runs_has_no_picture(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path) -> None:
+        raise UnreadableFilm(f"{path}: the file is missing")
+
+    monkeypatch.setattr(looks, "read_film", gone)
+    found = audit(root)
+    assert all((one.picture == 255).all() for worst in found.looks.worst.values() for one in worst)
+    assert (root.parent / "out" / "report.png").is_file()
+
+
+def test_what_a_film_scores_does_not_depend_on_its_neighbours(root: Path) -> None:
+    audit(root)
+    for path in sorted(root.iterdir())[1:]:
+        path.unlink()
+    alone = audit(root, "whole").looks
+    among = pq.read_table(root.parent / "out" / "index.parquet").to_pylist()[0]
+    assert {f"score_{name}": float(scores[0]) for name, scores in alone.scores.items()} == {
+        name: value for name, value in among.items() if name.startswith("score_")
+    }
