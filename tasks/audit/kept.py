@@ -106,7 +106,7 @@ class Kept:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 table = file.read()
             table.validate(full=True)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: a column's name that is no UTF-8
             _LOG.warning("%s cannot be read (%s): its films are measured again", path, error)
             return None
         ours, found = self._schema.metadata, table.schema.metadata or {}
