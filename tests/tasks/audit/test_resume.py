@@ -218,10 +218,11 @@ class TestSpoiltParts:
             lambda path: path.write_bytes(b""),
             lambda path: path.write_text("not ours"),
             flip,
+            lambda path: path.write_bytes(path.read_bytes().replace(b"said", b"\xe5aid")),
             lambda path: pq.write_table(pa.table({"film": ["00.png"]}), path),
             of_another_revision,
         ],
-        ids=["torn", "empty", "no parquet", "flipped", "other columns", "another revision"],
+        ids=["torn", "empty", "no parquet", "flipped", "no UTF-8", "other columns", "another revision"],
     )
     def test_one_is_named_and_its_films_are_measured_again(
         self, root: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], object]
