@@ -11,13 +11,12 @@ before, as in a run.
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from benchmarks.planned import local_recipe, text_gates
-from benchmarks.recorder import Recorder
+from benchmarks.recorder import Recorder, run_raw, seconds
 from models.contracts import ReportDraft, ReportRequest
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Ask, Decoding
@@ -61,19 +60,12 @@ def distinct_2(texts: Sequence[str]) -> float:
     return len(set(pairs)) / max(len(pairs), 1)
 
 
-def measured(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall and process-CPU seconds of `work`."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
 def stage(specs: list[SampleSpec], engine: VllmReportGenerator, mode: Decoding, attempts: int, salt: str) -> Side:
     """The whole stage with `mode`, on the engine that runs already."""
     generator = Watched(engine, decoding=mode)
     generator.llm.reset_prefix_cache()
     batches: list[ReportBatch] = []
-    wall, cpu = measured(
+    wall, cpu = seconds(
         lambda: batches.append(
             write_reports(
                 specs, generator, text_gates(), attempts=attempts, seed_of=lambda s, a: seed_for(salt, s, "reports", a)
@@ -90,17 +82,9 @@ def stage(specs: list[SampleSpec], engine: VllmReportGenerator, mode: Decoding, 
 def raw(engine: VllmReportGenerator, rounds: list[list[Ask]]) -> Side:
     """The engine alone on what `free` asked."""
     engine.llm.reset_prefix_cache()
-    counts: list[int] = []
-
-    def run() -> None:
-        for asks in rounds:
-            prompts = [{"prompt_token_ids": ids} for ids in engine.prompts(asks)]
-            with engine.threads():
-                outputs = engine.llm.generate(prompts, [engine.sampling_params(a) for a in asks], use_tqdm=False)
-            counts.extend(len(output.outputs[0].token_ids) for output in outputs)
-
-    wall, cpu = measured(run)
-    return Side("raw", wall, cpu, sum(counts))
+    tokens: list[int] = []
+    wall, cpu = seconds(lambda: tokens.append(run_raw(engine, rounds)))
+    return Side("raw", wall, cpu, tokens[0])
 
 
 def show(side: Side, base: Side, count: int) -> None:

@@ -1,9 +1,9 @@
-"""The report generator of the benchmarks: it remembers what it asked the engine and how long the engine worked."""
+"""The report generator of the benchmarks, which remembers what it asked the engine, and the engine alone on that."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Answer, Ask, Then
@@ -45,3 +45,22 @@ class Recorder(VllmReportGenerator):
         if depth == len(self.rounds):
             self.rounds.append([])
         self.rounds[depth].extend(asks)
+
+
+def run_raw(generator: VllmReportGenerator, rounds: Sequence[Sequence[Ask]]) -> int:
+    """``LLM.generate`` alone on the same texts, one call for each round; returns the tokens it generated."""
+    tokens = 0
+    for asks in rounds:
+        prompts = [{"prompt_token_ids": ids} for ids in generator.prompts(asks)]
+        params = [generator.sampling_params(ask) for ask in asks]
+        with generator.threads():  # both sides get the threads that are good right now
+            outputs = generator.llm.generate(prompts, params, use_tqdm=False)
+        tokens += sum(len(output.outputs[0].token_ids) for output in outputs)
+    return tokens
+
+
+def seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall and process-CPU seconds that `work` takes."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from planned import local_recipe, text_gates
-from recorder import Recorder
+from recorder import Recorder, run_raw, seconds
 
 from models.language.vllm_engine import VllmReportGenerator
-from models.language.writing import Ask
 from storage.layout import DatasetRef
 from storage.ledger import publish_reports
 from storage.local import LocalStore
@@ -51,25 +48,6 @@ def run_ours(reports: int, generator: VllmReportGenerator, store: ObjectStore) -
     ref = DatasetRef("benchmark", f"v-{uuid4().hex[:10]}")
     publish_reports(store, ref, 0, batch.rows, batch.rejects)
     return batch
-
-
-def run_raw(generator: VllmReportGenerator, rounds: list[list[Ask]]) -> int:
-    """The engine alone on the same texts, one call for each round; returns the tokens it generated."""
-    tokens = 0
-    for asks in rounds:
-        prompts = [{"prompt_token_ids": ids} for ids in generator.prompts(asks)]
-        params = [generator.sampling_params(ask) for ask in asks]
-        with generator.threads():  # both sides get the threads that are good right now
-            outputs = generator.llm.generate(prompts, params, use_tqdm=False)
-        tokens += sum(len(output.outputs[0].token_ids) for output in outputs)
-    return tokens
-
-
-def seconds(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall and CPU seconds that `work` takes."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def main() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -141,25 +138,13 @@ def archive(
     from flows.progress import Progress
     from tasks.audit.archive import Settings, audit_archive
 
-    with explained(), _stopping(), Progress() as progress:
+    with explained(), Progress() as progress:
         settings = Settings(layout, good, calibrate, false_rejects, workers=workers)
         audit = audit_archive(path, out, settings, _recogniser("rules", None), _judge(judge, rule, k), progress.stage)
     _show(audit)
     if audit.looks.reused:
         typer.echo(f"{audit.looks.reused} films were measured by an earlier run, and not again")
     typer.echo(f"written to {out}: index.parquet, report.md, report.png{', entities' if audit.bank else ''}")
-
-
-@contextmanager
-def _stopping() -> Iterator[None]:
-    """Ctrl-C says how far the films are."""
-    from tasks.audit.errors import AuditStopped
-
-    try:
-        yield
-    except AuditStopped as stopped:
-        typer.echo(str(stopped), err=True)
-        sys.exit(130)
 
 
 def _show(audit: ArchiveAudit) -> None:

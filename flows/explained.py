@@ -11,11 +11,12 @@ import typer
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """An error that the user can mend is one message and exit code 2, without a traceback."""
+    """An error that the user can mend is one message and exit code 2, without a traceback; Ctrl-C says what stays."""
     try:
         yield
-    except KeyboardInterrupt:
-        typer.echo("stopped; what is committed stays, and the same command goes on from there", err=True)
+    except KeyboardInterrupt as stopped:
+        said = str(stopped) or "stopped; what is committed stays, and the same command goes on from there"
+        typer.echo(said, err=True)
         sys.exit(130)
     except Exception as error:
         from flows.errors import MENDABLE  # loads what can raise them, which is much

@@ -41,9 +41,12 @@ class FittedThreads:
 
     def keep_up(self) -> None:
         """Between two steps: look again every few seconds; a short look that disagrees calls for a long one."""
-        if self.most > 1 and time.perf_counter() - self._looked > _EVERY:
-            differs = (_share(self.most, 1) <= _WORTH) != (self.number > 1)
-            self._use(self.most if (_worth_it(self.most) if differs else self.number > 1) else 1)
+        if self.most <= 1 or time.perf_counter() - self._looked <= _EVERY:
+            return
+        many = _share(self.most, 1) <= _WORTH
+        if many != (self.number > 1):
+            many = _worth_it(self.most)
+        self._use(self.most if many else 1)
 
     def _use(self, number: int) -> None:
         import torch

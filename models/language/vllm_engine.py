@@ -167,6 +167,7 @@ class VllmReportGenerator:
         """Give the engine `asks`; those that it refuses have ended."""
         from vllm.exceptions import VLLMClientError
 
+        engine, lora = self.llm.llm_engine, self.peft.request() if self.peft else None
         refused: list[tuple[int, Answer]] = []
         for ask, ids, number in zip(asks, self.prompts(asks), numbers, strict=False):
             room, name = self.max_model_len - self._most_tokens(ask), f"text-{number}"
@@ -175,12 +176,7 @@ class VllmReportGenerator:
                 refused.append((number, Answer("", 0, why)))
                 continue
             try:
-                self.llm.llm_engine.add_request(
-                    name,
-                    {"prompt_token_ids": ids},
-                    self.sampling_params(ask),
-                    lora_request=self.peft.request() if self.peft else None,
-                )
+                engine.add_request(name, {"prompt_token_ids": ids}, self.sampling_params(ask), lora_request=lora)
             except (VLLMClientError, ValueError) as error:
                 refused.append((number, Answer("", 0, f"the engine refused the request: {error}", fault=True)))
             else:

@@ -52,6 +52,10 @@ class Archive:
         """
         return layout_of(self.layout).read(self.root, self.notes)
 
+    def no_film(self) -> ArchiveError:
+        """What to raise where `films` are none."""
+        return ArchiveError(f"{self.root} has the layout {self.layout}, but its tables name no film")
+
 
 def open_archive(root: Path, layout: str = AUTO) -> Archive:
     """The archive at `root`; `auto` takes the one layout that it looks like, a plain folder where it looks like none.

@@ -13,7 +13,6 @@ from models.encoders.chest_recogniser import SpanRecogniser
 from models.judges.ensemble import FILE, Calibration, load_calibration, members
 from models.judges.shipped import SHIPPED
 from models.judges.view import FilmGate
-from tasks.archives.errors import ArchiveError
 from tasks.archives.film import ArchiveFilm
 from tasks.archives.registry import AUTO, Archive, open_archive
 from tasks.audit.copies import BITS
@@ -126,7 +125,7 @@ def audit_archive(
     archive = open_archive(root, settings.layout)
     films = list(_unique(archive, on_progress))
     if not films:
-        raise ArchiveError(f"{root} has the layout {archive.layout}, but its tables name no film")
+        raise archive.no_film()
     gates = members(load_calibration(SHIPPED / FILE).scales, {})
     measures = measures_of(folder / KEPT, gates, judge)
 

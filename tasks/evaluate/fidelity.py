@@ -115,10 +115,6 @@ def likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return ms_ssim(left, right, data_range=1.0, betas=betas, normalize="relu", reduction="none").numpy()
 
 
-def _least(nearest: int) -> int:
-    return nearest + 2  # prdc counts a film among its own neighbours and looks one beyond them
-
-
 def _check(real: np.ndarray, made: np.ndarray, nearest: int) -> None:
     if real.ndim != 2 or made.ndim != 2 or real.shape[1] != made.shape[1]:
         raise ValueError(f"features {real.shape} and {made.shape} are not (films, features) of one encoder")

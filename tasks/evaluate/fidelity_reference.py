@@ -15,7 +15,7 @@ from models.phantom.archive import films as render
 from models.phantom.case import draw_case
 from models.phantom.hospital import HOSPITALS, Hospital
 from models.phantom.vocabulary import LABELS
-from tasks.archives.errors import ArchiveError, UnreadableFilm
+from tasks.archives.errors import UnreadableFilm
 from tasks.archives.film import ArchiveFilm
 from tasks.archives.pixels import read_film
 from tasks.archives.registry import AUTO, LAYOUTS, Archive, open_archive
@@ -96,7 +96,7 @@ class RealFilms:
     def __init__(self, archive: Archive) -> None:
         every = list(archive.films())
         if not every:
-            raise ArchiveError(f"{archive.root} has the layout {archive.layout}, but its tables name no film")
+            raise archive.no_film()
         self.name = f"{archive.root.name} ({archive.layout})"
         self.left_out: Counter[str] = Counter()
         self._meant = {label: finding_of(label) for label in {label for film in every for label in film.labels}}
