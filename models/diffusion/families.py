@@ -48,6 +48,7 @@ class Family:
         options: passed with every call.
         load: passed when it is loaded.
         xformers: whether its attention has an xformers kernel.
+        plain_states: whether a text is one tensor of states, without pooled ones or a mask.
     """
 
     towers: tuple[Tower, ...]
@@ -57,6 +58,7 @@ class Family:
     options: Mapping[str, Any] = field(default_factory=dict)
     load: Mapping[str, Any] = field(default_factory=dict)
     xformers: bool = True
+    plain_states: bool = False
 
 
 _FIRST = Tower("tokenizer", "text_encoder")
@@ -71,7 +73,7 @@ def _long(limit: int, **options: Any) -> dict[str, Any]:
 
 FAMILIES: Mapping[str, Family] = {
     "StableDiffusionPipeline": Family(
-        (_FIRST,), denoiser="unet", load={"safety_checker": None, "requires_safety_checker": False}
+        (_FIRST,), denoiser="unet", load={"safety_checker": None, "requires_safety_checker": False}, plain_states=True
     ),
     "StableDiffusionXLPipeline": Family((_FIRST, _SECOND), denoiser="unet", load={"add_watermarker": False}),
     # Its CLIP towers cut a prompt at 77 tokens, but T5 reads on: what only T5 has read still reaches the film.

@@ -140,18 +140,27 @@ class DiffusersImageGenerator:
     def _draw(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
         import torch
 
-        options = dict(self.layout.family.options)
-        if self.negative_prompt is not None:
-            options["negative_prompt"] = [self.negative_prompt] * len(requests)
         high, wide = self._size
         with torch.inference_mode():
             drawn = self.pipeline(
-                [request.prompt for request in requests], num_inference_steps=self.steps,
+                **self._texts([request.prompt for request in requests]), num_inference_steps=self.steps,
                 guidance_scale=self.guidance, height=high, width=wide, output_type="np",
                 generator=[torch.Generator("cpu").manual_seed(request.seed % 2**63) for request in requests],
-                **options,
+                **self.layout.family.options,
             ).images  # fmt: skip
         return [grey(image) for image in drawn]
+
+    def _texts(self, prompts: list[str]) -> dict[str, Any]:
+        """What to draw and what to lead away from; the latter is read once for all films where the class allows it."""
+        if self.layout.family.plain_states and self.guidance > 1:
+            states, _ = self.pipeline.encode_prompt(prompts, self.pipeline.device, 1, False)
+            return {"prompt_embeds": states, "negative_prompt_embeds": self._away.expand_as(states)}
+        away = {} if self.negative_prompt is None else {"negative_prompt": [self.negative_prompt] * len(prompts)}
+        return {"prompt": prompts, **away}
+
+    @cached_property
+    def _away(self) -> Any:
+        return self.pipeline.encode_prompt([self.negative_prompt or ""], self.pipeline.device, 1, False)[0]
 
     @property
     def _size(self) -> tuple[int, int]:

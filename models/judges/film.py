@@ -110,14 +110,15 @@ class Contrast(FilmGate):
     def judge(self, films: Films) -> list[GateScore]:
         """See the class."""
         scores = []
-        for film in films.small:
-            spread, detail = (0.0, 0.0) if film is None else _contrast(film)
+        for spread, detail in films.measured(self.name, _contrast):
             reason = f"the greys span {spread:.0%} of the range, detail is {detail:.2f}"
             scores.append(GateScore(self.name, min(spread, detail), reason))
         return scores
 
 
-def _contrast(film: np.ndarray) -> tuple[float, float]:
+def _contrast(film: np.ndarray | None) -> tuple[float, float]:
+    if film is None:
+        return 0.0, 0.0
     low, high = np.percentile(film, (5, 95))
     pixel = film.shape[0] / 128
     fine, rough = (cv2.GaussianBlur(film, (0, 0), pixel * sigma) for sigma in (1.0, 3.2))

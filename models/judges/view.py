@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from models.judges.cost import priced
 
 SIDE = 256  # no judge needs more pixels along the longer edge, and time grows with them
 GRID = 32  # side of the coarse film
+Made = TypeVar("Made")
 
 
 def film_of(candidate: Candidate) -> np.ndarray:
@@ -52,6 +54,13 @@ class Films:
     def __init__(self, batch: Sequence[Candidate]) -> None:
         self.raw = [film_of(candidate) for candidate in batch]
         self.features: dict[str, np.ndarray] = {}
+        self._measures: dict[str, list[object]] = {}
+
+    def measured(self, name: str, measure: Callable[[np.ndarray | None], Made]) -> list[Made]:
+        """`measure` of each of `small`, taken once however many gates ask for it by `name`."""
+        if name not in self._measures:
+            self._measures[name] = [measure(film) for film in self.small]
+        return cast(list[Made], self._measures[name])
 
     @cached_property
     def small(self) -> list[np.ndarray | None]:
@@ -65,6 +74,15 @@ class Films:
         return coarse(self.raw)
 
 
+class Seen(tuple[Candidate, ...]):
+    """Candidates that bring their view along: gates that score them one after the other share it."""
+
+    @cached_property
+    def films(self) -> Films:
+        """See `Films`."""
+        return Films(self)
+
+
 class FilmGate:
     """A gate over films alone. Subclasses `judge` a view, which an ensemble shares among its members."""
 
@@ -73,7 +91,7 @@ class FilmGate:
     @priced
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """See the class."""
-        return self.judge(Films(batch))
+        return self.judge(batch.films if isinstance(batch, Seen) else Films(batch))
 
     def judge(self, films: Films) -> list[GateScore]:
         """One score per film, in order."""

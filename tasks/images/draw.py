@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from models.contracts import Candidate, EntityType, Gate, ImageGenerator, ImageRequest, Mention
+from models.judges.view import Seen
 from storage.png import encode_png
 from storage.records import GateRow, PairRow, RejectRow, ReportRow
 from tasks.decide import decide
@@ -162,7 +163,7 @@ def _judge(
     spent: dict[str, float],
 ) -> None:
     """Score, decide, and encode what passed."""
-    candidates = [
+    candidates = Seen(
         Candidate(
             sample_id=tries.report.sample_id,
             mentions=tries.mentions,
@@ -173,7 +174,7 @@ def _judge(
             prompt_limit=token_limit,
         )
         for tries, film in zip(part, films, strict=True)
-    ]
+    )
     scores = [gate.score(candidates) for gate, _ in gates]
     for column in scores:
         for score in column:
