@@ -25,12 +25,12 @@ class Agreement:
     Args:
         folder: where ``agreement.safetensors`` and ``agreement.json`` lie.
         sides: look at sides as well.
-        batch: films at a time; on a CPU few, whose maps stay in its cache.
+        batch: films at a time.
     """
 
     name = "agreement"
 
-    def __init__(self, folder: str | Path = SHIPPED, sides: bool = True, batch: int = 4) -> None:
+    def __init__(self, folder: str | Path = SHIPPED, sides: bool = True, batch: int = 16) -> None:
         self._folder, self._sides, self._batch = Path(folder), sides, batch
 
     @cached_property

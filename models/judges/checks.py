@@ -16,6 +16,7 @@ import numpy as np
 
 from models.contracts import GateScore
 from models.judges.film import load_film_look
+from models.judges.order import median, ordered, quantile
 from models.judges.shipped import SHIPPED
 from models.judges.view import GRID, FilmGate, Films, coarse
 
@@ -62,8 +63,9 @@ class Noise(Check):
     def measure(self, film: np.ndarray) -> tuple[float, str]:
         """See `Check`."""
         kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-        grain = float(np.median(np.abs(cv2.filter2D(film, -1, kernel)))) / (6 * 0.6745)
-        low, high = np.percentile(film, (2, 98))
+        grain = float(median(ordered(np.abs(cv2.filter2D(film, -1, kernel))))) / (6 * 0.6745)
+        greys = ordered(film)
+        low, high = (quantile(greys, np.float64(share)) for share in (0.02, 0.98))
         share = grain / max(float(high - low), 1.0)
         return 1 / (1 + 8 * share), f"grain is {share:.1%} of the greys' span"
 
@@ -87,13 +89,16 @@ def _medians(film: np.ndarray) -> np.ndarray:
     return (rows[:, (rows.shape[1] - 1) // 2, None] + rows[:, rows.shape[1] // 2, None]) / 2
 
 
+_FEW, _MANY = np.float32(0.4), np.float32(0.92)
+
+
 def _jumps(film: np.ndarray) -> float:
     steps = np.diff(film, axis=0)
     middle = _medians(steps)
-    together = np.abs(middle[:, 0])  # stripes: most of a row jumps the same way
-    apart = np.abs(steps).mean(1)  # blocks: many rows stand still, a few jump
-    stripes = np.percentile(together, 92) / (np.abs(steps - middle).mean() + 0.5)
-    blocks = np.percentile(apart, 92) / (np.percentile(apart, 40) + 0.25) / 8
+    together = ordered(np.abs(middle))  # stripes: most of a row jumps the same way
+    apart = ordered(np.abs(steps).mean(1))  # blocks: many rows stand still, a few jump
+    stripes = quantile(together, _MANY) / (np.abs(steps - middle).mean() + 0.5)
+    blocks = quantile(apart, _MANY) / (quantile(apart, _FEW) + 0.25) / 8
     return float(stripes + blocks)
 
 
@@ -182,7 +187,8 @@ class BurnedText(Check):
         size = film.shape[0]
         width = 2 * max(1, round(size / 64)) + 1
         strokes = cv2.morphologyEx(film, cv2.MORPH_TOPHAT, np.ones((width, width), np.uint8))
-        low, high = np.percentile(film, (2, 99.5))
+        greys = ordered(film)
+        low, high = (quantile(greys, np.float64(share)) for share in (0.02, 0.995))
         plate = ((strokes > 0.25 * max(float(high - low), 20.0)) & (film >= 0.8 * high)).astype(np.uint8)
         _, _, boxes, centres = cv2.connectedComponentsWithStats(plate, connectivity=8)
         tall, area = boxes[1:, cv2.CC_STAT_HEIGHT] / size, boxes[1:, cv2.CC_STAT_AREA]
