@@ -39,10 +39,10 @@ CLASSICAL_BARS = {128: 300, 512: 100}  # films a second on two cores
 def bare_pipeline(generator: DiffusersImageGenerator) -> Any:
     """The generator's weights in a pipeline that diffusers loads alone."""
     torchvision_ready()
+    import diffusers
     import torch
-    from diffusers import StableDiffusionPipeline
 
-    pipeline = StableDiffusionPipeline.from_pretrained(
+    pipeline: Any = getattr(diffusers, generator.layout.index["_class_name"]).from_pretrained(
         generator.layout.folder, dtype=getattr(torch, generator.dtype), safety_checker=None
     )
     pipeline.set_progress_bar_config(disable=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,15 +55,15 @@ def load_pipeline(
         denoiser.compile()
     elif family.denoiser == "unet":
         read_text_once(denoiser)
-    if device == "cpu":
+    if device == "cpu" and sys.platform == "linux":
         keep_freed_memory()
     return pipeline.to(device)
 
 
 def keep_freed_memory() -> None:
     """Let glibc keep some freed memory: given back and taken anew at every step, it costs 2 % of the time and more."""
-    settle = getattr(ctypes.CDLL(None), "mallopt", None)  # elsewhere there is no such thing
-    if settle is not None:
+    settle = getattr(ctypes.CDLL(None), "mallopt", None)
+    if settle is not None:  # musl has no such thing
         settle(_MMAP_THRESHOLD, 64 << 20)
         settle(_TRIM_THRESHOLD, 256 << 20)
 
@@ -73,7 +74,8 @@ def read_text_once(unet: Any) -> None:
 
     for part in unet.modules():
         if isinstance(part, Attention) and part.is_cross_attention:
-            for linear in (part.to_k, part.to_v):
+            linears: tuple[Any, ...] = (part.to_k, part.to_v)
+            for linear in linears:
                 linear.forward = _Once(linear.forward)
 
 

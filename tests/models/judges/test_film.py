@@ -9,8 +9,9 @@ import pytest
 
 from models import registry
 from models.contracts import Candidate, Gate, ModelNotFound
+from models.judges import film as film_judges
 from models.judges.film import USUAL, Contrast, FilmLook, Finite, TwoLungs, accepted, fit_film_look
-from models.judges.view import coarse
+from models.judges.view import Seen, coarse
 from models.phantom.archive import render_many
 from models.phantom.case import Case
 from models.phantom.defects import DEFECTS, apply_defect
@@ -122,3 +123,15 @@ def test_the_look_is_learnt_despite_bad_films_in_the_archive(good_films: list[np
     good = look.misfit(coarse(good_films))
     bad = look.misfit(coarse([255 - film for film in good_films]))
     assert good.max() < bad.min()
+
+
+def test_gates_that_score_the_same_candidates_share_what_they_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+    whole = film_judges._contrast  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(film_judges, "_contrast", lambda film: measured.append(1) or whole(film))
+    films = [Candidate(str(i), (), "", "", np.full((64, 64), 40 * i, np.uint8)) for i in range(3)]
+    apart = [Contrast().score(films), Contrast().score(films)]
+    assert len(measured) == 6
+    seen = Seen(films)
+    assert [Contrast().score(seen), Contrast().score(seen)] == apart
+    assert len(measured) == 9
