@@ -30,7 +30,7 @@ class Agreement:
 
     name = "agreement"
 
-    def __init__(self, folder: str | Path = SHIPPED, sides: bool = True, batch: int = 16) -> None:
+    def __init__(self, folder: str | Path = SHIPPED, sides: bool = True, batch: int = 64) -> None:
         self._folder, self._sides, self._batch = Path(folder), sides, batch
 
     @cached_property

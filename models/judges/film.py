@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Candidate, Gate, GateScore, ModelNotFound
-from models.judges.order import ordered, quantile
+from models.judges.order import span
 from models.judges.shipped import REMEDY, SHIPPED
 from models.judges.view import GRID, FilmGate, Films, coarse
 
@@ -120,8 +120,7 @@ class Contrast(FilmGate):
 def _contrast(film: np.ndarray | None) -> tuple[float, float]:
     if film is None:
         return 0.0, 0.0
-    greys = ordered(film)
-    low, high = (quantile(greys, np.float64(share)) for share in (0.05, 0.95))
+    low, high = span(film, 0.05, 0.95)
     pixel = film.shape[0] / 128
     fine, rough = (cv2.GaussianBlur(film, (0, 0), pixel * sigma) for sigma in (1.0, 3.2))
     return float(high - low) / 255, float(5 * np.abs(fine - rough).mean() / (film.std() + 1))

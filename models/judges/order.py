@@ -13,8 +13,9 @@ def ordered(values: np.ndarray) -> np.ndarray:
 
 
 def median(rising: np.ndarray) -> Any:
-    """`np.median` of values in rising order, in their own precision."""
-    return (rising[(len(rising) - 1) // 2] + rising[len(rising) // 2]) / 2
+    """`np.median` along the last axis of values in rising order there, in their own precision."""
+    count = rising.shape[-1]
+    return (rising[..., (count - 1) // 2] + rising[..., count // 2]) / 2
 
 
 def quantile(rising: np.ndarray, share: np.floating) -> Any:
@@ -24,3 +25,9 @@ def quantile(rising: np.ndarray, share: np.floating) -> Any:
     low, high = rising[below], rising[min(below + 1, len(rising) - 1)]
     part = at - below
     return high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part
+
+
+def span(film: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """The greys under which a share of `low` and of `high` of the film lies."""
+    rising = ordered(film)
+    return quantile(rising, np.float64(low)), quantile(rising, np.float64(high))

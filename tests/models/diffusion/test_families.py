@@ -16,19 +16,12 @@ import torch
 from models.contracts import ImageRequest, ModelNotFound
 from models.diffusion.families import FAMILIES
 from models.diffusion.pipeline import DiffusersImageGenerator
+from tests.models.diffusion.tiny import REQUESTS as THREE
+from tests.models.diffusion.tiny import generator
 
-REQUESTS = [
-    ImageRequest("a", "Moderate left pleural effusion.", 11),
-    ImageRequest("b", "Mild cardiomegaly; right pacemaker.", 12),
-    ImageRequest("c", "", 13),
-    ImageRequest("d", "Moderate left pleural effusion.", 14),
-]
+REQUESTS = [*THREE, ImageRequest("d", "Moderate left pleural effusion.", 14)]
 TOKENS = {"PixArtAlphaPipeline": 120, "PixArtSigmaPipeline": 300, "SanaPipeline": 300, "StableDiffusion3Pipeline": 256}
 Tiny = Callable[..., Path]
-
-
-def generator(folder: Path, **options: Any) -> DiffusersImageGenerator:
-    return DiffusersImageGenerator(str(folder), **{"steps": 2, "device": "cpu", **options})
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> int:

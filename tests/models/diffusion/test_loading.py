@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from models.contracts import ImageRequest
 from models.diffusion.loading import read_text_once
 from models.diffusion.pipeline import DiffusersImageGenerator
+from tests.models.diffusion.tiny import REQUESTS, generator
 
-REQUESTS = [
-    ImageRequest("a", "Moderate left pleural effusion.", 11),
-    ImageRequest("b", "Mild cardiomegaly; right pacemaker.", 12),
-    ImageRequest("c", "", 13),
-]
 STEPS = 4
 Tiny = Callable[..., Path]
-
-
-def generator(folder: Path, **options: Any) -> DiffusersImageGenerator:
-    return DiffusersImageGenerator(str(folder), **{"steps": STEPS, "device": "cpu", **options})
 
 
 def as_diffusers_has_it(made: DiffusersImageGenerator) -> DiffusersImageGenerator:
@@ -36,14 +26,15 @@ def as_diffusers_has_it(made: DiffusersImageGenerator) -> DiffusersImageGenerato
 
 @pytest.mark.parametrize("name", ["StableDiffusionPipeline", "StableDiffusionXLPipeline"])
 def test_films_are_those_of_a_pipeline_that_reads_the_text_at_every_step(name: str, tiny_of: Tiny) -> None:
-    made, plain = generator(tiny_of(name)), as_diffusers_has_it(generator(tiny_of(name)))
+    made, plain = (generator(tiny_of(name), steps=STEPS) for _ in range(2))
+    as_diffusers_has_it(plain)
     for requests in (REQUESTS, REQUESTS[::-1], REQUESTS[:1]):
         for one, other in zip(made.generate(requests), plain.generate(requests), strict=True):
             assert np.array_equal(one, other)
 
 
 def test_what_guidance_leads_away_from_is_read_once_and_changes_no_film(tiny_of: Tiny) -> None:
-    made = generator(tiny_of("StableDiffusionPipeline"), negative_prompt="text", batch=1)
+    made = generator(tiny_of("StableDiffusionPipeline"), negative_prompt="text", batch=1, steps=STEPS)
     read: list[int] = []
     made.pipeline.text_encoder.register_forward_pre_hook(lambda _, ids: read.append(len(ids[0])))
     films = made.generate(REQUESTS)

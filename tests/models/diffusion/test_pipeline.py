@@ -11,16 +11,7 @@ import pytest
 from models import registry
 from models.contracts import ImageGenerator, ImageRequest, ModelNotFound
 from models.diffusion.pipeline import DiffusersImageGenerator, grey
-
-REQUESTS = [
-    ImageRequest("a", "Moderate left pleural effusion.", 11),
-    ImageRequest("b", "Mild cardiomegaly; right pacemaker.", 12),
-    ImageRequest("c", "", 13),
-]
-
-
-def generator(folder: Path, **options: Any) -> DiffusersImageGenerator:
-    return DiffusersImageGenerator(str(folder), **{"steps": 2, "device": "cpu", **options})
+from tests.models.diffusion.tiny import REQUESTS, generator
 
 
 def test_films_are_grey_squares_of_the_size_that_the_model_was_trained_on(tiny_pipeline: Path) -> None:

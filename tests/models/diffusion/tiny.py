@@ -7,11 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from models.compat import torchvision_ready
+from models.contracts import ImageRequest
+from models.diffusion.pipeline import DiffusersImageGenerator
 from models.diffusion.text_tower import new_tokenizer
 
 TEXTS = ["Moderate left pleural effusion.", "Mild cardiomegaly and right pacemaker.", "Large lung nodule; no edema."]
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,;"
 WIDTH = 16
+REQUESTS = [
+    ImageRequest("a", "Moderate left pleural effusion.", 11),
+    ImageRequest("b", "Mild cardiomegaly; right pacemaker.", 12),
+    ImageRequest("c", "", 13),
+]
+
+
+def generator(folder: Path, **options: Any) -> DiffusersImageGenerator:
+    """The generator of the pipeline in `folder`, with two steps."""
+    return DiffusersImageGenerator(str(folder), **{"steps": 2, "device": "cpu", **options})
 
 
 def _clip(folder: Path, kind: str) -> tuple[Any, Any]:
