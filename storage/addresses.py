@@ -1,0 +1,24 @@
+"""Addresses of servers, and the passwords that must not be shown or stored with them."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+_SECRET_NAMES = r"password|passwd|pwd|token|secret|api[_-]?key|access[_-]?key|signature|sig|credential|auth"
+_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/?#@]*(?:@[^\s/?#@]+)*)@")
+_QUERY = re.compile(rf"(?P<name>[?&;](?:[A-Za-z0-9_.-]*(?:{_SECRET_NAMES})[A-Za-z0-9_.-]*)=)(?P<value>[^\s&;#'\"]+)", re.I)
+
+
+def redact(text: str) -> str:
+    """`text` with the secret parts of every address in it replaced by ``***``.
+
+    Secret are what stands before the ``@`` of an address (user and password, or a token alone), and the values of
+    query fields that are named like a password, a token, a key or a signature.
+    """
+    return _QUERY.sub(rf"\g<name>{HIDDEN}", _USER.sub(rf"\g<scheme>{HIDDEN}@", text))
+
+
+def has_secret(address: str) -> bool:
+    """Whether `redact` would hide a part of `address`."""
+    return redact(address) != address
