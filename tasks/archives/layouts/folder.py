@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasks.archives.files import IMAGES, walk_images
 from tasks.archives.film import ArchiveFilm
-from tasks.archives.tables import IMAGES, walk_images
 
 LOOKS_FOR = f"image files ({', '.join(IMAGES)})"
 SPLITS = ("train", "valid", "validate", "validation", "val", "test")
