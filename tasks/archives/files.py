@@ -19,7 +19,7 @@ _KNOWN = _TEXTS | frozenset((
     ".gif", ".webp", ".svg", ".mp4", ".avi", ".npy", ".npz", ".h5", ".nii", ".exe", ".dll",
 ))  # fmt: skip
 MARK = ".synthcxr-audit"
-"""A file of this name keeps its folder out of every archive: an audit's own figures are no films."""
+"""A file of this name keeps its folder out of the archive above it: an audit's own figures are no films."""
 _EXAMPLES = 3
 _FILM, _UNNAMED = "film", "image that no table names"
 
@@ -128,7 +128,7 @@ def _walk(root: Path, leave: Callable[[str, str], None]) -> Iterator[str]:
     for folder, below, names in os.walk(root, onerror=unreadable, followlinks=True):
         inner = os.path.relpath(folder, root)
         here = prefix_of(root) + ("" if inner == "." else os.path.join(inner, ""))
-        if MARK in names or (real := os.path.realpath(folder)) in seen:
+        if (MARK in names and inner != ".") or (real := os.path.realpath(folder)) in seen:
             below.clear()
             continue
         seen.add(real)
