@@ -24,6 +24,7 @@ app = typer.Typer(
 Reports = Annotated[
     Path, typer.Argument(help="A folder or file: text, CSV, Parquet, MIMIC-CXR's folders, OpenI's XML or its .tgz.")
 ]
+SHOWN = 8  # causes for which films cannot be read
 Column = Annotated[str | None, typer.Option(help="The column with the text, where a table does not tell.")]
 
 
@@ -151,7 +152,8 @@ def _show(audit: ArchiveAudit) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from tasks.audit.archive_report import dropped, thresholds
+    from tasks.archives.names import escaped
+    from tasks.audit.archive_report import causes, dropped, thresholds
 
     looks = audit.looks
     table = Table(f"archive ({audit.archive.layout})", "films")
@@ -161,7 +163,13 @@ def _show(audit: ArchiveAudit) -> None:
     table.add_row("kept", f"{audit.kept}  ({audit.kept / len(looks.films):.1%} of the readable)")
     console = Console()
     console.print(table)
-    console.print(thresholds(audit), highlight=False)
+    console.print(thresholds(audit), highlight=False, markup=False)
+    for why, count, film in causes(audit)[:SHOWN]:
+        typer.echo(escaped(f"not readable: {count}, such as {film}: {why}"))
+    for note, count in sorted((+audit.archive.notes).items()):
+        typer.echo(escaped(f"{note}: {count}"))
+    if audit.left_out.counts:
+        typer.echo(f"left out: {audit.left_out}")
 
 
 def _judge(model: str | None, rule: str, k: int) -> VisionJudge | None:

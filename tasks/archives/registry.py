@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, cast
 
 from tasks.archives.errors import ArchiveError
+from tasks.archives.files import with_any_ending
 from tasks.archives.film import ArchiveFilm
 
 AUTO, FOLDER = "auto", "folder"
@@ -45,12 +46,15 @@ class Archive:
         return self.layout not in _OTHER_LANGUAGE
 
     def films(self) -> Iterator[ArchiveFilm]:
-        """Films one by one; ids are unique, and no image is touched.
+        """Films one by one; ids are unique, and no image is opened. One is found beside its place by another ending.
 
         Raises:
             ArchiveError: a table or a column is missing.
         """
-        return layout_of(self.layout).read(self.root, self.notes)
+        folders: dict[Path, dict[str, Path]] = {}
+        for film in layout_of(self.layout).read(self.root, self.notes):
+            path = with_any_ending(film.path, folders)
+            yield film if path == film.path else replace(film, path=path)
 
     def no_film(self) -> ArchiveError:
         """What to raise where `films` are none."""

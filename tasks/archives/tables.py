@@ -1,4 +1,4 @@
-"""Tables and image files of an archive: found by name, read row by row, and missed by name."""
+"""Tables of an archive: found by name, read row by row, and missed by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import codecs
 import csv
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from typing import Any
 
 from tasks.archives.errors import ArchiveError
 
-IMAGES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 HEAD = 1 << 16  # bytes that tell a table's columns
 csv.field_size_limit(1 << 24)  # a run-length mask is one cell
 
@@ -106,35 +104,3 @@ def _text(path: Path) -> Iterator[io.TextIOBase]:
 
 def _opener(path: Path) -> Callable[..., Any]:
     return gzip.open if path.suffix == ".gz" else open
-
-
-def walk_images(root: Path) -> Iterator[Path]:
-    """Every image file below `root` by its name's end, folder by folder in order; hidden ones are left out.
-
-    Folders that are links are followed, each folder once.
-    """
-    seen: set[str] = set()
-    for folder, below, names in os.walk(root, followlinks=True):
-        if (real := os.path.realpath(folder)) in seen:
-            below.clear()
-            continue
-        seen.add(real)
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(names):
-            if name.lower().endswith(IMAGES) and not name.startswith("."):
-                yield Path(folder, name)
-
-
-class ImageFiles:
-    """Image files below a folder by name, for tables that do not say in which folder an image lies."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._paths: dict[str, Path] = {}
-        for path in walk_images(root):
-            self._paths.setdefault(path.name, path)
-            self._paths.setdefault(path.stem, path)
-
-    def find(self, name: str) -> Path:
-        """The file called `name`, with or without its ending; where it would lie if there is none."""
-        return self._paths.get(name) or self._paths.get(Path(name).stem) or self.root / name

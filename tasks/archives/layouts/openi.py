@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from tasks.archives.files import ImageFiles
 from tasks.archives.film import ArchiveFilm, said
 from tasks.archives.openi import read_openi
-from tasks.archives.tables import ImageFiles, find_tables, need_table, read_rows
+from tasks.archives.tables import find_tables, need_table, read_rows
 
 REPORTS, PROJECTIONS = "indiana_reports.csv", "indiana_projections.csv"
 LOOKS_FOR = f"eCitation XML files, or {REPORTS} and {PROJECTIONS}"

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tasks.archives.files import ImageFiles
 from tasks.archives.film import OLDEST, ArchiveFilm, number, said, sex_of
-from tasks.archives.tables import ImageFiles, find_tables, need_table, read_rows
+from tasks.archives.tables import find_tables, need_table, read_rows
 
 LOOKS_FOR = "PADCHEST*.csv"
 

@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasks.archives.files import ImageFiles, walk_images
 from tasks.archives.film import ArchiveFilm, Box, mark_of, number
-from tasks.archives.tables import ImageFiles, find_tables, need_table, read_rows, walk_images
+from tasks.archives.tables import find_tables, need_table, read_rows
 
 LABELS, CLASSES = "stage_*_train_labels.csv", "stage_*_detailed_class_info.csv"
 LOOKS_FOR = LABELS

@@ -13,8 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tasks.archives.files import ImageFiles, walk_images
 from tasks.archives.film import ArchiveFilm, Box
-from tasks.archives.tables import ImageFiles, find_tables, header_of, need_table, read_rows, walk_images
+from tasks.archives.tables import find_tables, header_of, need_table, read_rows
 
 TABLES = ("*train-rle*.csv", "stage_2_train.csv")
 LOOKS_FOR = "train-rle.csv or stage_2_train.csv with the columns ImageId and EncodedPixels"

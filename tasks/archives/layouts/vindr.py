@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tasks.archives.errors import ArchiveError
+from tasks.archives.files import ImageFiles, walk_images
 from tasks.archives.film import ArchiveFilm, Box, number
-from tasks.archives.tables import ImageFiles, find_tables, header_of, read_rows, walk_images
+from tasks.archives.tables import find_tables, header_of, read_rows
 
 LOOKS_FOR = "annotations_train.csv, image_labels_train.csv, or train.csv with the columns image_id and class_name"
 NONE = "No finding"

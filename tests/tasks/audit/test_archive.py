@@ -134,7 +134,9 @@ class TestCalibration:
         with pytest.raises(AuditError, match=r"--good .*good\.txt: .*No such file"):
             audit(root, good=good)
         good.write_text("0.png\n7.png\n\n8.png\n")
-        with pytest.raises(AuditError, match=r"7\.png and 1 more are no films .* an id looks like 0\.png"):
+        with pytest.raises(
+            AuditError, match=r"2 of 3 ids are of no film .* such as 7\.png, 8\.png; an id looks like 0\.png"
+        ):
             audit(root, good=good)
         with pytest.raises(AuditError, match="give one of them"):
             audit(root, good=good, calibrate=0.5)
