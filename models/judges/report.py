@@ -17,6 +17,7 @@ from models.judges.foreign import foreign_findings
 from models.judges.match import MODES, Mode, stated
 from models.language.content import core, for_impression
 from models.language.prompts import LEAKS
+from models.typed import Count, Share
 
 RULES = "rules/1"
 
@@ -38,7 +39,7 @@ class Completeness:
 
     name: str = "completeness"
 
-    def __init__(self, mode: Mode = "exact", encoder: str = NGRAMS, similarity: float = 0.7) -> None:
+    def __init__(self, mode: Mode = "exact", encoder: str = NGRAMS, similarity: Share = 0.7) -> None:
         if mode not in MODES:
             raise ValueError(f"gate completeness: mode is {mode!r}: it is one of {', '.join(MODES)}")
         self._mode: Mode = mode
@@ -120,7 +121,7 @@ class ImpressionConsistency:
 
     name: str = "impression_consistency"
 
-    def __init__(self, ngram: int = 6, repeats: int = 3) -> None:
+    def __init__(self, ngram: Count = 6, repeats: Count = 3) -> None:
         self.ngram, self.repeats = ngram, repeats
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
@@ -147,6 +148,7 @@ class PromptLength:
     """
 
     name: str = "prompt_length"
+    scores: tuple[float, float] = (-1000.0, 1000.0)  # no generator reads more tokens
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in tokens: limit - length; NaN, which never passes, where nobody counted."""
