@@ -24,7 +24,7 @@ import psutil
 from storage import leases
 from storage.process import end, mark_on
 
-GRACE = 3.5
+GRACE = 3.0
 STOPPED = 130
 SAID = "stopped; what is committed stays, and the same command goes on from there"
 _CURSOR = "\r\x1b[?25h"  # shown again: a progress bar hides it

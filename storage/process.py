@@ -36,6 +36,10 @@ class Identity:
     pid: int
     created: float
 
+    def __post_init__(self) -> None:
+        if type(self.pid) is not int or not isinstance(self.created, (int, float)):
+            raise TypeError(f"{self!r} names no process")
+
     @staticmethod
     def of(pid: int) -> Identity:
         """The identity of a live process."""
@@ -120,9 +124,9 @@ def end(processes: Iterable[psutil.Process], seconds: float) -> None:
     alive = list(processes)
     if seconds > 0:
         _send(alive, signal.SIGTERM)
-        _, alive = psutil.wait_procs(alive, timeout=seconds)
+        alive = _still_alive(alive, seconds)
     _send(alive, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=_KILLED)
+    _still_alive(alive, _KILLED)
 
 
 def described(pid: int) -> str:
@@ -192,8 +196,19 @@ def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
 
 
+def _still_alive(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for processes; a zombie has ended, though its parent may live and never ask for it."""
+    deadline = time.monotonic() + seconds
+    while (alive := [process for process in processes if _alive(process)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for child in _CHILDREN:
+        child.poll()
+    return alive
+
+
 def _alive(process: psutil.Process) -> bool:
+    """Whether any of its threads still runs: the first may be a zombie while others still hold files."""
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.Error:
         return False

@@ -26,6 +26,7 @@ from storage.weed import PortTaken, choose_ports, clear_sockets, launch_store, s
 BUCKET = "synthcxr"
 REGION = "us-east-1"
 _ENDING = 20.0  # seconds that the store has to write down what it holds
+_HURRY = 1.0  # the same where a person waits: what it has acknowledged is on the disk already
 _PORT_LOST = ("address already in use", "Port allocation failed")
 
 
@@ -113,11 +114,15 @@ def use(state: Path, *, reads: bool = False, timeout: float = 60, say: Say = say
         except BaseException:
             leases.leave(lease, 1)
             raise
+    seconds = _ENDING
     try:
         yield address
+    except KeyboardInterrupt:
+        seconds = _HURRY
+        raise
     finally:
         with locked(folder / "lock", say=say):
-            leases.leave(lease, _ENDING)
+            leases.leave(lease, seconds)
 
 
 def running(state: Path) -> StoreAddress | None:
@@ -252,9 +257,10 @@ def _recorded(folder: Path) -> StoreAddress | None:
     """What ``address.json`` says; None where it is missing, cut short or foreign."""
     try:
         address = StoreAddress(**json.loads((folder / "address.json").read_text()))
+        _identity(address)
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return None
-    return address if type(address.pid) is int and isinstance(address.created, float) else None
+    return address
 
 
 def _identity(address: StoreAddress) -> Identity:
