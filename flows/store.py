@@ -216,12 +216,11 @@ def opened(root: str, endpoint: str | None, *, writes: bool = False) -> Iterator
     from flows.context import open_storage
     from tasks.recipe.schema import StorageSection
 
-    home = prepare()
     try:
         section = StorageSection(root=root, endpoint=endpoint)
     except ValidationError:
         raise typer.BadParameter(f"{root!r} is neither 'managed', an s3:// address nor a local folder") from None
-    with explained(), open_storage(section, home, writes=writes) as store:
+    with explained(), open_storage(section, prepare(), writes=writes) as store:
         yield store
 
 
