@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -123,7 +122,6 @@ def open_storage(section: StorageSection, home: Path, *, writes: bool = True) ->
         return
     ours = store_server.running(home) is None
     address = store_server.start(home)
-    os.environ.update(address.environ())
     try:
         store = address.store()
         if writes:
