@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -123,7 +122,6 @@ def open_storage(section: StorageSection, home: Path, *, writes: bool = True) ->
         yield store
         return
     with store_server.use(home, reads=not writes) as address:
-        os.environ.update(address.environ())
         store = address.store()
         if writes:
             store.check()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.store import Endpoint, Json, Root, Version, opened
+from flows.store import Endpoint, Json, Region, Root, Version, opened
 
 if TYPE_CHECKING:
     from tasks.evaluate.fidelity_report import FidelityReport
@@ -32,6 +32,7 @@ def fidelity(
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,
+    region: Region = None,
 ) -> None:
     """Measure how near a published version's films are to real ones, overall and by finding.
 
@@ -50,7 +51,7 @@ def fidelity(
     from tasks.evaluate.fidelity_page import write
     from tasks.evaluate.fidelity_report import audit_fidelity
 
-    with opened(root, endpoint) as store:
+    with opened(root, endpoint, region) as store:
         with Progress() as progress:
             found = audit_fidelity(
                 store, resolve(store, dataset), real or ["hospital_a"], encoder, films=films, seeds=seeds,

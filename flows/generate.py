@@ -98,7 +98,7 @@ def _top_up(run: Run, engine: Engine, plan: Plan) -> list[ShardEntry]:
 
 @contextmanager
 def _engine(run: Run) -> Iterator[Engine]:
-    engine = open_engine(Job(run.recipe, run.fingerprint, run.ref, run.store.root))
+    engine = open_engine(Job(run.recipe, run.fingerprint, run.ref, run.store))
     try:
         yield engine
     finally:

@@ -12,7 +12,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -46,14 +46,21 @@ class StoreAddress:
     folder: str
     kept: bool = False
 
-    def environ(self) -> dict[str, str]:
-        """Environment variables with which boto3, MLflow and other S3 clients use this store."""
-        return {
+    def environ(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Environment of a process whose S3 clients (MLflow's server) use this store and know of no other.
+
+        Args:
+            base: the environment to begin with, of which no setting of an S3 client stays; None begins with nothing.
+        """
+        others = ("AWS_", "MLFLOW_S3_")
+        return {name: value for name, value in (base or {}).items() if not name.startswith(others)} | {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "MLFLOW_S3_ENDPOINT_URL": self.endpoint,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def store(self, prefix: str = "", **options: int) -> S3Store:

@@ -20,7 +20,7 @@ class StorageSection(Section):
 
     root: str = "managed"
     endpoint: str | None = None
-    region: str = "us-east-1"
+    region: str | None = Field(default=None, description="None takes AWS_REGION, AWS_DEFAULT_REGION or us-east-1")
 
     @field_validator("root")
     @classmethod
