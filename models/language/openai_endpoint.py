@@ -208,7 +208,7 @@ class OpenAIReportGenerator:
 
 
 def _marks(ask: Ask) -> str | None:
-    """Why the texts of `ask` are not sent; None where they hold nothing that a chat template could take for its own."""
+    """Why the texts of `ask` are not sent; None where no mark in them could end a turn."""
     for text in (*(message["content"] for message in ask.messages), ask.prefix):
         for kind, found in (("a mark of a chat", chat_marks(text)), ("a control character", control_characters(text))):
             if found:
