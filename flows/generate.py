@@ -91,7 +91,8 @@ def _top_up(run: Run, engine: Engine, plan: Plan) -> list[ShardEntry]:
         asked = f"the entities of {len(found.rows)} rejected samples are dealt again"
         run.progress.say(f"top-up round {found.number}: {asked}, in {len(found.shards)} more shards")
         more += _make(run, engine, found.shards)
-    if missing := rounds.given_up():
+    missing = rounds.given_up()
+    if 0 < missing < plan.pairs:
         run.progress.say(f"{missing} of {plan.pairs} pairs are missing: raise top_up for more attempts at them")
     return more
 

@@ -10,15 +10,21 @@ from typing import Any
 
 import yaml
 
+from models.contracts import one_line
 from storage.errors import AlreadyExists, StoreError
 from storage.layout import DatasetRef
 from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
-from storage.records import Manifest, ShardEntry
+from storage.records import Manifest, RejectRow, ShardEntry
 from storage.versions import pair_rows, reject_rows
 from tasks.recipe.fingerprint import explain_diff
 
 _MARK = "# fingerprint: "
+_SHOWN = 3
+
+
+class NothingAccepted(StoreError):
+    """A version without a single pair: it is not published; the message says what took the samples."""
 
 
 class RecipeChanged(StoreError):
@@ -84,6 +90,9 @@ def make_manifest(
         statistics: anything measured; JSON values.
         licence: SPDX id for the data.
         credentialed: whether the data may be shared only with credentialed users.
+
+    Raises:
+        NothingAccepted: no shard holds a pair.
     """
     ordered = sorted(shards, key=lambda shard: shard.shard)
     draft = Manifest(
@@ -104,6 +113,8 @@ def make_manifest(
         statistics=dict(statistics or {}),
         code_version=_code_version(),
     )
+    if not draft.accepted:
+        raise NothingAccepted(_why_empty(ref, list(reject_rows(store, ref, draft))))
     gates = Counter(row.gate for row in reject_rows(store, ref, draft))
     entities = Counter(entity for row in pair_rows(store, ref, draft) for entity in row.entities)
     return draft.model_copy(
@@ -116,9 +127,21 @@ def publish_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[Shard
 
     Raises:
         ManifestConflict: the version is closed with other shards.
+        NothingAccepted: see `make_manifest`.
     """
     return find_manifest_of(store, ref, shards) or write_manifest(
         store, ref, make_manifest(store, ref, shards, **details)
+    )
+
+
+def _why_empty(ref: DatasetRef, rejects: Sequence[RejectRow]) -> str:
+    """What took the samples of a version without a pair, most first, each with the reason of its first."""
+    first = {row.gate: row.reason or "no reason given" for row in reversed(rejects)}
+    worst = Counter(row.gate for row in rejects).most_common(_SHOWN)
+    taken = "; ".join(f"{gate} took {count} ({one_line(first[gate])})" for gate, count in worst)
+    return (
+        f"{ref}: none of its {len(rejects)} samples was accepted, so nothing is published: "
+        f"{taken or 'it has no shard'}; change the generators' options or the gates in the profile and run again"
     )
 
 
