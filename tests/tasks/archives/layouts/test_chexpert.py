@@ -80,7 +80,7 @@ def test_the_validation_folder_may_be_called_val(tree) -> None:
 
 @pytest.mark.parametrize(("row", "told"), [
     (f"train/patient00001/study1/view1_frontal.jpg,Male,5,Frontal,AP,2.0{BLANK}",
-     r"train\.csv, column No Finding: '2\.0' is no label"),
+     r"train\.csv, line 2 \(train/patient00001/study1/view1_frontal\.jpg\), column No Finding: '2\.0' is no label"),
     (f"elsewhere/a.jpg,Male,5,Frontal,AP,{BLANK}", "'elsewhere/a.jpg' is no path of CheXpert"),
     (f"train/../../etc/view1_frontal.jpg,Male,5,Frontal,AP,{BLANK}", "is no path of CheXpert"),
 ])  # fmt: skip
