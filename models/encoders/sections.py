@@ -35,6 +35,7 @@ _NO_TEXT = re.compile(
 )
 _FINAL = re.compile(r"^[ \t*_]*FINAL REPORT\b", re.MULTILINE)
 _ASIDE = ("wet read", "preliminary read", "addendum")  # text that is no part of the report's own body
+_WITHIN = ("chest", "lungs")  # headings that also stand under FINDINGS
 _BLANK = re.compile(r"\n[ \t]*\n|(?i:\bcomparison is made\b)")
 BODY = ("findings", "impression")
 
@@ -95,7 +96,7 @@ def last(text: str, name: str) -> str:
     """
     runs: list[list[Section]] = []
     for part in sections(text):
-        opens = _SECTION.get(part.heading) is not None or part.heading in _ASIDE
+        opens = part.heading in _ASIDE or (part.heading in _SECTION and part.heading not in _WITHIN)
         if runs and not opens and runs[-1][-1].name == part.name:
             runs[-1].append(part)
         else:

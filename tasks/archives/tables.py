@@ -240,7 +240,7 @@ def _prelude(lines: Iterable[str]) -> tuple[str, int, str]:
 
 def _first_text(head: bytes, where: str) -> str:
     """The beginning of a file as text; its last character may be cut in two."""
-    for cut in range(4):
+    for cut in range(4 if len(head) == HEAD else 1):
         try:
             text = head[: len(head) - cut].decode("utf-8-sig")
         except UnicodeDecodeError:

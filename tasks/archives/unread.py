@@ -12,6 +12,7 @@ from tasks.archives.tables import ENDINGS, header_of, is_named, lacking, walk_fi
 
 DEPTH = 2  # levels of folders below the archive's
 SHOWN = 3
+LEAST = 1 / 3  # of a layout's columns, for a table to be near it
 _AUDIT = ("index.parquet", "report.md")  # what an audit wrote into a folder of the archive is no table of it
 
 
@@ -66,7 +67,7 @@ def _nearest(tables: Sequence[Path], layouts: Mapping[str, Any]) -> tuple[Path, 
         for name, layout in layouts.items():
             absent = lacking(names, layout.NEED)
             share = 1 - len(absent) / len(layout.NEED)
-            if share and (best is None or share > best[0]):
+            if share >= LEAST and (best is None or share > best[0]):
                 best = share, table, name, absent
     return best[1:] if best else None
 
