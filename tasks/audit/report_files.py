@@ -80,6 +80,7 @@ def shown(name: str) -> str:
 
 def _sniffed(head: bytes, suffix: str) -> tuple[str, str]:
     magic = next((kind for start, kind in _MAGIC if head.startswith(start)), "")
+    magic = "" if head.startswith(b"BM") and b"\0" not in head else magic  # a text may begin so
     if magic or head[128:132] == b"DICM":
         return "", magic or "DICOM files"
     if head.startswith(b"PAR1"):

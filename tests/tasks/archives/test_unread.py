@@ -10,7 +10,7 @@ from tasks.archives.unread import unread_tables
 
 
 @pytest.mark.parametrize(("name", "text", "told"), [
-    ("labels.csv", "Image Index,Finding Labels\n", r"labels\.csv is nearest to nih, which needs the column Patient ID"),
+    ("labels.csv", "Image Index,Finding Labels\n", r"is nearest to nih, which needs the column Patient ID"),
     ("all.csv", "Path,Edema\n", r"all\.csv is nearest to chexpert, which needs the column Cardiomegaly or section_"),
     ("master.csv", "image index,finding labels,patient id\n",
      r"master\.csv has the columns of nih: give it the name that is looked for \(Data_Entry\*\.csv\)"),
