@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,7 @@ def entities(
 
     with explained():
         audit = audit_entities(reports, _recogniser(recogniser, model), out, column, least)
+    _tell(audit.left_out)
     table = Table("type", "entities", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
     for name, tail in audit.tails.items():
         table.add_row(name, str(tail.entities), str(tail.mentions), f"{tail.gini:.3f}", f"{tail.once:.1%}",
@@ -82,8 +84,10 @@ def pairs(
     from tasks.plan.cooccurrence import learn, recognised, save
 
     with explained():
-        found = learn(recognised(Corpus(reports, column).reports(), _recogniser("rules", None)), least)
+        corpus = Corpus(reports, column)
+        found = learn(recognised(corpus.reports(), _recogniser("rules", None)), least)
         save(found, out)
+    _tell([*corpus.told_left_out(), *(f"not readable: {problem}" for problem in corpus.problems)])
     expected = len(found.observed)
     typer.echo(f"{expected} pairs expected in {least:g} reports or more, {found.never} of them never seen: {out}")
 
@@ -100,10 +104,17 @@ def duplicates(
     from tasks.audit.duplicates import near_duplicates
 
     with explained():
-        count, found = near_duplicates(Corpus(reports, column).reports(), threshold)
+        corpus = Corpus(reports, column)
+        count, found = near_duplicates(corpus.reports(), threshold)
+    _tell([*corpus.told_left_out(), *(f"not readable: {problem}" for problem in corpus.problems)])
     for pair in sorted(found, key=lambda pair: -pair.similarity)[:show]:
         typer.echo(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
     typer.echo(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(line, err=True)
 
 
 @app.command()
