@@ -104,13 +104,15 @@ def audit(
     from storage.layout import DatasetRef
     from storage.versions import open_dataset
     from tasks.privacy.audit import audit as compare
-    from tasks.recipe.fingerprint import version_of
-    from tasks.recipe.profile import load_recipe
+    from tasks.publish.dataset import find_version
+    from tasks.recipe.fingerprint import fingerprint, version_of
+    from tasks.recipe.profile import dump_recipe, load_recipe
 
     with explained():
         recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
         ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_memory(memory)
         with open_storage(recipe.storage, home) as store, Progress() as bars:
+            find_version(store, ref, dump_recipe(recipe), fingerprint(recipe))
             manifest = open_dataset(store, ref)
             rows = compare(
                 store, ref, manifest, archive, build(ENCODERS, encoder, {}),

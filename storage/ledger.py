@@ -22,7 +22,7 @@ from storage.errors import AlreadyExists, CorruptShard, ObjectMissing, ShardConf
 from storage.layout import DatasetRef, shard_of_index, split_version
 from storage.objects import ObjectStore
 from storage.records import ObjectEntry, PairRow, RejectRow, ReportRow, ShardEntry
-from storage.shards import Sample, read_tar, write_tar
+from storage.shards import Sample, read_tar, row_of, write_tar
 from storage.tables import from_parquet, table_metadata, to_parquet
 
 SHARD_KEY = "synthcxr.shard"
@@ -139,8 +139,6 @@ def _put_reports(
 def _entry_in(store: ObjectStore, ref: DatasetRef, shard: int, index: bytes) -> ShardEntry:
     with _named(f"{store.uri(ref.index(shard))} is no index of shard {shard}"):
         entry = ShardEntry.model_validate_json(table_metadata(index)[SHARD_KEY])
-        if entry.shard != shard:
-            raise ValueError(f"it commits shard {entry.shard}")
     return entry.model_copy(update={"index": _entry(ref, ref.index(shard), index, entry.accepted)})
 
 
@@ -173,8 +171,7 @@ def _publish_tar(
         if data is None:
             return None, []
         held = read_tar(data, store.uri(key))
-    with _named(store.uri(key)):
-        rows = [PairRow.model_validate(sample.json) for sample in held]
+    rows = [row_of(sample, store.uri(key)) for sample in held]
     return _entry(ref, key, data, len(rows), digest), rows
 
 

@@ -149,8 +149,9 @@ def _check_sums(ref: DatasetRef, manifest: Manifest) -> None:
     accepted = sum(shard.accepted for shard in manifest.shards)
     rejected = sum(shard.rejected for shard in manifest.shards)
     numbers = [shard.shard for shard in manifest.shards]
-    if (manifest.dataset, manifest.version) != (ref.name, ref.version):
-        raise ManifestConflict(f"manifest of {manifest.dataset}/{manifest.version} cannot be published as {ref}")
+    wrong = next(_misplaced(ref, manifest), None)
+    if wrong is not None:
+        raise ManifestConflict(f"a manifest cannot be published as {ref}: it {wrong}")
     if (accepted, rejected) != (manifest.accepted, manifest.rejected) or len(set(numbers)) != len(numbers):
         raise ManifestConflict(
             f"manifest of {ref}: {manifest.accepted} accepted and {manifest.rejected} rejected, but its shards "

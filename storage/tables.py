@@ -93,14 +93,25 @@ def table_metadata(data: bytes) -> dict[str, str]:
         return {key.decode(): value.decode() for key, value in found.items()}
 
 
+def check_claims(data: bytes) -> int:
+    """The bytes that a table of this size may unpack to, for readers of their own.
+
+    Raises:
+        ValueError, ArrowException, OSError: not Parquet, or its footer claims more than that.
+    """
+    most = _LEAST_MOST + _MOST_GROWTH * len(data)
+    footer = pq.read_metadata(io.BytesIO(data))
+    claimed = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+    if claimed > most or footer.num_rows > most:
+        raise ValueError(f"{len(data)} bytes claim to hold {footer.num_rows} rows in {claimed} bytes")
+    return most
+
+
 def _read(data: bytes, columns: list[str] | None = None) -> pa.Table:
     """The table in Parquet bytes, decoded a few rows at a time, so that a bomb is met before it fills the memory."""
-    most = _LEAST_MOST + _MOST_GROWTH * len(data)
+    most = check_claims(data)
     batches, size = [], 0
     with pq.ParquetFile(io.BytesIO(data)) as file:
-        claimed = sum(file.metadata.row_group(n).total_byte_size for n in range(file.metadata.num_row_groups))
-        if claimed > most or file.metadata.num_rows > most:
-            raise ValueError(f"{len(data)} bytes claim to hold {file.metadata.num_rows} rows in {claimed} bytes")
         for batch in file.iter_batches(batch_size=_BATCH, columns=columns):
             size += batch.nbytes
             if size > most:
