@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.explained import explained
+from flows.terminal import console, say
 
 if TYPE_CHECKING:
     from models.encoders.chest_recogniser import SpanRecogniser
@@ -42,7 +43,6 @@ def entities(
     synth audit entities mimic-cxr/files --out bank
     synth run --set plan.bank=bank/bank.csv
     """
-    from rich.console import Console
     from rich.table import Table
 
     from tasks.audit.entities import SHOWN, audit_entities
@@ -53,15 +53,15 @@ def entities(
     for name, tail in audit.tails.items():
         table.add_row(name, str(tail.entities), str(tail.mentions), f"{tail.gini:.3f}", f"{tail.once:.1%}",
                       str(tail.cover[0.5]), str(tail.cover[0.9]))  # fmt: skip
-    console = Console()
-    console.print(table)
+    screen = console()
+    screen.print(table)
     for title, part in (("commonest", audit.bank.entities[:SHOWN]), ("rarest", audit.bank.entities[-SHOWN:])):
-        console.print(f"{title}: " + ", ".join(f"{entity.term} {entity.count}" for entity in part), highlight=False)
+        screen.print(f"{title}: " + ", ".join(f"{entity.term} {entity.count}" for entity in part), highlight=False)
     dropped = ", ".join(f"{why} {count}" for why, count in sorted(audit.bank.junk.items())) or "nothing"
-    typer.echo(f"{audit.bank.reports} reports, {audit.bank.mentions} mentions; dropped: {dropped}")
+    say(f"{audit.bank.reports} reports, {audit.bank.mentions} mentions; dropped: {dropped}")
     for problem in audit.problems:
-        typer.echo(f"not readable: {problem}", err=True)
-    typer.echo(f"written to {audit.folder}: bank.csv, counts.csv, tail.png, tail.md")
+        say(f"not readable: {problem}", err=True)
+    say(f"written to {audit.folder}: bank.csv, counts.csv, tail.png, tail.md")
 
 
 @app.command()
@@ -84,7 +84,7 @@ def pairs(
         found = learn(recognised(Corpus(reports, column).reports(), _recogniser("rules", None)), least)
         save(found, out)
     expected = len(found.observed)
-    typer.echo(f"{expected} pairs expected in {least:g} reports or more, {found.never} of them never seen: {out}")
+    say(f"{expected} pairs expected in {least:g} reports or more, {found.never} of them never seen: {out}")
 
 
 @app.command()
@@ -101,8 +101,8 @@ def duplicates(
     with explained():
         count, found = near_duplicates(Corpus(reports, column).reports(), threshold)
     for pair in sorted(found, key=lambda pair: -pair.similarity)[:show]:
-        typer.echo(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
-    typer.echo(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")
+        say(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
+    say(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")
 
 
 @app.command()
@@ -143,12 +143,11 @@ def archive(
         audit = audit_archive(path, out, settings, _recogniser("rules", None), _judge(judge, rule, k), progress.stage)
     _show(audit)
     if audit.looks.reused:
-        typer.echo(f"{audit.looks.reused} films were measured by an earlier run, and not again")
-    typer.echo(f"written to {out}: index.parquet, report.md, report.png{', entities' if audit.bank else ''}")
+        say(f"{audit.looks.reused} films were measured by an earlier run, and not again")
+    say(f"written to {out}: index.parquet, report.md, report.png{', entities' if audit.bank else ''}")
 
 
 def _show(audit: ArchiveAudit) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from tasks.audit.archive_report import dropped, thresholds
@@ -159,9 +158,9 @@ def _show(audit: ArchiveAudit) -> None:
     for reason, count in dropped(audit).most_common():
         table.add_row(f"dropped by {reason}", f"{count}")
     table.add_row("kept", f"{audit.kept}  ({audit.kept / len(looks.films):.1%} of the readable)")
-    console = Console()
-    console.print(table)
-    console.print(thresholds(audit), highlight=False)
+    screen = console()
+    screen.print(table)
+    screen.print(thresholds(audit), highlight=False)
 
 
 def _judge(model: str | None, rule: str, k: int) -> VisionJudge | None:

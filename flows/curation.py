@@ -9,6 +9,7 @@ import typer
 from flows.explained import explained
 from flows.home import PROFILES, prepare
 from flows.running import Profile, echo, run_flow
+from flows.terminal import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,14 +58,13 @@ def curate(
     synth curate --explain --set 'curate.top={share: 0.8}' --set 'curate.balance={tolerance: 0.2}'
     synth curate --explain --set 'curate.caps={no finding: 500, other: 2000}'
     """
-    from rich.console import Console
 
     if dry:
-        Console().print(_table(_decided(profile, changes or [])))
+        console().print(_table(_decided(profile, changes or [])))
         return
     result = run_flow("curate", profile, changes)
     if show:
-        Console().print(_table(result))
+        console().print(_table(result))
     else:
         echo({key: result[key] for key in ("dataset", "selection", "kept", "of")})
 

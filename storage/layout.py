@@ -164,3 +164,8 @@ def foreign(key: str) -> bool:
 def plain_name(name: str) -> bool:
     """Whether `name` can name a dataset, a version or a tag."""
     return _NAME.fullmatch(name) is not None
+
+
+def printable(key: str) -> str:
+    """`key` with bytes that are no text written out, as foreign files may have them in their names."""
+    return key.encode("utf-8", "backslashreplace").decode()

@@ -69,7 +69,7 @@ def _same_recipe(
     raise RecipeChanged(
         f"{ref} in {store.root} was {state} with another recipe: fingerprint {stored[:12]} there, {fingerprint[:12]} "
         f"here; {changes}\n"
-        "Choose another name for the version (version=...) or leave it on 'auto', or go back to the stored recipe."
+        "choose another name for the version (version=...) or leave it on 'auto', or go back to the stored recipe"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from storage.errors import DatasetMissing, ManifestConflict, StoreError
-from storage.layout import DATASETS, TAGS, DatasetRef, split_version
+from storage.layout import DATASETS, TAGS, DatasetRef, printable, split_version
 from storage.leftovers import Leftover, leftovers
 from storage.manifest import find_manifest, reached
 from storage.objects import ObjectStore
@@ -57,7 +57,7 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
     for info in store.list(DATASETS):
         part = split_version(info.key)
         if part is None:
-            strange.append(info.key)
+            strange.append(printable(info.key))
         else:
             held.setdefault(part[0], {})[info.key] = info.size
     for ref in abandon:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from storage.errors import CorruptShard, ManifestConflict, ObjectMissing
-from storage.layout import DATASETS, MEASURES, TAGS, DatasetRef, foreign, plain_name, split_version
+from storage.layout import DATASETS, MEASURES, TAGS, DatasetRef, foreign, plain_name, printable, split_version
 from storage.manifest import reached
 from storage.objects import ObjectStore
 from storage.records import Manifest
@@ -154,6 +154,6 @@ def _foreign(store: ObjectStore, known: References) -> Iterator[str]:
     """Objects in the project's folders that are not the project's: they are passed over, and named here."""
     listed = (info.key for folder in (DATASETS, TAGS, MEASURES) for info in store.list(folder))
     names = sorted([*known.foreign, *(key for key in listed if foreign(key))])
-    yield from (f"{name} is foreign and passed over" for name in names[:_NAMED])
+    yield from (f"{printable(name)} is foreign and passed over" for name in names[:_NAMED])
     if len(names) > _NAMED:
         yield f"{len(names) - _NAMED} more foreign objects are passed over"

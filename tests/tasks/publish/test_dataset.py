@@ -45,7 +45,7 @@ def test_another_recipe_is_refused_with_the_fields_that_differ(local_store: Obje
         open_version(local_store, ref, text(pairs=600, seed=1), "b" * 64)
     assert "pairs: 512 -> 600" in str(refused.value)
     assert "seed" not in str(refused.value)
-    assert "Choose another name for the version" in str(refused.value)
+    assert "choose another name for the version" in str(refused.value)
 
 
 def test_a_published_version_of_another_recipe_is_not_taken(local_store: ObjectStore, ref: DatasetRef) -> None:
