@@ -93,6 +93,7 @@ def open_run(
     mark = fingerprint(recipe)
     with (
         open_storage(recipe.storage, home) as store,
+        _version(store, recipe, mark),
         Progress() as progress,
         _tracked(recipe, home, store, flow) as tracked,
     ):
@@ -103,6 +104,16 @@ def open_run(
             yield run
         finally:
             del _OPEN[asked]
+
+
+@contextmanager
+def _version(store: ObjectStore, recipe: Recipe, mark: str) -> Iterator[None]:
+    """Refuse a version that another recipe made, before anything is tracked or done."""
+    from tasks.publish.dataset import find_version
+    from tasks.recipe.profile import dump_recipe
+
+    find_version(store, DatasetRef(recipe.dataset, version_of(recipe)), dump_recipe(recipe), mark)
+    yield
 
 
 @contextmanager

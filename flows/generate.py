@@ -10,13 +10,12 @@ from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from flows.context import Run, open_run
-from storage.manifest import find_manifest
 from storage.records import Manifest, ShardEntry
 from storage.tags import advance_latest
 from tasks.engine.pool import Engine, Job, open_engine
 from tasks.engine.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
-from tasks.publish.dataset import open_version
+from tasks.publish.dataset import find_version, open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.profile import dump_recipe
 from tasks.shell import step, steps
@@ -42,7 +41,7 @@ def generate(
 ) -> dict[str, Any]:
     """Make what the dataset version still lacks; a version that is whole is left alone."""
     with open_run("generate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
-        manifest = find_manifest(run.store, run.ref)
+        manifest = find_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
         if manifest is None:
             manifest = _generate(run)
         else:

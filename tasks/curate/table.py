@@ -6,15 +6,17 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow
-from storage.tables import to_parquet
+from storage.tables import check_claims, to_parquet
 from tasks.curate.rules import NO_FINDING
 
 _COLUMNS = ["sample_id", "png_sha256", "findings", "impression", "labels", "gates"]
@@ -80,10 +82,19 @@ def table_of(rows: Sequence[PairRow]) -> PairTable:
 
 def _frame(data: bytes, where: str) -> pl.DataFrame:
     try:
+        check_claims(data)
         frame = pl.read_parquet(io.BytesIO(data), columns=_COLUMNS)
+        if frame.schema != _schema():
+            raise ValueError("its columns are of other types")
         return frame.with_columns(pl.col("labels").map.entries())
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise CorruptShard(f"{where}: not a table of PairRow: {error}") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise CorruptShard(f"{where}: not a table of PairRow: {why}; `synth verify` says what is damaged") from error
+
+
+@cache
+def _schema() -> pl.Schema:
+    return pl.read_parquet(io.BytesIO(to_parquet([], kind=PairRow)), columns=_COLUMNS).schema
 
 
 def _table(frames: Sequence[pl.DataFrame]) -> PairTable:

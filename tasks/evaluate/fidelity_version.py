@@ -14,7 +14,7 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.png import decode_png
 from storage.records import PairRow
-from storage.shards import read_samples
+from storage.shards import read_samples, row_of
 from storage.versions import open_dataset, tar_keys
 from tasks.audit.errors import AuditError
 from tasks.evaluate.fidelity_films import Film
@@ -51,7 +51,7 @@ def read_version(
         ModelNotFound: the generator's weights are missing.
     """
     samples = read_samples(store, tar_keys(ref, open_dataset(store, ref)))
-    taken = [(PairRow.model_validate(sample.json), sample.png) for sample in islice(samples, films)]
+    taken = [(row_of(sample, str(ref)), sample.png) for sample in islice(samples, films)]
     rows = [row for row, _ in taken[:seeds]]
     again = _drawn_again(store, ref, rows, on_drawn) if rows else []
     return Made(str(ref), [Film(decode_png(png), row.labels) for row, png in taken], again)

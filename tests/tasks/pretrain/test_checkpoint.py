@@ -5,6 +5,7 @@ import json
 import pytest
 from safetensors.torch import load as parse
 
+from storage.errors import CorruptShard
 from tasks.pretrain.arms import plan_arms
 from tasks.pretrain.checkpoint import (
     CheckpointConflict,
@@ -69,5 +70,5 @@ def test_an_arm_that_is_not_there_is_none(store):
 def test_an_object_of_another_kind_is_refused_by_name(store, junk):
     run = f"junk-{junk.hex()[:8] or 'empty'}"
     store.put(checkpoint_key(run, "real"), junk)
-    with pytest.raises(ValueError, match="not a checkpoint"):
+    with pytest.raises(CorruptShard, match="not a checkpoint"):
         read_checkpoint(store, run, "real")
