@@ -106,42 +106,40 @@ def _check_bits(data: Any) -> None:
 
 
 def _check_syntax(data: Any) -> None:
-    """The pixels are stored as the transfer syntax says, and something here decodes it."""
+    """The transfer syntax is known, the pixels are stored as it says, and something here decodes them."""
+    from pydicom.pixels.decoders.base import get_decoder
+
     syntax, name = str(data.file_meta.TransferSyntaxUID), name_of(data.file_meta.TransferSyntaxUID)
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        called = "" if name == syntax else f" ({name})"
+        raise UnreadableFilm(
+            f"its transfer syntax {syntax}{called} is none that is read; store the file uncompressed with the software "
+            "that wrote it"
+        ) from None
     capsules = bytes(data.PixelData[:4]) == b"\xfe\xff\x00\xe0" and data["PixelData"].is_undefined_length
     if (syntax in _NATIVE) == capsules:
         how = "compressed" if capsules else "uncompressed"
         raise UnreadableFilm(f"its transfer syntax is {name}, and its pixels are {how}; {_ANEW}")
-    if syntax in _NATIVE or syntax == _RLE:
-        return
-    _check_codec(data, syntax, name)
-    stored, high = int(data.BitsStored), high_bit(data)
+    if syntax not in (*_NATIVE, _RLE):
+        _check_codec(data, syntax, decoder)
+
+
+def _check_codec(data: Any, syntax: str, decoder: Any) -> None:
+    name, stored, high = name_of(data.file_meta.TransferSyntaxUID), int(data.BitsStored), high_bit(data)
+    shallow = stored > 8 and (syntax == _JPEG_EXTENDED or (syntax in _JPEG_2000 and int(data.SamplesPerPixel) > 1))
+    if not decoder.is_available or (shallow and decoder.available_plugins == ("pillow",)):
+        packages = "pylibjpeg pylibjpeg-openjpeg" if syntax in (*_HTJ2K, *_JPEG_2000) else "python-gdcm"
+        depth = f" with {stored} bits" if shallow else ""
+        raise UnreadableFilm(
+            f"its pixels are {name}{depth}: install a decoder for it (pip install {packages}), or store the file "
+            "uncompressed"
+        )
     if high + 1 != stored:
         raise UnreadableFilm(f"HighBit {high} and BitsStored {stored} contradict each other in {name}; {_ANEW}")
-    if syntax in (_JPEG, _JPEG_EXTENDED) and int(data.BitsAllocated) != 8:
+    if int(data.BitsAllocated) != 8 and (syntax == _JPEG or (syntax == _JPEG_EXTENDED and stored == 8)):
         raise UnreadableFilm(f"BitsAllocated {data.BitsAllocated} and {name} contradict each other; {_ANEW}")
-
-
-def _check_codec(data: Any, syntax: str, name: str) -> None:
-    from pydicom.pixels.decoders.base import get_decoder
-
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        raise UnreadableFilm(
-            f"its transfer syntax {syntax} ({name}) is none that is read; store the file uncompressed with the "
-            "software that wrote it"
-        ) from None
-    deep = int(data.BitsStored) > 8
-    shallow = (syntax == _JPEG_EXTENDED and deep) or (syntax in _JPEG_2000 and deep and int(data.SamplesPerPixel) > 1)
-    if decoder.is_available and not (shallow and decoder.available_plugins == ("pillow",)):
-        return
-    packages = "pylibjpeg pylibjpeg-openjpeg" if syntax in (*_HTJ2K, *_JPEG_2000) else "python-gdcm"
-    depth = f" with {data.BitsStored} bits" if shallow else ""
-    raise UnreadableFilm(
-        f"its pixels are {name}{depth}: install a decoder for it (pip install {packages}), or store the file "
-        "uncompressed"
-    )
 
 
 def name_of(syntax: Any) -> str:

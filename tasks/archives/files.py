@@ -21,7 +21,7 @@ _KNOWN = _TEXTS | frozenset((
 MARK = ".synthcxr-audit"
 """A file of this name keeps its folder out of the archive above it: an audit's own figures are no films."""
 _EXAMPLES = 3
-_FILM, _UNNAMED = "film", "image that no table names"
+_FILM, _UNNAMED = "film", "images that no table names"
 
 
 class LeftOut:
@@ -122,7 +122,7 @@ def _walk(root: Path, leave: Callable[[str, str], None]) -> Iterator[str]:
     """Files below `root` in order; `leave` is told the kind and path of what is passed over."""
 
     def unreadable(error: OSError) -> None:
-        leave("folder that cannot be opened", str(error.filename))
+        leave("that cannot be opened", str(error.filename))
 
     seen: set[str] = set()
     for folder, below, names in os.walk(root, onerror=unreadable, followlinks=True):
@@ -132,13 +132,13 @@ def _walk(root: Path, leave: Callable[[str, str], None]) -> Iterator[str]:
             below.clear()
             continue
         seen.add(real)
-        for kind, group in (("folder", below), ("file", names)):
+        for group in (below, names):
             kept = []
             for name in sorted(group):
                 if name.startswith("."):
-                    leave(f"hidden {kind}", here + name)
+                    leave("hidden", here + name)
                 elif is_odd(name):
-                    leave(f"{kind} with an odd name", here + name)
+                    leave("with an odd name", here + name)
                 else:
                     kept.append(name)
             group[:] = kept
@@ -159,12 +159,12 @@ def _kind(path: str) -> str:
         return ending[1:]
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            return "no regular file"
+            return "that are no regular files"
         with open(path, "rb", buffering=0) as file:
             start = file.read(READ)
     except OSError:
-        return "file that cannot be opened"
+        return "that cannot be opened"
     kind = sniff(start)
     if kind in FILMS:
         return _FILM
-    return kind or ("empty file" if not start else ending[1:] or "file of no known kind")
+    return kind or ("empty" if not start else ending[1:] or "of no known kind")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.audit.archive import ArchiveAudit
     from tasks.audit.looks import Worst
 
-LABEL = 16
+LABEL = 20
 """Characters of a film's id under its picture; of a longer one its end, which tells it from its neighbours."""
 _LINE = 14  # pixels under each row of pictures
 
@@ -55,7 +55,7 @@ def _sheet(axes: Axes, worst: dict[str, list[Worst]]) -> None:
             top, left = row * step, column * THUMBNAIL
             wall[top : top + THUMBNAIL, left : left + THUMBNAIL] = film.picture
             axes.text(
-                left + THUMBNAIL / 2, top + THUMBNAIL + 1, shortened(film.film), fontsize=5.5, ha="center", va="top",
+                left + THUMBNAIL / 2, top + THUMBNAIL + 1, shortened(film.film), fontsize=5, ha="center", va="top",
                 parse_math=False,
             )  # fmt: skip
     axes.imshow(wall, cmap="gray", vmin=0, vmax=255)

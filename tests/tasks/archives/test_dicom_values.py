@@ -117,8 +117,8 @@ class TestPalettes:
     def test_segments_of_words_point_by_bytes(self, tmp_path: Path) -> None:
         segments = np.array([0, 2, 0, 112, 1, 5, 192, 2, 1, 8, 0, 1, 244, 255], np.uint16)
         seen = read_film(dicom(tmp_path / "a", RAMP, **palette([segments] * 3, bits=16, segmented=True))).pixels
-        bytes_ = np.array([*segments[:8], 1, 4, 0, 0, 0, 1, 244, 255][:7] + [2, 1, 4, 0, 0, 0, 1, 244, 255], np.uint8)
-        other = dicom(tmp_path / "b", RAMP, **palette([bytes_] * 3, segmented=True))
+        by_bytes = np.array([0, 2, 0, 112, 1, 5, 192, 2, 1, 4, 0, 0, 0, 1, 244, 255], np.uint8)
+        other = dicom(tmp_path / "b", RAMP, **palette([by_bytes] * 3, segmented=True))
         assert np.array_equal(seen, to_8_bits(luminance(apply_color_lut(RAMP, pydicom.dcmread(other)))))
 
     @pytest.mark.parametrize(("tags", "told"), [
