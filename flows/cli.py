@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows import audit, curation, fidelity, privacy, store
+from flows import audit, check, curation, fidelity, privacy, store
 from flows.explained import explained
 from flows.home import PROFILES, prepare
 from flows.running import Profile, echo, run_flow
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 
 app.add_typer(store.app)
+app.add_typer(check.app)
 app.add_typer(curation.app)
 app.add_typer(privacy.app)
 audit.app.command()(fidelity.fidelity)

@@ -28,9 +28,9 @@ def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str
     with explained():
         import importlib
 
-        from tasks.recipe.profile import load_recipe
+        from tasks.check.check import FLOWS, checked_recipe
 
-        load_recipe(profile, changes or [], PROFILES)  # a typo is told before Prefect starts
+        checked_recipe(profile, changes or [], PROFILES, FLOWS[name])  # what is wrong is told before Prefect starts
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
         return flow(profile=profile, overrides=changes or [])
 

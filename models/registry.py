@@ -89,7 +89,9 @@ def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) ->
     found = {}
     for path, what in wrong_options(factory, options):
         if what == "unknown":
-            what = f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {', '.join(known) or '-'}"
+            what = (
+                f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {', '.join(known) or '-'}"
+            )
         elif what.startswith("missing"):
             what = f"kind {kind!r} needs the option {path!r}; known: {', '.join(known)}"
         found[f"options.{path}"] = what

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 from storage.errors import AlreadyExists, StoreError
 from storage.layout import DatasetRef
 from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, ShardEntry
 from storage.versions import pair_rows, reject_rows
+from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import explain_diff
+from tasks.recipe.paths import published
+from tasks.recipe.reading import parse_yaml
+from tasks.text_files import TextError, decode_text
 
 _MARK = "# fingerprint: "
 
@@ -37,7 +39,7 @@ def open_version(store: ObjectStore, ref: DatasetRef, recipe_yaml: str, fingerpr
     except AlreadyExists:
         stored_fingerprint, stored = frozen_recipe(store, ref)
     if stored_fingerprint != fingerprint:
-        changes = explain_diff(stored, yaml.safe_load(recipe_yaml))
+        changes = explain_diff(published(stored), parse_yaml(recipe_yaml, "recipe"))
         raise RecipeChanged(
             f"{ref} in {store.root} was begun with another recipe; {changes}\n"
             "Choose another dataset or version (or leave version on 'auto'), or go back to the frozen recipe."
@@ -51,11 +53,15 @@ def frozen_recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, A
         ObjectMissing: the version was never begun.
         RecipeChanged: the file was not written by `open_version`.
     """
-    text = store.get(ref.recipe).decode()
+    where = store.uri(ref.recipe)
+    try:
+        text = decode_text(store.get(ref.recipe), where)
+        document = parse_yaml(text, where)
+    except (TextError, RecipeError) as error:
+        raise RecipeChanged(f"{error}: it was not written by synthcxr") from None
     first = text.partition("\n")[0]
-    document = yaml.safe_load(text)
     if not first.startswith(_MARK) or not isinstance(document, dict):
-        raise RecipeChanged(f"{store.uri(ref.recipe)} does not begin with '{_MARK}…': it was not written by synthcxr")
+        raise RecipeChanged(f"{where} does not begin with '{_MARK}…': it was not written by synthcxr")
     return first.removeprefix(_MARK).strip(), document
 
 
