@@ -88,8 +88,11 @@ def open_run(
     if asked in _OPEN:
         yield _OPEN[asked]
         return
+    from tasks.check.check import FLOWS, check_recipe  # loads the gates, which commands on a store do not need
+
     home = prepare()
     recipe = recipe_of(*asked)
+    check_recipe(recipe, FLOWS[flow])
     mark = fingerprint(recipe)
     with (
         open_storage(recipe.storage, home) as store,
@@ -154,11 +157,12 @@ def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str) -> Itera
 
 
 def _describe(run: Run) -> None:
-    from tasks.recipe.profile import dump_recipe
+    from tasks.recipe.paths import published
+    from tasks.recipe.profile import dump_published
 
     run.tracked.params({"profile": run.recipe.profile, "fingerprint": run.fingerprint, "version": run.ref.version})
-    run.tracked.params(_flatten(run.recipe.model_dump(mode="json")))
-    run.tracked.text(dump_recipe(run.recipe), "recipe.yaml")
+    run.tracked.params(_flatten(published(run.recipe.model_dump(mode="json"))))
+    run.tracked.text(dump_published(run.recipe), "recipe.yaml")
 
 
 def _flatten(value: Any, prefix: str = "recipe") -> dict[str, Any]:

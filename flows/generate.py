@@ -17,7 +17,7 @@ from tasks.engine.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
 from tasks.publish.dataset import find_version, open_version
 from tasks.publish.finish import finish_version
-from tasks.recipe.profile import dump_recipe
+from tasks.recipe.profile import dump_published
 from tasks.shell import step, steps
 from tasks.store.versions import parent_of
 
@@ -53,7 +53,7 @@ def generate(
 def _generate(run: Run) -> Manifest:
     plan = make_plan(run.recipe, run.fingerprint)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
-    open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
+    open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:
         with _engine(run) as engine:
             entries = _make(run, engine, plan.base_shards)

@@ -27,9 +27,9 @@ def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str
 
         from flows.orchestration import prefect_api
         from flows.sessions import session, sweep
-        from tasks.recipe.profile import load_recipe
+        from tasks.check.check import FLOWS, checked_recipe
 
-        load_recipe(profile, changes or [], PROFILES)  # a typo is told before Prefect starts
+        checked_recipe(profile, changes or [], PROFILES, FLOWS[name])  # what is wrong is told before Prefect starts
         sweep(home)
         with session(home), prefect_api(home):
             flow = getattr(importlib.import_module(f"flows.{name}"), name)

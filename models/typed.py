@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -27,6 +28,20 @@ Mass = Annotated[float, Field(gt=0, le=1)]
 """Of a distribution that is sampled from, as in `top_p`."""
 Amount = Annotated[float, Field(ge=0)]
 """Of money."""
+
+
+def _server(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or value != value.strip():
+        raise ValueError(f"{quoted(value)} is no address of a server, such as http://127.0.0.1:8000/v1")
+    return value
+
+
+ServerAddress = Annotated[str, AfterValidator(_server)]
 
 
 def wrong_options(factory: Callable[..., Any], options: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -57,7 +72,8 @@ def options_model(factory: Callable[..., Any]) -> type[BaseModel]:
     # An option may be called as a method of every model, such as `copy`: the field has a name of its own.
     renamed = {f"o_{name}": (hint, Field(default, alias=name)) for name, (hint, default) in fields.items()}
     config = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True, protected_namespaces=())
-    return create_model(getattr(factory, "__name__", "Options"), __config__=config, **renamed)
+    build: Any = create_model
+    return build(getattr(factory, "__name__", "Options"), __config__=config, **renamed)
 
 
 def one_of(*known: str) -> AfterValidator:

@@ -14,11 +14,11 @@ from pydantic import Field
 
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.allowance import Allowance
-from models.language.options import ServerAddress, VariableName
 from models.language.marks import chat_marks, control_characters
+from models.language.options import VariableName
 from models.language.shorter import shorten_drafts
 from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
-from models.typed import Amount, Count, Mass, Temperature
+from models.typed import Amount, Count, Mass, ServerAddress, Temperature
 
 
 class OpenAIReportGenerator:

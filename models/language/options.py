@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
@@ -16,22 +15,10 @@ EngineOptions = Annotated[Mapping[str, Any] | None, not_among("model", "trust_re
 """Further arguments of ``vllm.LLM``: no code and no credentials come in by them."""
 
 
-def _server(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise ValueError("is no address of a server, such as http://127.0.0.1:8000/v1")
-    return value
-
-
 def _variable(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):  # not quoted: it may be the key itself
         raise ValueError("is no name of an environment variable, such as OPENAI_API_KEY; the key itself stays there")
     return value
 
 
-ServerAddress = Annotated[str, AfterValidator(_server)]
 VariableName = Annotated[str, AfterValidator(_variable)]

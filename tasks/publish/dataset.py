@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 from models.contracts import one_line
 from storage.documents import BadDocument, read_bounded
 from storage.errors import AlreadyExists, ObjectMissing, StoreError
@@ -20,7 +18,9 @@ from storage.records import Manifest, RejectRow, ShardEntry
 from storage.versions import pair_rows, reject_rows
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import explain_diff
+from tasks.recipe.paths import published
 from tasks.recipe.reading import parse_yaml
+from tasks.text_files import TextError, decode_text
 
 _MARK = "# fingerprint: "
 _SHOWN = 3
@@ -71,7 +71,7 @@ def _same_recipe(
     if stored == fingerprint:
         return
     try:
-        changes = explain_diff(frozen_recipe(store, ref)[1], parse_yaml(recipe_yaml, "recipe"))
+        changes = explain_diff(published(frozen_recipe(store, ref)[1]), parse_yaml(recipe_yaml, "recipe"))
     except (ObjectMissing, RecipeChanged) as error:
         changes = f"how they differ cannot be read ({error})"
     raise RecipeChanged(
@@ -90,12 +90,12 @@ def frozen_recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, A
     """
     where = store.uri(ref.recipe)
     try:
-        text = read_bounded(store, ref.recipe, _MOST).decode()
+        text = decode_text(read_bounded(store, ref.recipe, _MOST), where)
         document = parse_yaml(text, where)
+    except (BadDocument, TextError) as error:
+        raise RecipeChanged(f"{where} is damaged: {error}; {_REMEDY}") from error
     except RecipeError as error:
         raise RecipeChanged(f"{where} is damaged: {'; '.join(error.problems)}; {_REMEDY}") from error
-    except (BadDocument, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise RecipeChanged(f"{where} is damaged: {error}; {_REMEDY}") from error
     first = text.partition("\n")[0]
     if not first.startswith(_MARK) or not isinstance(document, dict):
         raise RecipeChanged(f"{where} does not begin with '{_MARK}…': it was not written by synthcxr; {_REMEDY}")

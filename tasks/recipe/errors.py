@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from models.typed import LONGEST, quoted
 from storage.addresses import redact
 
+__all__ = ["RecipeError", "did_you_mean", "nearest", "printable", "quoted"]
+
 LONGEST_LINE = 600
-LONGEST_VALUE = 80
 
 
 class RecipeError(ValueError):
@@ -40,18 +42,9 @@ def printable(text: str, longest: int = LONGEST_LINE) -> str:
     return shown if len(shown) <= longest and len(text) <= 2 * longest else shown[:longest] + "…"
 
 
-def quoted(value: object) -> str:
-    """A value as a message shows it; a long one is cut."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a whole number of thousands of digits, or a list in itself
-        return f"a {type(value).__name__}"
-    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
-
-
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to `word`, or None where nothing is close."""
-    close = difflib.get_close_matches(word[:LONGEST_VALUE], list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:LONGEST], list(known), n=1, cutoff=0.6)
     return close[0] if close else None
 
 

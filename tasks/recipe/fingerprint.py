@@ -160,7 +160,7 @@ def explain_diff(before: Recipe | Mapping[str, Any], after: Recipe | Mapping[str
     """`diff` as text for people, one field a line."""
     changes = diff(before, after)
     if not changes:
-        return "no field that changes the samples differs (the contents of the bank file or the format may)"
+        return "no field that changes the samples differs (the contents of a file that it names or the format may)"
     return "\n".join(["these fields change the samples and differ:", *(f"  {change}" for change in changes)])
 
 

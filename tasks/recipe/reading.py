@@ -36,16 +36,16 @@ _PLAIN: dict[str, tuple[str, str]] = {  # how a plain value of each kind is writ
         "-+.0123456789",
     ),
 }
+_ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _KEPT = (f"{_PREFIX}null", f"{_PREFIX}merge")  # resolved as YAML 1.1 does
 
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader within bounds, without tags, and saner about keys and numbers."""
 
-    deepest, most_values = DEEPEST, MOST_VALUES
-
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, most_values: int) -> None:
         super().__init__(text)
+        self._most_values = most_values
         self._values = self._depth = 0
         self._held: dict[int, int] = {}  # values in each node that is whole, for the aliases to it
 
@@ -59,8 +59,8 @@ class _Loader(yaml.SafeLoader):
         before, self._depth = self._values, self._depth + 1
         if getattr(event, "tag", None) not in (None, "!", f"{_PREFIX}str"):
             raise _refused(f"the tag {event.tag.replace(_PREFIX, '!!')} is not read: write the value plainly", event)
-        if self._depth > self.deepest:
-            raise _refused(f"lists and mappings lie more than {self.deepest} deep", event)
+        if self._depth > DEEPEST:
+            raise _refused(f"lists and mappings lie more than {DEEPEST} deep", event)
         node = super().compose_node(parent, index)
         if isinstance(event, yaml.AliasEvent):
             if id(node) not in self._held:
@@ -69,8 +69,8 @@ class _Loader(yaml.SafeLoader):
         else:
             self._values += 1
             self._held[id(node)] = self._values - before
-        if self._values > self.most_values:
-            raise _refused(f"holds more than {self.most_values} values, those that aliases repeat included", event)
+        if self._values > self._most_values:
+            raise _refused(f"holds more than {self._most_values} values, those that aliases repeat included", event)
         self._depth -= 1
         return node
 
@@ -110,21 +110,20 @@ def parse_yaml(text: str, where: str, most_values: int = MOST_VALUES) -> Any:
     Raises:
         RecipeError: not YAML, or beyond the bounds; the line and what is wrong there are named.
     """
-    loader = _Loader.__new__(_Loader)
-    loader.most_values = most_values
     try:
-        loader.__init__(text)
-        return loader.get_single_data()
+        return _Loader(text, most_values).get_single_data()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise RecipeError(where, [f"line {line}: the character {error.character:#04x} is no text"]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        if problem.startswith("but "):
+            problem = f"{getattr(error, 'context', None) or ''}, {problem}"
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise RecipeError(where, [f"{place}{problem}"]) from None
-    except (ValueError, RecursionError) as error:  # a whole number of more digits than Python reads
-        raise RecipeError(where, [f"holds a value that cannot be read ({error})"]) from None
+    except ValueError:  # a whole number of more digits than Python reads
+        raise RecipeError(where, ["holds a number of thousands of digits"]) from None
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -170,8 +169,9 @@ def read_mapping(path: Path, where: str) -> dict[str, Any]:
 
 def _text(path: Path, where: str) -> str:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
-            raise RecipeError(where, ["is no plain file: save it as one"])
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # a pipe or a device may never end
+            raise RecipeError(where, ["is a folder" if stat.S_ISDIR(mode) else "is no plain file: save it as one"])
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
@@ -205,9 +205,7 @@ def non_json(value: Any, path: str = "") -> list[str]:
 
 def _odd(value: Any) -> bool:
     """Whether a text holds control characters but tabs and line ends, or half of a surrogate pair."""
-    return isinstance(value, str) and not value.isprintable() and any(
-        sign < " " and sign not in "\t\n" or "\x7f" <= sign < "\xa0" or "\ud800" <= sign <= "\udfff" for sign in value
-    )  # fmt: skip
+    return isinstance(value, str) and _ODD.search(value) is not None
 
 
 def dotted(path: str, key: str) -> str:
