@@ -58,11 +58,15 @@ def shared_server(home: Path, *, say: Say = say_on_stderr) -> Iterator[str]:
         except BaseException:
             leases.leave(lease, 1)
             raise
+    seconds = 5.0
     try:
         yield url
+    except KeyboardInterrupt:
+        seconds = 1.0
+        raise
     finally:
         with locked(folder / "lock", say=say):
-            leases.leave(lease, 5)
+            leases.leave(lease, seconds)
 
 
 def stop_shared(home: Path) -> bool:

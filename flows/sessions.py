@@ -65,7 +65,7 @@ def service(process: psutil.Process) -> bool:
 
 
 def _record(path: Path, done: threading.Event) -> None:
-    known: list[Identity] = []
+    known: list[Identity] | None = None
     while True:
         now = [Identity(child.pid, child.create_time()) for child in _children()]
         if now != known:

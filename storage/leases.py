@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -52,10 +53,11 @@ def leave(lease: Lease, seconds: float) -> None:
     """Give a lease back; the last one ends the service, which may take so many seconds."""
     if lease not in _HELD:
         return
-    _HELD.remove(lease)
     lease.path.unlink(missing_ok=True)
     if lease.ends and not holders(lease.path.parents[1]):
         lease.end(seconds)
+    with suppress(ValueError):  # `abandon` was quicker, while this waited
+        _HELD.remove(lease)
 
 
 def abandon() -> None:
