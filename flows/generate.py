@@ -21,6 +21,7 @@ from tasks.publish.finish import finish_version
 from tasks.recipe.profile import dump_recipe
 from tasks.shell import step, steps
 from tasks.store.versions import parent_of
+from tasks.unjudged import check_unjudged
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -53,6 +54,7 @@ def generate(
 
 def _generate(run: Run) -> Manifest:
     plan = make_plan(run.recipe, run.fingerprint)
+    check_unjudged(run.recipe, plan.entities)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:

@@ -45,6 +45,8 @@ GATES: Mapping[str, str] = {
     "agreement": "models.judges.agreement:Agreement",
     "memorisation": "models.judges.memorisation:Memorisation",
 }
+KNOW_FINDINGS = frozenset({"agreement", "no_extra_finding", "impression_consistency"})
+"""The gates that judge findings of a vocabulary (protocol `models.contracts.KnowsFindings`)."""
 ENCODERS: Mapping[str, str] = {
     "penultimate": "models.judges.penultimate:PenultimateEncoder",
     "film": "models.encoders.image:FilmEncoder",

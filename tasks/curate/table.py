@@ -81,7 +81,8 @@ def table_of(rows: Sequence[PairRow]) -> PairTable:
 def _frame(data: bytes, where: str) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(io.BytesIO(data), columns=_COLUMNS)
-        return frame.with_columns(pl.col("labels").map.entries())
+        scores = pl.element().struct.field("gate", "score", "threshold")  # a version may hold rows of an older format
+        return frame.with_columns(pl.col("labels").map.entries(), pl.col("gates").list.eval(pl.struct(scores)))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CorruptShard(f"{where}: not a table of PairRow: {error}") from error
 
