@@ -25,7 +25,7 @@ class Lenient:
         allowed: see `allows`. A sample with another entity that the gate does not know scores NaN.
     """
 
-    def __init__(self, gate: Gate, allowed: Sequence[str]) -> None:
+    def __init__(self, gate: KnowsFindings, allowed: Sequence[str]) -> None:
         self._gate, self._allowed = gate, allowed
 
     @property
@@ -38,15 +38,13 @@ class Lenient:
         return [self._marked(*pair) for pair in zip(batch, self._gate.score(batch), strict=True)]
 
     def _marked(self, candidate: Candidate, score: GateScore) -> GateScore:
-        assert isinstance(self._gate, KnowsFindings)
         unknown = [mention.entity for mention in candidate.mentions if not self._gate.judges(mention)]
         refused = [entity for entity in unknown if not allows(self._allowed, entity)]
         if refused:
             return replace(score, score=float("nan"), reason=f"not judged, nor allowed to be: {', '.join(refused)}")
-        reason = "; ".join(
-            part for part in (f"not judged: {', '.join(unknown)}" if unknown else "", score.reason) if part
-        )
-        return replace(score, reason=reason, not_judged=len(unknown))
+        said = [f"not judged: {', '.join(unknown)}"] if unknown else []
+        said += [score.reason] if score.reason else []
+        return replace(score, reason="; ".join(said), not_judged=len(unknown))
 
 
 def open_gates(specs: Sequence[GateSpec]) -> list[tuple[Gate, float]]:

@@ -24,8 +24,9 @@ _STAGES = {"reports": 0, "images": 1}
 class GateFigures:
     """One gate: its threshold, the scores of accepted samples, and how many samples ended here.
 
-    `not_judged` counts accepted samples with an entity that the gate does not know. `accepted` and `refused` count finite scores in `BINS` equal bins from `low` to `high`: those of accepted
-    samples, and those that fell below the threshold.
+    `accepted` and `refused` count finite scores in `BINS` equal bins from `low` to `high`: those of accepted
+    samples, and those that fell below the threshold. `not_judged` counts accepted samples with an entity that the gate
+    does not know.
     """
 
     name: str

@@ -130,11 +130,8 @@ def _item(row: PairRow | RejectRow, place: Place, axes: Mapping[str, GateFigures
 
 def _closest(row: PairRow, axes: Mapping[str, GateFigures]) -> GateRow | None:
     """The gate that the sample passed most narrowly, of those that grade rather than say yes or no."""
-    graded = [
-        gate
-        for gate in row.gates
-        if gate.score is not None and math.isfinite(gate.score) and gate.threshold < axes[gate.gate].high
-    ]
+    scored = [gate for gate in row.gates if gate.score is not None and math.isfinite(gate.score)]
+    graded = [gate for gate in scored if gate.threshold < axes[gate.gate].high]
     margins = {g.gate: _percent(g.score, axes[g.gate]) - _percent(g.threshold, axes[g.gate]) for g in graded}
     return min(graded, key=lambda gate: margins[gate.gate], default=None)
 

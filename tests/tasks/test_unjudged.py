@@ -47,7 +47,8 @@ def test_every_gate_knows_the_whole_phantom_bank(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "unknown"),
     [
-        ("agreement", "3 of the bank's 6 entities (disease/sarcoidosis, disease/tuberculosis, abnormality/rib fracture)"),
+        ("agreement", "3 of the bank's 6 entities (disease/sarcoidosis, disease/tuberculosis, abnormality/rib "
+                      "fracture)"),
         ("no_extra_finding", "4 of the bank's 6 entities (disease/sarcoidosis, disease/tuberculosis, non_disease/no "
                              "silicosis and 1 more)"),
         ("impression_consistency", "4 of the bank's 6"),
