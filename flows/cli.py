@@ -110,7 +110,7 @@ def serve(
     from flows import serve as services
 
     with explained():
-        services.serve(prepare(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
+        services.serve(prepare(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=say)
     typer.echo("try             prefect deployment run synth/local --watch")
 
 
@@ -122,7 +122,7 @@ def stop(
     from flows import serve as services
 
     with explained():
-        services.serve(prepare(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=say)
+        services.stop(prepare(), force=force, say=say)
 
 
 @app.command()

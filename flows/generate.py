@@ -20,6 +20,7 @@ from tasks.publish.finish import finish_version
 from tasks.recipe.profile import dump_published
 from tasks.shell import step, steps
 from tasks.store.versions import parent_of
+from tasks.unjudged import check_unjudged
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -41,7 +42,7 @@ def generate(
 ) -> dict[str, Any]:
     """Make what the dataset version still lacks; a version that is whole is left alone."""
     with open_run("generate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
-        manifest = find_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
+        manifest = find_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
         if manifest is None:
             manifest = _generate(run)
         else:
@@ -52,6 +53,7 @@ def generate(
 
 def _generate(run: Run) -> Manifest:
     plan = make_plan(run.recipe, run.fingerprint)
+    check_unjudged(run.recipe, plan.entities)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:

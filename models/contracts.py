@@ -190,7 +190,7 @@ class Gate(Protocol):
 
 
 @runtime_checkable
-class KnowsFindings(Protocol):
+class KnowsFindings(Gate, Protocol):
     """A gate that judges findings, and no finding outside its vocabulary.
 
     `known_labels` names the findings that it knows. `judges` says whether its score says anything about `mention`;

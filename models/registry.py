@@ -53,6 +53,8 @@ FILM_GATES: Mapping[str, str] = {
 GATES: Mapping[str, str] = {**REPORT_GATES, **FILM_GATES}
 SCORES = (0.0, 1.0)
 """The range of a gate's scores, where its class says no other in `scores`."""
+KNOW_FINDINGS = frozenset({"agreement", "no_extra_finding", "impression_consistency"})
+"""The gates that judge findings of a vocabulary (protocol `models.contracts.KnowsFindings`)."""
 ENCODERS: Mapping[str, str] = {
     "penultimate": "models.judges.penultimate:PenultimateEncoder",
     "film": "models.encoders.image:FilmEncoder",

@@ -51,7 +51,7 @@ class Archive:
         return self.layout not in _OTHER_LANGUAGE
 
     def films(self) -> Iterator[ArchiveFilm]:
-        """Films one by one; ids are unique, and no image is opened. Of two rows of one film the first counts, and a film
+        """Films one by one; ids are unique, no image is opened. Of two rows of one film the first counts, and a film
         is found beside its place by another ending.
 
         Raises:

@@ -293,7 +293,7 @@ def _reject(tries: _Tries) -> RejectRow:
         index=report.index,
         stage=STAGE,
         gate=failed.gate,
-        score=failed.score,
+        score=float("nan") if failed.score is None else failed.score,
         threshold=failed.threshold,
         reason=failed.reason,
         attempts=tries.attempts,

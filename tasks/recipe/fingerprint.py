@@ -77,8 +77,11 @@ ADDED: Mapping[str, Any] = {
     "plan.axes": None,
     "images.prompt_axes": False,
     "reports.summarise_again": False,
+    "report_gates.allow_unjudged": [],
+    "image_gates.allow_unjudged": [],
 }
-"""Fields that came after the format, with the value at which they change nothing and are left out."""
+"""Fields that came after the format, with the value at which they change nothing and are left out; the path of an
+item in a list is without its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +126,13 @@ def sample_fields(recipe: Recipe | Mapping[str, Any]) -> dict[str, Any]:
     return {
         path: value
         for path, value in leaves(data).items()
-        if reason_excluded(path) is None and not (path in ADDED and value == ADDED[path])
+        if reason_excluded(path) is None and not _is_as_before(path, value)
     }
+
+
+def _is_as_before(path: str, value: Any) -> bool:
+    plain = ".".join(part for part in path.split(".") if not part.isdigit())
+    return plain in ADDED and value == ADDED[plain]
 
 
 def reason_excluded(path: str) -> str | None:

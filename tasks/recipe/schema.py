@@ -125,6 +125,15 @@ class GateSpec(Section):
     kind: str
     threshold: float
     options: dict[str, Any] = Field(default_factory=dict)
+    allow_unjudged: tuple[str, ...] = Field(
+        default=(),
+        description="entities of the bank, by id or term, that the gate need not know; '*' stands for anything",
+    )
+
+    @field_validator("allow_unjudged", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 LARGEST_SEED = 2**43
