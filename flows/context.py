@@ -16,8 +16,10 @@ from flows.services import Services
 from storage import server as store_server
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore, open_store
+from tasks.publish.dataset import find_version
 from tasks.recipe.fingerprint import fingerprint, version_of
-from tasks.recipe.profile import load_recipe
+from tasks.recipe.paths import published
+from tasks.recipe.profile import dump_published, load_recipe
 from tasks.recipe.schema import Recipe, StorageSection
 
 if TYPE_CHECKING:
@@ -94,29 +96,18 @@ def open_run(
     recipe = recipe_of(*asked)
     check_recipe(recipe, FLOWS[flow])
     mark = fingerprint(recipe)
-    with (
-        open_storage(recipe.storage, home) as store,
-        _version(store, recipe, mark),
-        Progress() as progress,
-        _tracked(recipe, home, store, flow) as tracked,
-    ):
-        run = Run(recipe, mark, DatasetRef(recipe.dataset, version_of(recipe)), store, tracked, home, progress)
-        _describe(run)
-        _OPEN[asked] = run
-        try:
-            yield run
-        finally:
-            del _OPEN[asked]
-
-
-@contextmanager
-def _version(store: ObjectStore, recipe: Recipe, mark: str) -> Iterator[None]:
-    """Refuse a version that another recipe made, before anything is tracked or done."""
-    from tasks.publish.dataset import find_version
-    from tasks.recipe.profile import dump_recipe
-
-    find_version(store, DatasetRef(recipe.dataset, version_of(recipe)), dump_recipe(recipe), mark)
-    yield
+    with open_storage(recipe.storage, home) as store:
+        # A version that another recipe made is refused before anything is tracked or done.
+        ref = DatasetRef(recipe.dataset, version_of(recipe))
+        find_version(store, ref, dump_published(recipe), mark)
+        with Progress() as progress, _tracked(recipe, home, store, flow) as tracked:
+            run = Run(recipe, mark, ref, store, tracked, home, progress)
+            _describe(run)
+            _OPEN[asked] = run
+            try:
+                yield run
+            finally:
+                del _OPEN[asked]
 
 
 @contextmanager
@@ -157,9 +148,6 @@ def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str) -> Itera
 
 
 def _describe(run: Run) -> None:
-    from tasks.recipe.paths import published
-    from tasks.recipe.profile import dump_published
-
     run.tracked.params({"profile": run.recipe.profile, "fingerprint": run.fingerprint, "version": run.ref.version})
     run.tracked.params(_flatten(published(run.recipe.model_dump(mode="json"))))
     run.tracked.text(dump_published(run.recipe), "recipe.yaml")
