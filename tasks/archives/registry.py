@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
 from tasks.archives.errors import ArchiveError
-from tasks.archives.files import with_any_ending
 from tasks.archives.film import ArchiveFilm
 
 AUTO, FOLDER = "auto", "folder"
@@ -46,15 +45,12 @@ class Archive:
         return self.layout not in _OTHER_LANGUAGE
 
     def films(self) -> Iterator[ArchiveFilm]:
-        """Films one by one; ids are unique, and no image is opened. One is found beside its place by another ending.
+        """Films one by one; ids are unique, and no image is touched.
 
         Raises:
             ArchiveError: a table or a column is missing.
         """
-        folders: dict[Path, dict[str, Path]] = {}
-        for film in layout_of(self.layout).read(self.root, self.notes):
-            path = with_any_ending(film.path, folders)
-            yield film if path == film.path else replace(film, path=path)
+        return layout_of(self.layout).read(self.root, self.notes)
 
     def no_film(self) -> ArchiveError:
         """What to raise where `films` are none."""
