@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from tasks.archives.errors import UnreadableFilm
 from tasks.archives.film import said
 from tasks.archives.image import Film, Header
 from tasks.archives.sniff import READ, data_set_at
+
+_DEFERRED = 1 << 28  # bytes of an element that are not read before they are needed
 
 
 def read_dicom(path: Path) -> Film:
@@ -27,7 +28,6 @@ def read_dicom(path: Path) -> Film:
     from pydicom import config
 
     config.settings.reading_validation_mode = config.IGNORE  # an age without its unit is no news
-    warnings.filterwarnings("ignore", module="pydicom")
     try:
         data = _opened(path)
         check(data)
@@ -43,7 +43,8 @@ def _opened(path: Path) -> Any:
 
     with path.open("rb") as file:
         at = data_set_at(file.read(READ))
-    data = pydicom.dcmread(io.BytesIO(path.read_bytes()[at:]) if at else path, force=True)
+    source = io.BytesIO(path.read_bytes()[at:]) if at else path
+    data = pydicom.dcmread(source, force=True, defer_size=_DEFERRED)  # so that many frames are refused unread
     if not getattr(data.file_meta, "TransferSyntaxUID", None):
         data.file_meta.TransferSyntaxUID = _syntax_of(data)
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from tasks.archives.errors import UnreadableFilm
@@ -26,6 +27,7 @@ _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
 LOSSY = (_JPEG, _JPEG_EXTENDED, "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203")
 """Transfer syntaxes after which a value may lie beside what was stored."""
+_STREAMS = ("JPEG", "JPEG2000")
 _ANEW = "set it from the device's documents, or export the file anew"
 
 
@@ -115,8 +117,8 @@ def _check_syntax(data: Any) -> None:
     except NotImplementedError:
         called = "" if name == syntax else f" ({name})"
         raise UnreadableFilm(
-            f"its transfer syntax {syntax}{called} is none that is read; store the file uncompressed with the software "
-            "that wrote it"
+            f"its transfer syntax {syntax}{called} is none that is read; store the file uncompressed with the "
+            "software that wrote it"
         ) from None
     capsules = bytes(data.PixelData[:4]) == b"\xfe\xff\x00\xe0" and data["PixelData"].is_undefined_length
     if (syntax in _NATIVE) == capsules:
@@ -140,6 +142,24 @@ def _check_codec(data: Any, syntax: str, decoder: Any) -> None:
         raise UnreadableFilm(f"HighBit {high} and BitsStored {stored} contradict each other in {name}; {_ANEW}")
     if int(data.BitsAllocated) != 8 and (syntax == _JPEG or (syntax == _JPEG_EXTENDED and stored == 8)):
         raise UnreadableFilm(f"BitsAllocated {data.BitsAllocated} and {name} contradict each other; {_ANEW}")
+    if syntax in (_JPEG, _JPEG_EXTENDED, *_JPEG_2000):
+        _check_stream(data, name)
+
+
+def _check_stream(data: Any, name: str) -> None:
+    """A stream that says its own size and samples says the same as the header; a damaged one is the decoder's."""
+    from PIL import Image
+    from pydicom.encaps import get_frame
+
+    header = (int(data.Columns), int(data.Rows), int(data.SamplesPerPixel))
+    try:
+        with Image.open(io.BytesIO(get_frame(data.PixelData, 0, number_of_frames=1)), formats=_STREAMS) as image:
+            stream = (*image.size, len(image.getbands()))
+    except (OSError, SyntaxError, ValueError):
+        return
+    if stream != header:
+        told, found = ("{} x {} pixels with {} samples".format(*each) for each in (header, stream))
+        raise UnreadableFilm(f"its header says {told}, its {name} stream {found}; {_ANEW}")
 
 
 def name_of(syntax: Any) -> str:

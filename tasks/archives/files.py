@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from tasks.archives.film import ArchiveFilm
 from tasks.archives.names import escaped, is_odd
 from tasks.archives.sniff import FILMS, READ, sniff
 
@@ -18,8 +20,7 @@ _KNOWN = _TEXTS | frozenset((
     ".pdf", ".zip", ".tar", ".tgz", ".7z", ".rar", ".parquet", ".xls", ".xlsx", ".doc", ".docx", ".py", ".log", ".ini",
     ".gif", ".webp", ".svg", ".mp4", ".avi", ".npy", ".npz", ".h5", ".nii", ".exe", ".dll",
 ))  # fmt: skip
-MARK = ".synthcxr-audit"
-"""A file of this name keeps its folder out of the archive above it: an audit's own figures are no films."""
+_AUDIT = frozenset(("index.parquet", "report.md"))  # what an audit wrote below the archive is none of it
 _EXAMPLES = 3
 _FILM, _UNNAMED = "film", "images that no table names"
 
@@ -99,23 +100,26 @@ def stem_of(name: str) -> str:
     return stem if ending.lower() in IMAGES else name
 
 
-def with_any_ending(path: Path, folders: dict[Path, dict[str, Path]]) -> Path:
-    """The film at `path`, or else the one beside it that differs in its ending alone; `path` where there is none.
+def located(films: Iterable[ArchiveFilm]) -> Iterator[ArchiveFilm]:
+    """The films, each where it lies: at its path, or else beside it with another ending than its table says."""
+    folders: dict[Path, dict[str, Path]] = {}
+    for film in films:
+        if os.path.isfile(film.path):
+            yield film
+            continue
+        folder = film.path.parent
+        if folder not in folders:
+            folders[folder] = _films_in(folder)
+        yield replace(film, path=folders[folder].get(stem_of(film.path.name), film.path))
 
-    Args:
-        path: where a table says that it lies.
-        folders: films by stem of folders that were listed before; filled here.
-    """
-    if os.path.isfile(path):
-        return path
-    if path.parent not in folders:
-        try:
-            names = sorted(os.listdir(path.parent), reverse=True)
-        except (OSError, ValueError):  # there is none, or a table's cell is no name
-            names = []
-        films = (name for name in names if not is_odd(name) and _kind(str(path.parent / name)) == _FILM)
-        folders[path.parent] = {stem_of(name): path.parent / name for name in films}
-    return folders[path.parent].get(stem_of(path.name), path)
+
+def _films_in(folder: Path) -> dict[str, Path]:
+    """Films by stem."""
+    try:
+        names = sorted(os.listdir(folder), reverse=True)
+    except (OSError, ValueError):  # there is no such folder, or a table's cell is no name
+        return {}
+    return {stem_of(name): folder / name for name in names if not is_odd(name) and _kind(str(folder / name)) == _FILM}
 
 
 def _walk(root: Path, leave: Callable[[str, str], None]) -> Iterator[str]:
@@ -128,7 +132,7 @@ def _walk(root: Path, leave: Callable[[str, str], None]) -> Iterator[str]:
     for folder, below, names in os.walk(root, onerror=unreadable, followlinks=True):
         inner = os.path.relpath(folder, root)
         here = prefix_of(root) + ("" if inner == "." else os.path.join(inner, ""))
-        if (MARK in names and inner != ".") or (real := os.path.realpath(folder)) in seen:
+        if (inner != "." and set(names) >= _AUDIT) or (real := os.path.realpath(folder)) in seen:
             below.clear()
             continue
         seen.add(real)

@@ -63,7 +63,7 @@ def _greys(path: Path, image: Image.Image) -> np.ndarray:
     if image.mode not in _SHALLOW or samples != {_UNSIGNED}:
         sign = " signed" if samples == {_SIGNED} else ""
         raise UnreadableFilm(f"its pixels are{sign} {image.mode}, which is not read; store them as grey or RGB")
-    if _depth(path, image) > 8:
+    if len(image.mode) > 1 and _depth(path, image) > 8:
         return _deep_colours(path, image)
     return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"), np.uint8)
 

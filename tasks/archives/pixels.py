@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import warnings
+from functools import cache
 from pathlib import Path
 
 from tasks.archives.errors import UnreadableFilm
@@ -22,6 +24,7 @@ def read_film(path: Path) -> Film:
         UnreadableFilm: missing, damaged, of another kind, not decodable here, or larger than a film (nothing is
             decoded then); the message begins with the path.
     """
+    _quiet()
     try:
         kind = _kind(path)
         if kind.startswith("DICOM"):
@@ -36,6 +39,13 @@ def read_film(path: Path) -> Film:
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         reason = error.strerror if isinstance(error, OSError) else None
         raise UnreadableFilm(f"{escaped(path)}: {reason or error}") from error
+
+
+@cache
+def _quiet() -> None:
+    """What Pillow and pydicom warn of is no news: either the film is read, or it is said why not."""
+    for module in ("PIL", "pydicom"):
+        warnings.filterwarnings("ignore", module=module)
 
 
 def _kind(path: Path) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
 from tasks.archives.errors import ArchiveError
-from tasks.archives.files import with_any_ending
 from tasks.archives.film import ArchiveFilm
 from tasks.archives.unread import no_layout, some, unread_tables
 
@@ -51,8 +50,7 @@ class Archive:
         return self.layout not in _OTHER_LANGUAGE
 
     def films(self) -> Iterator[ArchiveFilm]:
-        """Films one by one; ids are unique, no image is opened. Of two rows of one film the first counts, and a film
-        is found beside its place by another ending.
+        """Films one by one; ids are unique, and no image is touched. Of two rows of one film the first counts.
 
         Raises:
             ArchiveError: a table or a column is missing, a cell is no label, or tables that belong together share
@@ -62,7 +60,6 @@ class Archive:
         left = unread_tables(self.root, getattr(layout, "READS", ()))
         if left:
             self.notes[f"tables that the layout {self.layout} does not read ({some(left)})"] += len(left)
-        folders: dict[Path, dict[str, Path]] = {}
         labels: dict[str, int] = {}
         otherwise = ""
         others = 0
@@ -72,8 +69,7 @@ class Archive:
                 self.notes["rows without the id of a film"] += 1
             elif film.film not in labels:
                 labels[film.film] = same
-                path = with_any_ending(film.path, folders)
-                yield film if path == film.path else replace(film, path=path)
+                yield film
             elif labels[film.film] == same:
                 self.notes["rows that repeat a film"] += 1
             else:

@@ -16,7 +16,7 @@ from models.judges.ensemble import FILE, Calibration, load_calibration, members
 from models.judges.shipped import SHIPPED
 from models.judges.view import FilmGate
 from tasks.archives.errors import ArchiveError
-from tasks.archives.files import MARK, LeftOut, left_out, stem_of
+from tasks.archives.files import LeftOut, left_out, located, stem_of
 from tasks.archives.film import ArchiveFilm
 from tasks.archives.layouts.folder import REPORT_ENDS
 from tasks.archives.registry import AUTO, FOLDER, Archive, open_archive
@@ -134,7 +134,7 @@ def audit_archive(
     if not films:
         raise ArchiveError(f"{archive.no_film()}{f'; left out: {others}' if others.counts else ''}")
     good = _good(films, settings)
-    _make(folder, root)
+    _make(folder)
     gates = members(load_calibration(SHIPPED / FILE).scales, {})
     measures = measures_of(folder / KEPT, gates, judge)
 
@@ -215,16 +215,14 @@ def _others(archive: Archive, films: Sequence[ArchiveFilm]) -> LeftOut:
     return left_out(archive.root, used, texts=plain)
 
 
-def _make(folder: Path, root: Path) -> None:
-    """Make the folder of the audit, and keep one that lies in the archive itself out of the next audit.
+def _make(folder: Path) -> None:
+    """Make the folder of the audit.
 
     Raises:
         AuditError: it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if root.resolve() in folder.resolve().parents:
-            (folder / MARK).touch()
     except OSError as error:
         raise AuditError(
             f"--out {folder} cannot be written: {error.strerror or error}; name another folder"
@@ -238,7 +236,7 @@ def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:
 
 def _unique(archive: Archive, on_progress: Progress) -> Iterator[ArchiveFilm]:
     seen: set[str] = set()
-    for film in archive.films():
+    for film in located(archive.films()):
         if film.film in seen:
             archive.notes["rows that repeat a film"] += 1
             continue

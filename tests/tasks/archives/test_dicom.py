@@ -175,6 +175,15 @@ class TestCodecs:
         ):
             read_film(native)
 
+    @pytest.mark.parametrize("syntax", [JPEG, J2K])
+    def test_a_stream_of_another_size_or_colour_than_the_header_says(self, tmp_path: Path, syntax: str) -> None:
+        told = "its header says 15 x 16 pixels with 1 samples, its JPEG .* stream 16 x 15 pixels with 1 samples"
+        with pytest.raises(UnreadableFilm, match=told):
+            read_film(packed(tmp_path / "a.dcm", RAMP, syntax, Rows=16, Columns=15))
+        grey = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2"}
+        with pytest.raises(UnreadableFilm, match=r"with 1 samples, its JPEG .* with 3 samples"):
+            read_film(packed(tmp_path / "b.dcm", COLOURS, syntax, **grey))
+
     def test_a_stream_that_is_cut_off_is_damaged(self, tmp_path: Path) -> None:
         stream = io.BytesIO()
         Image.fromarray(RAMP).save(stream, "JPEG2000", no_jp2=True)
