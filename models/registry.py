@@ -92,10 +92,10 @@ def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) ->
     for path, what in wrong_options(factory, options):
         if what == "unknown":
             what = (
-                f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {', '.join(known) or '-'}"
+                f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {', '.join(known) or 'none'}"
             )
         elif what.startswith("missing"):
-            what = f"kind {kind!r} needs the option {path!r}; known: {', '.join(known)}"
+            what = f"kind {kind!r} needs the option {path!r}; known: {', '.join(known) or 'none'}"
         found[f"options.{path}"] = what
     return found
 

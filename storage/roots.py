@@ -23,4 +23,5 @@ def wrong_root(root: str) -> str | None:
         return f"{root!r} is no address: write s3://{rest or 'bucket'}, with a small s, a colon and two slashes"
     if root.lower().startswith("file"):
         return f"{root!r} is no folder: write /{rest}"
-    return f"{root!r} is neither an s3:// address nor a local folder (for such a folder, write ./{root})"
+    folder = "" if "//" in root else f" (for a folder of that name, write ./{root})"
+    return f"{root!r} is neither an s3:// address nor a local folder{folder}"

@@ -54,9 +54,12 @@ def _ensemble(part: Part) -> list[str]:
     if wrong or not isinstance(scales, dict):
         return wrong or [f"{path} is no calibration: make one with `python -m models.judges.ensemble --help`"]
     for member in scales:
-        given = (part.options["options"] or {}).get(member, {})
-        told = registry.problems(registry.FILM_GATES, member, given)
-        wrong += told.values() if told else _wrong(part.other(registry.FILM_GATES, member, given))
+        given = (part.options["options"] or {}).get(member)
+        told = registry.problems(registry.FILM_GATES, member, given or {})
+        if not told:
+            wrong += _wrong(part.other(registry.FILM_GATES, member, given))
+        elif given is None:  # what is given is looked at with the options
+            wrong += [f"{path}: {line}" for line in told.values()]
     return wrong
 
 

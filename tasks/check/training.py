@@ -45,8 +45,8 @@ def _arms(recipe: Recipe, report: Report) -> None:
             where = f"pretrain.{path}.{number}"
             trained = name.removeprefix(SHUFFLED)
             if name not in (*known, *(f"{SHUFFLED}{arm}" for arm in ARMS if path == "controls")):
-                near = suggest(name, known) or "?"
-                report.problems.append(f"{where}: unknown {quoted(name)}{near} Known: {', '.join(known)}")
+                what = f"unknown {path[:-1]} {quoted(name)}{suggest(name, known)}"
+                report.problems.append(f"{where}: {what}; known: {', '.join(known)}")
             elif name in names[:number]:
                 report.problems.append(f"{where}: {name} stands there twice")
             elif path == "controls" and trained != name and trained not in section.arms:
