@@ -11,9 +11,8 @@ from pathlib import Path
 from flows.home import REPOSITORY, WRITTEN
 from flows.orchestration import answers, pointed_at, stop_shared
 from flows.orchestration import users as prefect_users
-from flows.services import SERVED, Service, ServiceError, Services, end, free_port, processes, spawn, wait_for
+from flows.services import SERVED, Service, ServiceError, Services, end, free_port, spawn, wait_for
 from flows.sessions import sweep
-from storage import process
 from storage import server as store_server
 from storage.process import described, locked, mark_on
 from storage.server import StoreAddress
@@ -70,7 +69,7 @@ def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print)
         except ServiceError:  # damaged: the marks of the processes remain
             services = Services()
         for name in reversed(SERVED):
-            if end(home, name, services.recorded(name)):
+            if end(home, (name,), services):
                 say(f"stopped {name}")
         _forget_api(services)
         Services().save(home)
@@ -102,7 +101,7 @@ def _start_all(home: Path, services: Services, ports: tuple[int, int], say: Call
 def _undo(home: Path, before: Services, stayed: bool) -> None:
     now = Services.load(home)
     fresh = [name for name in SERVED if before.get(name) is None]
-    process.end([one for name in fresh for one in processes(home, name, now.recorded(name))], 1)
+    end(home, fresh, now, 1)
     if "prefect" in fresh:
         _forget_api(now)
     before.save(home)
@@ -121,7 +120,7 @@ def _ensure(home: Path, services: Services, name: str, start: Callable[[], Servi
     """The services with `name` among them, which answers; it is recorded before it is waited for."""
     service = services.get(name)
     if service is None:
-        end(home, name, services.recorded(name))  # what is left where its parent was killed
+        end(home, (name,), services)  # what is left where its parent was killed
         service = start()
         services = services.plus(service)
         services.save(home)
