@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -172,6 +173,13 @@ class EvaluateSection(Section):
 
     bootstrap: int = Field(default=1000, ge=10, le=100_000)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    uncertain: Literal["refuse", "ignore", "positive", "negative"] = Field(
+        default="refuse", description="what becomes of test labels that are -1 or missing a value"
+    )
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """All fields; one that came later is left out at its old value, since this text names a run's folder."""
+        return [pair for pair in super().__repr_args__() if pair != ("uncertain", "refuse")]
 
 
 class TrackSection(Section):
