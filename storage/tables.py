@@ -79,7 +79,7 @@ def read_column(data: bytes, name: str) -> list[Any]:
         CorruptShard: not Parquet, or without that column.
     """
     with _corrupt(f"not a table with column {name!r}"):
-        return _read(data, [name]).column(0).to_pylist()
+        return _read(data, [name]).column(name).to_pylist()
 
 
 def table_metadata(data: bytes) -> dict[str, str]:
