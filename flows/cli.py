@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from flows import audit, curation, fidelity, privacy, store
 from flows.explained import explained
 from flows.home import PROFILES, prepare
 from flows.running import Profile, echo, run_flow
 
+
+class Commands(TyperGroup):
+    """Every command ends within seconds of a Ctrl-C."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command that the line names."""
+        from flows.interrupts import interruptible
+
+        with interruptible():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=Commands,
     name="synth",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -70,20 +84,20 @@ def serve(
     """Start the object store, the Prefect and MLflow servers and the workers, and deploy every flow."""
     from flows import serve as services
 
-    home = prepare()
     with explained():
-        services.serve(home, prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
+        services.serve(prepare(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
     typer.echo("try             prefect deployment run synth/local --watch")
 
 
 @app.command()
-def stop() -> None:
-    """End exactly what `synth serve` started."""
+def stop(
+    force: Annotated[bool, typer.Option("--force", help="End it under runs that still use it, too.")] = False,
+) -> None:
+    """End exactly what `synth serve` started, and what runs left behind that were killed."""
     from flows import serve as services
 
-    home = prepare()
     with explained():
-        services.stop(home, say=typer.echo)
+        services.stop(prepare(), force=force, say=typer.echo)
 
 
 @app.command()

@@ -82,7 +82,7 @@ def open_run(
     """Open the store and tracking for a recipe given as `recipe_of` takes it.
 
     A subflow that is asked for the same joins the open run, without reading the profile again: an edit of the
-    profile in mid-run must not split the run. A managed store that this call had to start is ended with the block.
+    profile in mid-run must not split the run. A managed store stays up while any run uses it.
     """
     asked = (profile, pairs, dataset, seed, engine, storage_root, tuple(overrides))
     if asked in _OPEN:
@@ -107,12 +107,13 @@ def open_run(
 
 @contextmanager
 def open_storage(section: StorageSection, home: Path, *, writes: bool = True) -> Iterator[ObjectStore]:
-    """Open a store; a managed one that this call had to start is ended with the block.
+    """Open a store; a managed one is started where it does not run, and ended by the last that leaves it.
 
     Args:
         section: where the store is.
         home: the state folder, for a managed store.
-        writes: prove first that the store can be written, and never overwrites; False writes nothing.
+        writes: prove first that the store can be written, and never overwrites; False writes nothing, and ends no
+            managed store that others started.
     """
     if section.root != "managed":
         store = open_store(section.root, endpoint=section.endpoint, region=section.region)
@@ -120,16 +121,11 @@ def open_storage(section: StorageSection, home: Path, *, writes: bool = True) ->
             store.check()
         yield store
         return
-    ours = store_server.running(home) is None
-    address = store_server.start(home)
-    try:
+    with store_server.use(home, reads=not writes) as address:
         store = address.store()
         if writes:
             store.check()
         yield store
-    finally:
-        if ours:
-            store_server.stop(home)
 
 
 @contextmanager

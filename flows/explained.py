@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,13 +10,9 @@ import typer
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """An error that the user can mend is one message and exit code 2, without a traceback; Ctrl-C says what stays."""
+    """An error that the user can mend is one message and exit code 2, without a traceback."""
     try:
         yield
-    except KeyboardInterrupt as stopped:
-        said = str(stopped) or "stopped; what is committed stays, and the same command goes on from there"
-        typer.echo(said, err=True)
-        sys.exit(130)
     except Exception as error:
         from flows.errors import MENDABLE  # loads what can raise them, which is much
 

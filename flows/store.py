@@ -235,12 +235,11 @@ def opened(
     from flows.context import open_storage
     from tasks.recipe.schema import StorageSection
 
-    home = prepare()
     try:
         section = StorageSection(root=root, endpoint=endpoint, region=region)
     except ValidationError as error:
         raise typer.BadParameter(_first_problem(error)) from None
-    with explained(), open_storage(section, home, writes=writes) as store:
+    with explained(), open_storage(section, prepare(), writes=writes) as store:
         yield store
 
 

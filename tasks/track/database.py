@@ -6,21 +6,20 @@ that no later one can use. Here every migration happens in a file beside it, whi
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from storage.process import locked
 from tasks.track.errors import TrackingError
 from tasks.track.quiet import quiet
 
 _SIDES = ("-wal", "-shm", "-journal")
 _LOCKED = 4.0  # seconds for another program to finish what it writes
-_WAITS, _TELLS = 300.0, 3.0  # seconds for another process to make the database, and until that is said
+_WAITS = 300.0  # seconds for another process to make the database
 _CHECKED = 64 << 20  # bytes up to which a database is read whole
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -45,7 +44,7 @@ def ensure_database(path: Path, say: Callable[[str], None], *, ours: bool = True
         if _is_whole(path, known):
             _make_private(path, ours)
             return
-        with _one_at_a_time(path, say):
+        with locked(path.with_name(f"{path.name}.lock"), wait=_WAITS, say=say):
             if not _is_whole(path, known):
                 _make(path, known, say, ours)
         _make_private(path, ours)
@@ -180,33 +179,6 @@ def _version() -> str:
     from mlflow.version import VERSION
 
     return VERSION
-
-
-@contextmanager
-def _one_at_a_time(path: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """A lock among processes; said when it takes long."""
-    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        begun, told = time.monotonic(), False
-        while not _taken(lock):
-            waited = time.monotonic() - begun
-            if waited > _WAITS:
-                raise TrackingError(f"{path} is being made by another process for {waited:.0f} s: end it, run again")
-            if waited > _TELLS and not told:
-                told = True
-                say(f"waiting for another process that makes {path}")
-            time.sleep(0.1)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _taken(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager

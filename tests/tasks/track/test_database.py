@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from storage.errors import StoreError
+from storage.process import locked
 from tasks.track import database
 from tasks.track.database import database_uri, ensure_database
 from tasks.track.errors import TrackingError
@@ -205,9 +207,8 @@ def test_a_full_disk_spoils_nothing(path: Path, older: Path, said: list[str], mo
 def test_a_process_that_makes_it_is_waited_for_and_that_is_said(
     path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_WAITS", 0.3)
-    monkeypatch.setattr(database, "_TELLS", 0.1)
-    with database._one_at_a_time(path, said.append), pytest.raises(TrackingError, match="another process"):
+    monkeypatch.setattr(database, "_WAITS", 1.5)
+    with locked(path.with_name("mlflow.db.lock")), pytest.raises(StoreError, match=r"mlflow\.db\.lock is locked"):
         ensure_database(path, said.append)
     assert ["waiting" in line for line in said] == [True]
 
