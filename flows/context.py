@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +100,7 @@ def open_run(
         # A version that another recipe made is refused before anything is tracked or done.
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         find_version(store, ref, dump_published(recipe), mark)
-        with Progress() as progress, _tracked(recipe, home, store, flow) as tracked:
+        with Progress() as progress, _tracked(recipe, home, store, flow, progress) as tracked:
             run = Run(recipe, mark, ref, store, tracked, home, progress)
             _describe(run)
             _OPEN[asked] = run
@@ -134,17 +134,26 @@ def open_storage(section: StorageSection, home: Path, *, writes: bool = True) ->
 
 
 @contextmanager
-def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str) -> Iterator[TrackedRun]:
+def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str, progress: Progress) -> Iterator[TrackedRun]:
     from tasks.track.tracker import track  # loads mlflow, which commands that only look at a store do not need
 
     uri, artifacts = recipe.tracking.uri, None
     if uri == "managed":
-        server = Services.load(home).get("mlflow")
-        uri = server.url if server and server.url else f"sqlite:///{home / 'mlflow.db'}"
-        artifacts = store.uri("mlflow")
+        uri, artifacts = managed_tracking(home, progress.say), store.uri("mlflow")
     name = f"{flow} {recipe.dataset} {version_of(recipe)}"
-    with track(uri, recipe.tracking.experiment, name, artifacts=artifacts) as tracked:
+    with track(uri, recipe.tracking.experiment, name, artifacts=artifacts, store=store, say=progress.say) as tracked:
         yield tracked
+
+
+def managed_tracking(home: Path, say: Callable[[str], None]) -> str:
+    """The address of the MLflow server that `synth serve` runs, or of a database that is there whole."""
+    from tasks.track.database import database_uri, ensure_database
+
+    server = Services.load(home).get("mlflow")
+    if server and server.url:
+        return server.url
+    ensure_database(home / "mlflow.db", say)
+    return database_uri(home / "mlflow.db")
 
 
 def _describe(run: Run) -> None:

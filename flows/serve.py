@@ -88,7 +88,7 @@ def _start_all(home: Path, services: Services, ports: tuple[int, int], say: Call
     api = f"{_url(services, 'prefect')}/api"
     (REPOSITORY / "prefect.toml").write_text(_api_setting(api))
     say(f"Prefect UI      {_url(services, 'prefect')}")
-    services = _ensure(home, services, "mlflow", lambda: _mlflow(home, ports[1], store), "/health")
+    services = _ensure(home, services, "mlflow", lambda: _mlflow(home, ports[1], store, say), "/health")
     say(f"MLflow UI       {_url(services, 'mlflow')}")
     with pointed_at(api):
         _deploy(home)
@@ -155,10 +155,14 @@ def _prefect(home: Path, port: int) -> Service:
     return spawn("prefect", home, argv, {**os.environ, "PREFECT_API_URL": f"{url}/api"}, url)
 
 
-def _mlflow(home: Path, port: int, store: StoreAddress) -> Service:
+def _mlflow(home: Path, port: int, store: StoreAddress, say: Callable[[str], None]) -> Service:
+    from tasks.track.database import database_uri, ensure_database  # loads mlflow
+
+    database = home / "mlflow.db"
+    ensure_database(database, say)
     url = f"http://127.0.0.1:{free_port(port)}"
     argv = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    argv += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}", "--default-artifact-root", _artifacts()]
+    argv += ["--backend-store-uri", database_uri(database), "--default-artifact-root", _artifacts()]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MLFLOW_S3_"))}
     env = {**clean, **store.environ(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     return spawn("mlflow", home, argv, env, url)

@@ -183,16 +183,24 @@ class S3Store:
 
     def check(self) -> None:
         """Prove that bucket, credentials and create-only writes are right, in a few seconds."""
-        key = f"probe-{uuid4().hex}"
+        self.reach()
+        self._check_conditional(f"probe-{uuid4().hex}")
+
+    def reach(self) -> None:
+        """Prove that the bucket is there and opens to these credentials; nothing is written.
+
+        Raises:
+            StoreUnreachable, AccessDenied: with the cause and the remedy.
+        """
         once = copy(self)
         once.connection, once._clients = replace(self.connection, attempts=1, connect_timeout=3, read_timeout=10), {}
         with once.explained(THE_BUCKET):
             # Unlike HeadBucket, a refused listing says why. These tries wait less in between than botocore's.
-            ask = partial(once.client.list_objects_v2, Bucket=self.bucket, Prefix=self._key(key), MaxKeys=1)
+            prefix = self._key("probe-")
+            ask = partial(once.client.list_objects_v2, Bucket=self.bucket, Prefix=prefix, MaxKeys=1)
             found = _again(ask, is_passing, self.connection.attempts)
         if "Name" not in found:
             raise StoreUnreachable(f"{self._where()} is no S3 server: correct storage.endpoint")
-        self._check_conditional(key)
 
     def _check_conditional(self, key: str) -> None:
         self.put(key, b"first")

@@ -12,7 +12,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -46,14 +46,12 @@ class StoreAddress:
     folder: str
     kept: bool = False
 
-    def environ(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Environment of a process whose S3 clients (MLflow's server) use this store and know of no other.
+    def environ(self) -> dict[str, str]:
+        """Environment variables with which MLflow's server and other S3 clients use this store.
 
-        Args:
-            base: the environment to begin with, of which no setting of an S3 client stays; None begins with nothing.
+        They are for a process that has no others of an S3 client's: a token or a profile would spoil these.
         """
-        others = ("AWS_", "MLFLOW_S3_")
-        return {name: value for name, value in (base or {}).items() if not name.startswith(others)} | {
+        return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_DEFAULT_REGION": REGION,
@@ -138,7 +136,7 @@ def running(state: Path) -> StoreAddress | None:
     if address is None or _identity(address).live() is None:
         return None
     try:
-        address.store(attempts=2).client.head_bucket(Bucket=address.bucket)
+        address.store().reach()
     except Exception as error:  # any answer but yes means: not usable
         if _identity(address).live() is None:
             return None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
+from urllib.request import proxy_bypass
 
 import pytest
 
@@ -63,3 +64,30 @@ def test_a_disk_with_no_room_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ServiceError, match=r"^state folder .*: 3 MB are free on its disk, and a run needs 64 MB there"
     ):
         prepare()
+
+
+def test_it_is_private_when_it_is_new_and_its_parts_always(home: Path) -> None:
+    prepare()
+    assert home.stat().st_mode & 0o777 == 0o700
+    home.chmod(0o755)
+    (home / "logs").mkdir(mode=0o755)
+    prepare()
+    assert home.stat().st_mode & 0o777 == 0o755  # it may be a folder that others share
+    assert (home / "logs").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("given", ["", "corp.example", "localhost, corp.example"])
+def test_no_proxy_stands_before_the_servers_of_this_machine(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    prepare()
+    assert "NO_PROXY" not in os.environ
+    monkeypatch.setenv("NO_PROXY", given)
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    prepare()
+    for url in ("127.0.0.1", "localhost"):
+        assert proxy_bypass(url)
+    assert bool(proxy_bypass("corp.example")) == ("corp" in given)
+    assert os.environ["NO_PROXY"].count("localhost") == 1

@@ -56,7 +56,7 @@ def told(store: S3Store, kind: type[StoreError] = StoreError) -> str:
 @pytest.mark.parametrize(
     ("status", "code", "more", "kind", "words"),
     [
-        (403, "RequestTimeTooSkewed", CLOCKS, AccessDenied, ("clock", f"{TWO_HOURS_AHEAD:%H:%M} UTC", "120 minutes")),
+        (403, "RequestTimeTooSkewed", CLOCKS, AccessDenied, ("clock", f"{TWO_HOURS_AHEAD:%H:%M} UTC", "minutes behind")),
         (403, "RequestTimeTooSkewed", "", AccessDenied, ("clock", "15 minutes")),
         (301, "PermanentRedirect", "<Endpoint>films.s3.x</Endpoint>", StoreUnreachable, ("region", "storage.region")),
         (400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>", StoreUnreachable, ("region eu-west-1",)),
@@ -91,7 +91,7 @@ def test_a_clock_is_blamed_by_the_date_of_the_answer_where_the_refusal_says_noth
 
     with (
         serving(Ahead) as store,
-        pytest.raises(AccessDenied, match=r"clock says .* the server's .* 120 minutes behind"),
+        pytest.raises(AccessDenied, match=r"clock says .* the server's .* minutes behind"),
     ):
         store.head("k")
 

@@ -64,16 +64,6 @@ def test_the_managed_store_works_in_any_shell(managed: StoreAddress) -> None:
     assert dict(os.environ) == before
 
 
-def test_a_child_process_gets_this_store_and_no_other_setting() -> None:
-    address = StoreAddress("http://127.0.0.1:1", "b", "mine", "secret", 1, 1.0, "f")
-    shell = {"PATH": "/bin", "AWS_SESSION_TOKEN": "t", "AWS_PROFILE": "p", "MLFLOW_S3_IGNORE_TLS": "true"}
-    environ = address.environ(shell)
-    assert environ["PATH"] == "/bin"
-    assert environ["AWS_ACCESS_KEY_ID"] == "mine"
-    assert environ["MLFLOW_S3_ENDPOINT_URL"] == address.endpoint
-    assert not {"AWS_SESSION_TOKEN", "AWS_PROFILE", "MLFLOW_S3_IGNORE_TLS"} & set(environ)
-
-
 @pytest.mark.parametrize(
     ("asked", "shell", "found"),
     [
