@@ -78,7 +78,7 @@ def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> An
     factory = factory_of(table, kind)
     try:
         return factory(**{name: _here(factory, name, value) for name, value in options.items()})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise UnknownKind(f"kind {kind!r}: {error}") from error
 
 
@@ -87,15 +87,15 @@ def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) ->
     if kind not in table:
         return {"kind": f"unknown kind {quoted(kind)}{suggest(kind, table)}; known: {', '.join(sorted(table))}"}
     factory = factory_of(table, kind)
-    known = [field.alias or name for name, field in options_model(factory).model_fields.items()]
+    options_of = options_model(factory).model_fields
+    known = [field.alias or name for name, field in options_of.items()]
+    listed = ", ".join(known) or "none"
     found = {}
     for path, what in wrong_options(factory, options):
         if what == "unknown":
-            what = (
-                f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {', '.join(known) or 'none'}"
-            )
+            what = f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {listed}"
         elif what.startswith("missing"):
-            what = f"kind {kind!r} needs the option {path!r}; known: {', '.join(known) or 'none'}"
+            what = f"kind {kind!r} needs the option {path!r}; known: {listed}"
         found[f"options.{path}"] = what
     return found
 

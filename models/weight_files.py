@@ -103,7 +103,8 @@ def _wrong_safetensors(path: Path, file: BinaryIO, size: int) -> str | None:
         return f"{path} is no safetensors file: get it again"
     try:
         tensors = json.loads(file.read(header)) if header <= size - 8 else None
-        ends = [tensor["data_offsets"][1] for name, tensor in (tensors or {}).items() if name != "__metadata__"]
+        held = {} if tensors is None else tensors
+        ends = [tensor["data_offsets"][1] for name, tensor in held.items() if name != "__metadata__"]
         whole = 8 + header + max(ends, default=0)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return f"{path} is no safetensors file: get it again"

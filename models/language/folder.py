@@ -40,9 +40,7 @@ def wrong_folder(folder: Path, *, chats: bool = False, max_model_len: int | None
     longest = next((said[name] for name in _POOLED if isinstance(said.get(name), int)), None)
     stretched = said.get("rope_scaling") or said.get("rope_parameters")
     if max_model_len is not None and longest is not None and not stretched and max_model_len > longest:
-        wrong.append(
-            f"{config}: the model takes {longest} tokens, and max_model_len asks for {max_model_len}: lower it"
-        )
+        wrong.append(f"{config}: the model takes {longest} tokens, max_model_len asks for {max_model_len}: lower it")
     return wrong
 
 

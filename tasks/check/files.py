@@ -33,8 +33,13 @@ def check_files(recipe: Recipe, stages: Sequence[str], report: Report) -> None:
         parts.append(("curate.encoder", registry.ENCODERS, rules.encoder, rules.encoder_options))
     here = recipe.engine == "inline"
     for where, table, kind, options in parts:
-        if not registry.problems(table, kind, options):
-            report.problems += [f"{where}: {line}" for line in _wrong(part_of(table, kind, options, report, here))]
+        if registry.problems(table, kind, options):
+            continue
+        try:
+            wrong = _wrong(part_of(table, kind, options, report, here))
+        except (OSError, RuntimeError, ValueError) as error:  # a name too long, or the home of an unknown user
+            wrong = [f"its files cannot be looked at ({getattr(error, 'strerror', None) or error})"]
+        report.problems += [f"{where}: {line}" for line in wrong]
 
 
 def _wrong(part: Part) -> list[str]:

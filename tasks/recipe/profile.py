@@ -193,7 +193,8 @@ def _leave_out(data: dict[str, Any], loc: Sequence[str | int]) -> bool:
             break
         holder, last, node = node, part, node[part]
     if holder is None:
-        if loc:
+        field = Recipe.model_fields.get(str(loc[0])) if loc else None
+        if field is not None and field.is_required():
             data[str(loc[0])] = []  # a list without a default
         return bool(loc)
     del holder[last]

@@ -189,8 +189,9 @@ def _text(path: Path, where: str) -> str:
 def non_json(value: Any, path: str = "") -> list[str]:
     """Problems that keep `value` out of JSON and off a terminal: keys and values that are no text, number or list."""
     if isinstance(value, dict):
-        found = [f"{path}: key {quoted(key)} is not text; put it in quotes" for key in value if type(key) is not str]
-        found += [f"{path}: key {quoted(key)} holds a control character" for key in value if _odd(key)]
+        here = f"{path}: " if path else ""
+        found = [f"{here}key {quoted(key)} is not text; put it in quotes" for key in value if type(key) is not str]
+        found += [f"{here}key {quoted(key)} holds a control character" for key in value if _odd(key)]
         return found + [line for key, item in value.items() for line in non_json(item, dotted(path, str(key)))]
     if isinstance(value, list):
         return [line for number, item in enumerate(value) for line in non_json(item, dotted(path, str(number)))]
