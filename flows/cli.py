@@ -97,7 +97,7 @@ def stop(
     from flows import serve as services
 
     with explained():
-        services.stop(prepare(), force=force, say=typer.echo)
+        services.stop(prepare(room=False), force=force, say=typer.echo)
 
 
 @app.command()

@@ -72,7 +72,7 @@ def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print)
             if end(home, (name,), services):
                 say(f"stopped {name}")
         _forget_api(services)
-        Services().save(home)
+        (home / "services.json").unlink(missing_ok=True)
         if stop_shared(home):
             say("stopped the Prefect server of runs that were killed")
         if left := sweep(home):

@@ -220,7 +220,7 @@ def opened(root: str, endpoint: str | None, *, writes: bool = False) -> Iterator
         section = StorageSection(root=root, endpoint=endpoint)
     except ValidationError:
         raise typer.BadParameter(f"{root!r} is neither 'managed', an s3:// address nor a local folder") from None
-    with explained(), open_storage(section, prepare(), writes=writes) as store:
+    with explained(), open_storage(section, prepare(room=writes), writes=writes) as store:
         yield store
 
 

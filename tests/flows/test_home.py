@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,4 +63,15 @@ def test_a_disk_with_no_room_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         ServiceError, match=r"^state folder .*: 3 MB are free on its disk, and a run needs 64 MB there"
     ):
+        prepare()
+
+
+def test_a_full_disk_is_no_reason_not_to_read_or_stop(
+    monkeypatch: pytest.MonkeyPatch, mount_disk: Callable[[str], Path]
+) -> None:
+    disk = mount_disk("1m")
+    monkeypatch.setenv("SYNTHCXR_HOME", str(disk))
+    (disk / "filler").write_bytes(b"0" * (1 << 20))
+    assert prepare(room=False) == disk
+    with pytest.raises(ServiceError, match=r"^state folder .*: No space left on device"):
         prepare()
