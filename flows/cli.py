@@ -122,7 +122,7 @@ def stop(
     from flows import serve as services
 
     with explained():
-        services.stop(prepare(), force=force, say=say)
+        services.stop(prepare(room=False), force=force, say=say)
 
 
 @app.command()

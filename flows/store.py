@@ -240,7 +240,7 @@ def opened(
         section = StorageSection(root=root, endpoint=endpoint, region=region)
     except ValidationError as error:
         raise typer.BadParameter(_first_problem(error)) from None
-    with explained(), open_storage(section, prepare(), writes=writes) as store:
+    with explained(), open_storage(section, prepare(room=writes), writes=writes) as store:
         yield store
 
 
