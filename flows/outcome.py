@@ -8,6 +8,7 @@ from pathlib import Path
 from flows.context import Run
 from flows.services import Services
 from flows.summary import Arm, Difference, Summary
+from storage.addresses import redact
 from storage.records import Manifest
 from storage.versions import open_dataset
 from tasks.evaluate.evaluate import read_scores
@@ -68,7 +69,10 @@ def _places(run: Run, manifest: Manifest) -> dict[str, str]:
 
 
 def _mlflow(run: Run) -> str:
+    missing = " (incomplete)" if run.tracked.losses.count else ""
     served = Services.load(run.home).get("mlflow")
+    if run.recipe.tracking.uri != "managed":
+        return f"{run.tracked.id} at {redact(run.recipe.tracking.uri)}{missing}"
     if served and served.url:
-        return f"{served.url}/#/experiments/{run.tracked.experiment}/runs/{run.tracked.id}"
-    return f"{run.tracked.id} in {Path(run.home, 'mlflow.db')} (`make serve` shows it)"
+        return f"{served.url}/#/experiments/{run.tracked.experiment}/runs/{run.tracked.id}{missing}"
+    return f"{run.tracked.id} in {Path(run.home, 'mlflow.db')} (`make serve` shows it){missing}"

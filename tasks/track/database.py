@@ -126,6 +126,7 @@ def _set_aside(path: Path) -> Path:
     for side in ("", *_SIDES):
         source = path.with_name(path.name + side)
         if source.exists():
+            source.chmod(0o600)
             source.rename(path.with_name(name + side))
     return path.with_name(name)
 

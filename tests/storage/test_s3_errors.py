@@ -56,7 +56,13 @@ def told(store: S3Store, kind: type[StoreError] = StoreError) -> str:
 @pytest.mark.parametrize(
     ("status", "code", "more", "kind", "words"),
     [
-        (403, "RequestTimeTooSkewed", CLOCKS, AccessDenied, ("clock", f"{TWO_HOURS_AHEAD:%H:%M} UTC", "minutes behind")),
+        (
+            403,
+            "RequestTimeTooSkewed",
+            CLOCKS,
+            AccessDenied,
+            ("clock", f"{TWO_HOURS_AHEAD:%H:%M} UTC", "behind"),
+        ),
         (403, "RequestTimeTooSkewed", "", AccessDenied, ("clock", "15 minutes")),
         (301, "PermanentRedirect", "<Endpoint>films.s3.x</Endpoint>", StoreUnreachable, ("region", "storage.region")),
         (400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>", StoreUnreachable, ("region eu-west-1",)),

@@ -70,12 +70,14 @@ def test_a_half_made_one_is_kept_aside_and_told_in_one_line(
 ) -> None:
     shutil.copy(whole, path)
     half_made(path)
+    path.chmod(0o644)
     spoilt = path.read_bytes()
     ensure_database(path, said.append)
     assert remade == [path]
     (aside,) = names(path) - {"mlflow.db"}
     assert aside.startswith("mlflow.db.broken-20")
     assert path.with_name(aside).read_bytes() == spoilt
+    assert mode(path.with_name(aside)) == 0o600
     assert len(said) == 1
     assert len(said[0].splitlines()) == 1
     assert "half made" in said[0]
