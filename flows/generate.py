@@ -19,6 +19,7 @@ from tasks.plan.plan import Plan, make_plan
 from tasks.publish.dataset import open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.profile import dump_recipe
+from tasks.reports.prompts import check_tokens
 from tasks.shell import step, steps
 from tasks.store.versions import parent_of
 from tasks.unjudged import check_unjudged
@@ -55,6 +56,7 @@ def generate(
 def _generate(run: Run) -> Manifest:
     plan = make_plan(run.recipe, run.fingerprint)
     check_unjudged(run.recipe, plan.entities)
+    check_tokens(run.recipe, plan.entities)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:
