@@ -13,9 +13,8 @@ from models.language.tokenizer import load_tokenizer
 from models.phantom.bank import Entity, entity_bank
 from tasks.plan.plan import make_plan
 from tasks.plan.spec import SampleSpec
-from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Component, Recipe, ReportSection
-from tasks.reports.prompts import check_tokens, context_problems, token_problems
+from tasks.reports.prompts import context_problems, token_problems
 
 
 @pytest.fixture
@@ -46,8 +45,6 @@ def test_a_term_with_a_control_token_of_the_model_is_refused_by_name(folder: Pat
     (line,) = token_problems(recipe(model=str(folder)), terms)
     assert f"'disease/nodule {token} here' holds '" in line
     assert f"control tokens of {folder}; take them out of the bank" in line
-    with pytest.raises(RecipeError, match="control token"):
-        check_tokens(recipe(model=str(folder)), terms)
 
 
 def test_many_are_counted(folder: Path) -> None:
