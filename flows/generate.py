@@ -17,10 +17,12 @@ from tasks.engine.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
 from tasks.publish.dataset import find_version, open_version
 from tasks.publish.finish import finish_version
+from tasks.recipe.errors import RecipeError
 from tasks.recipe.profile import dump_published
+from tasks.reports.prompts import token_problems
 from tasks.shell import step, steps
 from tasks.store.versions import parent_of
-from tasks.unjudged import check_unjudged
+from tasks.unjudged import unjudged_problems
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -53,7 +55,9 @@ def generate(
 
 def _generate(run: Run) -> Manifest:
     plan = make_plan(run.recipe, run.fingerprint)
-    check_unjudged(run.recipe, plan.entities)
+    problems = [*token_problems(run.recipe, plan.entities), *unjudged_problems(run.recipe, plan.entities)]
+    if problems:
+        raise RecipeError(f"profile {run.recipe.profile!r}", problems)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:

@@ -8,23 +8,11 @@ from models import registry
 from models.contracts import KnowsFindings, Mention
 from models.phantom.bank import Entity
 from tasks.decide import allows
-from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import GateSpec, Recipe
 
 SHOWN = 3
 EXAMINED = 50_000
 """Most entities that one gate is asked about; the vocabularies are regular expressions, and a bank may be huge."""
-
-
-def check_unjudged(recipe: Recipe, entities: Sequence[Entity]) -> None:
-    """Refuse a recipe whose gates cannot judge what its bank asks for.
-
-    Raises:
-        RecipeError: see `unjudged_problems`.
-    """
-    problems = unjudged_problems(recipe, entities)
-    if problems:
-        raise RecipeError("recipe", problems)
 
 
 def unjudged_problems(recipe: Recipe, entities: Sequence[Entity]) -> list[str]:
@@ -58,10 +46,11 @@ def _problem(path: str, spec: GateSpec, asked: Sequence[Entity]) -> str | None:
     unknown = [entity.id for entity in left if not gate.judges(_mention(entity))]
     if not unknown:
         return None
+    least = "at least " if len(left) == EXAMINED else ""
     more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
     return (
-        f"{path}: gate {spec.kind} knows {len(gate.known_labels)} findings and cannot judge {len(unknown)} of the "
-        f"bank's {len(asked)} entities ({', '.join(unknown[:SHOWN])}{more}): name those that may pass unjudged in "
+        f"{path}: gate {spec.kind} knows {len(gate.known_labels)} findings and cannot judge {least}{len(unknown)} of "
+        f"the bank's {len(asked)} entities ({', '.join(unknown[:SHOWN])}{more}): name those that may pass unjudged in "
         f"{path}.allow_unjudged ('*' for all), or leave the gate out"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from models.language.prompts import Messages
@@ -25,7 +26,7 @@ def prompt_ids(tokenizer: Any, chats: Sequence[Chat]) -> list[list[int]]:
         tokenizer: a tokenizer of transformers, with its chat template.
         chats: the messages, and the begun answer or ``""``.
     """
-    marks = _pattern(control_tokens(_added(tokenizer)))
+    marks = _marks(tokenizer)
     held = [_holes(chat, marks) for chat in chats]
     if not held:
         return []
@@ -38,20 +39,20 @@ def prompt_ids(tokenizer: Any, chats: Sequence[Chat]) -> list[list[int]]:
 
 
 def control_tokens(added: Iterable[tuple[str, bool]]) -> frozenset[str]:
-    """Which of a tokenizer's added tokens steer a model; plain words and white space among them do not.
+    """Which of a tokenizer's added tokens steer a model: plain words, single signs and white space do not.
 
     Args:
         added: text of each added token, and whether the tokenizer calls it special.
     """
-    return frozenset(text for text, special in added if text.strip() and (special or _NAMED.fullmatch(text)))
+    tokens = ((text, special) for text, special in added if len(text.strip()) > 1 and not text.strip().isalnum())
+    return frozenset(text for text, special in tokens if special or _NAMED.fullmatch(text))
 
 
-def _added(tokenizer: Any) -> list[tuple[str, bool]]:
-    return [(str(token), bool(token.special)) for token in tokenizer.added_tokens_decoder.values()]
-
-
-def _pattern(tokens: Iterable[str]) -> re.Pattern[str]:
-    longest_first = sorted((token for token in tokens if len(token) > 1), key=lambda token: (-len(token), token))
+@lru_cache(maxsize=2)
+def _marks(tokenizer: Any) -> re.Pattern[str]:
+    """The control tokens of a tokenizer, the longest first."""
+    added = ((str(token), bool(token.special)) for token in tokenizer.added_tokens_decoder.values())
+    longest_first = sorted(control_tokens(added), key=lambda token: (-len(token), token))
     return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
 

@@ -25,7 +25,17 @@ from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.shorter import shorten_drafts
 from models.language.threads import FittedThreads
 from models.language.weights import PACKAGE_PREFIX, Weights, resolve
-from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
+from models.language.writing import (
+    Answer,
+    Ask,
+    Decoding,
+    Then,
+    check_decoding,
+    check_ladder,
+    most_tokens,
+    step_of,
+    write_drafts,
+)
 from models.typed import Count, Mass, Temperature
 
 SEED_LIMIT = 2**63 - 1
@@ -230,11 +240,6 @@ class VllmReportGenerator:
 
     def _most_tokens(self, ask: Ask) -> int:
         return most_tokens(ask, self.sampling["max_tokens"])
-
-
-def most_tokens(ask: Ask, max_tokens: int) -> int:
-    """The most tokens that the answer to `ask` may have."""
-    return min(max_tokens, ask.budget)
 
 
 def too_long(prompt: int, text: int, limit: int) -> str:

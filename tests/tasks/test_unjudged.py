@@ -7,10 +7,9 @@ import pytest
 from models import registry
 from models.contracts import EntityType, KnowsFindings
 from models.phantom.bank import Entity, entity_bank
-from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.schema import GateSpec, Recipe
-from tasks.unjudged import check_unjudged, unjudged_problems
+from tasks.unjudged import unjudged_problems
 
 
 def foreign(term: str, kind: EntityType = EntityType.DISEASE, label: str | None = None) -> Entity:
@@ -58,8 +57,6 @@ def test_what_a_gate_does_not_know_is_counted_and_named_with_the_remedy(kind: st
     (line,) = unjudged_problems(recipe(kind), BANK)
     assert f"report_gates.0: gate {kind} knows 18 findings and cannot judge {unknown}" in line
     assert "name those that may pass unjudged in report_gates.0.allow_unjudged" in line
-    with pytest.raises(RecipeError, match=kind):
-        check_unjudged(recipe(kind), BANK)
 
 
 def test_a_wider_vocabulary_judges_more() -> None:
