@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
-from tests.sweep.corpus import Case, corpus
+from tests.sweep.cases import Case
+from tests.sweep.corpus import corpus
 from tests.sweep.stages import replace_models
 from tests.sweep.world import PROFILE, Command, build_store
 
@@ -152,8 +153,8 @@ def in_child(words: list[str], place: Path) -> Ended:
         time.sleep(0.005)
     code = os.waitstatus_to_exitcode(status)
     hung = hung or code == -signal.SIGXCPU
-    read = [path.read_text(errors="replace") if path.exists() else "" for path in (out, err)]
-    return Ended(code, *read, used.ru_maxrss * 1024, hung)
+    said, told = (path.read_text(errors="replace") if path.exists() else "" for path in (out, err))
+    return Ended(code, said, told, used.ru_maxrss * 1024, hung)
 
 
 def _become(words: list[str], out: Path, err: Path) -> None:

@@ -21,7 +21,7 @@ from storage.versions import open_dataset
 from tasks.curate.keep import decide, read_selection
 from tasks.evaluate.evaluate import load_labelled, read_scores
 from tasks.plan.plan import make_plan
-from tasks.pretrain.arms import Source
+from tasks.pretrain.arms import curated
 from tasks.pretrain.checkpoint import check_sources, read_checkpoint
 from tasks.pretrain.shelf import open_shelf
 from tasks.publish.dataset import find_version
@@ -83,7 +83,7 @@ def _curate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> N
 def _pretrain(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
     open_dataset(store, ref)
     kept = len(read_selection(store, ref, recipe.curate.name).kept)
-    source = Source(dataset=ref.name, version=ref.version, fingerprint=mark, pairs=kept, selection=recipe.curate.name)
+    source = curated(ref, mark, recipe.curate.name, kept)
     for sample in open_shelf(store, source, recipe.seed).shuffled(recipe.seed, 0):
         assert sample.key
     read_checkpoint(store, RUN, "synthetic")
