@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 Reports = Annotated[
     Path, typer.Argument(help="A folder or file: text, CSV, Parquet, MIMIC-CXR's folders, OpenI's XML or its .tgz.")
 ]
+SHOWN = 8  # causes for which films cannot be read
 Column = Annotated[str | None, typer.Option(help="The column with the text, where a table does not tell.")]
 
 
@@ -49,6 +51,7 @@ def entities(
 
     with explained():
         audit = audit_entities(reports, _recogniser(recogniser, model), out, column, least)
+    _tell(audit.left_out)
     table = Table("type", "entities", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
     for name, tail in audit.tails.items():
         table.add_row(name, str(tail.entities), str(tail.mentions), f"{tail.gini:.3f}", f"{tail.once:.1%}",
@@ -81,8 +84,10 @@ def pairs(
     from tasks.plan.cooccurrence import learn, recognised, save
 
     with explained():
-        found = learn(recognised(Corpus(reports, column).reports(), _recogniser("rules", None)), least)
+        corpus = Corpus(reports, column)
+        found = learn(recognised(corpus.reports(), _recogniser("rules", None)), least)
         save(found, out)
+    _tell([*corpus.told_left_out(), *(f"not readable: {problem}" for problem in corpus.problems)])
     expected = len(found.observed)
     say(f"{expected} pairs expected in {least:g} reports or more, {found.never} of them never seen: {out}")
 
@@ -99,10 +104,17 @@ def duplicates(
     from tasks.audit.duplicates import near_duplicates
 
     with explained():
-        count, found = near_duplicates(Corpus(reports, column).reports(), threshold)
+        corpus = Corpus(reports, column)
+        count, found = near_duplicates(corpus.reports(), threshold)
+    _tell([*corpus.told_left_out(), *(f"not readable: {problem}" for problem in corpus.problems)])
     for pair in sorted(found, key=lambda pair: -pair.similarity)[:show]:
         say(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
     say(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        say(line, err=True)
 
 
 @app.command()
@@ -150,7 +162,7 @@ def archive(
 def _show(audit: ArchiveAudit) -> None:
     from rich.table import Table
 
-    from tasks.audit.archive_report import dropped, thresholds
+    from tasks.audit.archive_report import causes, dropped, thresholds
 
     looks = audit.looks
     table = Table(f"archive ({audit.archive.layout})", "films")
@@ -161,6 +173,12 @@ def _show(audit: ArchiveAudit) -> None:
     screen = console()
     screen.print(table)
     screen.print(thresholds(audit), highlight=False)
+    for why, count, film in causes(audit)[:SHOWN]:
+        say(f"not readable: {count}, such as {film}: {why}")
+    for note, count in sorted((+audit.archive.notes).items()):
+        say(f"{note}: {count}")
+    if audit.left_out.counts:
+        say(f"left out: {audit.left_out}")
 
 
 def _judge(model: str | None, rule: str, k: int) -> VisionJudge | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows import audit, curation, failure, fidelity, privacy, store
+from flows import audit, check, curation, failure, fidelity, privacy, store
 from flows.explained import explained
 from flows.home import PROFILES, prepare
 from flows.running import Profile, echo, run_flow
@@ -17,7 +17,7 @@ from flows.terminal import console, say
 
 
 class Commands(TyperGroup):
-    """Whatever ends a command, it is said in one line."""
+    """Whatever ends a command, it is said in one line; a Ctrl-C ends it within seconds."""
 
     def main(
         self, args: Sequence[str] | None = None, *others: Any, standalone_mode: bool = True, **details: Any
@@ -30,6 +30,13 @@ class Commands(TyperGroup):
             failure.run(words, lambda: super(Commands, self).main(words, *others, standalone_mode=False, **details))
         )
 
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command that the line names."""
+        from flows.interrupts import interruptible
+
+        with interruptible():
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
     cls=Commands,
@@ -41,6 +48,7 @@ app = typer.Typer(
 )
 
 app.add_typer(store.app)
+app.add_typer(check.app)
 app.add_typer(curation.app)
 app.add_typer(privacy.app)
 audit.app.command()(fidelity.fidelity)
@@ -101,20 +109,20 @@ def serve(
     """Start the object store, the Prefect and MLflow servers and the workers, and deploy every flow."""
     from flows import serve as services
 
-    home = prepare()
     with explained():
-        services.serve(home, prefect_port=prefect_port, mlflow_port=mlflow_port, say=say)
+        services.serve(prepare(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=say)
     typer.echo("try             prefect deployment run synth/local --watch")
 
 
 @app.command()
-def stop() -> None:
-    """End exactly what `synth serve` started."""
+def stop(
+    force: Annotated[bool, typer.Option("--force", help="End it under runs that still use it, too.")] = False,
+) -> None:
+    """End exactly what `synth serve` started, and what runs left behind that were killed."""
     from flows import serve as services
 
-    home = prepare()
     with explained():
-        services.stop(home, say=say)
+        services.stop(prepare(), force=force, say=say)
 
 
 @app.command()

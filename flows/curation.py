@@ -78,13 +78,13 @@ def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
     from tasks.curate.keep import decide
     from tasks.publish.dataset import find_version
     from tasks.recipe.fingerprint import fingerprint, version_of
-    from tasks.recipe.profile import dump_recipe, load_recipe
+    from tasks.recipe.profile import dump_published, load_recipe
 
     with explained():
         recipe = load_recipe(profile, changes, PROFILES)
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, prepare()) as store, Progress() as progress:
-            find_version(store, ref, dump_recipe(recipe), fingerprint(recipe))
+            find_version(store, ref, dump_published(recipe), fingerprint(recipe))
             table, selection = decide(
                 store, ref, recipe.curate, lambda done, total: progress.stage("measure films", done, total)
             )

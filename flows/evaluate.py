@@ -32,6 +32,8 @@ def evaluate(
         test = ensure_archive(run, "b", run.recipe.archive_b)
         with run.tracked.nested("evaluate") as tracked:
             table = step("evaluate", "evaluate", lambda: _score(run, test))
+            if doubtful := sum(table.uncertain_labels.values()):
+                run.progress.say(f"{doubtful} uncertain labels of {test}: {table.uncertain}")
             tracked.dataset(test.name, test.version, run.store.uri(test.prefix), "evaluation")
             tracked.metrics({f"auroc.{scores.arm}": scores.macro for scores in table.scores})
             tracked.blob(auroc_figure(table), "auroc.png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,16 +12,12 @@ from flows.failure import report
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """An error is one line, its trace goes to a log file that the line names; Ctrl-C says what stays.
+    """An error is one line, its trace goes to a log file that the line names.
 
     The exit code is 2 for what the user can mend, 1 for a fault of this program.
     """
     try:
         yield
-    except KeyboardInterrupt as stopped:
-        said = str(stopped) or "stopped; what is committed stays, and the same command goes on from there"
-        typer.echo(said, err=True)
-        sys.exit(130)
     except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
         raise
     except Exception as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.store import Endpoint, Json, Root, Version, opened
+from flows.store import Endpoint, Json, Region, Root, Version, opened
 from flows.terminal import console, say, say_json
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def fidelity(
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,
+    region: Region = None,
 ) -> None:
     """Measure how near a published version's films are to real ones, overall and by finding.
 
@@ -51,7 +52,7 @@ def fidelity(
     from tasks.evaluate.fidelity_page import write
     from tasks.evaluate.fidelity_report import audit_fidelity
 
-    with opened(root, endpoint) as store:
+    with opened(root, endpoint, region) as store:
         with Progress() as progress:
             found = audit_fidelity(
                 store, resolve(store, dataset), real or ["hospital_a"], encoder, films=films, seeds=seeds,

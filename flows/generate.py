@@ -17,9 +17,10 @@ from tasks.engine.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
 from tasks.publish.dataset import find_version, open_version
 from tasks.publish.finish import finish_version
-from tasks.recipe.profile import dump_recipe
+from tasks.recipe.profile import dump_published
 from tasks.shell import step, steps
 from tasks.store.versions import parent_of
+from tasks.unjudged import check_unjudged
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -41,7 +42,7 @@ def generate(
 ) -> dict[str, Any]:
     """Make what the dataset version still lacks; a version that is whole is left alone."""
     with open_run("generate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
-        manifest = find_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
+        manifest = find_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
         if manifest is None:
             manifest = _generate(run)
         else:
@@ -52,8 +53,9 @@ def generate(
 
 def _generate(run: Run) -> Manifest:
     plan = make_plan(run.recipe, run.fingerprint)
+    check_unjudged(run.recipe, plan.entities)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
-    open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
+    open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:
         with _engine(run) as engine:
             entries = _make(run, engine, plan.base_shards)
@@ -90,14 +92,15 @@ def _top_up(run: Run, engine: Engine, plan: Plan) -> list[ShardEntry]:
         asked = f"the entities of {len(found.rows)} rejected samples are dealt again"
         run.progress.say(f"top-up round {found.number}: {asked}, in {len(found.shards)} more shards")
         more += _make(run, engine, found.shards)
-    if missing := rounds.given_up():
+    missing = rounds.given_up()
+    if 0 < missing < plan.pairs:
         run.progress.say(f"{missing} of {plan.pairs} pairs are missing: raise top_up for more attempts at them")
     return more
 
 
 @contextmanager
 def _engine(run: Run) -> Iterator[Engine]:
-    engine = open_engine(Job(run.recipe, run.fingerprint, run.ref, run.store.root))
+    engine = open_engine(Job(run.recipe, run.fingerprint, run.ref, run.store))
     try:
         yield engine
     finally:

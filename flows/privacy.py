@@ -105,13 +105,13 @@ def audit(
     from tasks.privacy.audit import audit as compare
     from tasks.publish.dataset import find_version
     from tasks.recipe.fingerprint import fingerprint, version_of
-    from tasks.recipe.profile import dump_recipe, load_recipe
+    from tasks.recipe.profile import dump_published, load_recipe
 
     with explained():
         recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
         ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_memory(memory)
         with open_storage(recipe.storage, home) as store, Progress() as bars:
-            find_version(store, ref, dump_recipe(recipe), fingerprint(recipe))
+            find_version(store, ref, dump_published(recipe), fingerprint(recipe))
             manifest = open_dataset(store, ref)
             rows = compare(
                 store, ref, manifest, archive, build(ENCODERS, encoder, {}),

@@ -38,7 +38,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line that stays on the screen."""
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def within(self, name: str) -> Callable[[str, int, int], None]:
         """A callback for the stages inside `name`."""

@@ -56,12 +56,14 @@ class Answer:
         tokens: what it took.
         error: why the text is not usable.
         fault: the engine is to blame, not the text that the model wrote.
+        refused: the engine did not take the request.
     """
 
     text: str
     tokens: int
     error: str | None = None
     fault: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Written:
     tokens: int
     error: str | None = None
     fault: bool = False
+    refused: bool = False
 
 
 Then = Callable[[int, Answer], Sequence[Ask]]
@@ -133,6 +136,7 @@ def write_drafts(requests: Sequence[ReportRequest], decoding: Decoding, engine: 
             attempt=request.attempt,
             error=done.error,
             fault=done.fault,
+            refused=done.refused,
         )
         for request, done in zip(requests, written, strict=True)
     ]

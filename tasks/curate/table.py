@@ -20,6 +20,7 @@ from storage.tables import check_claims, read_table_object, to_parquet
 from tasks.curate.rules import NO_FINDING
 
 _COLUMNS = ["sample_id", "png_sha256", "findings", "impression", "labels", "gates"]
+_SCORES = ("gate", "score", "threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,23 @@ def _frame(data: bytes, where: str) -> pl.DataFrame:
     try:
         check_claims(data)
         frame = pl.read_parquet(io.BytesIO(data), columns=_COLUMNS)
-        if frame.schema != _schema():
-            raise ValueError("its columns are of other types")
-        return frame.with_columns(pl.col("labels").map.entries())
+        _check_schema(frame.schema)
+        scores = pl.element().struct.field(*_SCORES)  # a version may hold rows of an older format
+        return frame.with_columns(pl.col("labels").map.entries(), pl.col("gates").list.eval(pl.struct(scores)))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, ValueError) as error:
         why = " ".join(str(error).split())
         raise CorruptShard(f"{where}: not a table of PairRow: {why}; `synth verify` says what is damaged") from error
+
+
+def _check_schema(found: pl.Schema) -> None:
+    """Raises:
+    ValueError: a column is of another type than ours; the gates may have other fields besides `_SCORES`.
+    """
+    gates = found["gates"]
+    fields = gates.inner.fields if isinstance(gates, pl.List) and isinstance(gates.inner, pl.Struct) else []
+    known = {name: kind for name, kind in _schema().items() if name != "gates"}
+    if {name: found[name] for name in known} != known or not {field.name for field in fields} >= set(_SCORES):
+        raise ValueError("its columns are of other types")
 
 
 @cache

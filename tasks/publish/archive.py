@@ -91,7 +91,7 @@ def _sample(ref: DatasetRef, index: int, film: ArchiveFilm) -> Sample:
         index=index,
         findings=film.findings_text,
         impression=film.impression_text,
-        entities=[_entity(name) for name, value in labels.items() if value],
+        entities=[_entity(name) for name, value in labels.items() if value == 1],
         mentions=[],
         labels=labels,
         report_seed=0,

@@ -8,20 +8,28 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from models.contracts import one_line
 from storage.documents import BadDocument, read_bounded
 from storage.errors import AlreadyExists, ObjectMissing, StoreError
 from storage.layout import DatasetRef
 from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
-from storage.records import Manifest, ShardEntry
+from storage.records import Manifest, RejectRow, ShardEntry
 from storage.versions import pair_rows, reject_rows
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import explain_diff
+from tasks.recipe.paths import published
 from tasks.recipe.reading import parse_yaml
+from tasks.text_files import TextError, decode_text
 
 _MARK = "# fingerprint: "
+_SHOWN = 3
 _MOST = 4 << 20
 _REMEDY = "restore it, or choose another name for the version"
+
+
+class NothingAccepted(StoreError):
+    """A version without a single pair: it is not published; the message says what took the samples."""
 
 
 class RecipeChanged(StoreError):
@@ -63,7 +71,7 @@ def _same_recipe(
     if stored == fingerprint:
         return
     try:
-        changes = explain_diff(frozen_recipe(store, ref)[1], parse_yaml(recipe_yaml, "recipe"))
+        changes = explain_diff(published(frozen_recipe(store, ref)[1]), parse_yaml(recipe_yaml, "recipe"))
     except (ObjectMissing, RecipeChanged) as error:
         changes = f"how they differ cannot be read ({error})"
     raise RecipeChanged(
@@ -82,12 +90,12 @@ def frozen_recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, A
     """
     where = store.uri(ref.recipe)
     try:
-        text = read_bounded(store, ref.recipe, _MOST).decode()
+        text = decode_text(read_bounded(store, ref.recipe, _MOST), where)
         document = parse_yaml(text, where)
+    except (BadDocument, TextError) as error:
+        raise RecipeChanged(f"{where} is damaged: {error}; {_REMEDY}") from error
     except RecipeError as error:
         raise RecipeChanged(f"{where} is damaged: {'; '.join(error.problems)}; {_REMEDY}") from error
-    except (BadDocument, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise RecipeChanged(f"{where} is damaged: {error}; {_REMEDY}") from error
     first = text.partition("\n")[0]
     if not first.startswith(_MARK) or not isinstance(document, dict):
         raise RecipeChanged(f"{where} does not begin with '{_MARK}…': it was not written by synthcxr; {_REMEDY}")
@@ -119,6 +127,9 @@ def make_manifest(
         statistics: anything measured; JSON values.
         licence: SPDX id for the data.
         credentialed: whether the data may be shared only with credentialed users.
+
+    Raises:
+        NothingAccepted: no shard holds a pair.
     """
     ordered = sorted(shards, key=lambda shard: shard.shard)
     draft = Manifest(
@@ -139,6 +150,8 @@ def make_manifest(
         statistics=dict(statistics or {}),
         code_version=_code_version(),
     )
+    if not draft.accepted:
+        raise NothingAccepted(_why_empty(ref, list(reject_rows(store, ref, draft))))
     gates = Counter(row.gate for row in reject_rows(store, ref, draft))
     entities = Counter(entity for row in pair_rows(store, ref, draft) for entity in row.entities)
     return draft.model_copy(
@@ -151,9 +164,21 @@ def publish_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[Shard
 
     Raises:
         ManifestConflict: the version is closed with other shards.
+        NothingAccepted: see `make_manifest`.
     """
     stored = find_manifest_of(store, ref, shards, details["fingerprint"])
     return stored or write_manifest(store, ref, make_manifest(store, ref, shards, **details))
+
+
+def _why_empty(ref: DatasetRef, rejects: Sequence[RejectRow]) -> str:
+    """What took the samples of a version without a pair, most first, each with the reason of its first."""
+    first = {row.gate: row.reason or "no reason given" for row in reversed(rejects)}
+    worst = Counter(row.gate for row in rejects).most_common(_SHOWN)
+    taken = "; ".join(f"{gate} took {count} ({one_line(first[gate])})" for gate, count in worst)
+    return (
+        f"{ref}: none of its {len(rejects)} samples was accepted, so nothing is published: "
+        f"{taken or 'it has no shard'}; change the generators' options or the gates in the profile and run again"
+    )
 
 
 def find_manifest_of(

@@ -16,6 +16,7 @@ from tasks.curate.keep import read_selection
 from tasks.publish.dataset import RecipeChanged, frozen_recipe
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import fingerprint
+from tasks.recipe.paths import hides_places
 from tasks.recipe.profile import parse_recipe
 from tasks.store.references import PARENT, References, references
 
@@ -127,7 +128,9 @@ def _drifted(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> bool:
     """Whether the frozen recipe, read by this program, comes to another fingerprint; an archive has one of its own."""
     try:
         _, document = frozen_recipe(store, ref)
-        return "archive" not in document and fingerprint(parse_recipe(document)) != manifest.fingerprint
+        if "archive" in document or hides_places(document):
+            return False
+        return fingerprint(parse_recipe(document)) != manifest.fingerprint
     except (ObjectMissing, RecipeChanged):
         return False  # a problem, and told as one
     except RecipeError:

@@ -98,7 +98,7 @@ def test_the_same_recipe_makes_the_same_bytes_whatever_the_batch_and_order(recip
 
 
 def test_the_recipe_names_the_engine(recipe: Recipe, tmp_path: Path) -> None:
-    job = Job(recipe, fingerprint(recipe), REF, str(tmp_path / "store"))
+    job = Job(recipe, fingerprint(recipe), REF, LocalStore(tmp_path / "store"))
     engine = open_engine(job)
     assert isinstance(engine, InlineEngine)
     assert engine.cards()["reports"]["kind"] == "template"

@@ -14,7 +14,14 @@ from storage.ledger import commit_shard
 from storage.objects import ObjectStore
 from storage.records import RejectRow
 from storage.shards import Sample
-from tasks.publish.dataset import RecipeChanged, find_version, frozen_recipe, open_version, publish_manifest
+from tasks.publish.dataset import (
+    NothingAccepted,
+    RecipeChanged,
+    find_version,
+    frozen_recipe,
+    open_version,
+    publish_manifest,
+)
 from tasks.recipe.schema import Recipe
 
 Make = Callable[..., Sample]
@@ -94,6 +101,22 @@ def test_a_recipe_that_is_not_ours_is_refused(local_store: ObjectStore, ref: Dat
     local_store.put(ref.recipe, b"seed: 1\n")
     with pytest.raises(RecipeChanged, match="not written by synthcxr"):
         open_version(local_store, ref, text(), "a" * 64)
+
+
+def test_a_version_of_which_nothing_was_accepted_is_not_published_and_says_what_took_the_samples(
+    local_store: ObjectStore, ref: DatasetRef, make_pair: Make, make_reject: Callable[..., RejectRow]
+) -> None:
+    rejects = [make_reject(n, "agreement" if n else "draft") for n in range(4)]
+    entry = commit_shard(local_store, ref, 0, pairs=[], rejects=rejects, seconds={}, counts={})
+    details: dict[str, Any] = {"fingerprint": "a" * 64, "asked": 4, "models": {}}
+    with pytest.raises(
+        NothingAccepted, match=r"none of its 4 samples.*agreement took 3 \(.+\); draft took 1"
+    ) as raised:
+        publish_manifest(local_store, ref, [entry], **details)
+    assert "\n" not in str(raised.value)
+    assert local_store.head(ref.manifest) is None
+    more = commit_shard(local_store, ref, 1, pairs=[make_pair(9)], rejects=[], seconds={}, counts={})
+    assert publish_manifest(local_store, ref, [entry, more], **details).accepted == 1, "the version goes on from there"
 
 
 def test_the_manifest_counts_what_is_stored(
