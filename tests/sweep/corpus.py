@@ -28,9 +28,15 @@ def corpus(store: Path, seed: int = 7) -> list[Case]:
     """Every case, made of the good things in `store`."""
     random = Random(seed)
     makers: Sequence[Callable[[Path, Random], Iterator[Case]]] = (
-        _profiles, _banks, _manifests, _tags, _recipes, tars, tables, _selections, _runs, _foreign,
+        _good, _profiles, _banks, _manifests, _tags, _recipes, tars, tables, _selections, _runs, _foreign,
     )  # fmt: skip
     return [case for maker in makers for case in maker(store, random)]
+
+
+def _good(store: Path, random: Random) -> Iterator[Case]:
+    """Nothing wrong: what is refused below is refused for its fault."""
+    del store, random
+    yield Case("good", "as it is", "profile.yaml", written(PROFILE.encode()), tuple(commands()), ("films", "s-0000"))
 
 
 def _profiles(store: Path, random: Random) -> Iterator[Case]:
@@ -80,7 +86,7 @@ def _banks(store: Path, random: Random) -> Iterator[Case]:
     for suffix, good in goods.items():
         lines = tuple(
             Command((*line.words, "-s", "version=v-9", "-s", f"plan.bank={{bank}}.{suffix}"))
-            for line in reading("generate")
+            for line in reading("generate", "check")
         )
         places = {
             **dict(other_things()),
@@ -135,7 +141,7 @@ def _manifests(store: Path, random: Random) -> Iterator[Case]:
     lines = (*reading(*STORE), *reading(*STAGES))
     good = (store / REF.manifest).read_bytes()
     document = json.loads(good)
-    names = ("manifest.json", "films/v-1", "films@v-1")
+    names = ("manifest.json", "films/v-1", "films@v-1", "no version 'v-1'")
 
     def case(name: str, place: Place, broken: bool) -> Case:
         return Case("manifest", name, f"store/{REF.manifest}", place, lines, names, broken)

@@ -18,6 +18,7 @@ from storage.layout import DatasetRef
 from storage.ledger import committed_shards, load_reports
 from storage.objects import ObjectStore
 from storage.versions import open_dataset
+from tasks.check.check import FLOWS, checked_recipe
 from tasks.curate.keep import decide, read_selection
 from tasks.evaluate.evaluate import load_labelled, read_scores
 from tasks.plan.plan import make_plan
@@ -26,7 +27,7 @@ from tasks.pretrain.checkpoint import check_sources, read_checkpoint
 from tasks.pretrain.shelf import open_shelf
 from tasks.publish.dataset import find_version
 from tasks.recipe.fingerprint import fingerprint, version_of
-from tasks.recipe.profile import dump_recipe, load_recipe
+from tasks.recipe.profile import dump_recipe
 from tasks.recipe.schema import Recipe
 from tests.sweep.world import RUN
 
@@ -58,7 +59,7 @@ def _leave(*_: Any, **__: Any) -> NoReturn:
 def _run(name: str, profile: str, changes: Sequence[str] | None) -> NoReturn:
     with explained():
         home = prepare()
-        recipe = load_recipe(profile, changes or [], PROFILES)
+        recipe = checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
         mark = fingerprint(recipe)
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, home, writes=False) as store:
