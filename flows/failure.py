@@ -154,7 +154,7 @@ def _misused(error: typer.TyperException) -> int:
 
 def _message(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        return f"the memory does not suffice ({error or 'nothing more is known'}): make the input or the batch smaller"
+        return f"the memory does not suffice{f' ({error})' if str(error) else ''}: make the input or the batch smaller"
     if not isinstance(error, OSError) or error.errno is None or not error.strerror:
         return str(error) or type(error).__name__
     remedy = f"; {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else ""

@@ -23,7 +23,7 @@ from storage.layout import DatasetRef, shard_of_index, split_version
 from storage.objects import ObjectStore
 from storage.records import ObjectEntry, PairRow, RejectRow, ReportRow, ShardEntry
 from storage.shards import Sample, read_tar, row_of, write_tar
-from storage.tables import from_parquet, table_metadata, to_parquet
+from storage.tables import from_parquet, read_table_object, table_metadata, to_parquet
 
 SHARD_KEY = "synthcxr.shard"
 REJECTS_KEY = "synthcxr.rejects"
@@ -198,7 +198,7 @@ def _named(where: str) -> Iterator[None]:
 
 def _stored(store: ObjectStore, key: str) -> bytes | None:
     try:
-        return store.get(key)
+        return store.get(key) if key.endswith(".tar") else read_table_object(store, key)
     except ObjectMissing:
         return None
 

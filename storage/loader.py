@@ -20,7 +20,7 @@ from storage.objects import ObjectStore
 from storage.read_ahead import Readable, read_ahead
 from storage.records import Manifest
 from storage.shards import Sample, samples_in
-from storage.tables import read_column
+from storage.tables import read_column, read_table_object
 
 _READERS = 8
 
@@ -153,7 +153,7 @@ class Loader:
 
 def _ids(store: ObjectStore, key: str) -> list[str]:
     try:
-        return read_column(store.get(key), "sample_id")
+        return read_column(read_table_object(store, key), "sample_id")
     except CorruptShard as error:
         raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` says what else is damaged") from error
 

@@ -11,7 +11,7 @@ from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, shard_of, split_version
 from storage.objects import ObjectStore
 from storage.records import PairRow, Record, RejectRow, ReportRow
-from storage.tables import from_parquet, read_column
+from storage.tables import from_parquet, read_column, read_table_object
 from storage.tars import read_groups
 
 _REMEDY = "`synth verify` says what else is damaged"
@@ -83,7 +83,7 @@ def shard_numbers(store: ObjectStore, ref: DatasetRef) -> list[int]:
 def _row(store: ObjectStore, key: str, kind: type[R], sample_id: str) -> tuple[int, R] | None:
     """A sample's row and its number; the ids alone are looked at first."""
     try:
-        data = store.get(key)
+        data = read_table_object(store, key)
     except ObjectMissing:
         return None
     try:

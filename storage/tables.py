@@ -19,11 +19,13 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from storage.canonical import canonical_json
-from storage.documents import first_problem
+from storage.documents import BadDocument, first_problem, read_bounded
 from storage.errors import CorruptShard
+from storage.objects import ObjectStore
 from storage.records import Record
 
 R = TypeVar("R", bound=Record)
+MOST_BYTES = 256 << 20
 _BATCH = 256
 _LEAST_MOST, _MOST_GROWTH = 4 << 20, 500
 """Bytes that a table may unpack to: a few megabytes, and so many for each byte of the file."""
@@ -59,6 +61,19 @@ def to_parquet(rows: Sequence[R], metadata: Mapping[str, str] | None = None, *, 
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", version="2.6")
     return sink.getvalue()
+
+
+def read_table_object(store: ObjectStore, key: str) -> bytes:
+    """The bytes of a Parquet object, which no table of this project exceeds.
+
+    Raises:
+        ObjectMissing: there is none.
+        CorruptShard: it is larger than `MOST_BYTES`.
+    """
+    try:
+        return read_bounded(store, key, MOST_BYTES)
+    except BadDocument as error:
+        raise CorruptShard(f"{store.uri(key)} is no table: {error}") from error
 
 
 def from_parquet(data: bytes, kind: type[R]) -> list[R]:

@@ -9,7 +9,7 @@ from storage.layout import DATASETS, DatasetRef, split_version
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, RejectRow
-from storage.tables import from_parquet
+from storage.tables import from_parquet, read_table_object
 
 __all__ = ["DatasetRef", "begun", "dataset_names", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
 
@@ -64,7 +64,7 @@ def reject_rows(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iter
 
 def _rows(store: ObjectStore, key: str, kind: type) -> list:
     try:
-        return from_parquet(store.get(key), kind)
+        return from_parquet(read_table_object(store, key), kind)
     except CorruptShard as error:
         raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` says what else is damaged") from error
 

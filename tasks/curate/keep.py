@@ -8,7 +8,7 @@ from storage.documents import first_problem
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
-from storage.tables import from_parquet, table_metadata, to_parquet
+from storage.tables import from_parquet, read_table_object, table_metadata, to_parquet
 from storage.versions import open_dataset
 from tasks.curate.measure import Progress, ensure_near
 from tasks.curate.rules import Rules
@@ -78,7 +78,7 @@ def read_selection(store: ObjectStore, ref: DatasetRef, name: str) -> Selection:
     """
     key = selection_key(ref, name, _FILE)
     try:
-        data = store.get(key)
+        data = read_table_object(store, key)
     except ObjectMissing as error:
         raise ObjectMissing(f"no selection {name!r} of {ref}: {store.uri(key)} is missing; curate it first") from error
     try:

@@ -16,7 +16,7 @@ from storage.errors import CorruptShard
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow
-from storage.tables import check_claims, to_parquet
+from storage.tables import check_claims, read_table_object, to_parquet
 from tasks.curate.rules import NO_FINDING
 
 _COLUMNS = ["sample_id", "png_sha256", "findings", "impression", "labels", "gates"]
@@ -73,7 +73,7 @@ def read_table(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> PairT
         ValueError: two pairs have the same id.
     """
     keys = [ref.key(entry.index.key) for entry in manifest.shards]
-    return _table([_frame(store.get(key), store.uri(key)) for key in keys])
+    return _table([_frame(read_table_object(store, key), store.uri(key)) for key in keys])
 
 
 def table_of(rows: Sequence[PairRow]) -> PairTable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tasks.pretrain.arms import Arm, Source
@@ -102,8 +101,8 @@ def read_checkpoint(store: ObjectStore, run: str, arm: str) -> TrainedArm | None
     key = checkpoint_key(run, arm)
     if store.head(key) is None:
         return None
+    facts = read_facts(store, key)  # before the weights: what is no checkpoint may be of any size
     data = store.get(key)
-    facts = _facts(key, BytesIO(data))
     try:
         return TrainedArm(
             name=facts["name"],

@@ -6,9 +6,7 @@ import csv
 import hashlib
 import io
 import json
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,48 +17,26 @@ import yaml
 
 from storage.canonical import canonical_json
 from storage.layout import measure_key, run_key, selection_key, tag_key
+from tests.sweep.cases import STAGES, STORE, Case, reading
 from tests.sweep.mutations import Data, Place, after, as_text, bytewise, documents, hostile_json, other_things, written
+from tests.sweep.packed import bombs, reshaped, tables, tars
 from tests.sweep.world import PROFILE, REF, RUN, Command, commands
 from tests.sweep.yaml_texts import hostile_yaml
-
-
-@dataclass(frozen=True)
-class Case:
-    """One bad thing.
-
-    Args:
-        kind, name: for the table and for people.
-        path: of the file, in the store (``store/…``) or beside it.
-        place: puts it there.
-        lines: the commands that read it.
-        names: one of these is in the line that says what is wrong.
-        broken: whether a command that reads it must not end well; where it lists, the list must name it.
-    """
-
-    kind: str
-    name: str
-    path: str
-    place: Place
-    lines: tuple[Command, ...]
-    names: tuple[str, ...]
-    broken: bool = False
 
 
 def corpus(store: Path, seed: int = 7) -> list[Case]:
     """Every case, made of the good things in `store`."""
     random = Random(seed)
     makers: Sequence[Callable[[Path, Random], Iterator[Case]]] = (
-        _profiles, _banks, _manifests, _tags, _recipes, _tars, _tables, _selections, _runs, _foreign,
+        _good, _profiles, _banks, _manifests, _tags, _recipes, tars, tables, _selections, _runs, _foreign,
     )  # fmt: skip
     return [case for maker in makers for case in maker(store, random)]
 
 
-def _reading(*names: str) -> tuple[Command, ...]:
-    return tuple(line for line in commands() if line.words[0] in names or " ".join(line.words[:2]) in names)
-
-
-_STORE = ("status", "versions", "diff", "tag", "explain", "verify", "gc")
-_STAGES = ("curate", "generate", "pretrain", "evaluate", "privacy", "audit fidelity")
+def _good(store: Path, random: Random) -> Iterator[Case]:
+    """Nothing wrong: what is refused below is refused for its fault."""
+    del store, random
+    yield Case("good", "as it is", "profile.yaml", written(PROFILE.encode()), tuple(commands()), ("films", "s-0000"))
 
 
 def _profiles(store: Path, random: Random) -> Iterator[Case]:
@@ -110,7 +86,7 @@ def _banks(store: Path, random: Random) -> Iterator[Case]:
     for suffix, good in goods.items():
         lines = tuple(
             Command((*line.words, "-s", "version=v-9", "-s", f"plan.bank={{bank}}.{suffix}"))
-            for line in _reading("generate")
+            for line in reading("generate", "check")
         )
         places = {
             **dict(other_things()),
@@ -128,7 +104,7 @@ def _banks(store: Path, random: Random) -> Iterator[Case]:
         if suffix == "csv":
             places |= {name: written(data) for name, data in _hostile_csv(good.decode())}
         if suffix == "parquet":
-            places |= {name: written(data) for name, data in _bombs()}
+            places |= {name: written(data) for name, data in bombs()}
         for name, place in places.items():
             yield Case("bank", f"{suffix}: {name}", f"bank.{suffix}", place, lines, ("bank",))
 
@@ -162,10 +138,10 @@ def _sealed(document: Any) -> bytes:
 
 
 def _manifests(store: Path, random: Random) -> Iterator[Case]:
-    lines = (*_reading(*_STORE), *_reading(*_STAGES))
+    lines = (*reading(*STORE), *reading(*STAGES))
     good = (store / REF.manifest).read_bytes()
     document = json.loads(good)
-    names = ("manifest.json", "films/v-1", "films@v-1")
+    names = ("manifest.json", "films/v-1", "films@v-1", "no version 'v-1'")
 
     def case(name: str, place: Place, broken: bool) -> Case:
         return Case("manifest", name, f"store/{REF.manifest}", place, lines, names, broken)
@@ -206,7 +182,7 @@ def _moved(shard: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _tags(store: Path, random: Random) -> Iterator[Case]:
     key = tag_key("films", "champion", 1)
-    lines = tuple(line for line in _reading(*_STORE) if line.words[0] in ("versions", "verify", "gc", "explain"))
+    lines = tuple(line for line in reading(*STORE) if line.words[0] in ("versions", "verify", "gc", "explain"))
     good = (store / key).read_bytes()
     names = ("tags/films/champion", "films@champion")
 
@@ -226,7 +202,7 @@ def _tags(store: Path, random: Random) -> Iterator[Case]:
 def _recipes(store: Path, random: Random) -> Iterator[Case]:
     lines = tuple(
         line
-        for line in (*_reading(*_STORE), *_reading("generate", "curate"))
+        for line in (*reading(*STORE), *reading("generate", "curate"))
         if line.words[0] in ("status", "diff", "explain", "verify", "generate", "curate", "versions", "gc")
     )
     good = (store / REF.recipe).read_bytes()
@@ -245,152 +221,20 @@ def _recipes(store: Path, random: Random) -> Iterator[Case]:
         yield Case("recipe", name, f"store/{REF.recipe}", place, lines, names)
 
 
-def _tars(store: Path, random: Random) -> Iterator[Case]:
-    lines = (*_reading("explain", "verify", "gc", "versions"), *_reading(*_STAGES))
-    good = (store / REF.pairs(0)).read_bytes()
-    names = ("pairs/00000", "s-0000", "films/v-1")
-
-    def case(name: str, place: Place) -> Case:
-        return Case("tar", name, f"store/{REF.pairs(0)}", place, lines, names)
-
-    for name, place in other_things():
-        yield case(name, place)
-    for name, data in bytewise(good, random, 12):
-        yield case(name, written(data))
-    for name, member in _members().items():
-        yield case(name, written(_packed([member])))
-        yield case(f"{name}, at the end", written(good.rstrip(b"\0") + _packed([member])))
-    for name, row in _rows(good):
-        yield case(name, written(row))
-
-
-def _members() -> dict[str, tuple[tarfile.TarInfo, bytes]]:
-    def member(name: str, data: bytes = b"", **fields: Any) -> tuple[tarfile.TarInfo, bytes]:
-        info = tarfile.TarInfo(name)
-        info.size = len(data)
-        for field, value in fields.items():
-            setattr(info, field, value)
-        return info, data
-
-    return {
-        "a link": member("s-00000.png", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
-        "a hard link": member("s-00000.png", type=tarfile.LNKTYPE, linkname="s-00001.png"),
-        "a device": member("s-00000.png", type=tarfile.CHRTYPE),
-        "a path that climbs": member("../../../tmp/x.png", b"x"),
-        "an absolute path": member("/tmp/x.png", b"x"),
-        "no ending": member("s-00000", b"x"),
-        "a control character": member("s-\x1b[2J.png", b"x"),
-        "a claim of gigabytes": member("s-00000.png", b"", size=7 << 30),
-        "a long name": member("s" * 300 + ".png", b"x"),
-        "a film that is no image": member("s-00000.png", b"no image"),
-    }
-
-
-def _packed(members: Sequence[tuple[tarfile.TarInfo, bytes]]) -> bytes:
-    data = b"".join(info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512) for info, content in members)
-    return data + bytes(1024 + -(len(data) + 1024) % tarfile.RECORDSIZE)
-
-
-def _rows(good: bytes) -> Iterator[tuple[str, bytes]]:
-    """The same tar with another JSON member in its first sample."""
-    held = []
-    with tarfile.open(fileobj=io.BytesIO(good)) as tar:
-        for info in tar.getmembers():
-            stream = tar.extractfile(info)
-            held.append((info, stream.read() if stream else b""))
-    at = next(number for number, (info, _) in enumerate(held) if info.name.endswith(".json"))
-    row = json.loads(held[at][1])
-    variants = {
-        "a row that is a list": b"[]",
-        "a row that is nothing": b"null",
-        "a deep row": b"[" * 50_000,
-        "a row without labels": json.dumps({k: v for k, v in row.items() if k != "labels"}).encode(),
-        "a row of other labels": json.dumps(row | {"labels": {"pneumothorax": "yes"}}).encode(),
-        "a row of another film": json.dumps(row | {"png_sha256": "0" * 64}).encode(),
-        "a row that is no text": b"\xff\xfe{}",
-        "a row with digits": json.dumps(row).replace('"index": 0', '"index": ' + "9" * 5000).encode(),
-    }
-    for name, data in variants.items():
-        info = tarfile.TarInfo(held[at][0].name)
-        info.size = len(data)
-        yield name, _packed([*held[:at], (info, data), *held[at + 1 :]])
-
-
-def _tables(store: Path, random: Random) -> Iterator[Case]:
-    lines = (*_reading("explain", "verify", "gc", "status"), *_reading("curate", "pretrain", "generate"))
-    keys = {"index": REF.index(0), "rejects": REF.rejects(0), "reports": REF.reports(0)}
-    for part, key in keys.items():
-        good = (store / key).read_bytes()
-        pieces = {
-            **dict(other_things()),
-            **{name: written(data) for name, data in (*bytewise(good, random, 8), *_bombs(), *_reshaped(good))},
-        }
-        for name, place in pieces.items():
-            yield Case("table", f"{part}: {name}", f"store/{key}", place, lines, (Path(key).name, "films/v-1"))
-
-
-def _bombs() -> Iterator[tuple[str, Data]]:
-    def packed(columns: dict[str, Any]) -> bytes:
-        sink = io.BytesIO()
-        pq.write_table(pa.table(columns), sink, compression="zstd")
-        return sink.getvalue()
-
-    yield "ten million equal rows", lambda: packed({"sample_id": pa.array(["s"] * 10_000_000)})
-    yield "a text of a hundred megabytes", lambda: packed({"sample_id": ["x" * (100 << 20)]})
-    yield "a long text two hundred times", lambda: packed({"sample_id": pa.array(["x" * (1 << 20)] * 200)})
-    yield "no column", packed({})
-    yield "no row", packed({"sample_id": pa.array([], pa.string())})
-    yield "other columns", packed({"a": [1], "b": ["x"]})
-    deep = pa.array([1])
-    for _ in range(60):
-        deep = pa.ListArray.from_arrays([0, 1], deep)
-    yield "lists in lists", packed({"sample_id": deep})
-
-
-def _reshaped(good: bytes) -> Iterator[tuple[str, bytes]]:
-    table = pq.read_table(io.BytesIO(good))
-    metadata = table.schema.metadata or {}
-
-    def packed(changed: pa.Table) -> bytes:
-        sink = io.BytesIO()
-        pq.write_table(changed.replace_schema_metadata(metadata), sink, compression="zstd")
-        return sink.getvalue()
-
-    yield "ids are numbers", packed(table.set_column(0, "sample_id", pa.array(range(len(table)))))
-    yield "ids are missing", packed(table.set_column(0, "sample_id", pa.nulls(len(table), pa.string())))
-    yield "ids steer the terminal", packed(table.set_column(0, "sample_id", pa.array(["\x1b[2J"] * len(table))))
-    yield "a column less", packed(table.drop_columns([table.column_names[2]]))
-    yield "a column more", packed(table.append_column("surprise", pa.array([1] * len(table))))
-    yield "every row twice", packed(pa.concat_tables([table, table]))
-    yield "no rows", packed(table.slice(0, 0))
-    if "mentions" in table.column_names:
-        at = table.column_names.index("mentions")
-        for name, text in (("no JSON", "{"), ("deep", "[" * 50_000), ("numbers", "7"), ("odd", '[{"a": 1}]')):
-            yield f"mentions {name}", packed(table.set_column(at, "mentions", pa.array([text] * len(table))))
-    metadata = dict.fromkeys(metadata, b'{"shard": "none"}')
-    yield "other metadata", packed(table)
-    metadata = dict.fromkeys(metadata, b"[" * 50_000)
-    yield "deep metadata", packed(table)
-    metadata = dict.fromkeys(metadata, b"\xff\xfe")
-    yield "metadata that is no text", packed(table)
-    metadata = {}
-    yield "no metadata", packed(table)
-
-
 def _selections(store: Path, random: Random) -> Iterator[Case]:
     key = selection_key(REF, "default", "selection.parquet")
-    lines = (*_reading("explain", "verify", "gc"), *_reading("pretrain"))
+    lines = (*reading("explain", "verify", "gc"), *reading("pretrain"))
     good = (store / key).read_bytes()
     pieces = {
         **dict(other_things()),
-        **{name: written(data) for name, data in (*bytewise(good, random, 6), *_bombs(), *_reshaped(good))},
+        **{name: written(data) for name, data in (*bytewise(good, random, 6), *bombs(), *reshaped(good))},
     }
     for name, place in pieces.items():
         yield Case("selection", name, f"store/{key}", place, lines, ("default", "films/v-1"))
 
 
 def _runs(store: Path, random: Random) -> Iterator[Case]:
-    lines = (*_reading("explain", "verify", "gc"), *_reading("pretrain", "evaluate"))
+    lines = (*reading("explain", "verify", "gc"), *reading("pretrain", "evaluate"))
     for name in ("synthetic/checkpoint.safetensors", "scores.json"):
         key = run_key(RUN, name)
         good = (store / key).read_bytes()
@@ -441,6 +285,6 @@ FOREIGN = (
 
 def _foreign(store: Path, random: Random) -> Iterator[Case]:
     del store, random
-    lines = (*_reading(*_STORE), *_reading("curate", "generate"))
+    lines = (*reading(*STORE), *reading("curate", "generate"))
     for key in FOREIGN:
         yield Case("foreign", key, f"store/{key}", written(b"x"), lines, ("films",))

@@ -105,7 +105,7 @@ def documents(good: Any, random: Random, times: int) -> Iterator[tuple[str, Any]
     paths = list(_paths(good))
     for number in range(times):
         path = random.choice(paths)
-        name = ".".join(map(str, path)) or "all"
+        name = f"{number} {'.'.join(map(str, path)) or 'all'}"
         if number % 4 == 0 and path:
             yield f"without {name}", changed(good, path, _GONE)
         elif number % 4 == 1:
@@ -115,7 +115,7 @@ def documents(good: Any, random: Random, times: int) -> Iterator[tuple[str, Any]
             yield f"{name} retyped", changed(good, path, _retyped(_at(good, path)))
         else:
             added = changed(good, path, {"surprise": 1}) if random.random() < 0.3 else _added(good, random)
-            yield f"{name} surprised {number}", added
+            yield f"{name} surprised", added
     yield "no mapping", [good]
     yield "nothing", None
     yield "a number", 7

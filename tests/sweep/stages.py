@@ -18,15 +18,16 @@ from storage.layout import DatasetRef
 from storage.ledger import committed_shards, load_reports
 from storage.objects import ObjectStore
 from storage.versions import open_dataset
+from tasks.check.check import FLOWS, checked_recipe
 from tasks.curate.keep import decide, read_selection
 from tasks.evaluate.evaluate import load_labelled, read_scores
 from tasks.plan.plan import make_plan
-from tasks.pretrain.arms import Source
+from tasks.pretrain.arms import curated
 from tasks.pretrain.checkpoint import check_sources, read_checkpoint
 from tasks.pretrain.shelf import open_shelf
 from tasks.publish.dataset import find_version
 from tasks.recipe.fingerprint import fingerprint, version_of
-from tasks.recipe.profile import dump_recipe, load_recipe
+from tasks.recipe.profile import dump_recipe
 from tasks.recipe.schema import Recipe
 from tests.sweep.world import RUN
 
@@ -58,7 +59,7 @@ def _leave(*_: Any, **__: Any) -> NoReturn:
 def _run(name: str, profile: str, changes: Sequence[str] | None) -> NoReturn:
     with explained():
         home = prepare()
-        recipe = load_recipe(profile, changes or [], PROFILES)
+        recipe = checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
         mark = fingerprint(recipe)
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, home, writes=False) as store:
@@ -83,7 +84,7 @@ def _curate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> N
 def _pretrain(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
     open_dataset(store, ref)
     kept = len(read_selection(store, ref, recipe.curate.name).kept)
-    source = Source(dataset=ref.name, version=ref.version, fingerprint=mark, pairs=kept, selection=recipe.curate.name)
+    source = curated(ref, mark, recipe.curate.name, kept)
     for sample in open_shelf(store, source, recipe.seed).shuffled(recipe.seed, 0):
         assert sample.key
     read_checkpoint(store, RUN, "synthetic")

@@ -26,7 +26,7 @@ COLUMNS = ("hung", "traced", "unclear", "taken", "wrote", "over memory", "raw co
 def table(results: list[dict[str, Any]]) -> str:
     """What came of every kind: commands tried, ended clearly, and not."""
     kinds = dict.fromkeys(result["kind"] for result in results)
-    lines = [("kind", "cases", "tried", "clear", *COLUMNS)]
+    lines: list[tuple[str, ...]] = [("kind", "cases", "tried", "clear", *COLUMNS)]
     for kind in (*kinds, "all"):
         some = [result for result in results if kind in (result["kind"], "all")]
         cases = len({(result["kind"], result["case"]) for result in some})

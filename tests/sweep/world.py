@@ -42,7 +42,7 @@ images:
   batch: 4
 report_gates:
   - {kind: completeness, threshold: 1.0}
-  - {kind: length, threshold: 1.0, options: {shortest: 3, longest: 200}}
+  - {kind: length, threshold: 1.0, options: {findings: [3, 200]}}
 image_gates:
   - {kind: contrast, threshold: 0.06}
 archive_a: {films: 24}
@@ -119,6 +119,7 @@ def commands() -> list[Command]:
         (("gc", *at), False),
         (("gc", "--apply", *at), False),
         (("gc", "--abandon", "films@v-3", *at), False),
+        (("check", *of), False),
         (("curate", "--dry-run", *of), False),
         (("generate", *of), False),
         (("pretrain", *of), False),

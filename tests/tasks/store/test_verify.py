@@ -360,3 +360,30 @@ def test_a_damaged_tag_of_the_dataset_is_found(local_store: ObjectStore, publish
     (found,) = problems(local_store, ref)
     assert found.startswith(f"{key}: cannot be read: ")
     assert "is not a tag" in found
+
+
+@pytest.mark.server
+def test_the_folder_markers_of_a_bucket_are_passed_over(s3_store: Any, publish: World, use: Any) -> None:
+    from datetime import timedelta
+
+    from storage.tags import advance_latest, tags
+    from storage.versions import begun, published
+    from tasks.store.collect import find_garbage
+
+    ref = publish(s3_store)
+    use(s3_store, ref)
+    advance_latest(s3_store, ref)
+    markers = [
+        "datasets/", f"datasets/{ref.name}/", f"{ref.prefix}/", f"{ref.prefix}/pairs/", "datasets/other/v-1/", "tags/",
+        f"tags/{ref.name}/", f"tags/{ref.name}/latest/", "selections/", f"selections/{ref}/default/", "runs/",
+        "runs/run-1/", "measures/",
+    ]  # fmt: skip
+    for key in markers:
+        s3_store.client.put_object(Bucket=s3_store.bucket, Key=f"{s3_store.prefix}/{key}", Body=b"")
+    found = verify_dataset(s3_store, ref)
+    assert found.problems == ()
+    assert found.notes == tuple(f"{key} is foreign and passed over" for key in sorted(markers))
+    assert begun(s3_store) == published(s3_store) == [ref]
+    assert [tag.ref for tag in tags(s3_store)] == [ref]
+    assert advance_latest(s3_store, ref).number == 1
+    assert find_garbage(s3_store, older=timedelta(0)).items == ()
