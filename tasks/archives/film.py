@@ -12,7 +12,7 @@ OLDEST = 120  # NIH's first table has patients of 148 to 414 years
 _AGE = re.compile(r"0*(\d+(?:\.\d+)?)\s*([YMWD]?)", re.IGNORECASE)
 _MARKS = {
     "true": 1, "yes": 1, "positive": 1, "present": 1, "false": 0, "no": 0, "negative": 0, "absent": 0,
-    "uncertain": -1,
+    "uncertain": -1, "1": 1, "1.0": 1, "0": 0, "0.0": 0, "-1": -1, "-1.0": -1,
 }  # fmt: skip
 _UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25, "": 1.0}
 
@@ -87,9 +87,10 @@ def mark_of(text: str | None) -> int | None:
     Raises:
         ValueError: another value.
     """
-    plain = said(text)
+    known = _MARKS.get(text or "")  # nearly all cells are one of these
+    plain = said(text) if known is None and text else None
     if plain is None:
-        return None
+        return known
     value = _MARKS.get(plain.lower(), number(plain))
     if value not in (1, 0, -1):
         raise ValueError(f"{plain!r} is no label: 1, 0, -1 or blank")

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from tasks.archives.errors import ArchiveError
@@ -37,7 +37,7 @@ def id_of(text: str | None, prefix: str = "") -> str:
 
 def image_of(text: str | None) -> str:
     """The name of an image file without folders and ending: ``images/00000001_000.png`` is ``00000001_000``."""
-    return _IMAGE.sub("", PureWindowsPath((text or "").strip().strip("'\"")).name)
+    return _IMAGE.sub("", re.split(r"[/\\]", (text or "").strip().strip("'\""))[-1])
 
 
 def study_of(text: str | None) -> str:

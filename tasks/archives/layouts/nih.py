@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from tasks.archives.errors import ArchiveError
@@ -70,7 +71,8 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
         side.close(main, NEED[0], notes)
 
 
-def labels_of(cell: str) -> dict[str, int]:
+@lru_cache(1 << 14)
+def labels_of(cell: str) -> Mapping[str, int]:
     """All fourteen findings and No Finding as 1 or 0 out of ``Mass|Pleural_Thickening``; whole names count alone.
 
     A blank cell says nothing, and a finding stands above No Finding in the same cell. A name that is none of the
@@ -95,7 +97,7 @@ def read_again(labels: Mapping[str, int], expert: Mapping[str, int]) -> dict[str
     return {**labels, **expert, **seen}
 
 
-def _labels(row: Row, notes: Counter[str]) -> dict[str, int]:
+def _labels(row: Row, notes: Counter[str]) -> Mapping[str, int]:
     try:
         labels = labels_of(row["Finding Labels"])
     except ValueError as error:
