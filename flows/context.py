@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,10 @@ from flows.services import Services
 from storage import server as store_server
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore, open_store
+from tasks.publish.dataset import find_version
 from tasks.recipe.fingerprint import fingerprint, version_of
-from tasks.recipe.profile import load_recipe
+from tasks.recipe.paths import published
+from tasks.recipe.profile import dump_published, load_recipe
 from tasks.recipe.schema import Recipe, StorageSection
 
 if TYPE_CHECKING:
@@ -83,37 +84,41 @@ def open_run(
     """Open the store and tracking for a recipe given as `recipe_of` takes it.
 
     A subflow that is asked for the same joins the open run, without reading the profile again: an edit of the
-    profile in mid-run must not split the run. A managed store that this call had to start is ended with the block.
+    profile in mid-run must not split the run. A managed store stays up while any run uses it.
     """
     asked = (profile, pairs, dataset, seed, engine, storage_root, tuple(overrides))
     if asked in _OPEN:
         yield _OPEN[asked]
         return
+    from tasks.check.check import FLOWS, check_recipe  # loads the gates, which commands on a store do not need
+
     home = prepare()
     recipe = recipe_of(*asked)
+    check_recipe(recipe, FLOWS[flow])
     mark = fingerprint(recipe)
-    with (
-        open_storage(recipe.storage, home) as store,
-        Progress() as progress,
-        _tracked(recipe, home, store, flow) as tracked,
-    ):
-        run = Run(recipe, mark, DatasetRef(recipe.dataset, version_of(recipe)), store, tracked, home, progress)
-        _describe(run)
-        _OPEN[asked] = run
-        try:
-            yield run
-        finally:
-            del _OPEN[asked]
+    with open_storage(recipe.storage, home) as store:
+        # A version that another recipe made is refused before anything is tracked or done.
+        ref = DatasetRef(recipe.dataset, version_of(recipe))
+        find_version(store, ref, dump_published(recipe), mark)
+        with Progress() as progress, _tracked(recipe, home, store, flow, progress) as tracked:
+            run = Run(recipe, mark, ref, store, tracked, home, progress)
+            _describe(run)
+            _OPEN[asked] = run
+            try:
+                yield run
+            finally:
+                del _OPEN[asked]
 
 
 @contextmanager
 def open_storage(section: StorageSection, home: Path, *, writes: bool = True) -> Iterator[ObjectStore]:
-    """Open a store; a managed one that this call had to start is ended with the block.
+    """Open a store; a managed one is started where it does not run, and ended by the last that leaves it.
 
     Args:
         section: where the store is.
         home: the state folder, for a managed store.
-        writes: prove first that the store can be written, and never overwrites; False writes nothing.
+        writes: prove first that the store can be written, and never overwrites; False writes nothing, and ends no
+            managed store that others started.
     """
     if section.root != "managed":
         store = open_store(section.root, endpoint=section.endpoint, region=section.region)
@@ -121,39 +126,40 @@ def open_storage(section: StorageSection, home: Path, *, writes: bool = True) ->
             store.check()
         yield store
         return
-    ours = store_server.running(home) is None
-    address = store_server.start(home)
-    os.environ.update(address.environ())
-    try:
+    with store_server.use(home, reads=not writes) as address:
         store = address.store()
         if writes:
             store.check()
         yield store
-    finally:
-        if ours:
-            store_server.stop(home)
 
 
 @contextmanager
-def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str) -> Iterator[TrackedRun]:
+def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str, progress: Progress) -> Iterator[TrackedRun]:
     from tasks.track.tracker import track  # loads mlflow, which commands that only look at a store do not need
 
     uri, artifacts = recipe.tracking.uri, None
     if uri == "managed":
-        server = Services.load(home).get("mlflow")
-        uri = server.url if server and server.url else f"sqlite:///{home / 'mlflow.db'}"
-        artifacts = store.uri("mlflow")
+        uri, artifacts = managed_tracking(home, progress.say), store.uri("mlflow")
     name = f"{flow} {recipe.dataset} {version_of(recipe)}"
-    with track(uri, recipe.tracking.experiment, name, artifacts=artifacts) as tracked:
+    with track(uri, recipe.tracking.experiment, name, artifacts=artifacts, store=store, say=progress.say) as tracked:
         yield tracked
 
 
-def _describe(run: Run) -> None:
-    from tasks.recipe.profile import dump_recipe
+def managed_tracking(home: Path, say: Callable[[str], None]) -> str:
+    """The address of the MLflow server that `synth serve` runs, or of a database that is there whole."""
+    from tasks.track.database import database_uri, ensure_database
 
+    server = Services.load(home).get("mlflow")
+    if server and server.url:
+        return server.url
+    ensure_database(home / "mlflow.db", say)
+    return database_uri(home / "mlflow.db")
+
+
+def _describe(run: Run) -> None:
     run.tracked.params({"profile": run.recipe.profile, "fingerprint": run.fingerprint, "version": run.ref.version})
-    run.tracked.params(_flatten(run.recipe.model_dump(mode="json")))
-    run.tracked.text(dump_recipe(run.recipe), "recipe.yaml")
+    run.tracked.params(_flatten(published(run.recipe.model_dump(mode="json"))))
+    run.tracked.text(dump_published(run.recipe), "recipe.yaml")
 
 
 def _flatten(value: Any, prefix: str = "recipe") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from storage.layout import DatasetRef
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import auroc_figure
 from tasks.evaluate.scores import ScoreTable
+from tasks.pretrain.checkpoint import check_sources
 from tasks.shell import step
 
 
@@ -43,4 +44,5 @@ def evaluate(
 def _score(run: Run, test: DatasetRef) -> ScoreTable:
     section = run.recipe.pretrain
     arms = tuple(dict.fromkeys((*section.arms, *section.controls)))
+    check_sources(run.store, run.name, arms, run.ref, run.fingerprint)
     return evaluate_run(run.store, run.name, arms, test, run.recipe.evaluate, model=section.model)

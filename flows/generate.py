@@ -10,16 +10,15 @@ from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from flows.context import Run, open_run
-from storage.manifest import find_manifest
 from storage.records import Manifest, ShardEntry
 from storage.tags import advance_latest
 from tasks.engine.pool import Engine, Job, open_engine
 from tasks.engine.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
-from tasks.publish.dataset import NothingAccepted, open_version
+from tasks.publish.dataset import NothingAccepted, find_version, open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.errors import RecipeError
-from tasks.recipe.profile import dump_recipe
+from tasks.recipe.profile import dump_published
 from tasks.reports.prompts import token_problems
 from tasks.shell import step, steps
 from tasks.store.versions import parent_of
@@ -45,7 +44,7 @@ def generate(
 ) -> dict[str, Any]:
     """Make what the dataset version still lacks; a version that is whole is left alone."""
     with open_run("generate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
-        manifest = find_manifest(run.store, run.ref)
+        manifest = find_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
         if manifest is None:
             manifest = _generate(run)
         else:
@@ -62,7 +61,7 @@ def _generate(run: Run) -> Manifest:
     if problems:
         raise RecipeError(f"profile {run.recipe.profile!r}", problems)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
-    open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
+    open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:
         with _engine(run) as engine:
             entries = _make(run, engine, plan.base_shards)
@@ -107,7 +106,7 @@ def _top_up(run: Run, engine: Engine, plan: Plan) -> list[ShardEntry]:
 
 @contextmanager
 def _engine(run: Run) -> Iterator[Engine]:
-    engine = open_engine(Job(run.recipe, run.fingerprint, run.ref, run.store.root))
+    engine = open_engine(Job(run.recipe, run.fingerprint, run.ref, run.store))
     try:
         yield engine
     finally:

@@ -8,10 +8,10 @@ from pathlib import Path
 from flows.context import Run
 from flows.services import Services
 from flows.summary import Arm, Difference, Summary
+from storage.addresses import redact
 from storage.records import Manifest
 from storage.versions import open_dataset
-from tasks.evaluate.evaluate import scores_key
-from tasks.evaluate.scores import ScoreTable
+from tasks.evaluate.evaluate import read_scores
 from tasks.pretrain.checkpoint import checkpoint_key, read_facts
 from tasks.publish.finish import cost
 
@@ -19,7 +19,7 @@ from tasks.publish.finish import cost
 def summarise(run: Run) -> Summary:
     """The run's summary: yields from the manifest, arms from the scores, and where everything is."""
     manifest = open_dataset(run.store, run.ref)
-    table = ScoreTable.model_validate_json(run.store.get(scores_key(run.name)))
+    table = read_scores(run.store, run.name)
     spent = cost(run.recipe, manifest.shards)
     counts = [count for count in manifest.entity_counts.values() if count]
     summary = Summary(
@@ -52,7 +52,7 @@ def summarise(run: Run) -> Summary:
 
 def _pairs(run: Run, arm: str) -> int:
     key = checkpoint_key(run.name, arm)
-    return read_facts(run.store, key)["pairs"] if run.store.head(key) is not None else 0
+    return int(read_facts(run.store, key).get("pairs", 0)) if run.store.head(key) is not None else 0
 
 
 def _places(run: Run, manifest: Manifest) -> dict[str, str]:
@@ -69,7 +69,10 @@ def _places(run: Run, manifest: Manifest) -> dict[str, str]:
 
 
 def _mlflow(run: Run) -> str:
+    missing = " (incomplete)" if run.tracked.losses.count else ""
     served = Services.load(run.home).get("mlflow")
+    if run.recipe.tracking.uri != "managed":
+        return f"{run.tracked.id} at {redact(run.recipe.tracking.uri)}{missing}"
     if served and served.url:
-        return f"{served.url}/#/experiments/{run.tracked.experiment}/runs/{run.tracked.id}"
-    return f"{run.tracked.id} in {Path(run.home, 'mlflow.db')} (`make serve` shows it)"
+        return f"{served.url}/#/experiments/{run.tracked.experiment}/runs/{run.tracked.id}{missing}"
+    return f"{run.tracked.id} in {Path(run.home, 'mlflow.db')} (`make serve` shows it){missing}"

@@ -10,8 +10,11 @@ import typer
 
 from flows.explained import explained
 from flows.home import prepare
+from flows.terminal import console, say, say_json
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from storage.objects import ObjectStore
 
 app = typer.Typer(rich_markup_mode=None)
@@ -20,6 +23,9 @@ Root = Annotated[
     str, typer.Option("--root", help="The store: 'managed', a local folder, or s3://bucket/prefix.", metavar="STORE")
 ]
 Endpoint = Annotated[str | None, typer.Option(help="Address of an S3 server that is not Amazon's.")]
+Region = Annotated[
+    str | None, typer.Option(help="Region of the bucket. [default: AWS_REGION, AWS_DEFAULT_REGION or us-east-1]")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 Version = Annotated[
     str, typer.Argument(metavar="NAME[@VERSION]", help="A version, a tag such as @champion, or a name for its latest.")
@@ -34,6 +40,7 @@ def status(
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,
+    region: Region = None,
 ) -> None:
     """Say what of a dataset is done, missing and rejected, per stage and shard. Only the store is asked.
 
@@ -47,7 +54,7 @@ def status(
     from tasks.store.status import COUNTING
     from tasks.store.status import status as look
 
-    with opened(root, endpoint) as store:
+    with opened(root, endpoint, region) as store:
         refs = [] if "@" in dataset or "/" in dataset else begun(store, dataset)
         found = [look(store, ref, seconds=None if every else COUNTING) for ref in refs or [resolve(store, dataset)]]
         _show(found, as_json, lambda: [show_status(item, shards) for item in found])
@@ -59,6 +66,7 @@ def versions(
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,
+    region: Region = None,
 ) -> None:
     """List dataset versions, oldest first, with their parents and tags. A published version never changes.
 
@@ -69,7 +77,7 @@ def versions(
     from flows.store_views import show_versions
     from tasks.store.versions import history
 
-    with opened(root, endpoint) as store:
+    with opened(root, endpoint, region) as store:
         lines = history(store, dataset)
         _show(lines, as_json, lambda: show_versions(lines, store.root))
 
@@ -81,6 +89,7 @@ def diff(
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,
+    region: Region = None,
 ) -> None:
     """Show how two published versions differ, in recipe and in what came of it.
 
@@ -93,7 +102,7 @@ def diff(
     from storage.tags import resolve
     from tasks.store.versions import compare
 
-    with opened(root, endpoint) as store:
+    with opened(root, endpoint, region) as store:
         one = resolve(store, before)
         try:
             other = resolve(store, after if "@" in after or "/" in after else f"{one.name}@{after}")
@@ -109,6 +118,7 @@ def tag(
     name: Annotated[str, typer.Argument(metavar="TAG", help="Such as champion.")],
     root: Root = "managed",
     endpoint: Endpoint = None,
+    region: Region = None,
 ) -> None:
     """Point a tag at a published version. `latest` follows by itself; what a tag said before is kept.
 
@@ -118,9 +128,9 @@ def tag(
     """
     from storage.tags import resolve, set_tag
 
-    with opened(root, endpoint, writes=True) as store:
+    with opened(root, endpoint, region, writes=True) as store:
         made = set_tag(store, resolve(store, version), name)
-        typer.echo(f"{made.dataset}@{made.tag} is {made.version}")
+        say(f"{made.dataset}@{made.tag} is {made.version}")
 
 
 @app.command()
@@ -132,6 +142,7 @@ def explain(
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,
+    region: Region = None,
 ) -> None:
     """Tell a sample's whole story: entities, prompts, seeds, models, gates, place, and who used it.
 
@@ -143,13 +154,19 @@ def explain(
     from storage.tags import resolve
     from tasks.store.explain import explain_everywhere
 
-    with opened(root, endpoint) as store:
+    with opened(root, endpoint, region) as store:
         found = explain_everywhere(store, sample, resolve(store, dataset) if dataset else None)
         _show(found, as_json, lambda: [show_explanation(item) for item in found])
 
 
 @app.command()
-def verify(version: Version, as_json: Json = False, root: Root = "managed", endpoint: Endpoint = None) -> None:
+def verify(
+    version: Version,
+    as_json: Json = False,
+    root: Root = "managed",
+    endpoint: Endpoint = None,
+    region: Region = None,
+) -> None:
     """Read a published version whole: hashes, index against tar against manifest, every film, every reference.
 
     Ends with exit code 1 and the names of the objects when something is wrong.
@@ -163,7 +180,7 @@ def verify(version: Version, as_json: Json = False, root: Root = "managed", endp
     from storage.tags import resolve
     from tasks.store.verify import verify_dataset
 
-    with opened(root, endpoint) as store:
+    with opened(root, endpoint, region) as store:
         ref = resolve(store, version)
         with Progress() as progress:
             found = verify_dataset(store, ref, lambda done, of: progress.stage(f"verify {ref}", done, of))
@@ -183,6 +200,7 @@ def gc(
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,
+    region: Region = None,
 ) -> None:
     """List what nothing reaches, and remove it with --apply.
 
@@ -200,7 +218,7 @@ def gc(
     from storage.tags import resolve
     from tasks.store.collect import collect, find_garbage
 
-    with opened(root, endpoint) as store:
+    with opened(root, endpoint, region) as store:
         given_up = [resolve(store, text) for text in abandon or ()]
         garbage = find_garbage(store, abandon=given_up, older=timedelta(hours=hours))
         if apply:
@@ -209,32 +227,38 @@ def gc(
 
 
 @contextmanager
-def opened(root: str, endpoint: str | None, *, writes: bool = False) -> Iterator[ObjectStore]:
+def opened(
+    root: str, endpoint: str | None, region: str | None = None, *, writes: bool = False
+) -> Iterator[ObjectStore]:
     """The store, errors as one message; it is neither written nor probed unless `writes`."""
     from pydantic import ValidationError
 
     from flows.context import open_storage
     from tasks.recipe.schema import StorageSection
 
-    home = prepare()
     try:
-        section = StorageSection(root=root, endpoint=endpoint)
-    except ValidationError:
-        raise typer.BadParameter(f"{root!r} is neither 'managed', an s3:// address nor a local folder") from None
-    with explained(), open_storage(section, home, writes=writes) as store:
+        section = StorageSection(root=root, endpoint=endpoint, region=region)
+    except ValidationError as error:
+        raise typer.BadParameter(_first_problem(error)) from None
+    with explained(), open_storage(section, prepare(room=writes), writes=writes) as store:
         yield store
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Which option is wrong and why, without its password."""
+    from storage.addresses import redact
+
+    first = error.errors(include_url=False)[0]
+    return redact(f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def _show(found: Any, as_json: bool, table: Any) -> None:
     """Print `found` as JSON, or as `table` shows it."""
     if not as_json:
-        from rich.console import Console
-
-        console = Console(soft_wrap=False)
-        shown = table()
+        screen, shown = console(), table()
         for part in shown if isinstance(shown, list) else [shown]:
-            console.print(part)
+            screen.print(part)
         return
     from pydantic_core import to_json
 
-    typer.echo(to_json(found, indent=1, fallback=str).decode())
+    say_json(to_json(found, indent=1, fallback=str).decode())

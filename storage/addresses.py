@@ -7,7 +7,8 @@ import re
 HIDDEN = "***"
 _SECRET_NAMES = r"password|passwd|pwd|token|secret|api[_-]?key|access[_-]?key|signature|sig|credential|auth"
 _USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/?#@]*(?:@[^\s/?#@]+)*)@")
-_QUERY = re.compile(rf"(?P<name>[?&;](?:[A-Za-z0-9_.-]*(?:{_SECRET_NAMES})[A-Za-z0-9_.-]*)=)(?P<value>[^\s&;#'\"]+)", re.I)
+_FIELD = rf"[A-Za-z0-9_.-]*(?:{_SECRET_NAMES})[A-Za-z0-9_.-]*"
+_QUERY = re.compile(rf"(?P<name>[?&;]{_FIELD}=)(?P<value>[^\s&;#'\"]+)", re.IGNORECASE)
 
 
 def redact(text: str) -> str:

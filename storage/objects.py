@@ -110,8 +110,8 @@ def open_store(
     Args:
         root: where the objects are.
         endpoint: address of an S3 service other than AWS; None takes ``AWS_ENDPOINT_URL_S3`` or AWS.
-        region: S3 region.
-        access_key, secret_key: credentials; None takes what boto3 finds (environment, profile, role).
+        region: S3 region; None takes ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's, or ``us-east-1``.
+        access_key, secret_key: credentials; None takes what botocore finds (environment, profile, role).
     """
     scheme, separator, rest = root.partition("://")
     if not separator or scheme == "file":

@@ -1,4 +1,4 @@
-"""A store in an S3 bucket, through boto3; create-only is ``If-None-Match: *``."""
+"""A store in an S3 bucket, through botocore; create-only is ``If-None-Match: *``."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ import os
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from copy import copy
+from dataclasses import replace
+from functools import partial
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
 from uuid import uuid4
 
-import boto3.session
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.utils import parse_timestamp
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    stop_any,
+    wait_random_exponential,
+)
 
+from storage.addresses import redact
 from storage.errors import AlreadyExists, ConditionalWritesMissing, StoreUnreachable
 from storage.objects import ObjectInfo, check_key
-from storage.s3_errors import Explainer, code_of
+from storage.s3_errors import THE_BUCKET, Explainer, code_of, is_passing
 from storage.s3_parts import put_in_parts
 from storage.s3_reader import BROKEN_BODY, ResumingReader
+from storage.s3_session import Connection
 
 _CONNECTING = threading.Lock()
 _MAYBE_DONE = ("PreconditionFailed", "NoSuchUpload")
@@ -39,14 +45,10 @@ class S3Store:
 
     Args:
         bucket, prefix: where the objects are.
-        endpoint: address of the S3 service; None takes what boto3 is configured with, or AWS.
-        region: None takes boto3's, else ``us-east-1``.
-        access_key, secret_key: None takes what boto3 finds (environment, profile, role).
-        attempts: tries per request.
+        endpoint, region, access_key, secret_key, attempts, read_timeout: see `Connection`.
         multipart_above: size in bytes above which an object goes up in parts. A single conditional PUT takes up
             to 5 GiB and is atomic everywhere; SeaweedFS 4.48 let two of eight racing multipart uploads win.
         part_size: bytes a part; S3 wants at least 5 MiB.
-        read_timeout: seconds without a byte after which a request is given up and tried again.
         disk: folder of the server's data where it is ours, to tell a full disk from other failures.
     """
 
@@ -66,14 +68,14 @@ class S3Store:
         disk: Path | None = None,
     ) -> None:
         self.bucket, self.prefix = bucket, prefix.strip("/")
-        self.endpoint, self.region = endpoint, region
-        self.attempts, self.multipart_above, self.part_size = attempts, multipart_above, part_size
-        self.read_timeout, self.disk = read_timeout, disk
-        self._credentials = (access_key, secret_key)
+        self.connection = Connection(
+            endpoint, region, access_key, secret_key, attempts=attempts, read_timeout=read_timeout
+        )
+        self.multipart_above, self.part_size, self.disk = multipart_above, part_size, disk
         self._clients: dict[int, Any] = {}
 
     def __repr__(self) -> str:
-        return f"S3Store({self.root!r}, endpoint={self.endpoint!r})"
+        return f"S3Store({self.root!r}, endpoint={redact(str(self.connection.address))!r})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_clients": {}}
@@ -85,12 +87,12 @@ class S3Store:
 
     @property
     def client(self) -> Any:
-        """The boto3 client of this process; a forked worker gets connections of its own."""
+        """The client of this process; a forked worker gets connections of its own."""
         pid = os.getpid()
         if pid not in self._clients:
             with _CONNECTING:
                 if pid not in self._clients:
-                    self._clients[pid] = self._connect(self.attempts)
+                    self._clients[pid] = self._connect()
         return self._clients[pid]
 
     def get(self, key: str) -> bytes:
@@ -100,12 +102,14 @@ class S3Store:
             return self.client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"].read()
 
         with self.explained(key):
-            return _again(read, lambda error: isinstance(error, BROKEN_BODY), self.attempts)
+            return _again(read, lambda error: isinstance(error, BROKEN_BODY), self.connection.attempts)
 
     def open(self, key: str) -> BinaryIO:
         """A streaming reader that goes on where a connection broke off."""
         with self.explained(key):
-            raw = ResumingReader(self.client, self.bucket, self._key(key), self.explained(key), self.attempts)
+            raw = ResumingReader(
+                self.client, self.bucket, self._key(key), self.explained(key), self.connection.attempts
+            )
         return cast(BinaryIO, BufferedReader(raw, 1 << 18))
 
     def put(self, key: str, data: bytes | Path, *, create_only: bool = True, content_type: str | None = None) -> str:
@@ -134,7 +138,9 @@ class S3Store:
 
             with self.explained(key):
                 try:
-                    _again(send, lambda error: code_of(error) == "ConditionalRequestConflict", self.attempts)
+                    _again(
+                        send, lambda error: code_of(error) == "ConditionalRequestConflict", self.connection.attempts
+                    )
                 except ClientError as error:
                     if code_of(error) not in _MAYBE_DONE or not self._is_ours(key, writer):
                         raise
@@ -169,21 +175,32 @@ class S3Store:
         """``s3://bucket/…``"""
         return f"{self.root}/{check_key(key)}" if key else self.root
 
+    def at(self, prefix: str) -> S3Store:
+        """Another prefix of the same bucket, reached in the same way."""
+        other = copy(self)
+        other.prefix = prefix.strip("/")
+        return other
+
     def check(self) -> None:
         """Prove that bucket, credentials and create-only writes are right, in a few seconds."""
-        quick = S3Store(
-            self.bucket,
-            self.prefix,
-            endpoint=self.endpoint,
-            region=self.region,
-            access_key=self._credentials[0],
-            secret_key=self._credentials[1],
-            attempts=2,
-            disk=self.disk,
-        )
-        with quick.explained("the bucket"):
-            quick.client.head_bucket(Bucket=self.bucket)
-        quick._check_conditional(f"probe-{uuid4().hex}")
+        self.reach()
+        self._check_conditional(f"probe-{uuid4().hex}")
+
+    def reach(self) -> None:
+        """Prove that the bucket is there and opens to these credentials; nothing is written.
+
+        Raises:
+            StoreUnreachable, AccessDenied: with the cause and the remedy.
+        """
+        once = copy(self)
+        once.connection, once._clients = replace(self.connection, attempts=1, connect_timeout=3, read_timeout=10), {}
+        with once.explained(THE_BUCKET):
+            # Unlike HeadBucket, a refused listing says why. These tries wait less in between than botocore's.
+            prefix = self._key("probe-")
+            ask = partial(once.client.list_objects_v2, Bucket=self.bucket, Prefix=prefix, MaxKeys=1)
+            found = _again(ask, is_passing, self.connection.attempts)
+        if "Name" not in found:
+            raise StoreUnreachable(f"{self._where()} is no S3 server: correct storage.endpoint")
 
     def _check_conditional(self, key: str) -> None:
         self.put(key, b"first")
@@ -210,49 +227,24 @@ class S3Store:
         return f"{self.prefix}/{check_key(key)}" if self.prefix else check_key(key)
 
     def _where(self) -> str:
-        return f"bucket {self.bucket!r} at {self.endpoint or 'the default S3 endpoint'}"
+        return redact(f"bucket {self.bucket!r} at {self.connection.address or 'the default S3 endpoint'}")
 
     def explained(self, subject: str) -> Explainer:
         """Turn botocore errors about `subject` into ours."""
         return Explainer(self._where(), subject, self.disk)
 
-    def _connect(self, attempts: int) -> Any:
-        local = self.endpoint and urlsplit(self.endpoint).hostname in ("127.0.0.1", "localhost", "::1")
-        core = botocore.session.get_session()
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
+    def _connect(self) -> Any:
         try:
-            return boto3.session.Session(botocore_session=core).client(
-                "s3",
-                endpoint_url=self.endpoint,
-                region_name=self.region or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
-                aws_access_key_id=self._credentials[0],
-                aws_secret_access_key=self._credentials[1],
-                config=Config(
-                    retries={"mode": "standard", "total_max_attempts": attempts},
-                    connect_timeout=5,
-                    read_timeout=self.read_timeout,
-                    max_pool_connections=16,
-                    # A signed SHA-256 of the body goes along with every write: signing the body would hash it again.
-                    s3={"payload_signing_enabled": False} | ({"addressing_style": "path"} if self.endpoint else {}),
-                    proxies={} if local else None,
-                ),
-            )
+            return self.connection.client()
         except ValueError as error:
-            raise StoreUnreachable(f"storage endpoint {self.endpoint!r} is not an address: {error}") from error
-
-
-def _time(text: Any) -> Any:
-    """A time in an answer; botocore's own parser takes two thirds of the time of a long listing."""
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return parse_timestamp(text)
+            address = redact(str(self.connection.address))
+            raise StoreUnreachable(f"storage.endpoint {address!r} is not an address of an S3 server") from error
 
 
 def _again(call: Callable[[], Any], worth: Callable[[BaseException], bool], attempts: int) -> Any:
-    """Call until it succeeds, at most `attempts` times, while the error is `worth` another try."""
+    """Call until it succeeds, at most `attempts` times and no more after 15 s, while the error is `worth` another."""
     policy = Retrying(
-        stop=stop_after_attempt(attempts),
+        stop=stop_any(stop_after_attempt(attempts), stop_after_delay(15)),
         wait=wait_random_exponential(multiplier=0.1, max=5),
         retry=retry_if_exception(worth),
         reraise=True,

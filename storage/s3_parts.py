@@ -14,7 +14,7 @@ def put_in_parts(
     """Send `body` in parts of `part_size` bytes; when anything fails, the parts sent so far are dropped.
 
     Args:
-        client: a boto3 S3 client.
+        client: a botocore S3 client.
         request: what ``put_object`` would take, without the body.
         condition: ``If-None-Match`` for a create-only write; the store judges it at completion.
         body: stream at its start.

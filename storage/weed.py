@@ -7,14 +7,15 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from storage.errors import ServerError
+from storage.process import launch, mark_of
 
 GRPC_OFFSET = 10_000
-_CHILDREN: list[subprocess.Popen[bytes]] = []  # kept, so that a server ended by us is reaped by us
 
 
 class PortTaken(ServerError):
@@ -67,8 +68,7 @@ def choose_ports(folder: Path, s3: int | None = None) -> Ports:
     Raises:
         PortTaken: `s3` was asked for and is not free.
     """
-    path = folder / "ports.json"
-    wanted = json.loads(path.read_text()) if path.exists() else {}
+    wanted = _remembered(folder)
     if s3 is not None:
         wanted["s3"] = s3
     with ExitStack() as held:  # all stay bound until all are chosen, so that none is chosen twice
@@ -80,24 +80,19 @@ def choose_ports(folder: Path, s3: int | None = None) -> Ports:
     return Ports(**chosen)
 
 
-def launch(folder: Path, ports: Ports) -> subprocess.Popen[bytes]:
-    """Start ``weed mini`` in a session of its own; data and log go to `folder`."""
+def launch_store(folder: Path, ports: Ports) -> subprocess.Popen[bytes]:
+    """Start ``weed mini``; data and log go to `folder`."""
     data = folder / "data"
     data.mkdir(exist_ok=True)
     (data / "mini.options").unlink(missing_ok=True)  # remembered flags would win over these
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_", "WEED_"))}
-    with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(find_binary()), "mini", *_flags(folder, data, ports)],
-            cwd=folder,
-            env=clean,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _CHILDREN.append(process)
-    return process
+    argv = [str(find_binary()), "mini", *_flags(folder, data, ports)]
+    return launch(store_mark(folder), argv, folder / "weed.log", env=clean, append=False)
+
+
+def store_mark(folder: Path) -> str:
+    """The mark of the store's process."""
+    return mark_of("store", folder.parent)
 
 
 def tail(log: Path, lines: int = 15) -> str:
@@ -145,6 +140,16 @@ def _bind_pair(held: ExitStack) -> tuple[int, int]:
 
 def clear_sockets(folder: Path) -> None:
     """Remove the socket files that an ended server of `folder` left in /tmp."""
-    path = folder / "ports.json"
-    for name, port in (json.loads(path.read_text()) if path.exists() else {}).items():
+    for name, port in _remembered(folder).items():
         Path(f"/tmp/seaweedfs-{name.replace('_', '-')}-{port}.sock").unlink(missing_ok=True)
+
+
+def _remembered(folder: Path) -> dict[str, int]:
+    """The ports of the last start; a file that is cut short or foreign counts for nothing."""
+    try:
+        ports: object = json.loads((folder / "ports.json").read_text())
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    names = {part.name for part in fields(Ports)}
+    pairs = ports.items() if isinstance(ports, Mapping) else ()
+    return {name: port for name, port in pairs if name in names and type(port) is int and 0 < port < 65_536}

@@ -18,6 +18,7 @@ from models.judges.match import MODES, Mode, stated
 from models.language.content import core, for_impression
 from models.language.prompts import LEAKS
 from models.phantom.vocabulary import LABELS
+from models.typed import Count, Share
 
 RULES = "rules/1"
 
@@ -39,7 +40,7 @@ class Completeness:
 
     name: str = "completeness"
 
-    def __init__(self, mode: Mode = "exact", encoder: str = NGRAMS, similarity: float = 0.7) -> None:
+    def __init__(self, mode: Mode = "exact", encoder: str = NGRAMS, similarity: Share = 0.7) -> None:
         if mode not in MODES:
             raise ValueError(f"gate completeness: mode is {mode!r}: it is one of {', '.join(MODES)}")
         self._mode: Mode = mode
@@ -130,7 +131,7 @@ class ImpressionConsistency:
 
     name: str = "impression_consistency"
 
-    def __init__(self, ngram: int = 6, repeats: int = 3) -> None:
+    def __init__(self, ngram: Count = 6, repeats: Count = 3) -> None:
         self.ngram, self.repeats = ngram, repeats
 
     @property
@@ -166,6 +167,7 @@ class PromptLength:
     """
 
     name: str = "prompt_length"
+    scores: tuple[float, float] = (-1000.0, 1000.0)  # no generator reads more tokens
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in tokens: limit - length; NaN, which never passes, where nobody counted."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from models.contracts import Candidate, GateScore
 from models.language.marks import chat_marks, control_characters
 from models.language.prompts import LEAKS
+from models.typed import Count
 
 RULES = "rules/1"
 _REFUSAL = re.compile(
@@ -57,7 +58,7 @@ class Repetition:
 
     name: str = "repetition"
 
-    def __init__(self, ngram: int = 5) -> None:
+    def __init__(self, ngram: Count = 5) -> None:
         self.ngram = ngram
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:

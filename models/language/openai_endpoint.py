@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.allowance import Allowance
 from models.language.marks import chat_marks, control_characters
+from models.language.options import VariableName
 from models.language.shorter import shorten_drafts
 from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
+from models.typed import Amount, Count, Mass, ServerAddress, Temperature
 
 
 class OpenAIReportGenerator:
@@ -42,21 +46,21 @@ class OpenAIReportGenerator:
 
     def __init__(
         self,
-        base_url: str,
+        base_url: ServerAddress,
         model: str,
         decoding: Decoding = "entity_grammar",
-        api_key_variable: str = "OPENAI_API_KEY",
-        concurrency: int = 32,
-        tries: int = 5,
-        timeout: float = 120.0,
-        temperature: float = 0.7,
-        top_p: float = 1.0,
-        max_tokens: int = 384,
+        api_key_variable: VariableName = "OPENAI_API_KEY",
+        concurrency: Count = 32,
+        tries: Count = 5,
+        timeout: Annotated[float, Field(gt=0)] = 120.0,
+        temperature: Temperature = 0.7,
+        top_p: Mass = 1.0,
+        max_tokens: Count = 384,
         ladder: Sequence[float] = (1.0,),
-        token_budget: int | None = None,
-        cost_budget: float | None = None,
-        prompt_price: float = 0.0,
-        answer_price: float = 0.0,
+        token_budget: Annotated[int, Field(ge=0)] | None = None,
+        cost_budget: Amount | None = None,
+        prompt_price: Amount = 0.0,
+        answer_price: Amount = 0.0,
     ) -> None:
         check_decoding(decoding)
         if min(concurrency, tries) < 1:

@@ -20,6 +20,7 @@ from models.compat import torchvision_ready
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.chat import prompt_ids
 from models.language.lora import adapter_folder, adapter_sha256
+from models.language.options import Dtype, EngineOptions
 from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.shorter import shorten_drafts
 from models.language.threads import FittedThreads
@@ -35,6 +36,7 @@ from models.language.writing import (
     step_of,
     write_drafts,
 )
+from models.typed import Count, Mass, Temperature
 
 SEED_LIMIT = 2**63 - 1
 _CPU_ENVIRONMENT = {
@@ -76,15 +78,15 @@ class VllmReportGenerator:
         decoding: Decoding = "entity_grammar",
         adapter: str | None = "auto",
         lora: str | None = None,
-        max_num_seqs: int = 64,
-        temperature: float = 0.7,
-        top_p: float = 1.0,
+        max_num_seqs: Count = 64,
+        temperature: Temperature = 0.7,
+        top_p: Mass = 1.0,
         ladder: Sequence[float] = (1.0,),
-        max_tokens: int = 384,
-        max_model_len: int = 2048,
-        dtype: str | None = None,
-        tensor_parallel_size: int = 1,
-        engine: dict[str, Any] | None = None,
+        max_tokens: Count = 384,
+        max_model_len: Count = 2048,
+        dtype: Dtype = None,
+        tensor_parallel_size: Count = 1,
+        engine: EngineOptions = None,
     ) -> None:
         check_decoding(decoding)
         if max_tokens >= max_model_len:

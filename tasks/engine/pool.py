@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from storage.layout import DatasetRef
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore
 from storage.records import ShardEntry
 from tasks.engine.worker import OnProgress, ShardWorker
 from tasks.recipe.schema import Recipe
@@ -15,17 +15,15 @@ from tasks.recipe.schema import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker anywhere needs to begin: a recipe, its fingerprint, the version and the store's address."""
+    """What a worker anywhere needs to begin: a recipe, its fingerprint, the version and the store.
+
+    A store that has no keys of its own (any but the managed one) takes them from the environment where it is used.
+    """
 
     recipe: Recipe
     fingerprint: str
     ref: DatasetRef
-    root: str
-
-    def store(self) -> ObjectStore:
-        """Open the store; credentials come from the environment, never from the job."""
-        section = self.recipe.storage
-        return open_store(self.root, endpoint=section.endpoint, region=section.region)
+    store: ObjectStore
 
 
 class Engine(Protocol):
@@ -51,7 +49,7 @@ class InlineEngine:
     parallel = 1
 
     def __init__(self, job: Job) -> None:
-        self._worker = ShardWorker(job.recipe, job.fingerprint, job.store(), job.ref)
+        self._worker = ShardWorker(job.recipe, job.fingerprint, job.store, job.ref)
 
     def run(self, shard: int, on_progress: OnProgress | None = None) -> ShardEntry:
         """Make one shard here."""
@@ -111,7 +109,7 @@ class _Actor:
     """The worker inside a Ray actor."""
 
     def __init__(self, job: Job) -> None:
-        self._worker = ShardWorker(job.recipe, job.fingerprint, job.store(), job.ref)
+        self._worker = ShardWorker(job.recipe, job.fingerprint, job.store, job.ref)
 
     def run(self, shard: int) -> ShardEntry:
         return self._worker.run(shard)

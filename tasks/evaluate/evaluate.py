@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from storage.errors import AlreadyExists, ObjectMissing
+from storage.documents import BadDocument, first_problem, parse_json, read_bounded
+from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, run_key
 from storage.png import decode_png
-from storage.shards import read_samples
+from storage.shards import read_samples, row_of
 from storage.versions import open_dataset, tar_keys
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.prompts import all_prompts
@@ -57,7 +59,7 @@ def load_labelled(store: ObjectStore, ref: DatasetRef, size: int) -> LabelledFil
     names = tuple(item.label for item in all_prompts())
     films, labels, ids = [], [], []
     for sample in read_samples(store, tar_keys(ref, open_dataset(store, ref))):
-        known = sample.json["labels"]
+        known = row_of(sample, str(ref)).labels
         missing = [name for name in names if name not in known]
         if missing:
             raise CannotScore(f"sample {sample.key} of {ref} has no label for {missing[0]!r}: it cannot be a test set")
@@ -98,7 +100,12 @@ def evaluate_run(
         trained = read_checkpoint(store, run, arm)
         if trained is None:
             raise ValueError(f"{checkpoint_key(run, arm)} is missing: pretrain arm {arm!r} first")
-        predictions[arm] = zero_shot(load(trained.checkpoint, model), held.films, all_prompts())
+        try:
+            network = load(trained.checkpoint, model)
+        except ValueError as error:
+            why = " ".join(str(error).split())
+            raise CorruptShard(f"{checkpoint_key(run, arm)}: {why}; remove it and pretrain again") from error
+        predictions[arm] = zero_shot(network, held.films, all_prompts())
     table = score_arms(predictions, held.labels, held.findings, section, dataset=held.dataset, films=held.ids)
     return keep_scores(store, run, table)
 
@@ -106,9 +113,24 @@ def evaluate_run(
 def kept_scores(store: ObjectStore, run: str) -> ScoreTable | None:
     """The table that a run has already, or None."""
     try:
-        return ScoreTable.model_validate_json(store.get(scores_key(run)))
+        return read_scores(store, run)
     except ObjectMissing:
         return None
+
+
+def read_scores(store: ObjectStore, run: str) -> ScoreTable:
+    """The table of a run.
+
+    Raises:
+        ObjectMissing: there is none.
+        CorruptShard: what is there is no table of scores.
+    """
+    key = scores_key(run)
+    try:
+        return ScoreTable.model_validate(parse_json(read_bounded(store, key)))
+    except (BadDocument, ValidationError) as error:
+        why = first_problem(error) if isinstance(error, ValidationError) else error
+        raise CorruptShard(f"{store.uri(key)} is no table of scores: {why}; remove it and evaluate again") from error
 
 
 def _asked(table: ScoreTable) -> tuple[str, tuple[str, ...], int, float, str, str]:
@@ -123,7 +145,7 @@ def keep_scores(store: ObjectStore, run: str, table: ScoreTable) -> ScoreTable:
     try:
         store.put(key, table.model_dump_json(indent=1).encode(), content_type="application/json")
     except AlreadyExists as error:
-        stored = ScoreTable.model_validate_json(store.get(key))
+        stored = read_scores(store, run)
         if not same_scores(stored, table):
             raise ScoresConflict(
                 f"{store.uri(key)} holds other scores: another evaluation of run {run!r}; take another run name"

@@ -168,13 +168,17 @@ def explain_diff(before: Recipe | Mapping[str, Any], after: Recipe | Mapping[str
     """`diff` as text for people, one field a line."""
     changes = diff(before, after)
     if not changes:
-        return "no field that changes the samples differs (the contents of the bank file or the format may)"
+        return "no field that changes the samples differs (the contents of a file that it names or the format may)"
     return "\n".join(["these fields change the samples and differ:", *(f"  {change}" for change in changes)])
 
 
 def _digest(field: str, file: str, remedy: str) -> str:
+    path = Path(file)
+    if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
+        raise RecipeError("recipe", [f"{field}: {file} is no regular file; {remedy}"])
     try:
-        return "sha256:" + hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        with path.open("rb") as stream:
+            return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
     except OSError as error:
         raise RecipeError("recipe", [f"{field}: {file}: {error.strerror or error}; {remedy}"]) from error
 

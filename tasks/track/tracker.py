@@ -1,81 +1,129 @@
 """One MLflow parent run per flow run, nested runs per stage and arm.
 
-The client is used without MLflow's global active run, so that threads and subflows cannot mix their runs.
+The client is used without MLflow's global active run, so that threads and subflows cannot mix their runs. Before a
+run begins, whatever is wrong with MLflow is an error; from then on it is told, counted and passed over.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 
-_PARAM_LIMIT = 6000
+from storage.addresses import redact
+from tasks.track import names
+from tasks.track.address import prepare
+from tasks.track.artifacts import put_in_store, store_of
+from tasks.track.causes import cause_of
+from tasks.track.errors import TrackingError
+from tasks.track.experiments import experiment_id
+from tasks.track.losses import Losses
+from tasks.track.patience import AT_THE_END, IN_A_RUN, WHILE_OPENING, patience
+from tasks.track.quiet import quiet
+
+if TYPE_CHECKING:
+    from storage.objects import ObjectStore
+    from storage.s3 import S3Store
+
+_PARAM_LIMIT, _TAG_LIMIT, _SOURCE_LIMIT = 6000, 8000, 60_000
+_NONE = ""  # the id of a run that MLflow could not begin
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedRun:
-    """One MLflow run that is open for writing."""
+    """One MLflow run that is open for writing.
+
+    What MLflow refuses or cannot take is told, counted in `losses` and passed over; names and values are made such
+    that it takes them, and passwords in addresses are left out.
+    """
 
     client: MlflowClient
     experiment: str
     id: str
+    losses: Losses
+    store: ObjectStore | None = None
+    files: S3Store | None = None
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Record settings; values are written as text, cut at MLflow's limit."""
-        self.client.log_batch(self.id, params=[Param(k, str(v)[:_PARAM_LIMIT]) for k, v in values.items()])
+        params = [Param(names.key(name), names.value(item, _PARAM_LIMIT)) for name, item in values.items()]
+        self._write(lambda: self.client.log_batch(self.id, params=params))
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers. Names may hold letters, digits, spaces and ``_-./``."""
+        """Record numbers."""
         now = int(time.time() * 1000)
-        self.client.log_batch(self.id, metrics=[Metric(k, float(v), now, step) for k, v in values.items()])
+        metrics = [Metric(names.key(name), float(number), now, step) for name, number in values.items()]
+        self._write(lambda: self.client.log_batch(self.id, metrics=metrics))
 
     def curve(self, name: str, values: Sequence[float]) -> None:
         """Record a series under one name, one step an entry."""
         now = int(time.time() * 1000)
-        metrics = [Metric(name, float(value), now, step) for step, value in enumerate(values)]
+        metrics = [Metric(names.key(name), float(number), now, step) for step, number in enumerate(values)]
         for start in range(0, len(metrics), 1000):
-            self.client.log_batch(self.id, metrics=metrics[start : start + 1000])
+            self._write(lambda start=start: self.client.log_batch(self.id, metrics=metrics[start : start + 1000]))
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Record links and labels."""
-        self.client.log_batch(self.id, tags=[RunTag(k, v) for k, v in values.items()])
+        tags = [RunTag(names.key(name), names.value(text, _TAG_LIMIT)) for name, text in values.items()]
+        self._write(lambda: self.client.log_batch(self.id, tags=tags))
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """Record a dataset version as an input of this run; `digest` is its fingerprint."""
-        data = Dataset(name, digest[:36], "s3" if source.startswith("s3://") else "local", json.dumps({"uri": source}))
-        self.client.log_inputs(self.id, [DatasetInput(data, [InputTag("mlflow.data.context", context)])])
+        place = json.dumps({"uri": names.value(source, _SOURCE_LIMIT)})
+        data = Dataset(names.title(name), digest[:36], "s3" if source.startswith("s3://") else "local", place)
+        inputs = [DatasetInput(data, [InputTag("mlflow.data.context", context)])]
+        self._write(lambda: self.client.log_inputs(self.id, inputs))
 
     def text(self, text: str, file: str) -> None:
         """Keep a text as an artifact."""
-        self.client.log_text(self.id, text, file)
+        self.blob(redact(text).encode("utf-8", "backslashreplace"), file)
 
     def blob(self, data: bytes, file: str) -> None:
         """Keep bytes (a figure, a checkpoint) as an artifact called `file`."""
-        import tempfile
-        from pathlib import Path, PurePosixPath
+        self._write(lambda: self._keep(data, file))
 
+    @contextmanager
+    def nested(self, name: str) -> Iterator[TrackedRun]:
+        """A child run, ended as FINISHED, as KILLED by Ctrl-C, or as FAILED when the block raises."""
+        begun = self._write(lambda: _begin(self, name, {"mlflow.parentRunId": self.id}))
+        with _ending(begun or TrackedRun(self.client, self.experiment, _NONE, self.losses)) as run:
+            yield run
+
+    def _write(self, call: Callable[[], Any]) -> Any:
+        if self.id == _NONE:
+            self.losses.count += 1
+            return None
+        return self.losses.attempt(call)
+
+    def _keep(self, data: bytes, file: str) -> None:
+        if self.files is not None:
+            put_in_store(self.files, data, file)
+            return
         place = PurePosixPath(file)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / place.name
             path.write_bytes(data)
             self.client.log_artifact(self.id, str(path), str(place.parent) if place.parent.name else None)
 
-    @contextmanager
-    def nested(self, name: str) -> Iterator[TrackedRun]:
-        """A child run, ended as FINISHED, or as FAILED when the block raises."""
-        with _open(self.client, self.experiment, name, {"mlflow.parentRunId": self.id}) as run:
-            yield run
-
 
 @contextmanager
-def track(uri: str, experiment: str, name: str, *, artifacts: str | None = None) -> Iterator[TrackedRun]:
+def track(
+    uri: str,
+    experiment: str,
+    name: str,
+    *,
+    artifacts: str | None = None,
+    store: ObjectStore | None = None,
+    say: Callable[[str], None] = print,
+) -> Iterator[TrackedRun]:
     """Open the parent run.
 
     Args:
@@ -83,36 +131,61 @@ def track(uri: str, experiment: str, name: str, *, artifacts: str | None = None)
         experiment: experiment name; made with `artifacts` as its artifact location when it is new.
         name: what people see in the list of runs.
         artifacts: where files go, such as ``s3://bucket/mlflow``; None leaves it to the server.
+        store: files that go to its bucket are written through it, with its endpoint, region and credentials.
+        say: told in one line what goes wrong later, and at the end what is missing.
+
+    Raises:
+        TrackingError: MLflow cannot be opened, within 15 s.
     """
-    client = MlflowClient(tracking_uri=uri)
-    with _open(client, _experiment(client, experiment, artifacts), name, {}) as run:
-        yield run
+    with quiet():
+        run = _open(uri, experiment, name, artifacts, store, say)
+        with patience(IN_A_RUN):
+            try:
+                with _ending(run, is_parent=True):
+                    yield run
+            finally:
+                run.losses.tell()
+
+
+def _open(
+    uri: str,
+    experiment: str,
+    name: str,
+    artifacts: str | None,
+    store: ObjectStore | None,
+    say: Callable[[str], None],
+) -> TrackedRun:
+    try:
+        with patience(WHILE_OPENING):
+            prepare(uri, say)
+            client = MlflowClient(tracking_uri=uri)
+            parent = TrackedRun(client, experiment_id(client, experiment, artifacts), _NONE, Losses(say), store)
+            return _begin(parent, name, {})
+    except TrackingError:
+        raise
+    except Exception as error:  # whatever MLflow, its database or its HTTP client raises
+        raise TrackingError(f"MLflow at {redact(uri)} cannot be used: {cause_of(error)}") from error
+
+
+def _begin(above: TrackedRun, name: str, tags: dict[str, str]) -> TrackedRun:
+    """A new run in the experiment of the one `above` it."""
+    info = above.client.create_run(above.experiment, run_name=names.title(name), tags=tags).info
+    files = store_of(info.artifact_uri or "", above.store)
+    return TrackedRun(above.client, above.experiment, info.run_id, above.losses, above.store, files)
 
 
 @contextmanager
-def _open(client: MlflowClient, experiment: str, name: str, tags: dict[str, str]) -> Iterator[TrackedRun]:
-    run = client.create_run(experiment, run_name=name, tags=tags)
-    tracked = TrackedRun(client, experiment, run.info.run_id)
+def _ending(run: TrackedRun, *, is_parent: bool = False) -> Iterator[TrackedRun]:
+    """Say at the end how the run ended; one that did not finish, or a server that is down, is not waited for."""
+    status = "FAILED"
     try:
-        yield tracked
-    except BaseException:
-        client.set_terminated(tracked.id, "FAILED")
+        yield run
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
         raise
-    client.set_terminated(tracked.id, "FINISHED")
-
-
-def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
-    """Find the experiment, or make it; a name whose files go elsewhere gets a sibling of its own."""
-    found = client.get_experiment_by_name(name)
-    if found is not None and artifacts is not None and found.artifact_location != artifacts:
-        name = f"{name} ({artifacts})"
-        found = client.get_experiment_by_name(name)
-    if found is not None:
-        return found.experiment_id
-    try:
-        return client.create_experiment(name, artifact_location=artifacts)
-    except MlflowException:
-        made = client.get_experiment_by_name(name)  # another run made it in between
-        if made is None:
-            raise
-        return made.experiment_id
+    finally:
+        if run.id != _NONE:
+            hurry = status != "FINISHED" or run.losses.down
+            with patience(AT_THE_END if hurry else IN_A_RUN, firm=hurry):
+                run.losses.attempt(lambda: run.client.set_terminated(run.id, status), though_down=is_parent)

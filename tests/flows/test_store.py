@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from storage import server
 from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.objects import ObjectStore
+from tests.storage.small_s3 import Honest, serving
 
 World = Callable[..., DatasetRef]
 COMMANDS = ("status", "versions", "diff", "tag", "explain", "verify", "gc")
@@ -47,8 +49,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(params=["folder", pytest.param("managed", marks=pytest.mark.server)])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Each kind of store in turn; the managed one is emptied first."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "unset")  # the commands set them; this puts them back
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE"):
+        monkeypatch.setenv(name, "/nobody's")  # neither kind of store takes anything from the shell
     if request.param == "folder":
         monkeypatch.setenv("SYNTHCXR_HOME", str(tmp_path / "home"))
         return Place(LocalStore(tmp_path / "store"), ["--root", str(tmp_path / "store")])
@@ -165,3 +167,45 @@ def test_looking_at_a_folder_that_is_not_there_makes_none(tmp_path: Path, monkey
     result = CliRunner().invoke(app, ["versions", "--root", str(tmp_path / "store")])
     assert "no versions" in result.output
     assert not (tmp_path / "store").exists()
+
+
+def test_the_region_of_a_bucket_can_be_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Abroad(Honest):
+        def do_GET(self) -> None:
+            if "/eu-north-1/s3/" not in self.headers["Authorization"]:
+                return self.refuse(400, "AuthorizationHeaderMalformed")
+            return super().do_GET()
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "known")
+    monkeypatch.setenv("SYNTHCXR_HOME", str(tmp_path))
+    with serving(Abroad) as store:
+        words = ["versions", "--root", "s3://films", "--endpoint", str(store.connection.endpoint)]
+        assert CliRunner().invoke(app, [*words, "--region", "eu-north-1"]).exit_code == 0
+        assert CliRunner().invoke(app, words, env={"AWS_REGION": "eu-north-1"}).exit_code == 0
+        refused = CliRunner().invoke(app, words)
+    assert refused.exit_code == 2
+    assert "--region" in refused.stderr
+
+
+@pytest.mark.parametrize("option", [["--root", "s3://films", "--endpoint", "http://u:CANARY@127.0.0.1:9"], []])
+def test_no_password_of_an_address_is_shown(
+    option: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    variables = {"AWS_ENDPOINT_URL": "http://u:CANARY@127.0.0.1:9", "HTTP_PROXY": "http://u:CANARY@127.0.0.1:9"}
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "SYNTHCXR_HOME": str(tmp_path)}
+    for name, value in {**variables, **keys}.items():
+        monkeypatch.setenv(name, value)
+    shown = CliRunner().invoke(app, ["versions", *(option or ["--root", "s3://films"])])
+    assert shown.exit_code == 2
+    assert "CANARY" not in shown.output
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"CANARY" in path.read_bytes()]
+
+
+def test_a_wrong_root_is_named(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["versions", "--root", "gs://films"], env={"SYNTHCXR_HOME": str(tmp_path)})
+    assert shown.exit_code == 2
+    assert "--root" in shown.stderr
+    assert "gs://films" in shown.stderr

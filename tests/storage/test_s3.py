@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -15,6 +12,7 @@ import pytest
 from storage.errors import AccessDenied, AlreadyExists, ConditionalWritesMissing, StoreFull, StoreUnreachable
 from storage.s3 import S3Store
 from storage.server import StoreAddress
+from tests.storage.small_s3 import Honest, SmallS3, serving
 
 pytestmark = pytest.mark.server
 MIB = 1 << 20
@@ -81,77 +79,16 @@ def test_an_endpoint_that_is_no_address() -> None:
         S3Store("films", endpoint="127001", access_key="a", secret_key="b").check()
 
 
-class Shelf(BaseHTTPRequestHandler):
-    """A very small S3: objects in a dict, and `If-None-Match` taken for noise."""
-
-    objects: dict[str, tuple[bytes, dict[str, str]]]
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def body(self) -> bytes:
-        if "chunked" in self.headers.get("Content-Encoding", "") + self.headers.get("Transfer-Encoding", ""):
-            raise AssertionError("this shelf takes plain bodies only")
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def answer(self, status: int, data: bytes = b"", headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), "ETag": '"tag"', **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def refuse(self, status: int, code: str) -> None:
-        self.answer(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
-
-    def meta(self) -> dict[str, str]:
-        return {name: value for name, value in self.headers.items() if name.lower().startswith("x-amz-meta-")}
-
-    def do_PUT(self) -> None:
-        self.objects[self.path] = (self.body(), self.meta())
-        self.answer(200)
-
-    def do_GET(self) -> None:
-        if self.path not in self.objects:
-            return self.refuse(404, "NoSuchKey")
-        data, meta = self.objects[self.path]
-        return self.answer(200, data, meta)
-
-    def do_HEAD(self) -> None:
-        if self.path.count("/") == 1:
-            return self.answer(200)
-        return self.do_GET()
-
-    def do_DELETE(self) -> None:
-        self.objects.pop(self.path, None)
-        self.answer(204)
-
-
-@contextmanager
-def serving(handler: type[Shelf]) -> Iterator[S3Store]:
-    kind = type("Own", (handler,), {"objects": {}})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        try:
-            yield S3Store(
-                "films", endpoint=f"http://127.0.0.1:{httpd.server_port}", access_key="a", secret_key="b", attempts=3
-            )
-        finally:
-            httpd.shutdown()
-
-
 def test_a_server_that_ignores_conditional_writes_is_refused() -> None:
-    with serving(Shelf) as store, pytest.raises(ConditionalWritesMissing, match=r"films.*If-None-Match"):
+    with serving(SmallS3) as store, pytest.raises(ConditionalWritesMissing, match=r"films.*If-None-Match"):
         store.check()
 
 
 def test_a_server_that_refuses_and_overwrites_all_the_same_is_refused() -> None:
-    class TwoFaced(Shelf):
+    class TwoFaced(SmallS3):
         def do_PUT(self) -> None:
-            known = self.path in self.objects
-            self.objects[self.path] = (self.body(), self.meta())
+            known = self.key in self.objects
+            self.objects[self.key] = (self.body(), self.meta())
             if known:
                 return self.refuse(412, "PreconditionFailed")
             return self.answer(200)
@@ -161,7 +98,7 @@ def test_a_server_that_refuses_and_overwrites_all_the_same_is_refused() -> None:
 
 
 def test_a_server_that_does_not_know_the_header_is_refused() -> None:
-    class Old(Shelf):
+    class Old(SmallS3):
         def do_PUT(self) -> None:
             self.body()
             self.refuse(501, "NotImplemented")
@@ -170,29 +107,29 @@ def test_a_server_that_does_not_know_the_header_is_refused() -> None:
         store.check()
 
 
-def once(trouble: Callable[[Shelf], None]) -> type[Shelf]:
-    """An honest shelf on which the first write meets `trouble` after it was stored."""
+def once(trouble: Callable[[SmallS3], None]) -> type[SmallS3]:
+    """An honest server on which the first write meets `trouble` after it was stored."""
 
-    class Honest(Shelf):
+    class Troubled(Honest):
         troubled = False
 
         def do_PUT(self) -> None:
             data = self.body()
-            if self.path in self.objects:
+            if self.key in self.objects:
                 return self.refuse(412, "PreconditionFailed")
-            self.objects[self.path] = (data, self.meta())
+            self.objects[self.key] = (data, self.meta())
             if not type(self).troubled:
                 type(self).troubled = True
                 return trouble(self)
             return self.answer(200)
 
-    return Honest
+    return Troubled
 
 
 def test_a_write_whose_answer_was_lost_is_known_as_our_own() -> None:
-    def hang_up(shelf: Shelf) -> None:
-        shelf.close_connection = True
-        shelf.connection.shutdown(socket.SHUT_RDWR)
+    def hang_up(server: SmallS3) -> None:
+        server.close_connection = True
+        server.connection.shutdown(socket.SHUT_RDWR)
 
     with serving(once(hang_up)) as store:
         store.put("k", b"mine")
@@ -202,7 +139,7 @@ def test_a_write_whose_answer_was_lost_is_known_as_our_own() -> None:
 
 
 def test_a_conflict_is_tried_again() -> None:
-    class Busy(Shelf):
+    class Busy(SmallS3):
         calls = 0
 
         def do_PUT(self) -> None:
@@ -210,7 +147,7 @@ def test_a_conflict_is_tried_again() -> None:
             type(self).calls += 1
             if type(self).calls == 1:
                 return self.refuse(409, "ConditionalRequestConflict")
-            self.objects[self.path] = (data, self.meta())
+            self.objects[self.key] = (data, self.meta())
             return self.answer(200)
 
     with serving(Busy) as store:
@@ -219,7 +156,7 @@ def test_a_conflict_is_tried_again() -> None:
 
 
 def test_a_full_store_is_called_full() -> None:
-    class Full(Shelf):
+    class Full(SmallS3):
         def do_PUT(self) -> None:
             self.body()
             self.refuse(507, "InsufficientStorage")
@@ -231,12 +168,12 @@ def test_a_full_store_is_called_full() -> None:
 def test_a_body_that_breaks_off_is_read_on() -> None:
     data = bytes(range(256)) * 4096
 
-    class Flaky(Shelf):
+    class Flaky(SmallS3):
         broken = 0
 
         def do_GET(self) -> None:
             start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-            rest = self.objects[self.path][0][start:]
+            rest = self.objects[self.key][0][start:]
             type(self).broken += 1
             cut = type(self).broken <= 2
             self.send_response(206 if start else 200)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import socket
 import stat
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -17,7 +19,8 @@ import pytest
 
 from storage import server
 from storage.errors import ServerError, StoreFull
-from storage.weed import PortTaken, find_binary
+from storage.process import Identity
+from storage.weed import PortTaken, choose_ports, find_binary
 
 pytestmark = pytest.mark.server
 
@@ -119,3 +122,85 @@ def test_a_server_that_cannot_start_shows_its_log(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match=r"weed\.log"):
         server.start(tmp_path, timeout=6)
     assert server.running(tmp_path) is None
+
+
+def test_it_stays_while_another_process_uses_it_and_ends_with_the_last(tmp_path: Path) -> None:
+    with server.use(tmp_path) as ours, _user(tmp_path) as other:
+        assert other.endpoint == ours.endpoint
+        with server.use(tmp_path):
+            pass
+        assert server.running(tmp_path) == ours
+    assert server.running(tmp_path) is None
+    assert Identity(ours.pid, ours.created).live() is None
+
+
+def test_whoever_started_it_may_leave_first(tmp_path: Path) -> None:
+    with ExitStack() as users:
+        with server.use(tmp_path) as first:
+            users.enter_context(_user(tmp_path))
+        assert server.running(tmp_path) == first
+        assert len(server.users(tmp_path)) == 1
+    assert server.running(tmp_path) is None
+
+
+def test_a_killed_user_leaves_it_to_the_next_and_no_reader_ends_what_it_did_not_start(tmp_path: Path) -> None:
+    with _user(tmp_path, kill=True) as address:
+        pass
+    assert psutil.pid_exists(address.pid)
+    with server.use(tmp_path, reads=True) as found:
+        assert found == address
+    assert server.running(tmp_path) == address
+    with server.use(tmp_path) as found:
+        assert found == address
+    assert server.running(tmp_path) is None
+
+
+def test_one_that_was_started_to_stay_stays_until_it_is_stopped(tmp_path: Path) -> None:
+    with server.use(tmp_path) as address:
+        assert server.start(tmp_path).pid == address.pid
+    with server.use(tmp_path) as found:
+        assert found.kept
+    assert server.stop(tmp_path) is True
+    assert server.running(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["", '{"endpoint": "http', "[]", '{"pid": "x"}', "null"])
+def test_state_files_that_are_cut_short_or_foreign_are_written_anew(tmp_path: Path, text: str) -> None:
+    for name in ("address.json", "ports.json", "identities.json"):
+        (tmp_path / "store").mkdir(exist_ok=True)
+        (tmp_path / "store" / name).write_text(text)
+    assert server.running(tmp_path) is None
+    assert server.stop(tmp_path) is False
+    folder = tmp_path / "store"
+    assert choose_ports(folder).s3 > 0
+    keys = server._credentials(folder)
+    assert keys == server._credentials(folder)
+    assert stat.S_IMODE((folder / "identities.json").stat().st_mode) == 0o600
+
+
+def test_a_store_whose_record_is_lost_is_not_doubled(tmp_path: Path) -> None:
+    with _user(tmp_path, kill=True) as lost, _user(tmp_path):
+        (tmp_path / "store" / "address.json").write_text('{"endpoint"')
+        with pytest.raises(ServerError, match=rf"address.json is damaged while process .*process {lost.pid}.*--force"):
+            server.start(tmp_path)
+    with server.use(tmp_path) as found:
+        assert Identity(lost.pid, lost.created).live() is None
+        assert found.secret_key == lost.secret_key
+    assert server.running(tmp_path) is None
+
+
+@contextmanager
+def _user(state: Path, kill: bool = False) -> Iterator[server.StoreAddress]:
+    """Another process that uses the store for as long as the block lasts; `kill` ends it by -9."""
+    code = (
+        "import json, pathlib, sys, dataclasses; from storage import server\n"
+        "with server.use(pathlib.Path(sys.argv[1])) as address:\n"
+        "    print(json.dumps(dataclasses.asdict(address)), flush=True); input()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", code, str(state)], **pipes)
+    assert process.stdout is not None
+    yield server.StoreAddress(**json.loads(process.stdout.readline()))
+    if kill:
+        process.kill()
+    process.communicate("\n", timeout=60)

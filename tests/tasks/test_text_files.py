@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,5 @@ def test_a_missing_a_cut_and_a_swelling_file_are_refused(tmp_path: Path) -> None
 
 @given(st.binary(max_size=64))
 def test_any_bytes_are_text_or_a_text_error(data: bytes) -> None:
-    try:
+    with suppress(TextError):
         assert isinstance(decode_text(data, "here"), str)
-    except TextError as error:
-        assert str(error).startswith("here")

@@ -141,7 +141,7 @@ def test_what_no_gate_knows_passes_by_name_and_is_never_scored_as_if_it_were_jud
 
 
 def test_the_recipe_names_the_engine(recipe: Recipe, tmp_path: Path) -> None:
-    job = Job(recipe, fingerprint(recipe), REF, str(tmp_path / "store"))
+    job = Job(recipe, fingerprint(recipe), REF, LocalStore(tmp_path / "store"))
     engine = open_engine(job)
     assert isinstance(engine, InlineEngine)
     assert engine.cards()["reports"]["kind"] == "template"

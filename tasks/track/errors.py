@@ -1,0 +1,9 @@
+"""What can go wrong with MLflow before a run begins; what goes wrong later is told and passed over."""
+
+from __future__ import annotations
+
+from storage.errors import StoreError
+
+
+class TrackingError(StoreError):
+    """MLflow cannot be opened; the message names the address and the remedy, in one line."""
