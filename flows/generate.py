@@ -15,7 +15,7 @@ from storage.tags import advance_latest
 from tasks.engine.pool import Engine, Job, open_engine
 from tasks.engine.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
-from tasks.publish.dataset import find_version, open_version
+from tasks.publish.dataset import NothingAccepted, find_version, open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.profile import dump_published
@@ -49,6 +49,8 @@ def generate(
             manifest = _generate(run)
         else:
             run.progress.say(f"{run.ref} is published already: nothing is generated")
+        if not manifest.accepted:
+            raise NothingAccepted(f"{run.ref} was published without a pair and is not tagged: take another version")
         advance_latest(run.store, run.ref)
         return {"dataset": str(run.ref), "accepted": manifest.accepted, "rejected": manifest.rejected}
 

@@ -108,7 +108,7 @@ def draw_images(
     prompts = [(prompt_prefix(report.axes) if prompt_axes else "") + report.impression for report in reports]
     tokens = generator.count_tokens(prompts)
     every = [_Tries(r, read_mentions(r), p, n) for r, p, n in zip(reports, prompts, tokens, strict=True)]
-    pending, easel = every, _Easel(generator, spent, min(FAILED_IN_A_ROW, max(2, len(every))))
+    pending, guarded = every, _GuardedImages(generator, spent, min(FAILED_IN_A_ROW, max(2, len(every))))
     with _judge_for(generator) as judge:
         for attempt in range(attempts):
             judging: Future[None] | None = None
@@ -116,7 +116,7 @@ def draw_images(
                 part = pending[start : start + batch]
                 for tries in part:
                     tries.attempts, tries.seed = attempt + 1, seed_of(tries.report.sample_id, attempt)
-                films = easel.draw(part, attempt)
+                films = guarded.draw(part, attempt)
                 if judging is not None:
                     judging.result()
                 drawn = [(tries, film) for tries, film in zip(part, films, strict=True) if film is not None]
@@ -163,7 +163,7 @@ def _settled(every: Sequence[_Tries], pending: Sequence[_Tries], judged: int, la
     return len(every) - (len(pending) - judged) - again
 
 
-class _Easel:
+class _GuardedImages:
     """Draws with a generator of which a bad prompt costs its own film: what fails together is drawn one by one."""
 
     def __init__(self, generator: ImageGenerator, spent: dict[str, float], patience: int) -> None:
@@ -224,6 +224,8 @@ def _judge(
     spent: dict[str, float],
 ) -> None:
     """Score, decide, and encode what passed."""
+    if not drawn:
+        return
     candidates = Seen(
         Candidate(
             sample_id=tries.report.sample_id,

@@ -172,7 +172,7 @@ def publish_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[Shard
 
 def _why_empty(ref: DatasetRef, rejects: Sequence[RejectRow]) -> str:
     """What took the samples of a version without a pair, most first, each with the reason of its first."""
-    first = {row.gate: row.reason or "no reason given" for row in reversed(rejects)}
+    first = {r.gate: r.reason or f"{r.score:.3g}, {r.threshold:.3g} was needed" for r in reversed(rejects)}
     worst = Counter(row.gate for row in rejects).most_common(_SHOWN)
     taken = "; ".join(f"{gate} took {count} ({one_line(first[gate])})" for gate, count in worst)
     return (
