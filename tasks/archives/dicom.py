@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import Any
 
+from storage.png import MOST_PIXELS
 from tasks.archives.dicom_checks import check, name_of
 from tasks.archives.dicom_values import greys_of
 from tasks.archives.errors import UnreadableFilm
@@ -13,6 +15,7 @@ from tasks.archives.film import said
 from tasks.archives.image import Film, Header
 from tasks.archives.sniff import READ, data_set_at
 
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
 _DEFERRED = 1 << 28  # bytes of an element that are not read before they are needed
 
 
@@ -42,12 +45,23 @@ def _opened(path: Path) -> Any:
     import pydicom
 
     with path.open("rb") as file:
-        at = data_set_at(file.read(READ))
+        start = file.read(READ)
+    at = data_set_at(start)
+    if _DEFLATED in start:
+        _refuse_inflated(path.read_bytes())
     source = io.BytesIO(path.read_bytes()[at:]) if at else path
     data = pydicom.dcmread(source, force=True, defer_size=_DEFERRED)  # so that many frames are refused unread
     if not getattr(data.file_meta, "TransferSyntaxUID", None):
         data.file_meta.TransferSyntaxUID = _syntax_of(data)
     return data
+
+
+def _refuse_inflated(file: bytes) -> None:
+    """A deflated data set becomes no more bytes than a film's pixels of 16 bits in three colours may take."""
+    begin = 144 + int.from_bytes(file[140:144], "little")  # after the meta information, whose length comes first
+    most = 6 * MOST_PIXELS
+    if len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(file[begin:], most + 1)) > most:
+        raise UnreadableFilm(f"refused, its data set inflates to more than {most} bytes")
 
 
 def _syntax_of(data: Any) -> Any:

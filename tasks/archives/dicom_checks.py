@@ -142,7 +142,7 @@ def _check_codec(data: Any, syntax: str, decoder: Any) -> None:
         raise UnreadableFilm(f"HighBit {high} and BitsStored {stored} contradict each other in {name}; {_ANEW}")
     if int(data.BitsAllocated) != 8 and (syntax == _JPEG or (syntax == _JPEG_EXTENDED and stored == 8)):
         raise UnreadableFilm(f"BitsAllocated {data.BitsAllocated} and {name} contradict each other; {_ANEW}")
-    if syntax in (_JPEG, _JPEG_EXTENDED, *_JPEG_2000):
+    if syntax in (_JPEG, _JPEG_EXTENDED, *_JPEG_2000, *_HTJ2K):
         _check_stream(data, name)
 
 
@@ -152,14 +152,26 @@ def _check_stream(data: Any, name: str) -> None:
     from pydicom.encaps import get_frame
 
     header = (int(data.Columns), int(data.Rows), int(data.SamplesPerPixel))
+    frame = get_frame(data.PixelData, 0, number_of_frames=1)
+    _refuse_endless(frame)
     try:
-        with Image.open(io.BytesIO(get_frame(data.PixelData, 0, number_of_frames=1)), formats=_STREAMS) as image:
+        with Image.open(io.BytesIO(frame), formats=_STREAMS) as image:
             stream = (*image.size, len(image.getbands()))
     except (OSError, SyntaxError, ValueError):
         return
     if stream != header:
         told, found = ("{} x {} pixels with {} samples".format(*each) for each in (header, stream))
         raise UnreadableFilm(f"its header says {told}, its {name} stream {found}; {_ANEW}")
+
+
+def _refuse_endless(frame: bytes) -> None:
+    """pydicom looks for the codestream in the boxes of a JP2 file, and for ever where a box has no length."""
+    at = 12 if frame.startswith(b"\0\0\0\x0cjP  ") else len(frame)
+    while at < len(frame) and frame[at + 4 : at + 8] != b"jp2c":
+        length = int.from_bytes(frame[at : at + 4], "big")
+        if length == 0:
+            raise UnreadableFilm("damaged (a box of its JPEG 2000 stream has no length); get it anew")
+        at += length
 
 
 def name_of(syntax: Any) -> str:

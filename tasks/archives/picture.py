@@ -70,6 +70,8 @@ def _greys(path: Path, image: Image.Image) -> np.ndarray:
 
 def _deep_colours(path: Path, image: Image.Image) -> np.ndarray:
     """Colours or greys with alpha of 16 bits, of which Pillow would give the upper 8 alone."""
+    with Image.open(path, formats=_FORMATS) as whole:
+        whole.load()  # a damaged file is told here; OpenCV would decode what there is, and write to the terminal
     values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[1::-1] != image.size:
         raise UnreadableFilm(f"its pixels are {image.mode} of 16 bits, stored in a way that is not read")

@@ -12,6 +12,7 @@ from tasks.archives.image import Film, Header
 from tasks.archives.names import escaped
 from tasks.archives.sniff import FILMS, READ, sniff
 
+_LONGEST = 400  # characters of a reason
 __all__ = ["Film", "Header", "read_film"]
 
 
@@ -35,7 +36,8 @@ def read_film(path: Path) -> Film:
 
         return read_picture(path)
     except UnreadableFilm as error:
-        raise UnreadableFilm(f"{escaped(path)}: {error}") from error
+        why = escaped(" ".join(str(error).split()))[:_LONGEST]  # it may hold text out of the file
+        raise UnreadableFilm(f"{escaped(path)}: {why}") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         reason = error.strerror if isinstance(error, OSError) else None
         raise UnreadableFilm(f"{escaped(path)}: {reason or error}") from error

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import UID
 
+from tasks.archives import dicom as dicom_module
 from tasks.archives.errors import UnreadableFilm
 from tasks.archives.pixels import read_film
 from tests.tasks.archives.made import DEEP, EXTENDED, J2K, JPEG, RAMP, capsules, data_set, dicom, packed
@@ -62,6 +63,14 @@ class TestWithoutItsMark:
         data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
         data.save_as(tmp_path / "a", enforce_file_format=True)
         assert np.array_equal(read_film(tmp_path / "a").pixels, RAMP)
+
+    def test_one_that_inflates_to_more_than_a_film(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        data = data_set(np.zeros((100, 100), np.uint8))
+        data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+        data.save_as(tmp_path / "a", enforce_file_format=True)
+        monkeypatch.setattr(dicom_module, "MOST_PIXELS", 1000)
+        with pytest.raises(UnreadableFilm, match="refused, its data set inflates to more than 6000 bytes"):
+            read_film(tmp_path / "a")
 
 
 NEEDED = ("PhotometricInterpretation", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation", "Rows")
@@ -190,3 +199,14 @@ class TestCodecs:
         path = capsules(dicom(tmp_path / "a.dcm", RAMP), stream.getvalue()[:40], J2K)
         with pytest.raises(UnreadableFilm, match=r"damaged .*; get it anew"):
             read_film(path)
+
+    @pytest.mark.timeout(30)
+    def test_a_stream_whose_boxes_never_end_is_damaged(self, tmp_path: Path) -> None:
+        stream = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40)
+        with pytest.raises(UnreadableFilm, match=r"damaged .a box of its JPEG 2000 stream has no length"):
+            read_film(capsules(dicom(tmp_path / "a.dcm", RAMP), stream, J2K))
+
+    def test_text_of_the_file_stays_on_one_line(self, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableFilm, match=r"PhotometricInterpretation is A \\x1b, which") as error:
+            read_film(dicom(tmp_path / "a.dcm", RAMP, PhotometricInterpretation="A\n\x1b"))
+        assert str(error.value).isprintable()

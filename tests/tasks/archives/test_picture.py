@@ -173,3 +173,11 @@ class TestWhatIsNotKnown:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(UnreadableFilm, match=r"damaged \("):
             read_film(path)
+
+    def test_deep_colours_too(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "a.png"
+        cv2.imwrite(str(path), np.stack([DEEP] * 3, -1))
+        path.write_bytes(path.read_bytes()[:200])
+        with pytest.raises(UnreadableFilm, match=r"damaged \("):
+            read_film(path)
+        assert capfd.readouterr() == ("", "")
