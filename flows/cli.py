@@ -32,10 +32,14 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:
         """Run the command that the line names."""
-        from flows.interrupts import interruptible
+        try:
+            from flows.interrupts import interruptible
 
-        with interruptible():
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("stopped before anything was begun", err=True)
+            raise typer.Exit(130) from None
 
 
 app = typer.Typer(
