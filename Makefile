@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint serve stop image-generator report-adapter lock clean
+.PHONY: help install demo test test-full lint serve stop image-generator report-adapter lock clean
 
 help: ## say what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: install ## run every check and every test
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+test-full: install ## run the tests with every case of the sweep, instead of a sample (about an hour)
+	SYNTHCXR_SWEEP=full $(BIN)/pytest
 
 lint: install ## only the static checks
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports

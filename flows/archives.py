@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flows.context import Run
-from models.phantom.archive import ARCHIVE_SIZE, films
+from models.phantom.archive import films, sampled
 from models.phantom.film import Film
 from models.phantom.hospital import HOSPITALS
 from models.phantom.vocabulary import LABELS
@@ -48,13 +48,7 @@ class LabelledFilm:
 
 
 def ensure_archive(run: Run, hospital: str, section: ArchiveSection) -> DatasetRef:
-    """Publish a random sample of one hospital's archive of 20,000 films, unless it is there.
-
-    Raises:
-        ValueError: more films are asked for than the archive holds.
-    """
-    if section.films > ARCHIVE_SIZE:
-        raise ValueError(f"archive_{hospital}.films is {section.films}, but the archive holds {ARCHIVE_SIZE} films")
+    """Publish a random sample of one hospital's archive of 20,000 films, unless it is there."""
     ref = DatasetRef(f"hospital-{hospital}", f"v-{section.films}x{section.size}-{section.seed}")
     publish_archive(
         run.store,
@@ -69,8 +63,7 @@ def ensure_archive(run: Run, hospital: str, section: ArchiveSection) -> DatasetR
 
 
 def _films(run: Run, hospital: str, section: ArchiveSection) -> Iterator[LabelledFilm]:
-    rng = np.random.default_rng(section.seed)
-    indices = np.sort(rng.choice(ARCHIVE_SIZE, section.films, replace=False)).tolist()
+    indices = sampled(section.seed, section.films)
     for number, film in enumerate(films(HOSPITALS[hospital], section.seed, indices, section.size), 1):
         run.progress.stage(f"hospital {hospital.upper()}", number, section.films)
         yield LabelledFilm(film)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.explained import explained
+from flows.terminal import console, say
 
 if TYPE_CHECKING:
     from models.encoders.chest_recogniser import SpanRecogniser
@@ -24,6 +26,7 @@ app = typer.Typer(
 Reports = Annotated[
     Path, typer.Argument(help="A folder or file: text, CSV, Parquet, MIMIC-CXR's folders, OpenI's XML or its .tgz.")
 ]
+SHOWN = 8  # causes for which films cannot be read
 Column = Annotated[str | None, typer.Option(help="The column with the text, where a table does not tell.")]
 
 
@@ -42,26 +45,26 @@ def entities(
     synth audit entities mimic-cxr/files --out bank
     synth run --set plan.bank=bank/bank.csv
     """
-    from rich.console import Console
     from rich.table import Table
 
     from tasks.audit.entities import SHOWN, audit_entities
 
     with explained():
         audit = audit_entities(reports, _recogniser(recogniser, model), out, column, least)
+    _tell(audit.left_out)
     table = Table("type", "entities", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
     for name, tail in audit.tails.items():
         table.add_row(name, str(tail.entities), str(tail.mentions), f"{tail.gini:.3f}", f"{tail.once:.1%}",
                       str(tail.cover[0.5]), str(tail.cover[0.9]))  # fmt: skip
-    console = Console()
-    console.print(table)
+    screen = console()
+    screen.print(table)
     for title, part in (("commonest", audit.bank.entities[:SHOWN]), ("rarest", audit.bank.entities[-SHOWN:])):
-        console.print(f"{title}: " + ", ".join(f"{entity.term} {entity.count}" for entity in part), highlight=False)
+        screen.print(f"{title}: " + ", ".join(f"{entity.term} {entity.count}" for entity in part), highlight=False)
     dropped = ", ".join(f"{why} {count}" for why, count in sorted(audit.bank.junk.items())) or "nothing"
-    typer.echo(f"{audit.bank.reports} reports, {audit.bank.mentions} mentions; dropped: {dropped}")
+    say(f"{audit.bank.reports} reports, {audit.bank.mentions} mentions; dropped: {dropped}")
     for problem in audit.problems:
-        typer.echo(f"not readable: {problem}", err=True)
-    typer.echo(f"written to {audit.folder}: bank.csv, counts.csv, tail.png, tail.md")
+        say(f"not readable: {problem}", err=True)
+    say(f"written to {audit.folder}: bank.csv, counts.csv, tail.png, tail.md")
 
 
 @app.command()
@@ -81,10 +84,12 @@ def pairs(
     from tasks.plan.cooccurrence import learn, recognised, save
 
     with explained():
-        found = learn(recognised(Corpus(reports, column).reports(), _recogniser("rules", None)), least)
+        corpus = Corpus(reports, column)
+        found = learn(recognised(corpus.reports(), _recogniser("rules", None)), least)
         save(found, out)
+    _tell([*corpus.told_left_out(), *(f"not readable: {problem}" for problem in corpus.problems)])
     expected = len(found.observed)
-    typer.echo(f"{expected} pairs expected in {least:g} reports or more, {found.never} of them never seen: {out}")
+    say(f"{expected} pairs expected in {least:g} reports or more, {found.never} of them never seen: {out}")
 
 
 @app.command()
@@ -99,10 +104,17 @@ def duplicates(
     from tasks.audit.duplicates import near_duplicates
 
     with explained():
-        count, found = near_duplicates(Corpus(reports, column).reports(), threshold)
+        corpus = Corpus(reports, column)
+        count, found = near_duplicates(corpus.reports(), threshold)
+    _tell([*corpus.told_left_out(), *(f"not readable: {problem}" for problem in corpus.problems)])
     for pair in sorted(found, key=lambda pair: -pair.similarity)[:show]:
-        typer.echo(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
-    typer.echo(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")
+        say(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
+    say(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        say(line, err=True)
 
 
 @app.command()
@@ -143,15 +155,14 @@ def archive(
         audit = audit_archive(path, out, settings, _recogniser("rules", None), _judge(judge, rule, k), progress.stage)
     _show(audit)
     if audit.looks.reused:
-        typer.echo(f"{audit.looks.reused} films were measured by an earlier run, and not again")
-    typer.echo(f"written to {out}: index.parquet, report.md, report.png{', entities' if audit.bank else ''}")
+        say(f"{audit.looks.reused} films were measured by an earlier run, and not again")
+    say(f"written to {out}: index.parquet, report.md, report.png{', entities' if audit.bank else ''}")
 
 
 def _show(audit: ArchiveAudit) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    from tasks.audit.archive_report import dropped, thresholds
+    from tasks.audit.archive_report import causes, dropped, thresholds
 
     looks = audit.looks
     table = Table(f"archive ({audit.archive.layout})", "films")
@@ -159,9 +170,15 @@ def _show(audit: ArchiveAudit) -> None:
     for reason, count in dropped(audit).most_common():
         table.add_row(f"dropped by {reason}", f"{count}")
     table.add_row("kept", f"{audit.kept}  ({audit.kept / len(looks.films):.1%} of the readable)")
-    console = Console()
-    console.print(table)
-    console.print(thresholds(audit), highlight=False)
+    screen = console()
+    screen.print(table)
+    screen.print(thresholds(audit), highlight=False)
+    for why, count, film in causes(audit)[:SHOWN]:
+        say(f"not readable: {count}, such as {film}: {why}")
+    for note, count in sorted((+audit.archive.notes).items()):
+        say(f"{note}: {count}")
+    if audit.left_out.counts:
+        say(f"left out: {audit.left_out}")
 
 
 def _judge(model: str | None, rule: str, k: int) -> VisionJudge | None:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from flows import audit, curation, fidelity, privacy, store
+from flows import audit, check, curation, failure, fidelity, privacy, store
 from flows.explained import explained
 from flows.home import PROFILES, prepare
 from flows.running import Profile, echo, run_flow
+from flows.terminal import console, say
 
 
 class Commands(TyperGroup):
-    """Every command ends within seconds of a Ctrl-C."""
+    """Whatever ends a command, it is said in one line; a Ctrl-C ends it within seconds."""
+
+    def main(
+        self, args: Sequence[str] | None = None, *others: Any, standalone_mode: bool = True, **details: Any
+    ) -> Any:
+        """Run the command that the line names, and end the process with its exit code."""
+        words = sys.argv[1:] if args is None else list(args)
+        if not standalone_mode:
+            return super().main(words, *others, standalone_mode=False, **details)
+        sys.exit(
+            failure.run(words, lambda: super(Commands, self).main(words, *others, standalone_mode=False, **details))
+        )
 
     def invoke(self, ctx: typer.Context) -> Any:
         """Run the command that the line names."""
@@ -34,10 +48,23 @@ app = typer.Typer(
 )
 
 app.add_typer(store.app)
+app.add_typer(check.app)
 app.add_typer(curation.app)
 app.add_typer(privacy.app)
 audit.app.command()(fidelity.fidelity)
 app.add_typer(audit.app)
+
+
+@app.callback()
+def every_command(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the trace of an error. SYNTHCXR_DEBUG=1 does the same.")
+    ] = False,
+) -> None:
+    """Options of every command; they stand before its name."""
+    if debug:
+        failure.show_traces()
+
 
 Changes = Annotated[
     list[str] | None,
@@ -50,12 +77,10 @@ Changes = Annotated[
 @app.command()
 def run(profile: Profile = "local", changes: Changes = None) -> None:
     """Run the whole factory: generate, curate, pretrain, evaluate, and print what the data was worth."""
-    from rich.console import Console
-
     from flows.summary import Summary
 
     summary = Summary.model_validate(run_flow("synth", profile, changes))
-    Console().print(summary.tables())
+    console().print(summary.tables())
 
 
 @app.command()
@@ -85,7 +110,7 @@ def serve(
     from flows import serve as services
 
     with explained():
-        services.serve(prepare(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
+        services.serve(prepare(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=say)
     typer.echo("try             prefect deployment run synth/local --watch")
 
 
@@ -97,7 +122,7 @@ def stop(
     from flows import serve as services
 
     with explained():
-        services.stop(prepare(), force=force, say=typer.echo)
+        services.stop(prepare(room=False), force=force, say=say)
 
 
 @app.command()
@@ -105,4 +130,4 @@ def profiles() -> None:
     """List the profiles that come with the project, with their first comment line."""
     for path in sorted(PROFILES.glob("*.yaml")):
         first = path.read_text().splitlines()[0]
-        typer.echo(f"{path.stem:<10} {first.lstrip('# ')}")
+        say(f"{path.stem:<10} {first.lstrip('# ')}")

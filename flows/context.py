@@ -16,8 +16,10 @@ from flows.services import Services
 from storage import server as store_server
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore, open_store
+from tasks.publish.dataset import find_version
 from tasks.recipe.fingerprint import fingerprint, version_of
-from tasks.recipe.profile import load_recipe
+from tasks.recipe.paths import published
+from tasks.recipe.profile import dump_published, load_recipe
 from tasks.recipe.schema import Recipe, StorageSection
 
 if TYPE_CHECKING:
@@ -88,21 +90,24 @@ def open_run(
     if asked in _OPEN:
         yield _OPEN[asked]
         return
+    from tasks.check.check import FLOWS, check_recipe  # loads the gates, which commands on a store do not need
+
     home = prepare()
     recipe = recipe_of(*asked)
+    check_recipe(recipe, FLOWS[flow])
     mark = fingerprint(recipe)
-    with (
-        open_storage(recipe.storage, home) as store,
-        Progress() as progress,
-        _tracked(recipe, home, store, flow, progress) as tracked,
-    ):
-        run = Run(recipe, mark, DatasetRef(recipe.dataset, version_of(recipe)), store, tracked, home, progress)
-        _describe(run)
-        _OPEN[asked] = run
-        try:
-            yield run
-        finally:
-            del _OPEN[asked]
+    with open_storage(recipe.storage, home) as store:
+        # A version that another recipe made is refused before anything is tracked or done.
+        ref = DatasetRef(recipe.dataset, version_of(recipe))
+        find_version(store, ref, dump_published(recipe), mark)
+        with Progress() as progress, _tracked(recipe, home, store, flow, progress) as tracked:
+            run = Run(recipe, mark, ref, store, tracked, home, progress)
+            _describe(run)
+            _OPEN[asked] = run
+            try:
+                yield run
+            finally:
+                del _OPEN[asked]
 
 
 @contextmanager
@@ -152,11 +157,9 @@ def managed_tracking(home: Path, say: Callable[[str], None]) -> str:
 
 
 def _describe(run: Run) -> None:
-    from tasks.recipe.profile import dump_recipe
-
     run.tracked.params({"profile": run.recipe.profile, "fingerprint": run.fingerprint, "version": run.ref.version})
-    run.tracked.params(_flatten(run.recipe.model_dump(mode="json")))
-    run.tracked.text(dump_recipe(run.recipe), "recipe.yaml")
+    run.tracked.params(_flatten(published(run.recipe.model_dump(mode="json"))))
+    run.tracked.text(dump_published(run.recipe), "recipe.yaml")
 
 
 def _flatten(value: Any, prefix: str = "recipe") -> dict[str, Any]:

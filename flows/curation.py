@@ -9,6 +9,7 @@ import typer
 from flows.explained import explained
 from flows.home import PROFILES, prepare
 from flows.running import Profile, echo, run_flow
+from flows.terminal import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,14 +58,13 @@ def curate(
     synth curate --explain --set 'curate.top={share: 0.8}' --set 'curate.balance={tolerance: 0.2}'
     synth curate --explain --set 'curate.caps={no finding: 500, other: 2000}'
     """
-    from rich.console import Console
 
     if dry:
-        Console().print(_table(_decided(profile, changes or [])))
+        console().print(_table(_decided(profile, changes or [])))
         return
     result = run_flow("curate", profile, changes)
     if show:
-        Console().print(_table(result))
+        console().print(_table(result))
     else:
         echo({key: result[key] for key in ("dataset", "selection", "kept", "of")})
 
@@ -76,13 +76,15 @@ def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
     from storage.layout import DatasetRef
     from tasks.curate.explain import explain, spread
     from tasks.curate.keep import decide
-    from tasks.recipe.fingerprint import version_of
-    from tasks.recipe.profile import load_recipe
+    from tasks.publish.dataset import find_version
+    from tasks.recipe.fingerprint import fingerprint, version_of
+    from tasks.recipe.profile import dump_published, load_recipe
 
     with explained():
         recipe = load_recipe(profile, changes, PROFILES)
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, prepare()) as store, Progress() as progress:
+            find_version(store, ref, dump_published(recipe), fingerprint(recipe))
             table, selection = decide(
                 store, ref, recipe.curate, lambda done, total: progress.stage("measure films", done, total)
             )

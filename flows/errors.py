@@ -1,7 +1,7 @@
 """Errors that a user can mend: their message is enough, and no traceback is shown."""
 
 from flows.services import ServiceError
-from models.contracts import ModelNotFound
+from models.contracts import ModelNotFound, RequestsRefused
 from models.registry import UnknownKind
 from storage.errors import StoreError
 from tasks.archives.errors import ArchiveError
@@ -14,6 +14,7 @@ from tasks.pretrain.train import TrainingDiverged
 from tasks.privacy.archive import ArchiveUnknown
 from tasks.privacy.remember import NotEnoughFilms
 from tasks.recipe.errors import RecipeError
+from tasks.reports.survive import ReportsLost
 
 MENDABLE = (
     ArchiveError,
@@ -21,6 +22,8 @@ MENDABLE = (
     RecipeError,
     PlanError,
     ModelNotFound,
+    RequestsRefused,
+    ReportsLost,
     UnknownKind,
     StoreError,
     ServiceError,

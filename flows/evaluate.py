@@ -13,6 +13,7 @@ from storage.layout import DatasetRef
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import auroc_figure
 from tasks.evaluate.scores import ScoreTable
+from tasks.pretrain.checkpoint import check_sources
 from tasks.shell import step
 
 
@@ -31,6 +32,8 @@ def evaluate(
         test = ensure_archive(run, "b", run.recipe.archive_b)
         with run.tracked.nested("evaluate") as tracked:
             table = step("evaluate", "evaluate", lambda: _score(run, test))
+            if doubtful := sum(table.uncertain_labels.values()):
+                run.progress.say(f"{doubtful} uncertain labels of {test}: {table.uncertain}")
             tracked.dataset(test.name, test.version, run.store.uri(test.prefix), "evaluation")
             tracked.metrics({f"auroc.{scores.arm}": scores.macro for scores in table.scores})
             tracked.blob(auroc_figure(table), "auroc.png")
@@ -41,4 +44,5 @@ def evaluate(
 def _score(run: Run, test: DatasetRef) -> ScoreTable:
     section = run.recipe.pretrain
     arms = tuple(dict.fromkeys((*section.arms, *section.controls)))
+    check_sources(run.store, run.name, arms, run.ref, run.fingerprint)
     return evaluate_run(run.store, run.name, arms, test, run.recipe.evaluate, model=section.model)

@@ -7,16 +7,18 @@ from contextlib import contextmanager
 
 import typer
 
+from flows.failure import report
+
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """An error that the user can mend is one message and exit code 2, without a traceback."""
+    """An error is one line, its trace goes to a log file that the line names.
+
+    The exit code is 2 for what the user can mend, 1 for a fault of this program.
+    """
     try:
         yield
+    except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+        raise
     except Exception as error:
-        from flows.errors import MENDABLE  # loads what can raise them, which is much
-
-        if not isinstance(error, MENDABLE):
-            raise
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(report(error)) from None

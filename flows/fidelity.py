@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.store import Endpoint, Json, Region, Root, Version, opened
+from flows.terminal import console, say, say_json
 
 if TYPE_CHECKING:
     from tasks.evaluate.fidelity_report import FidelityReport
@@ -59,20 +60,19 @@ def fidelity(
             )  # fmt: skip
         write(found, out)
     if as_json:
-        typer.echo(to_json(found))
+        say_json(to_json(found))
         return
     _show(found)
-    typer.echo(f"written to {out}: fidelity.json, fidelity.md, fidelity.png")
+    say(f"written to {out}: fidelity.json, fidelity.md, fidelity.png")
 
 
 def _show(found: FidelityReport) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     from tasks.evaluate.fidelity_page import COLUMNS, READING, cells, notes
 
-    console = Console()
+    screen = console()
     for comparison in found.comparisons:
         table = Table(
             *COLUMNS,
@@ -83,7 +83,7 @@ def _show(found: FidelityReport) -> None:
         table.columns[0].min_width = 13  # a finding's longest word
         for row in comparison.rows:
             table.add_row(*("\n".join(cell) for cell in cells(row)))
-        console.print(table)
+        screen.print(table)
         for note in notes(found, comparison):
-            console.print(note, highlight=False, markup=False)
-    console.print(READING, highlight=False)
+            screen.print(note, highlight=False, markup=False)
+    screen.print(READING, highlight=False)

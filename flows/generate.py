@@ -10,17 +10,19 @@ from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from flows.context import Run, open_run
-from storage.manifest import find_manifest
 from storage.records import Manifest, ShardEntry
 from storage.tags import advance_latest
 from tasks.engine.pool import Engine, Job, open_engine
 from tasks.engine.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
-from tasks.publish.dataset import open_version
+from tasks.publish.dataset import NothingAccepted, find_version, open_version
 from tasks.publish.finish import finish_version
-from tasks.recipe.profile import dump_recipe
+from tasks.recipe.errors import RecipeError
+from tasks.recipe.profile import dump_published
+from tasks.reports.prompts import token_problems
 from tasks.shell import step, steps
 from tasks.store.versions import parent_of
+from tasks.unjudged import unjudged_problems
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,19 +44,24 @@ def generate(
 ) -> dict[str, Any]:
     """Make what the dataset version still lacks; a version that is whole is left alone."""
     with open_run("generate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
-        manifest = find_manifest(run.store, run.ref)
+        manifest = find_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
         if manifest is None:
             manifest = _generate(run)
         else:
             run.progress.say(f"{run.ref} is published already: nothing is generated")
+        if not manifest.accepted:
+            raise NothingAccepted(f"{run.ref} was published without a pair and is not tagged: take another version")
         advance_latest(run.store, run.ref)
         return {"dataset": str(run.ref), "accepted": manifest.accepted, "rejected": manifest.rejected}
 
 
 def _generate(run: Run) -> Manifest:
     plan = make_plan(run.recipe, run.fingerprint)
+    problems = [*token_problems(run.recipe, plan.entities), *unjudged_problems(run.recipe, plan.entities)]
+    if problems:
+        raise RecipeError(f"profile {run.recipe.profile!r}", problems)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
-    open_version(run.store, run.ref, dump_recipe(run.recipe), run.fingerprint)
+    open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:
         with _engine(run) as engine:
             entries = _make(run, engine, plan.base_shards)
@@ -91,7 +98,8 @@ def _top_up(run: Run, engine: Engine, plan: Plan) -> list[ShardEntry]:
         asked = f"the entities of {len(found.rows)} rejected samples are dealt again"
         run.progress.say(f"top-up round {found.number}: {asked}, in {len(found.shards)} more shards")
         more += _make(run, engine, found.shards)
-    if missing := rounds.given_up():
+    missing = rounds.given_up()
+    if 0 < missing < plan.pairs:
         run.progress.say(f"{missing} of {plan.pairs} pairs are missing: raise top_up for more attempts at them")
     return more
 

@@ -33,16 +33,19 @@ def state_folder() -> Path:
     return Path(os.environ.get("SYNTHCXR_HOME", ".synthcxr")).resolve()
 
 
-def prepare() -> Path:
+def prepare(*, room: bool = True) -> Path:
     """Create the state folder and set the environment's defaults; a variable that is set already stays.
 
     Call it before prefect or mlflow is imported: both read their settings on import.
+
+    Args:
+        room: whether there must be room for what a run writes; a full disk is no reason not to read, free or stop.
 
     Raises:
         ServiceError: the state folder cannot be made or written, or its disk is full.
     """
     home = state_folder()
-    _check(home)
+    _check(home, room)
     os.environ["SYNTHCXR_HOME"] = str(home)
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
     for name, value in _QUIET.items():
@@ -61,7 +64,7 @@ def _bypass_proxies() -> None:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(hosts)
 
 
-def _check(home: Path) -> None:
+def _check(home: Path, room: bool) -> None:
     """Servers that cannot write say so late, and at length."""
     problem = ""
     try:
@@ -72,9 +75,9 @@ def _check(home: Path) -> None:
                 if folder != home and folder.stat().st_uid == os.geteuid():
                     folder.chmod(0o700)
                 with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe-") as probe:
-                    probe.write(b"0" * 4096)
+                    probe.write(b"0" * 4096 * room)
         free = shutil.disk_usage(home).free
-        if free < _LEAST:
+        if room and free < _LEAST:
             problem = f"{free >> 20} MB are free on its disk, and a run needs {_LEAST >> 20} MB there"
     except (OSError, ValueError) as error:
         place = getattr(error, "filename", None) or home

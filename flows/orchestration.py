@@ -97,12 +97,12 @@ def _start(home: Path) -> str:
     argv += ["--port", url.rpartition(":")[2]]
     service = spawn(SHARED, home, argv, {**os.environ, _API: f"{url}/api"}, url)
     Services(services=(service,)).save(home / SHARED)
-    wait_for(service, f"{url}/api/health", 300)
+    wait_for(service, f"{url}/api/health")
     return f"{url}/api"
 
 
 def _end(home: Path, seconds: float) -> bool:
-    found = end(home, SHARED, Services.load(home / SHARED).get(SHARED), seconds)
+    found = end(home, (SHARED,), Services.load(home / SHARED), seconds)
     (home / SHARED / "services.json").unlink(missing_ok=True)
     return found
 

@@ -11,8 +11,7 @@ from flows.summary import Arm, Difference, Summary
 from storage.addresses import redact
 from storage.records import Manifest
 from storage.versions import open_dataset
-from tasks.evaluate.evaluate import scores_key
-from tasks.evaluate.scores import ScoreTable
+from tasks.evaluate.evaluate import read_scores
 from tasks.pretrain.checkpoint import checkpoint_key, read_facts
 from tasks.publish.finish import cost
 
@@ -20,7 +19,7 @@ from tasks.publish.finish import cost
 def summarise(run: Run) -> Summary:
     """The run's summary: yields from the manifest, arms from the scores, and where everything is."""
     manifest = open_dataset(run.store, run.ref)
-    table = ScoreTable.model_validate_json(run.store.get(scores_key(run.name)))
+    table = read_scores(run.store, run.name)
     spent = cost(run.recipe, manifest.shards)
     counts = [count for count in manifest.entity_counts.values() if count]
     summary = Summary(
@@ -53,7 +52,7 @@ def summarise(run: Run) -> Summary:
 
 def _pairs(run: Run, arm: str) -> int:
     key = checkpoint_key(run.name, arm)
-    return read_facts(run.store, key)["pairs"] if run.store.head(key) is not None else 0
+    return int(read_facts(run.store, key).get("pairs", 0)) if run.store.head(key) is not None else 0
 
 
 def _places(run: Run, manifest: Manifest) -> dict[str, str]:

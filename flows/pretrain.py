@@ -13,7 +13,7 @@ from storage.layout import DatasetRef
 from storage.versions import open_dataset
 from tasks.curate.keep import read_selection
 from tasks.evaluate.figures import loss_figure
-from tasks.pretrain.arms import Arm, Source, plan_arms
+from tasks.pretrain.arms import Arm, Source, curated, plan_arms
 from tasks.pretrain.checkpoint import checkpoint_key, ensure_trained
 from tasks.pretrain.train import TrainedArm
 from tasks.shell import step
@@ -44,13 +44,7 @@ def arms_of(run: Run, real: DatasetRef) -> tuple[Arm, ...]:
     films, selection = open_dataset(run.store, real), run.recipe.curate.name
     sources = (
         Source(dataset=real.name, version=real.version, fingerprint=films.fingerprint, pairs=films.accepted),
-        Source(
-            dataset=run.ref.name,
-            version=run.ref.version,
-            fingerprint=run.fingerprint,
-            pairs=len(read_selection(run.store, run.ref, selection).kept),
-            selection=selection,
-        ),
+        curated(run.ref, run.fingerprint, selection, len(read_selection(run.store, run.ref, selection).kept)),
     )
     return plan_arms(run.recipe.pretrain, *sources)
 

@@ -10,6 +10,7 @@ import typer
 from flows.explained import explained
 from flows.home import PROFILES, prepare
 from flows.running import Profile
+from flows.terminal import console, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +58,6 @@ def remember(
     Then add to the profile's image_gates, last:
     - {kind: memorisation, threshold: 0.5, options: {memory: a.safetensors}}
     """
-    from rich.console import Console
 
     from flows.context import open_storage
     from models.judges.memory import save_memory
@@ -74,8 +74,8 @@ def remember(
                 build(ENCODERS, encoder, {}), canaries=canaries, false_alarms=false_alarms,
             )  # fmt: skip
         save_memory(kept, memory)
-    Console().print(_table(figures))
-    typer.echo(f"limit {kept.limit:.4f}; written to {memory}")
+    console().print(_table(figures))
+    say(f"limit {kept.limit:.4f}; written to {memory}")
 
 
 @app.command()
@@ -94,7 +94,6 @@ def audit(
     \b
     synth privacy audit --memory a.safetensors
     """
-    from rich.console import Console
     from rich.table import Table
 
     from flows.context import open_storage
@@ -104,13 +103,15 @@ def audit(
     from storage.layout import DatasetRef
     from storage.versions import open_dataset
     from tasks.privacy.audit import audit as compare
-    from tasks.recipe.fingerprint import version_of
-    from tasks.recipe.profile import load_recipe
+    from tasks.publish.dataset import find_version
+    from tasks.recipe.fingerprint import fingerprint, version_of
+    from tasks.recipe.profile import dump_published, load_recipe
 
     with explained():
         recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
         ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_memory(memory)
         with open_storage(recipe.storage, home) as store, Progress() as bars:
+            find_version(store, ref, dump_published(recipe), fingerprint(recipe))
             manifest = open_dataset(store, ref)
             rows = compare(
                 store, ref, manifest, archive, build(ENCODERS, encoder, {}),
@@ -121,11 +122,11 @@ def audit(
         way = " (mirrored)" if row.mirrored else ""
         flag = "yes" if row.flagged else ""
         table.add_row(row.sample_id, row.by_pixels + way, f"{row.correlation:.4f}", f"{row.cosine:.3f}", flag)
-    Console().print(table)
+    console().print(table)
     flagged = sum(row.flagged for row in rows)
-    typer.echo(f"{flagged} of {len(rows)} accepted films of {ref} agree with one of {len(archive)} archive films")
+    say(f"{flagged} of {len(rows)} accepted films of {ref} agree with one of {len(archive)} archive films")
     for name, value in archive.figures.items():
-        typer.echo(f"  {name}: {value:.4g}")
+        say(f"  {name}: {value:.4g}")
 
 
 def _table(figures: CanaryFigures) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -11,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from flows import terminal
+
 _EVERY = 10.0
 
 
@@ -18,8 +19,8 @@ class Progress:
     """Shows how far each stage is; `stage` may be called from any thread."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(file=sys.stderr)
-        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn())
+        self.console = console or terminal.console(stderr=True)
+        columns = (TextColumn("{task.description:<28}", markup=False), BarColumn(), MofNCompleteColumn())
         self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
         self._known: dict[str, TaskID] = {}
         self._said: dict[str, float] = {}

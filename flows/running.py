@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from flows.explained import explained
+from flows.failure import keep_off_terminal
 from flows.home import PROFILES, prepare
+from flows.terminal import say
 
 Profile = Annotated[
     str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")
@@ -25,16 +27,17 @@ def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str
 
         from flows.orchestration import prefect_api
         from flows.sessions import session, sweep
-        from tasks.recipe.profile import load_recipe
+        from tasks.check.check import FLOWS, checked_recipe
 
-        load_recipe(profile, changes or [], PROFILES)  # a typo is told before Prefect starts
+        checked_recipe(profile, changes or [], PROFILES, FLOWS[name])  # what is wrong is told before Prefect starts
         sweep(home)
         with session(home), prefect_api(home):
             flow = getattr(importlib.import_module(f"flows.{name}"), name)
+            keep_off_terminal()
             return flow(profile=profile, overrides=changes or [])
 
 
 def echo(result: dict[str, Any]) -> None:
     """Print a flow's result, one line a value."""
     for key, value in result.items():
-        typer.echo(f"{key:<10} {value}")
+        say(f"{key:<10} {value}")

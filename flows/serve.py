@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flows.home import REPOSITORY, WRITTEN
 from flows.orchestration import answers, pointed_at, stop_shared
 from flows.orchestration import users as prefect_users
-from flows.services import SERVED, Service, ServiceError, Services, end, free_port, processes, spawn, wait_for
+from flows.services import SERVED, Service, ServiceError, Services, end, free_port, spawn, wait_for
 from flows.sessions import sweep
-from storage import process
+from storage import leases
 from storage import server as store_server
 from storage.process import described, locked, mark_on
 from storage.server import StoreAddress
@@ -38,14 +39,14 @@ def serve(
     """
     with locked(home / "serve.lock", wait=300):
         sweep(home)
-        before, stayed = Services.load(home), store_server.stays(home)
+        before = Services.load(home)
         try:
-            return _start_all(home, before, (prefect_port, mlflow_port), say)
-        except BaseException as error:
-            _undo(home, before, stayed)
-            if isinstance(error, KeyboardInterrupt):
-                raise KeyboardInterrupt(_STOPPED) from None
-            raise
+            with store_server.use(home) as store, _all_or_nothing(home, before):
+                services = _start_all(home, before, store, (prefect_port, mlflow_port), say)
+                store_server.start(home)  # it runs: now it stays
+                return services
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_STOPPED) from None
 
 
 def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print) -> None:
@@ -70,10 +71,10 @@ def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print)
         except ServiceError:  # damaged: the marks of the processes remain
             services = Services()
         for name in reversed(SERVED):
-            if end(home, name, services.recorded(name)):
+            if end(home, (name,), services):
                 say(f"stopped {name}")
         _forget_api(services)
-        Services().save(home)
+        (home / "services.json").unlink(missing_ok=True)
         if stop_shared(home):
             say("stopped the Prefect server of runs that were killed")
         if left := sweep(home):
@@ -82,8 +83,9 @@ def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print)
             say("stopped object store")
 
 
-def _start_all(home: Path, services: Services, ports: tuple[int, int], say: Callable[[str], None]) -> Services:
-    store = store_server.start(home)
+def _start_all(
+    home: Path, services: Services, store: StoreAddress, ports: tuple[int, int], say: Callable[[str], None]
+) -> Services:
     say(f"object store    {store.endpoint}")
     services = _ensure(home, services, "prefect", lambda: _prefect(home, ports[0]), "/api/health")
     api = f"{_url(services, 'prefect')}/api"
@@ -99,15 +101,24 @@ def _start_all(home: Path, services: Services, ports: tuple[int, int], say: Call
     return services
 
 
-def _undo(home: Path, before: Services, stayed: bool) -> None:
+@contextmanager
+def _all_or_nothing(home: Path, before: Services) -> Iterator[None]:
+    """A block that starts services; those that it started are ended where it does not come to its end."""
+    lease = leases.take(home / "starting", lambda seconds: _undo(home, before, seconds))
+    try:
+        yield
+        lease.ends = False
+    finally:
+        leases.leave(lease, 1)
+
+
+def _undo(home: Path, before: Services, seconds: float) -> None:
     now = Services.load(home)
     fresh = [name for name in SERVED if before.get(name) is None]
-    process.end([one for name in fresh for one in processes(home, name, now.recorded(name))], 1)
+    end(home, fresh, now, seconds)
     if "prefect" in fresh:
         _forget_api(now)
     before.save(home)
-    if not stayed:
-        store_server.release(home, timeout=2)
 
 
 def _users(home: Path) -> list[str]:
@@ -121,7 +132,7 @@ def _ensure(home: Path, services: Services, name: str, start: Callable[[], Servi
     """The services with `name` among them, which answers; it is recorded before it is waited for."""
     service = services.get(name)
     if service is None:
-        end(home, name, services.recorded(name))  # what is left where its parent was killed
+        end(home, (name,), services)  # what is left where its parent was killed
         service = start()
         services = services.plus(service)
         services.save(home)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -14,7 +15,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from storage import process
-from storage.process import Identity, Say, described, family, launch, mark_of, marked, say_on_stderr
+from storage.process import Identity, Say, alive, described, family, launch, mark_of, marked, say_on_stderr
 
 SERVED = ("prefect", "mlflow", "worker-cpu", "worker-gpu")
 """What `synth serve` starts besides the store, in this order."""
@@ -119,7 +120,7 @@ def spawn(name: str, home: Path, argv: Sequence[str], env: Mapping[str, str], ur
     return Service(name=name, pid=who.pid, created=who.created, url=url, log=str(log))
 
 
-def wait_for(service: Service, url: str, seconds: float = 120, *, say: Say = say_on_stderr) -> None:
+def wait_for(service: Service, url: str, seconds: float = 300, *, say: Say = say_on_stderr) -> None:
     """Wait until `url` answers; `say` is told every 20 seconds.
 
     Raises:
@@ -140,23 +141,26 @@ def wait_for(service: Service, url: str, seconds: float = 120, *, say: Say = say
     raise ServiceError(f"{service.name} did not answer at {url} within {seconds:.0f} s: {_last_line(service)}")
 
 
-def processes(home: Path, name: str, service: Service | None) -> list[psutil.Process]:
-    """All that is left of a service: by its record, by its session, and by its mark where the record was lost."""
-    found = marked(mark_of(name, home))
-    if service is not None:
-        found += family(Identity(service.pid, service.created))
+def processes(home: Path, names: Collection[str], services: Services) -> list[psutil.Process]:
+    """All that is left of services: by their record, by their session, and by their mark where the record was lost."""
+    found: list[psutil.Process] = []
+    for name in names:
+        found += marked(mark_of(name, home))
+        if service := services.recorded(name):
+            found += family(Identity(service.pid, service.created))
     for leader in tuple(found):
-        try:
+        with suppress(psutil.NoSuchProcess):
             found += leader.children(recursive=True)
-        except psutil.NoSuchProcess:
-            continue
-    return list({one.pid: one for one in found}.values())
+    return [one for one in {one.pid: one for one in found}.values() if alive(one)]
 
 
-def end(home: Path, name: str, service: Service | None, seconds: float = 15) -> bool:
-    """End a service and its children: asked first, then killed; True when there was anything to end."""
-    found = processes(home, name, service)
-    process.end(found, seconds)
+def end(home: Path, names: Collection[str], services: Services, seconds: float = 15) -> bool:
+    """End services and their children, together: asked first, then killed; True when there was anything to end."""
+    found = left = processes(home, names, services)
+    for _ in range(5):  # one that is just starting may have started another meanwhile
+        process.end(left, seconds)
+        if not (left := processes(home, names, services)):
+            break
     return bool(found)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from flows.explained import explained
 from flows.home import prepare
+from flows.terminal import console, say, say_json
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -129,7 +130,7 @@ def tag(
 
     with opened(root, endpoint, region, writes=True) as store:
         made = set_tag(store, resolve(store, version), name)
-        typer.echo(f"{made.dataset}@{made.tag} is {made.version}")
+        say(f"{made.dataset}@{made.tag} is {made.version}")
 
 
 @app.command()
@@ -239,7 +240,7 @@ def opened(
         section = StorageSection(root=root, endpoint=endpoint, region=region)
     except ValidationError as error:
         raise typer.BadParameter(_first_problem(error)) from None
-    with explained(), open_storage(section, prepare(), writes=writes) as store:
+    with explained(), open_storage(section, prepare(room=writes), writes=writes) as store:
         yield store
 
 
@@ -254,13 +255,10 @@ def _first_problem(error: ValidationError) -> str:
 def _show(found: Any, as_json: bool, table: Any) -> None:
     """Print `found` as JSON, or as `table` shows it."""
     if not as_json:
-        from rich.console import Console
-
-        console = Console(soft_wrap=False)
-        shown = table()
+        screen, shown = console(), table()
         for part in shown if isinstance(shown, list) else [shown]:
-            console.print(part)
+            screen.print(part)
         return
     from pydantic_core import to_json
 
-    typer.echo(to_json(found, indent=1, fallback=str).decode())
+    say_json(to_json(found, indent=1, fallback=str).decode())

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.store.versions import VersionDiff, VersionLine
 
 _ENTITIES = 15
+_NAMED = 20
 
 
 def show_status(status: Status, each: bool = False) -> RenderableType:
@@ -47,7 +47,7 @@ def show_versions(lines: Iterable[VersionLine], root: str) -> RenderableType:
     table = Table(_whole("version"), "published", "pairs", "shards", "size", _whole("parent"), _whole("tags"))
     for line in lines:
         if line.trouble:
-            table.add_row(f"{line.ref.name}@{line.ref.version}", "damaged", "", "", "", "", escape(line.trouble))
+            table.add_row(f"{line.ref.name}@{line.ref.version}", "damaged", "", "", "", "", line.trouble)
         elif line.created is None:
             table.add_row(f"{line.ref.name}@{line.ref.version}", "not yet", "", "", "", "", ", ".join(line.tags))
         else:
@@ -76,9 +76,9 @@ def show_diff(diff: VersionDiff) -> RenderableType:
     for title, changes in parts.items():
         if changes:
             table.add_section()
-            table.add_row(f"[bold]{title}[/bold]")
+            table.add_row(Text(title, style="bold"))
             for change in changes:
-                table.add_row(escape(change.path), *_values(change))
+                table.add_row(change.path, *_values(change))
     if not table.row_count:
         return Text(f"{diff.before} and {diff.after} do not differ")
     more = len(diff.entities) - _ENTITIES
@@ -110,7 +110,10 @@ def show_garbage(garbage: Garbage, applied: bool) -> RenderableType:
     lines += [
         Text(f"left alone: {ref} is unfinished (its run resumes; --abandon gives it up)") for ref in garbage.unfinished
     ]
-    lines += [Text(f"left alone: {ref} has a damaged manifest (`synth verify` says how)") for ref in garbage.damaged]
+    lines += [Text(f"left alone: {ref}, since {why}") for ref, why in garbage.damaged.items()]
+    lines += [Text(f"left alone: {key} is foreign") for key in garbage.foreign[:_NAMED]]
+    if len(garbage.foreign) > _NAMED:
+        lines.append(Text(f"left alone: {len(garbage.foreign) - _NAMED} more foreign objects"))
     size = _size(sum(item.size for item in garbage.items))
     done = "removed" if applied else "would be removed with --apply"
     return Group(*lines, Text(f"{len(garbage.items)} objects, {size}, {done}", style="bold"))
@@ -138,7 +141,7 @@ def _whole(header: str) -> Column:
 
 
 def _values(change: FieldChange) -> tuple[str, str]:
-    return escape(_value(change.before)), escape(_value(change.after))
+    return _value(change.before), _value(change.after)
 
 
 def _value(value: object) -> str:

@@ -61,7 +61,8 @@ class ReportRequest:
 class ReportDraft:
     """One written report, not yet judged.
 
-    `error` is set when the engine gave nothing usable, and `fault` when the engine is to blame for it, not the text.
+    `error` is set when the engine gave nothing usable, `fault` when the engine is to blame for it, not the text, and
+    `refused` when it did not take the request at all.
     """
 
     sample_id: str
@@ -72,6 +73,7 @@ class ReportDraft:
     attempt: int = 0
     error: str | None = None
     fault: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ class Candidate:
 class GateScore:
     """What one gate measured; higher is better, and the decision is taken elsewhere.
 
-    `seconds` is what it cost, wall time per candidate, 0 where a gate does not say.
+    `score` is NaN where the gate could judge nothing of the sample. `seconds` is what it cost, wall time per
+    candidate, 0 where a gate does not say. `not_judged` counts the mentions outside the gate's vocabulary that the
+    recipe allows it to pass over; None where the recipe allows none.
     """
 
     gate: str
@@ -109,6 +113,7 @@ class GateScore:
     reason: str = ""
     model: str = ""
     seconds: float = field(default=0.0, compare=False)
+    not_judged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,19 @@ class ModelCard:
 
 class ModelNotFound(FileNotFoundError):
     """Weights or a model package are missing; the message says which and how to get them."""
+
+
+class RequestsRefused(RuntimeError):
+    """A generator takes no request at all, for one reason that other requests would meet too.
+
+    The message is one line: the reason, and what to change in the recipe, the server or the machine.
+    """
+
+
+def one_line(error: object, most: int = 300) -> str:
+    """What an error says, on one line of at most `most` characters; its kind where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 @runtime_checkable
@@ -169,6 +187,20 @@ class Gate(Protocol):
     def name(self) -> str: ...
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]: ...
+
+
+@runtime_checkable
+class KnowsFindings(Gate, Protocol):
+    """A gate that judges findings, and no finding outside its vocabulary.
+
+    `known_labels` names the findings that it knows. `judges` says whether its score says anything about `mention`;
+    what the gate is not asked about at all, such as a place, counts as judged.
+    """
+
+    @property
+    def known_labels(self) -> frozenset[str]: ...
+
+    def judges(self, mention: Mention) -> bool: ...
 
 
 @runtime_checkable

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import inspect
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from models.typed import options_model, quoted, suggest, wrong_options
 
 REPORT_GENERATORS: Mapping[str, str] = {
     "vllm": "models.language.vllm_engine:VllmReportGenerator",
@@ -17,7 +18,7 @@ IMAGE_GENERATORS: Mapping[str, str] = {
     "diffusers": "models.diffusion.pipeline:DiffusersImageGenerator",
     "renderer": "models.diffusion.renderer:RendererImageGenerator",
 }
-GATES: Mapping[str, str] = {
+REPORT_GATES: Mapping[str, str] = {
     "completeness": "models.judges.report:Completeness",
     "no_extra_finding": "models.judges.report:NoExtraFinding",
     "impression_consistency": "models.judges.report:ImpressionConsistency",
@@ -27,6 +28,9 @@ GATES: Mapping[str, str] = {
     "lint": "models.judges.text:Lint",
     "length": "models.judges.text:Length",
     "near_duplicate": "models.judges.duplicates:NearDuplicate",
+}
+"""Gates on the text alone."""
+FILM_GATES: Mapping[str, str] = {
     "finite": "models.judges.film:Finite",
     "contrast": "models.judges.film:Contrast",
     "polarity": "models.judges.film:Polarity",
@@ -45,6 +49,12 @@ GATES: Mapping[str, str] = {
     "agreement": "models.judges.agreement:Agreement",
     "memorisation": "models.judges.memorisation:Memorisation",
 }
+"""Gates that need the film."""
+GATES: Mapping[str, str] = {**REPORT_GATES, **FILM_GATES}
+SCORES = (0.0, 1.0)
+"""The range of a gate's scores, where its class says no other in `scores`."""
+KNOW_FINDINGS = frozenset({"agreement", "no_extra_finding", "impression_consistency"})
+"""The gates that judge findings of a vocabulary (protocol `models.contracts.KnowsFindings`)."""
 ENCODERS: Mapping[str, str] = {
     "penultimate": "models.judges.penultimate:PenultimateEncoder",
     "film": "models.encoders.image:FilmEncoder",
@@ -53,32 +63,56 @@ ENCODERS: Mapping[str, str] = {
 
 
 class UnknownKind(ValueError):
-    """A profile asks for an implementation or an option of it that does not exist; the nearest is suggested."""
+    """A profile asks for an implementation that does not exist, or for an option that it does not take as given."""
 
 
 def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> Any:
     """Make the implementation that `kind` names in `table`.
 
     Raises:
-        UnknownKind: no such kind, no such option, or one that it cannot do without is missing.
+        UnknownKind: no such kind or option, a value that an option does not take, or one is missing; all are named.
     """
+    wrong = problems(table, kind, options)
+    if wrong:
+        raise UnknownKind("; ".join(f"{path.removeprefix('options.')}: {what}" for path, what in wrong.items()))
+    factory = factory_of(table, kind)
+    try:
+        return factory(**{name: _here(factory, name, value) for name, value in options.items()})
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UnknownKind(f"kind {kind!r}: {error}") from error
+
+
+def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """What keeps `build` from making a kind, by dotted path: ``kind``, or ``options.`` and the option's name."""
     if kind not in table:
-        raise UnknownKind(f"unknown kind {kind!r}{_nearest(kind, table)}; known: {', '.join(sorted(table))}")
+        return {"kind": f"unknown kind {quoted(kind)}{suggest(kind, table)}; known: {', '.join(sorted(table))}"}
+    factory = factory_of(table, kind)
+    options_of = options_model(factory).model_fields
+    known = [field.alias or name for name, field in options_of.items()]
+    listed = ", ".join(known) or "none"
+    found = {}
+    for path, what in wrong_options(factory, options):
+        if what == "unknown":
+            what = f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {listed}"
+        elif what.startswith("missing"):
+            what = f"kind {kind!r} needs the option {path!r}; known: {listed}"
+        found[f"options.{path}"] = what
+    return found
+
+
+def score_range(kind: str) -> tuple[float, float]:
+    """The lowest and the highest score that the gate `kind` gives."""
+    return getattr(factory_of(GATES, kind), "scores", SCORES)
+
+
+def factory_of(table: Mapping[str, str], kind: str) -> Any:
+    """The class that `kind` names in `table`; imports what it needs, but loads no weights."""
     module, name = table[kind].split(":")
-    factory = getattr(importlib.import_module(module), name)
-    known = inspect.signature(factory).parameters
-    for option in options:
-        if option not in known:
-            raise UnknownKind(
-                f"kind {kind!r} has no option {option!r}{_nearest(option, known)}; known: {', '.join(known)}"
-            )
-    plain = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    for name, option in known.items():
-        if option.default is option.empty and option.kind not in plain and name not in options:
-            raise UnknownKind(f"kind {kind!r} needs the option {name!r}; known: {', '.join(known)}")
-    return factory(**options)
+    return getattr(importlib.import_module(module), name)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+def _here(factory: Any, name: str, value: Any) -> Any:
+    """An option's value with the home folder for a ``~``, where the option is a path."""
+    field = options_model(factory).model_fields.get(f"o_{name}")
+    is_path = field is not None and Path in get_args(field.annotation)
+    return Path(value).expanduser() if is_path and isinstance(value, str) and value.startswith("~") else value

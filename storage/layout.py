@@ -16,7 +16,15 @@ DATASETS = "datasets/"
 SELECTIONS = "selections/"
 RUNS = "runs/"
 TAGS = "tags/"
+MEASURES = "measures/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHARD = r"(?:\d{5}|[1-9]\d{5,8})"
+_OF_VERSION = re.compile(
+    rf"recipe\.yaml|manifest\.json|(?:reports|rejects)/{_SHARD}\.parquet|pairs/{_SHARD}\.(?:tar|parquet)"
+    r"|card/(?!Thumbs\.db$|desktop\.ini$)[A-Za-z0-9][A-Za-z0-9._-]*"
+)
+_OF_RUN = re.compile(r"[^/]+/(?:scores\.json|[^/]+/(?:checkpoint\.safetensors|config\.json))")
+_OF_TAG = re.compile(r"(\d{6}|[1-9]\d{6,11})\.json")
 _INDEX = re.compile(r"pairs/(\d{5,})\.parquet$")
 _PART = re.compile(r"(?:reports|pairs|rejects)/(\d{5,})\.(?:parquet|tar)$")
 
@@ -99,7 +107,7 @@ def selection_key(ref: DatasetRef, selection: str, name: str) -> str:
 
 def measure_key(ref: DatasetRef, measure: str, name: str) -> str:
     """Key of a file of a measurement."""
-    return f"measures/{ref.name}/{ref.version}/{measure}/{name}"
+    return f"{MEASURES}{ref.name}/{ref.version}/{measure}/{name}"
 
 
 def run_key(run: str, name: str) -> str:
@@ -112,6 +120,52 @@ def tag_key(dataset: str, tag: str, number: int) -> str:
     return f"{TAGS}{dataset}/{tag}/{number:06d}.json"
 
 
+def split_version(key: str) -> tuple[DatasetRef, str] | None:
+    """The version that an object under ``datasets/`` is a part of, and its key in it; None where it is foreign.
+
+    Foreign is what no part of this project writes: folder markers of S3 browsers, ``.DS_Store``, ``.nfs…``, others'
+    folders.
+    """
+    parts = key.split("/", 3)
+    if len(parts) < 4 or not (plain_name(parts[1]) and plain_name(parts[2]) and _OF_VERSION.fullmatch(parts[3])):
+        return None
+    return DatasetRef(parts[1], parts[2]), parts[3]
+
+
+def split_tag(key: str) -> tuple[str, str, int] | None:
+    """Dataset, tag and number of an object under ``tags/``; None where it is foreign."""
+    parts = key.removeprefix(TAGS).split("/")
+    found = _OF_TAG.fullmatch(parts[-1])
+    if len(parts) != 3 or found is None or not (plain_name(parts[0]) and plain_name(parts[1])):
+        return None
+    return parts[0], parts[1], int(found[1])
+
+
+def split_selection(key: str) -> tuple[DatasetRef, str] | None:
+    """The version and name of a selection under ``selections/``; None where the object is foreign."""
+    parts = key.removeprefix(SELECTIONS).split("/")
+    if len(parts) != 4 or not all(map(plain_name, parts[:3])) or parts[3] != "selection.parquet":
+        return None
+    return DatasetRef(parts[0], parts[1]), parts[2]
+
+
+def foreign(key: str) -> bool:
+    """Whether an object is in one of the project's folders without being one that the project writes."""
+    folder = key.partition("/")[0] + "/"
+    if folder == RUNS:
+        return _OF_RUN.fullmatch(key.removeprefix(RUNS)) is None
+    if folder == MEASURES:
+        parts = key.removeprefix(MEASURES).split("/")
+        return len(parts) != 4 or not all(map(plain_name, parts[:2])) or not parts[3].endswith(".parquet")
+    split = {DATASETS: split_version, TAGS: split_tag, SELECTIONS: split_selection}.get(folder)
+    return split is not None and split(key) is None
+
+
 def plain_name(name: str) -> bool:
     """Whether `name` can name a dataset, a version or a tag."""
     return _NAME.fullmatch(name) is not None
+
+
+def printable(key: str) -> str:
+    """`key` with bytes that are no text written out, as foreign files may have them in their names."""
+    return key.encode("utf-8", "backslashreplace").decode()

@@ -10,27 +10,32 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from pydantic import ValidationError
 
 from storage.canonical import canonical_json
+from storage.documents import first_problem
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing, ShardConflict
-from storage.layout import DatasetRef, shard_of_index
+from storage.layout import DatasetRef, shard_of_index, split_version
 from storage.objects import ObjectStore
 from storage.records import ObjectEntry, PairRow, RejectRow, ReportRow, ShardEntry
-from storage.shards import Sample, read_tar, write_tar
-from storage.tables import from_parquet, table_metadata, to_parquet
+from storage.shards import Sample, read_tar, row_of, write_tar
+from storage.tables import from_parquet, read_table_object, table_metadata, to_parquet
 
 SHARD_KEY = "synthcxr.shard"
 REJECTS_KEY = "synthcxr.rejects"
 PARQUET = "application/vnd.apache.parquet"
 _READERS = 8
+_REMEDY = "remove it and run again, or restore it"
 _log = logging.getLogger(__name__)
 
 
 def committed_shards(store: ObjectStore, ref: DatasetRef) -> dict[int, ShardEntry]:
     """Every committed shard by number: one listing, then the indices, several at a time."""
-    keys = [info.key for info in store.list(ref.key("pairs/"))]
+    keys = [info.key for info in store.list(ref.key("pairs/")) if split_version(info.key) is not None]
     numbers = sorted(number for key in keys if (number := shard_of_index(key)) is not None)
     with ThreadPoolExecutor(_READERS) as pool:
         entries = pool.map(lambda number: committed_shard(store, ref, number), numbers)
@@ -94,7 +99,8 @@ def commit_shard(
     report_data = _stored(store, ref.reports(shard)) if reports is None else _put_reports(store, ref, shard, reports)
     report_entry = None if report_data is None else _agreed_reports(ref, shard, report_data, pairs)
     reject_data, reject_sum = _publish(store, ref.rejects(shard), to_parquet(rejects, kind=RejectRow))
-    refused = {row.sample_id for row in from_parquet(reject_data, RejectRow)}
+    with _named(store.uri(ref.rejects(shard))):
+        refused = {row.sample_id for row in from_parquet(reject_data, RejectRow)}
     tar, rows = _publish_tar(store, ref, shard, [pair for pair in pairs if pair.key not in refused])
     known = {pair.key for pair in pairs} | {row.sample_id for row in rejects}
     lost = len(known - refused - {row.sample_id for row in rows})
@@ -117,11 +123,9 @@ def commit_shard(
 
 
 def _reports_in(data: bytes, uri: str) -> tuple[list[ReportRow], list[RejectRow]]:
-    try:
+    with _named(uri):
         rejects = json.loads(table_metadata(data).get(REJECTS_KEY, "[]"))
         return from_parquet(data, ReportRow), [RejectRow.model_validate(row) for row in rejects]
-    except CorruptShard as error:
-        raise CorruptShard(f"{uri}: {error}") from error
 
 
 def _put_reports(
@@ -133,16 +137,15 @@ def _put_reports(
 
 
 def _entry_in(store: ObjectStore, ref: DatasetRef, shard: int, index: bytes) -> ShardEntry:
-    try:
+    with _named(f"{store.uri(ref.index(shard))} is no index of shard {shard}"):
         entry = ShardEntry.model_validate_json(table_metadata(index)[SHARD_KEY])
-    except (CorruptShard, KeyError, ValueError) as error:
-        raise CorruptShard(f"{store.uri(ref.index(shard))} is no index of a shard: {error}") from error
     return entry.model_copy(update={"index": _entry(ref, ref.index(shard), index, entry.accepted)})
 
 
 def _agreed_reports(ref: DatasetRef, shard: int, data: bytes, pairs: Sequence[Sample]) -> ObjectEntry:
     """The entry of the stored reports, which the pairs must show."""
-    rows = {row.sample_id: row for row in from_parquet(data, ReportRow)}
+    with _named(f"reports of shard {shard} of {ref}"):
+        rows = {row.sample_id: row for row in from_parquet(data, ReportRow)}
     for pair in pairs:
         row = rows.get(pair.key)
         shown = (pair.json.get("findings"), pair.json.get("impression"))
@@ -168,7 +171,7 @@ def _publish_tar(
         if data is None:
             return None, []
         held = read_tar(data, store.uri(key))
-    rows = [PairRow.model_validate(sample.json) for sample in held]
+    rows = [row_of(sample, store.uri(key)) for sample in held]
     return _entry(ref, key, data, len(rows), digest), rows
 
 
@@ -182,9 +185,20 @@ def _publish(store: ObjectStore, key: str, data: bytes) -> tuple[bytes, str]:
         return stored, hashlib.sha256(stored).hexdigest()
 
 
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """What is wrong with a stored object becomes one error that begins with its name."""
+    try:
+        yield
+    except ValidationError as error:
+        raise CorruptShard(f"{where}: {first_problem(error)}; {_REMEDY}") from error
+    except (CorruptShard, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CorruptShard(f"{where}: {error}; {_REMEDY}") from error
+
+
 def _stored(store: ObjectStore, key: str) -> bytes | None:
     try:
-        return store.get(key)
+        return store.get(key) if key.endswith(".tar") else read_table_object(store, key)
     except ObjectMissing:
         return None
 

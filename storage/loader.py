@@ -7,14 +7,12 @@ any number of tars, no sample comes twice in an epoch, and a reader may begin an
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef
@@ -22,6 +20,7 @@ from storage.objects import ObjectStore
 from storage.read_ahead import Readable, read_ahead
 from storage.records import Manifest
 from storage.shards import Sample, samples_in
+from storage.tables import read_column, read_table_object
 
 _READERS = 8
 
@@ -50,7 +49,7 @@ def ids_by_tar(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> dict[
     """The ids of the samples in every tar of a version, read from the indices, several at a time."""
     shards = [shard for shard in manifest.shards if shard.pairs is not None]
     with ThreadPoolExecutor(_READERS) as pool:
-        ids = pool.map(lambda shard: _ids(store.get(ref.key(shard.index.key))), shards)
+        ids = pool.map(lambda shard: _ids(store, ref.key(shard.index.key)), shards)
         return {ref.key(shard.pairs.key): list(found) for shard, found in zip(shards, ids, strict=True) if shard.pairs}
 
 
@@ -152,8 +151,11 @@ class Loader:
         )
 
 
-def _ids(index: bytes) -> list[str]:
-    return pq.read_table(io.BytesIO(index), columns=["sample_id"])["sample_id"].to_pylist()
+def _ids(store: ObjectStore, key: str) -> list[str]:
+    try:
+        return read_column(read_table_object(store, key), "sample_id")
+    except CorruptShard as error:
+        raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` says what else is damaged") from error
 
 
 def _read(part: Part, begin: int, end: int, stream: Readable) -> Iterator[Sample]:

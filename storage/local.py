@@ -59,7 +59,7 @@ class LocalStore:
         path = self._path(key)
         with self._explained(path):
             try:
-                return path.open("rb")
+                return _open_file(path)
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 raise ObjectMissing(f"no object {key!r} in {self.folder}") from None
 
@@ -89,7 +89,7 @@ class LocalStore:
         """All objects whose key starts with `prefix`, sorted."""
         root = len(str(self.folder)) + 1
         paths = []
-        for folder, names, files in os.walk(self.folder / prefix.rpartition("/")[0]):
+        for folder, names, files in os.walk(self.folder / prefix.rpartition("/")[0], onerror=self._unlisted):
             if len(folder) < root and _TEMPORARY in names:
                 names.remove(_TEMPORARY)
             paths += [f"{folder}/{name}" for name in files]
@@ -127,6 +127,13 @@ class LocalStore:
             if self.folder.is_dir():
                 self.delete(key)
 
+    def _unlisted(self, error: OSError) -> None:
+        """A folder that is not there holds nothing; one that cannot be read must not pass for empty."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise StoreUnreachable(f"{self.folder} is a file: a store is a folder, or s3://bucket/prefix")
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise self._explanation(error, Path(str(error.filename))) from error
+
     def _sweep(self) -> None:
         """Remove what a killed writer left behind; a day is longer than any write takes."""
         for draft in (self.folder / _TEMPORARY).glob("*"):
@@ -152,8 +159,17 @@ class LocalStore:
                 "point storage.root elsewhere; finished shards stay and the run resumes"
             )
         if isinstance(error, PermissionError):
-            return AccessDenied(f"{path}: permission denied: give this user write access to {self.folder}")
+            return AccessDenied(f"{path}: permission denied: give this user read and write access to {self.folder}")
         return StoreUnreachable(f"{path}: {error.strerror or error}: check that storage.root is a usable folder")
+
+
+def _open_file(path: Path) -> BinaryIO:
+    """A regular file, open for reading; a pipe or device in its place is no object and is not waited for."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path))
+    return os.fdopen(handle, "rb")
 
 
 def _source(data: bytes | Path) -> BinaryIO:

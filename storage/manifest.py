@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 
 from storage.canonical import canonical_json
+from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, ManifestConflict, ObjectMissing
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.records import FORMAT_VERSION, Manifest, ObjectEntry, ShardEntry
+
+_REMEDY = "restore it, or make the version anew under another name"
 
 
 def find_manifest(store: ObjectStore, ref: DatasetRef) -> Manifest | None:
     """The manifest of `ref`, or None while the version is not published.
 
     Raises:
-        ManifestConflict: what is stored is no manifest, of a newer format, or was edited after it was written.
+        ManifestConflict: what is stored is no manifest of `ref`, of a newer format, without its seal, edited after it
+            was written, or names objects that are not of `ref`.
     """
-    try:
-        data = store.get(ref.manifest)
-    except ObjectMissing:
-        return None
     where = store.uri(ref.manifest)
     try:
-        document = json.loads(data)
-        if document.get("format", 0) > FORMAT_VERSION:
-            raise ManifestConflict(
-                f"{where} has format {document['format']}, this program reads up to {FORMAT_VERSION}: upgrade synthcxr"
-            )
-        manifest = Manifest.model_validate(document)
-    except (ValueError, AttributeError, ValidationError) as error:
-        raise ManifestConflict(f"{where} is not a manifest: {error}") from error
-    if manifest.seal and _seal(data.replace(manifest.seal.encode(), b"", 1)) != manifest.seal:
-        raise ManifestConflict(f"{where} was edited after it was written: restore it, or make the version anew")
+        data = read_bounded(store, ref.manifest)
+        manifest = Manifest.model_validate(_of_known_format(where, parse_json(data)))
+    except ObjectMissing:
+        return None
+    except BadDocument as error:
+        raise ManifestConflict(f"{where} is not a manifest: {error}; {_REMEDY}") from error
+    except ValidationError as error:
+        raise ManifestConflict(f"{where} is not a manifest: {first_problem(error)}; {_REMEDY}") from error
+    if not manifest.seal or _seal(data.replace(manifest.seal.encode(), b"", 1)) != manifest.seal:
+        edited = "was edited after it was written" if manifest.seal else "has no seal, so an edit of it would not show"
+        raise ManifestConflict(f"{where} {edited}; {_REMEDY}")
+    wrong = next(_misplaced(ref, manifest), None)
+    if wrong is not None:
+        raise ManifestConflict(f"{where} {wrong}; {_REMEDY}")
     return manifest
 
 
@@ -100,6 +104,31 @@ def reached(ref: DatasetRef, manifest: Manifest) -> set[str]:
     return {ref.recipe, ref.manifest, *(ref.key(entry.key) for entry in objects(manifest))}
 
 
+def _of_known_format(where: str, document: object) -> object:
+    """`document`, unless it says that a later program wrote it."""
+    said = document.get("format", 0) if isinstance(document, dict) else 0
+    if isinstance(said, int) and said > FORMAT_VERSION:
+        raise ManifestConflict(
+            f"{where} has format {said}, this program reads up to {FORMAT_VERSION}: upgrade synthcxr"
+        )
+    return document
+
+
+def _misplaced(ref: DatasetRef, manifest: Manifest) -> Iterator[str]:
+    """What of a manifest points elsewhere than to the version's own objects."""
+    if (manifest.dataset, manifest.version) != (ref.name, ref.version):
+        yield f"is the manifest of {manifest.dataset}/{manifest.version}, not of {ref}"
+    for entry in manifest.shards:
+        number = entry.shard
+        keys = {"pairs": ref.pairs(number), "index": ref.index(number), "rejects": ref.rejects(number)}
+        for part, key in {**keys, "reports": ref.reports(number)}.items():
+            held: ObjectEntry | None = getattr(entry, part)
+            if held is not None and (held.key != ref.relative(key) or number < 0):
+                yield f"names {held.key!r} as the {part} of shard {number}, where only {ref.relative(key)!r} can be"
+            if held is not None and (held.size < 0 or held.rows < 0):
+                yield f"gives {held.key!r} a negative size or number of rows"
+
+
 def _sealed(manifest: Manifest) -> Manifest:
     return manifest.model_copy(update={"seal": _seal(_bytes(manifest.model_copy(update={"seal": ""})))})
 
@@ -120,8 +149,9 @@ def _check_sums(ref: DatasetRef, manifest: Manifest) -> None:
     accepted = sum(shard.accepted for shard in manifest.shards)
     rejected = sum(shard.rejected for shard in manifest.shards)
     numbers = [shard.shard for shard in manifest.shards]
-    if (manifest.dataset, manifest.version) != (ref.name, ref.version):
-        raise ManifestConflict(f"manifest of {manifest.dataset}/{manifest.version} cannot be published as {ref}")
+    wrong = next(_misplaced(ref, manifest), None)
+    if wrong is not None:
+        raise ManifestConflict(f"a manifest cannot be published as {ref}: it {wrong}")
     if (accepted, rejected) != (manifest.accepted, manifest.rejected) or len(set(numbers)) != len(numbers):
         raise ManifestConflict(
             f"manifest of {ref}: {manifest.accepted} accepted and {manifest.rejected} rejected, but its shards "

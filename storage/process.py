@@ -101,7 +101,7 @@ def mark_on(process: psutil.Process) -> str:
 
 def marked(mark: str) -> list[psutil.Process]:
     """Every live process that carries `mark`."""
-    return [process for process in psutil.process_iter() if mark_on(process) == mark and _alive(process)]
+    return [process for process in psutil.process_iter() if mark_on(process) == mark and alive(process)]
 
 
 def family(identity: Identity) -> list[psutil.Process]:
@@ -116,17 +116,17 @@ def family(identity: Identity) -> list[psutil.Process]:
         with suppress(psutil.Error, OSError):
             if os.getsid(process.pid) == identity.pid and process.create_time() >= identity.created - 0.01:
                 found[process.pid] = process
-    return [process for process in found.values() if _alive(process)]
+    return [process for process in found.values() if alive(process)]
 
 
 def end(processes: Iterable[psutil.Process], seconds: float) -> None:
     """End processes together: asked first, killed after `seconds`, at once if that is 0."""
-    alive = list(processes)
+    left = list(processes)
     if seconds > 0:
-        _send(alive, signal.SIGTERM)
-        alive = _still_alive(alive, seconds)
-    _send(alive, signal.SIGKILL)
-    _still_alive(alive, _KILLED)
+        _send(left, signal.SIGTERM)
+        left = _still_alive(left, seconds)
+    _send(left, signal.SIGKILL)
+    _still_alive(left, _KILLED)
 
 
 def described(pid: int) -> str:
@@ -199,14 +199,14 @@ def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
 def _still_alive(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Wait for processes; a zombie has ended, though its parent may live and never ask for it."""
     deadline = time.monotonic() + seconds
-    while (alive := [process for process in processes if _alive(process)]) and time.monotonic() < deadline:
+    while (left := [process for process in processes if alive(process)]) and time.monotonic() < deadline:
         time.sleep(0.02)
     for child in _CHILDREN:
         child.poll()
-    return alive
+    return left
 
 
-def _alive(process: psutil.Process) -> bool:
+def alive(process: psutil.Process) -> bool:
     """Whether any of its threads still runs: the first may be a zombie while others still hold files."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from typing import TypeVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 
 from storage.errors import CorruptShard, ObjectMissing
-from storage.layout import DatasetRef, shard_of
+from storage.layout import DatasetRef, shard_of, split_version
 from storage.objects import ObjectStore
 from storage.records import PairRow, Record, RejectRow, ReportRow
-from storage.tables import from_parquet
+from storage.tables import from_parquet, read_column, read_table_object
 from storage.tars import read_groups
 
+_REMEDY = "`synth verify` says what else is damaged"
 R = TypeVar("R", PairRow, RejectRow, ReportRow)
 
 
@@ -77,24 +75,25 @@ def find_sample(store: ObjectStore, ref: DatasetRef, sample_id: str, shards: Ite
 
 def shard_numbers(store: ObjectStore, ref: DatasetRef) -> list[int]:
     """Numbers of the shards of which anything is stored, in order."""
-    found = (shard_of(info.key) for info in store.list(f"{ref.prefix}/"))
+    keys = (info.key for info in store.list(f"{ref.prefix}/"))
+    found = (shard_of(key) for key in keys if split_version(key) is not None)
     return sorted({number for number in found if number is not None})
 
 
 def _row(store: ObjectStore, key: str, kind: type[R], sample_id: str) -> tuple[int, R] | None:
     """A sample's row and its number; the ids alone are looked at first."""
     try:
-        data = store.get(key)
+        data = read_table_object(store, key)
     except ObjectMissing:
         return None
     try:
-        ids = pq.read_table(io.BytesIO(data), columns=["sample_id"]).column(0).to_pylist()
+        ids = read_column(data, "sample_id")
         if sample_id not in ids:
             return None
         at = ids.index(sample_id)
         return at, from_parquet(data, kind)[at]
-    except (CorruptShard, pa.ArrowException, OSError) as error:
-        raise CorruptShard(f"{store.uri(key)}: {error}") from error
+    except CorruptShard as error:
+        raise CorruptShard(f"{store.uri(key)}: {error}; {_REMEDY}") from error
 
 
 def _files(store: ObjectStore, key: str, sample_id: str) -> dict[str, Span]:
@@ -104,5 +103,5 @@ def _files(store: ObjectStore, key: str, sample_id: str) -> dict[str, Span]:
                 if group.key == sample_id:
                     return {name: Span(offset=m.offset, size=len(m.data)) for name, m in group.parts.items()}
     except ValueError as error:
-        raise CorruptShard(f"{store.uri(key)} is damaged: {error}; `synth verify` says what else is") from error
+        raise CorruptShard(f"{store.uri(key)} is damaged: {error}; {_REMEDY}") from error
     raise CorruptShard(f"{store.uri(key)} does not hold sample {sample_id}, which its index names")

@@ -17,14 +17,20 @@ class Record(BaseModel):
 
 
 class GateRow(Record):
-    """One gate's score of one sample, with the threshold that was in force when it was written."""
+    """One gate's score of one sample, with the threshold that was in force when it was written.
+
+    `score` is None where the gate knows nothing of what the sample asks for and the recipe let it pass unjudged.
+    `not_judged` counts the mentions that the gate does not know; it is None, and left out of JSON, where the recipe
+    lets none pass.
+    """
 
     gate: str
-    score: float
+    score: float | None
     threshold: float
     passed: bool
     reason: str = ""
     model: str = ""
+    not_judged: int | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class ReportRow(Record):

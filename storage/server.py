@@ -156,22 +156,6 @@ def stop(state: Path, *, timeout: float = _ENDING, say: Say = say_on_stderr) -> 
         return _end(folder, timeout)
 
 
-def stays(state: Path) -> bool:
-    """Whether a store runs under `state` that stays until `stop`."""
-    address = _recorded(_folder(state))
-    return address is not None and address.kept and _identity(address).live() is not None
-
-
-def release(state: Path, *, timeout: float = _ENDING, say: Say = say_on_stderr) -> None:
-    """Take back that the store stays until `stop`: it ends with the last that uses it, or now if nobody does."""
-    folder = _folder(state)
-    with locked(folder / "lock", say=say):
-        if address := _recorded(folder):
-            _write_private(folder / "address.json", json.dumps(asdict(replace(address, kept=False))))
-        if not leases.holders(folder):
-            _end(folder, timeout)
-
-
 def users(state: Path) -> list[Identity]:
     """The live processes that use the store of `state`."""
     return leases.holders(_folder(state))

@@ -10,7 +10,10 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from storage.canonical import canonical_json
+from storage.documents import first_problem
 from storage.errors import CorruptShard
 from storage.objects import ObjectStore
 from storage.read_ahead import Readable, read_ahead
@@ -108,6 +111,18 @@ def samples_in(stream: Readable, key: str, select: Container[str] | None = None)
     except ValueError as error:
         remedy = "compare its SHA-256 with the manifest and restore it, or make the version anew"
         raise CorruptShard(f"{key} is damaged: {error}; {remedy}") from error
+
+
+def row_of(sample: Sample, where: str) -> PairRow:
+    """The row that a sample carries; `where` names its version or tar in errors.
+
+    Raises:
+        CorruptShard: it is no row of this format.
+    """
+    try:
+        return PairRow.model_validate(sample.json)
+    except ValidationError as error:
+        raise CorruptShard(f"sample {sample.key} of {where} has no proper row: {first_problem(error)}") from error
 
 
 def sample_in(group: Group) -> Sample:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import json
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -18,10 +19,16 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from storage.canonical import canonical_json
+from storage.documents import BadDocument, first_problem, read_bounded
 from storage.errors import CorruptShard
+from storage.objects import ObjectStore
 from storage.records import Record
 
 R = TypeVar("R", bound=Record)
+MOST_BYTES = 256 << 20
+_BATCH = 256
+_LEAST_MOST, _MOST_GROWTH = 4 << 20, 500
+"""Bytes that a table may unpack to: a few megabytes, and so many for each byte of the file."""
 _SCALARS: dict[Any, pa.DataType] = {
     bool: pa.bool_(),
     int: pa.int64(),
@@ -56,17 +63,38 @@ def to_parquet(rows: Sequence[R], metadata: Mapping[str, str] | None = None, *, 
     return sink.getvalue()
 
 
+def read_table_object(store: ObjectStore, key: str) -> bytes:
+    """The bytes of a Parquet object, which no table of this project exceeds.
+
+    Raises:
+        ObjectMissing: there is none.
+        CorruptShard: it is larger than `MOST_BYTES`.
+    """
+    try:
+        return read_bounded(store, key, MOST_BYTES)
+    except BadDocument as error:
+        raise CorruptShard(f"{store.uri(key)} is no table: {error}") from error
+
+
 def from_parquet(data: bytes, kind: type[R]) -> list[R]:
     """The records in Parquet bytes.
 
     Raises:
-        CorruptShard: not Parquet, or not of this type.
+        CorruptShard: not Parquet, not of this type, or more than `data` can honestly hold.
     """
-    try:
-        rows = pq.read_table(io.BytesIO(data)).to_pylist(maps_as_pydicts="strict")
+    with _corrupt(f"not a table of {kind.__name__}"):
+        rows = _read(data).to_pylist(maps_as_pydicts="strict")
         return [kind.model_validate(_unpack(row, kind)) for row in rows]
-    except (pa.ArrowException, OSError, ValidationError, ValueError) as error:
-        raise CorruptShard(f"not a table of {kind.__name__}: {error}") from error
+
+
+def read_column(data: bytes, name: str) -> list[Any]:
+    """One column of Parquet bytes.
+
+    Raises:
+        CorruptShard: not Parquet, or without that column.
+    """
+    with _corrupt(f"not a table with column {name!r}"):
+        return _read(data, [name]).column(name).to_pylist()
 
 
 def table_metadata(data: bytes) -> dict[str, str]:
@@ -75,11 +103,49 @@ def table_metadata(data: bytes) -> dict[str, str]:
     Raises:
         CorruptShard: not Parquet.
     """
-    try:
+    with _corrupt("not a Parquet table"):
         found = pq.read_schema(io.BytesIO(data)).metadata or {}
-    except (pa.ArrowException, OSError) as error:
-        raise CorruptShard(f"not a Parquet table: {error}") from error
-    return {key.decode(): value.decode() for key, value in found.items()}
+        return {key.decode(): value.decode() for key, value in found.items()}
+
+
+def check_claims(data: bytes) -> int:
+    """The bytes that a table of this size may unpack to, for readers of their own.
+
+    Raises:
+        ValueError, ArrowException, OSError: not Parquet, or its footer claims more than that.
+    """
+    most = _LEAST_MOST + _MOST_GROWTH * len(data)
+    footer = pq.read_metadata(io.BytesIO(data))
+    claimed = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+    if claimed > most or footer.num_rows > most:
+        raise ValueError(f"{len(data)} bytes claim to hold {footer.num_rows} rows in {claimed} bytes")
+    return most
+
+
+def _read(data: bytes, columns: list[str] | None = None) -> pa.Table:
+    """The table in Parquet bytes, decoded a few rows at a time, so that a bomb is met before it fills the memory."""
+    most = check_claims(data)
+    batches, size = [], 0
+    with pq.ParquetFile(io.BytesIO(data)) as file:
+        for batch in file.iter_batches(batch_size=_BATCH, columns=columns):
+            size += batch.nbytes
+            if size > most:
+                raise ValueError(f"{len(data)} bytes unpack to more than {most}")
+            batches.append(batch)
+        if batches:
+            return pa.Table.from_batches(batches)
+        return pa.schema([field for field in file.schema_arrow if not columns or field.name in columns]).empty_table()
+
+
+@contextmanager
+def _corrupt(what: str) -> Iterator[None]:
+    """Whatever the readers of a damaged file raise becomes one `CorruptShard`, in one line."""
+    try:
+        yield
+    except ValidationError as error:
+        raise CorruptShard(f"{what}: {first_problem(error)}") from error
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
+        raise CorruptShard(f"{what}: {' '.join(str(error).split()) or type(error).__name__}") from error
 
 
 @cache

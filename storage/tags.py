@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from storage.canonical import canonical_json
+from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, DatasetMissing, StoreError
-from storage.layout import TAGS, DatasetRef, plain_name, tag_key
+from storage.layout import TAGS, DatasetRef, plain_name, split_tag, tag_key
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
 from storage.records import Record
 from storage.versions import begun, open_dataset
 
 LATEST = "latest"
+_MOST = 64 << 10
 
 
 class Tag(Record):
@@ -41,18 +43,51 @@ class BadTag(StoreError):
 
 
 def tags(store: ObjectStore, dataset: str = "") -> list[Tag]:
-    """What every tag says now; of one dataset, or of all."""
+    """What every tag says now; of one dataset, or of all.
+
+    Raises:
+        BadTag: one of them cannot be read.
+    """
+    return [read_tag(store, key) for key in newest_tags(store, dataset)]
+
+
+def newest_tags(store: ObjectStore, dataset: str = "") -> list[str]:
+    """Keys of what every tag says now, sorted by dataset and tag; of one dataset, or of all."""
     newest: dict[tuple[str, str], int] = {}
     for info in store.list(f"{TAGS}{dataset}/" if dataset else TAGS):
-        name, tag, file = info.key.removeprefix(TAGS).split("/")
-        newest[name, tag] = max(int(file.partition(".")[0]), newest.get((name, tag), 0))
-    return [_read(store, tag_key(name, tag, number)) for (name, tag), number in sorted(newest.items())]
+        found = split_tag(info.key)
+        if found is not None:
+            newest[found[:2]] = max(found[2], newest.get(found[:2], 0))
+    return [tag_key(name, tag, number) for (name, tag), number in sorted(newest.items())]
 
 
 def find_tag(store: ObjectStore, dataset: str, tag: str) -> Tag | None:
-    """What `tag` says now, or None."""
-    numbers = [int(info.key.rpartition("/")[2].partition(".")[0]) for info in store.list(f"{TAGS}{dataset}/{tag}/")]
-    return _read(store, tag_key(dataset, tag, max(numbers))) if numbers else None
+    """What `tag` says now, or None.
+
+    Raises:
+        BadTag: it cannot be read.
+    """
+    found = [part for info in store.list(f"{TAGS}{dataset}/{tag}/") if (part := split_tag(info.key)) is not None]
+    return read_tag(store, tag_key(dataset, tag, max(part[2] for part in found))) if found else None
+
+
+def read_tag(store: ObjectStore, key: str) -> Tag:
+    """One move of a tag.
+
+    Raises:
+        BadTag: the object is no tag, or one of another place.
+    """
+    where, remedy = store.uri(key), "restore it, or remove it and set the tag again"
+    try:
+        tag = Tag.model_validate(parse_json(read_bounded(store, key, _MOST)))
+    except ValidationError as error:
+        raise BadTag(f"{where} is not a tag: {first_problem(error)}; {remedy}") from error
+    except BadDocument as error:
+        raise BadTag(f"{where} is not a tag: {error}; {remedy}") from error
+    if split_tag(key) != (tag.dataset, tag.tag, tag.number) or not plain_name(tag.version):
+        said = f"{tag.dataset}@{tag.tag}, number {tag.number}, version {tag.version!r}"
+        raise BadTag(f"{where} is not the tag of its place: it says {said}; {remedy}")
+    return tag
 
 
 def set_tag(store: ObjectStore, ref: DatasetRef, tag: str) -> Tag:
@@ -121,10 +156,3 @@ def _next(store: ObjectStore, ref: DatasetRef, tag: str, held: Tag | None) -> Ta
     except AlreadyExists:
         return None
     return made
-
-
-def _read(store: ObjectStore, key: str) -> Tag:
-    try:
-        return Tag.model_validate_json(store.get(key))
-    except ValidationError as error:
-        raise BadTag(f"{store.uri(key)} is not a tag: {error}") from error

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from storage.errors import CorruptShard, DatasetMissing
-from storage.layout import DATASETS, DatasetRef
+from storage.layout import DATASETS, DatasetRef, split_version
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, RejectRow
-from storage.tables import from_parquet
+from storage.tables import from_parquet, read_table_object
 
 __all__ = ["DatasetRef", "begun", "dataset_names", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
 
 
 def published(store: ObjectStore) -> list[DatasetRef]:
     """Every version that has a manifest, sorted by name and version."""
-    parts = (info.key.split("/") for info in store.list(DATASETS))
-    found = [DatasetRef(part[1], part[2]) for part in parts if len(part) == 4 and part[3] == "manifest.json"]
-    return sorted(found, key=lambda ref: (ref.name, ref.version))
+    found = (split_version(info.key) for info in store.list(DATASETS))
+    refs = [part[0] for part in found if part is not None and part[1] == "manifest.json"]
+    return sorted(refs, key=lambda ref: (ref.name, ref.version))
 
 
 def begun(store: ObjectStore, name: str = "") -> list[DatasetRef]:
-    """Every version of which there is anything, published or not; of the dataset `name`, or of all."""
-    parts = (info.key.split("/") for info in store.list(f"{DATASETS}{name}/" if name else DATASETS))
-    found = {DatasetRef(part[1], part[2]) for part in parts if len(part) > 3}
+    """Every version of which there is any object of ours, published or not; of the dataset `name`, or of all."""
+    keys = (info.key for info in store.list(f"{DATASETS}{name}/" if name else DATASETS))
+    found = {part[0] for key in keys if (part := split_version(key)) is not None}
     return sorted(found, key=lambda ref: (ref.name, ref.version))
 
 
@@ -64,9 +64,9 @@ def reject_rows(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iter
 
 def _rows(store: ObjectStore, key: str, kind: type) -> list:
     try:
-        return from_parquet(store.get(key), kind)
+        return from_parquet(read_table_object(store, key), kind)
     except CorruptShard as error:
-        raise CorruptShard(f"{store.uri(key)}: {error}") from error
+        raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` says what else is damaged") from error
 
 
 def _missing(store: ObjectStore, ref: DatasetRef) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from models.contracts import ImageRequest, ModelCard
 from models.diffusion.families import SCHEDULERS, Layout
 from models.diffusion.loading import load_pipeline
 from models.diffusion.weights import find_pipeline, weights_sha256
+from models.typed import Count, one_of
 
 CHOICES: dict[str, tuple[str | None, ...]] = {
     "scheduler": (None, *SCHEDULERS),
@@ -47,10 +49,14 @@ class DiffusersImageGenerator:
     """
 
     def __init__(
-        self, model: str = "builtin:phantom", steps: int = 16, guidance: float = 3.0, scheduler: str | None = None,
-        attention: Literal["sdpa", "xformers"] = "sdpa", dtype: str = "float32", resolution: int | None = None,
-        batch: int = 16, device: str | None = None, negative_prompt: str | None = None, revision: str | None = None,
-        compile: bool = False, slicing: Sequence[str] = (),
+        self, model: str = "builtin:phantom", steps: Annotated[int, Field(ge=1, le=1000)] = 16,
+        guidance: Annotated[float, Field(ge=0, le=100)] = 3.0,
+        scheduler: Annotated[str | None, one_of(*SCHEDULERS)] = None,
+        attention: Literal["sdpa", "xformers"] = "sdpa",
+        dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+        resolution: Annotated[int, Field(ge=16, le=4096, multiple_of=8)] | None = None, batch: Count = 16,
+        device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")] | None = None, negative_prompt: str | None = None,
+        revision: str | None = None, compile: bool = False, slicing: Sequence[Literal["vae", "attention"]] = (),
     ) -> None:  # fmt: skip
         told = {"scheduler": (scheduler,), "attention": (attention,), "dtype": (dtype,), "slicing": tuple(slicing)}
         for option, values in told.items():

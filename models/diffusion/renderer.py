@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from models.phantom.case import Case
 from models.phantom.film import draw_film
 from models.phantom.hospital import HOSPITALS
 from models.phantom.vocabulary import BY_NAME, LABELS, Finding
+from models.typed import Side, one_of
 
 
 class RendererImageGenerator:
@@ -30,7 +32,7 @@ class RendererImageGenerator:
 
     token_limit = 1000  # words; the renderer reads prompts of any length
 
-    def __init__(self, hospital: str = "a", size: int = 128) -> None:
+    def __init__(self, hospital: Annotated[str, one_of(*HOSPITALS)] = "a", size: Side = 128) -> None:
         if hospital not in HOSPITALS:
             raise ValueError(f"unknown hospital {hospital!r}: choose one of {', '.join(HOSPITALS)}")
         self.hospital, self.size = hospital, size

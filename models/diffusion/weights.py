@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from models.contracts import ModelNotFound
+from models.diffusion.families import FAMILIES
+from models.weight_files import TOKENIZERS, any_of, found, read_object, wrong_weights
 
 SHIPPED = Path(__file__).parents[2] / "assets"
 BUILTIN = {"builtin:phantom": SHIPPED / "image-generator"}
@@ -15,7 +16,6 @@ REMEDIES = {
     "folder": "put a diffusers pipeline with safetensors there; "
     "`pipeline.save_pretrained(folder, safe_serialization=True)` writes one",
 }
-SHAPED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")  # hold weights
 NEEDED = ["model_index.json", *(f"*/*.{kind}" for kind in ("json", "txt", "model", "safetensors"))]
 UNUSED = ["*.fp16.*", "*.non_ema.*", "safety_checker/*"]  # copies of weights, and a part that we leave out
 
@@ -56,17 +56,53 @@ def _from_hub(model: str, revision: str | None) -> Path:
 
 
 def _complete(folder: Path, remedy: str) -> Path:
-    index = folder / "model_index.json"
-    if not index.is_file():
-        raise ModelNotFound(f"{index} is missing: {remedy}")
-    parts = json.loads(index.read_text())
-    for part in SHAPED:
-        library = (parts.get(part) or [None])[0]
-        if library is not None and not any((folder / part).glob("*.safetensors")):
-            found = [path.name for path in (folder / part).glob("*.bin")]
-            also = f" ({', '.join(found)} would run code when loaded and is not used)" if found else ""
-            raise ModelNotFound(f"{folder / part} holds no *.safetensors{also}: {remedy}")
+    wrong = wrong_pipeline(folder)
+    if wrong:
+        raise ModelNotFound(f"{'; '.join(wrong)}: {remedy}")
     return folder
+
+
+def wrong_pipeline(folder: Path) -> list[str]:
+    """What keeps the pipeline in `folder` from being loaded, found without loading any of it."""
+    path = folder / "model_index.json"
+    wrong = found([path])
+    if wrong:
+        return wrong
+    index = read_object(path)
+    family = FAMILIES.get(str(index.get("_class_name")))
+    if family is None:
+        kind = index.get("_class_name")
+        return [f"{path}: _class_name is {kind!r}; pipelines that draw films: {', '.join(FAMILIES)}"]
+    left_out = {part for part, given in family.load.items() if given is None}
+    parts = {part: origin for part, origin in index.items() if isinstance(origin, list) and any(origin[:1])}
+    needed = (family.denoiser, "vae", "scheduler", family.towers[0].encoder, family.towers[0].tokenizer)
+    wrong = [f"{path} names no {part}" for part in needed if part not in parts]
+    for part, origin in parts.items():
+        if part not in left_out:
+            wrong += _wrong_part(folder / part, part, str(origin[0]))
+    return wrong
+
+
+def _wrong_part(folder: Path, part: str, library: str) -> list[str]:
+    if not folder.is_dir():
+        return [f"{folder} is missing, which model_index.json names"]
+    if part == "scheduler":
+        return found([folder / "scheduler_config.json"])
+    if part.startswith("tokenizer"):
+        return any_of(folder, TOKENIZERS, "tokenizer")
+    if part in ("feature_extractor", "image_processor"):
+        return found([folder / "preprocessor_config.json"])
+    name = "model" if library == "transformers" else "diffusion_pytorch_model"
+    return found([folder / "config.json"]) + wrong_weights(folder, name)
+
+
+def sides_of(folder: Path) -> int:
+    """The number of pixels that a film's side must be a multiple of, as the pipeline's configuration says."""
+    vae, net = (read_object(folder / part / "config.json") for part in ("vae", "transformer"))
+    blocks = vae.get("block_out_channels") or vae.get("encoder_block_out_channels")
+    factor = 2 ** (len(blocks) - 1) if isinstance(blocks, list) and len(blocks) < 10 else 8
+    patch = net.get("patch_size")
+    return max(8, factor * (patch if isinstance(patch, int) and 0 < patch < 64 else 1))
 
 
 def weights_sha256(folder: Path) -> str:

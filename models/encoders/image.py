@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Encoder
+from models.typed import Count
 
 OURS = "film"
 
@@ -23,7 +24,7 @@ class FilmEncoder:
         batch: films at a time.
     """
 
-    def __init__(self, folder: str | Path | None = None, batch: int = 64) -> None:
+    def __init__(self, folder: str | Path | None = None, batch: Count = 64) -> None:
         self._folder, self._batch = folder, batch
 
     @cached_property
@@ -58,7 +59,7 @@ class TransformersEncoder:
         batch: films at a time.
     """
 
-    def __init__(self, model: str, batch: int = 16) -> None:
+    def __init__(self, model: str, batch: Count = 16) -> None:
         self.model, self._batch = model, batch
 
     @cached_property

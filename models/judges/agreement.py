@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from models.contracts import Candidate, GateScore, Mention
+from models.contracts import Candidate, EntityType, GateScore, Mention
 from models.diffusion.slots import SIDED
-from models.judges.classifier import load_classifier, logits
 from models.judges.shipped import SHIPPED
+from models.phantom.vocabulary import LABELS
 
 
 class Agreement:
@@ -20,7 +20,8 @@ class Agreement:
 
     The score is 0.5 where the finding is as likely as in the fiftieth of hospital A's films without it that look
     most like having it, and 1 where there is nothing to ask. A finding that the classifier sees on the other side
-    lowers the score too.
+    lowers the score too. Of other findings than hospital A's the classifier knows nothing: a report that asks for
+    none but such scores NaN, and passes only where the recipe allows them to go unjudged.
 
     Args:
         folder: where ``agreement.safetensors`` and ``agreement.json`` lie.
@@ -33,13 +34,26 @@ class Agreement:
     def __init__(self, folder: str | Path = SHIPPED, sides: bool = True, batch: int = 64) -> None:
         self._folder, self._sides, self._batch = Path(folder), sides, batch
 
+    @property
+    def known_labels(self) -> frozenset[str]:
+        """The findings that the classifier was trained on."""
+        return frozenset(LABELS)
+
+    def judges(self, mention: Mention) -> bool:
+        """Denied findings and places are not asked about; of the rest, whether it is a finding that it knows."""
+        return not mention.present or mention.type is EntityType.ANATOMY or mention.label in LABELS
+
     @cached_property
     def _judge(self) -> tuple[Any, dict[str, float]]:
+        from models.judges.classifier import load_classifier  # loads torch, which what only asks `judges` does without
+
         net, facts = load_classifier("agreement", self._folder)
         return net, dict(zip(SIDED, facts["passing_logits"], strict=False))
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
-        """See the class. Findings outside the phantom's vocabulary are not asked about."""
+        """See the class."""
+        from models.judges.classifier import logits
+
         net, passing = self._judge
         films = [_film(candidate) for candidate in batch]
         answers = logits(net, films, self._batch)
@@ -51,6 +65,8 @@ class Agreement:
             for m in mentions
             if m.present and m.label in passing
         }
+        if not seen and (foreign := [mention.entity for mention in mentions if not self.judges(mention)]):
+            return GateScore(self.name, float("nan"), f"the classifier knows no {', no '.join(foreign)}")
         if not seen:
             return GateScore(self.name, 1.0, "the report asks for no finding that the classifier knows")
         worst = min(seen, key=lambda label: seen[label])

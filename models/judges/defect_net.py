@@ -23,6 +23,7 @@ from models.judges.classifier import SIZE
 from models.judges.planted import PLANTED
 from models.judges.shipped import SHIPPED, net_facts, save_net
 from models.judges.view import FilmGate, Films
+from models.typed import Count
 
 NAME = "defects"
 WIDTH = 64  # of the embedding
@@ -97,7 +98,7 @@ class FilmDefects(FilmGate):
 
     name = "film_defects"
 
-    def __init__(self, folder: str | Path = SHIPPED, batch: int = 64) -> None:
+    def __init__(self, folder: str | Path = SHIPPED, batch: Count = 64) -> None:
         self._folder, self._batch = Path(folder), batch
 
     @cached_property

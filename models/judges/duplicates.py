@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datasketch import MinHash, MinHashLSH
 
 from models.contracts import Candidate, GateScore
+from models.typed import Mass
 
 PERMUTATIONS, SHINGLE = 128, 3
 MODEL = f"minhash/{PERMUTATIONS}/{SHINGLE}"
@@ -24,7 +25,7 @@ class NearDuplicate:
 
     name: str = "near_duplicate"
 
-    def __init__(self, nearest: float = 0.5) -> None:
+    def __init__(self, nearest: Mass = 0.5) -> None:
         self.nearest = nearest
         self.forget()
 

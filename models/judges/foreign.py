@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from models.contracts import EntityType, Mention
+from models.encoders.chest import FRAMES, phrases
 from models.encoders.chest_recogniser import ChestRecogniser
 from models.encoders.words import key
 from models.language.content import core
@@ -42,7 +43,18 @@ SIGNS: Mapping[str, frozenset[str]] = {
     "lung lesion": frozenset({"lung mass", "lung nodule"}),
 }
 """A sign or a cause, and the findings that it may be said of."""
+_FINDINGS = (EntityType.ABNORMALITY, EntityType.DISEASE)
+KNOWN: frozenset[str] = frozenset(
+    [concept for concept, kind in phrases().values() if kind in _FINDINGS]
+    + [frame.concept for frame in FRAMES if frame.type in _FINDINGS]
+)
+"""The findings of real reports that are seen in a text."""
 _RECOGNISER = ChestRecogniser(anatomy=False)
+
+
+def recognises(text: str) -> bool:
+    """Whether one of `KNOWN` stands in `text`, stated or denied."""
+    return any(span.concept in KNOWN for span in _RECOGNISER.spans([text])[0])
 
 
 def foreign_findings(text: str, asked: Sequence[Mention]) -> list[str]:
@@ -53,7 +65,7 @@ def foreign_findings(text: str, asked: Sequence[Mention]) -> list[str]:
         span.text
         for span in _RECOGNISER.spans([text])[0]
         if span.status != "absent"
-        and span.type in (EntityType.ABNORMALITY, EntityType.DISEASE)
+        and span.type in _FINDINGS
         and span.concept not in LABELS
         and not SIGNS.get(span.concept, frozenset()) & labels
         and not any(set(key(span.text)) <= words for words in wanted)

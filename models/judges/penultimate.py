@@ -13,6 +13,7 @@ import numpy as np
 from models.contracts import ModelNotFound
 from models.encoders.image import unit
 from models.judges.shipped import REMEDY, SHIPPED
+from models.typed import Count
 
 
 class PenultimateEncoder:
@@ -24,7 +25,7 @@ class PenultimateEncoder:
         batch: films at a time.
     """
 
-    def __init__(self, classifier: str = "agreement", folder: str | Path = SHIPPED, batch: int = 64) -> None:
+    def __init__(self, classifier: str = "agreement", folder: str | Path = SHIPPED, batch: Count = 64) -> None:
         self._name, self._folder, self._batch = classifier, Path(folder), batch
 
     @property

@@ -13,10 +13,12 @@ from models.contracts import Candidate, EntityType, GateScore, Mention
 from models.encoders.recogniser import Found, mentions
 from models.encoders.text import NGRAMS, text_encoder
 from models.judges.consistency import clashes
-from models.judges.foreign import foreign_findings
+from models.judges.foreign import KNOWN, foreign_findings, recognises
 from models.judges.match import MODES, Mode, stated
 from models.language.content import core, for_impression
 from models.language.prompts import LEAKS
+from models.phantom.vocabulary import LABELS
+from models.typed import Count, Share
 
 RULES = "rules/1"
 
@@ -38,7 +40,7 @@ class Completeness:
 
     name: str = "completeness"
 
-    def __init__(self, mode: Mode = "exact", encoder: str = NGRAMS, similarity: float = 0.7) -> None:
+    def __init__(self, mode: Mode = "exact", encoder: str = NGRAMS, similarity: Share = 0.7) -> None:
         if mode not in MODES:
             raise ValueError(f"gate completeness: mode is {mode!r}: it is one of {', '.join(MODES)}")
         self._mode: Mode = mode
@@ -95,6 +97,15 @@ class NoExtraFinding:
             raise ValueError(f"gate no_extra_finding: vocabulary is {vocabulary!r}: it is 'phantom' or 'chest'")
         self._wide = vocabulary == "chest"
 
+    @property
+    def known_labels(self) -> frozenset[str]:
+        """The findings that are seen in a text."""
+        return frozenset(LABELS) | (KNOWN if self._wide else frozenset())
+
+    def judges(self, mention: Mention) -> bool:
+        """Whether it would be seen if the text held it without being asked for it."""
+        return _recognised(mention) or (self._wide and recognises(mention.phrase))
+
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in (0, 1]: 1 / (1 + findings too many)."""
         return [self._one(candidate) for candidate in batch]
@@ -120,8 +131,17 @@ class ImpressionConsistency:
 
     name: str = "impression_consistency"
 
-    def __init__(self, ngram: int = 6, repeats: int = 3) -> None:
+    def __init__(self, ngram: Count = 6, repeats: Count = 3) -> None:
         self.ngram, self.repeats = ngram, repeats
+
+    @property
+    def known_labels(self) -> frozenset[str]:
+        """The findings that are compared between the sections."""
+        return frozenset(LABELS)
+
+    def judges(self, mention: Mention) -> bool:
+        """Whether it is compared between the sections."""
+        return _recognised(mention)
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in (0, 1]: 1 / (1 + problems)."""
@@ -147,6 +167,7 @@ class PromptLength:
     """
 
     name: str = "prompt_length"
+    scores: tuple[float, float] = (-1000.0, 1000.0)  # no generator reads more tokens
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in tokens: limit - length; NaN, which never passes, where nobody counted."""
@@ -158,6 +179,11 @@ class PromptLength:
             return GateScore(self.name, float("nan"), "the prompt's tokens were not counted")
         verb = "fit into" if length <= limit else "exceed"
         return GateScore(self.name, float(limit - length), f"{length} tokens {verb} the limit of {limit}")
+
+
+def _recognised(mention: Mention) -> bool:
+    """Whether the rules see the mention in a text; places are not looked for."""
+    return mention.type is EntityType.ANATOMY or mention.label in LABELS or bool(mentions(mention.phrase))
 
 
 def _is_asked(found: Found, text: str, asked: Sequence[Mention]) -> bool:

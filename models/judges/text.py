@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 
 from models.contracts import Candidate, GateScore
+from models.language.marks import chat_marks, control_characters
 from models.language.prompts import LEAKS
+from models.typed import Count
 
 RULES = "rules/1"
 _REFUSAL = re.compile(
@@ -56,7 +58,7 @@ class Repetition:
 
     name: str = "repetition"
 
-    def __init__(self, ngram: int = 5) -> None:
+    def __init__(self, ngram: Count = 5) -> None:
         self.ngram = ngram
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
@@ -76,7 +78,10 @@ class Repetition:
 
 
 class Leakage:
-    """1.0 when no refusal, chatter, markup or word of the prompt stands in the text; every one divides the score."""
+    """1.0 when no refusal, chatter, markup or word of the prompt stands in the text; every one divides the score.
+
+    A word that was asked for is no leak, but for marks of a chat and control characters: no entity may hold these.
+    """
 
     name: str = "leakage"
 
@@ -90,7 +95,9 @@ class Leakage:
         for name, text in _sections(candidate):
             found = [match.group().strip() for shape in (_REFUSAL, _MARKUP) for match in shape.finditer(text)]
             found += [words for words in LEAKS if words in text.lower()]
-            problems += [f"{name} holds {words!r}" for words in dict.fromkeys(found) if words.lower() not in asked]
+            found = [words for words in found if words.lower() not in asked]
+            found += [*chat_marks(text), *control_characters(text)]
+            problems += [f"{name} holds {words!r}" for words in dict.fromkeys(found)]
         return GateScore(self.name, 1.0 / (1 + len(problems)), "; ".join(problems), RULES)
 
 

@@ -94,10 +94,18 @@ def _collimated(films: Tensor) -> Tensor:
 
 def label_auroc(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """AUROC per label of (n, >= L) scores against (n, L) labels, with their ``macro`` mean; a label seen on no
-    film, or on all, is left out."""
+    film, or on all, is left out.
+
+    Raises:
+        ValueError: a label is neither 0 nor 1, or none can be scored.
+    """
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"{int((~np.isin(labels, (0, 1))).sum())} labels are neither 0 nor 1")
     found = {
         label: float(roc_auc_score(labels[:, i], scores[:, i]))
         for i, label in enumerate(LABELS)
         if 0 < labels[:, i].sum() < len(labels)
     }
+    if not found:
+        raise ValueError("no label is present in some films and absent in others")
     return {**found, "macro": float(np.mean(list(found.values())))}

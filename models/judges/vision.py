@@ -13,6 +13,8 @@ import numpy as np
 from models.contracts import Candidate, GateScore
 from models.judges.cost import priced
 from models.judges.view import film_of
+from models.language.options import Dtype, EngineOptions
+from models.typed import Count, Side
 
 QUESTIONS: tuple[str, ...] = (
     "Is this picture an X-ray of a chest?",
@@ -57,12 +59,12 @@ class VisionJudge:
         self,
         model: str,
         rule: Rule = "all_no",
-        k: int = 2,
+        k: Count = 2,
         questions: Sequence[str] = QUESTIONS,
-        side: int | None = None,
-        max_model_len: int = 2048,
-        dtype: str | None = None,
-        engine: Mapping[str, Any] | None = None,
+        side: Side | None = None,
+        max_model_len: Count = 2048,
+        dtype: Dtype = None,
+        engine: EngineOptions = None,
     ) -> None:
         if rule not in get_args(Rule):
             raise ValueError(f"vision_judge: rule {rule!r} is none of {', '.join(get_args(Rule))}")

@@ -53,7 +53,7 @@ def script(request: ReportRequest) -> Script:
     budget = budget_of(request) * (2 if for_impression(mentions) else 1)
     (answer,) = yield [Ask(messages_for(mentions), 2 * request.seed, budget, schema=SCHEMA, attempt=request.attempt)]
     if answer.error:
-        return Written("", "", answer.tokens, answer.error, answer.fault)
+        return Written("", "", answer.tokens, answer.error, answer.fault, answer.refused)
     try:
         report = JsonReport.model_validate_json(answer.text)
     except ValidationError as error:

@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Annotated, Any
 
-from models.contracts import ModelCard, ReportDraft, ReportRequest
+from pydantic import Field
+
+from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.allowance import Allowance
+from models.language.marks import chat_marks, control_characters
+from models.language.options import VariableName
 from models.language.shorter import shorten_drafts
 from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
+from models.typed import Amount, Count, Mass, ServerAddress, Temperature
 
 
 class OpenAIReportGenerator:
@@ -21,7 +26,8 @@ class OpenAIReportGenerator:
 
     A server ignores fields that it does not know and answers all the same. So under ``entity_grammar`` every text is
     checked against its grammar here, under ``json`` it is parsed strictly, and ``segments`` checks each sentence and
-    is complete on any server. A request that fails after its tries is a draft with `error`; it stops no other.
+    is complete on any server. A request that fails after its tries is a draft with `error`; it stops no other. The
+    server's tokenizer is not known here, so a text with marks of a chat or control characters is not sent at all.
 
     Args:
         base_url: such as ``http://127.0.0.1:8000/v1``.
@@ -40,21 +46,21 @@ class OpenAIReportGenerator:
 
     def __init__(
         self,
-        base_url: str,
+        base_url: ServerAddress,
         model: str,
         decoding: Decoding = "entity_grammar",
-        api_key_variable: str = "OPENAI_API_KEY",
-        concurrency: int = 32,
-        tries: int = 5,
-        timeout: float = 120.0,
-        temperature: float = 0.7,
-        top_p: float = 1.0,
-        max_tokens: int = 384,
+        api_key_variable: VariableName = "OPENAI_API_KEY",
+        concurrency: Count = 32,
+        tries: Count = 5,
+        timeout: Annotated[float, Field(gt=0)] = 120.0,
+        temperature: Temperature = 0.7,
+        top_p: Mass = 1.0,
+        max_tokens: Count = 384,
         ladder: Sequence[float] = (1.0,),
-        token_budget: int | None = None,
-        cost_budget: float | None = None,
-        prompt_price: float = 0.0,
-        answer_price: float = 0.0,
+        token_budget: Annotated[int, Field(ge=0)] | None = None,
+        cost_budget: Amount | None = None,
+        prompt_price: Amount = 0.0,
+        answer_price: Amount = 0.0,
     ) -> None:
         check_decoding(decoding)
         if min(concurrency, tries) < 1:
@@ -91,7 +97,8 @@ class OpenAIReportGenerator:
         """One draft per request, in order.
 
         Raises:
-            ConnectionError: the server answers nothing at all, or refuses the key.
+            ConnectionError: the server answers nothing at all.
+            RequestsRefused: it refuses the key, and never took a request.
         """
         self._line = _Line(min(self.concurrency, len(requests)))
         return write_drafts(requests, self.decoding, self.run)
@@ -129,20 +136,28 @@ class OpenAIReportGenerator:
         import openai
 
         line = self._line
-        refusal = self.allowance.refusal() or line.refusal()
-        if refusal:
-            return Answer("", 0, refusal, fault=True)
+        if (spent := self.allowance.refusal()) is not None:
+            return Answer("", 0, spent, fault=True, refused=True)
+        if (cut := line.refusal()) is not None:
+            return Answer("", 0, cut, fault=True)
+        if (marks := _marks(ask)) is not None:
+            return Answer("", 0, marks)
         try:
             reply = self._send(ask)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise self._unusable(error) from error
+            if not line.ever:
+                raise RequestsRefused(self._unusable(error)) from error
+            return Answer("", 0, f"the server refused the request: {one_line(error)}", fault=True)
         except openai.APIConnectionError as error:  # a timeout is one too
             if line.lost():
-                raise self._unusable(error) from error
+                raise ConnectionError(self._unusable(error)) from error
             return Answer("", 0, f"no answer after {self.tries} tries: {error}", fault=True)
         except openai.APIError as error:
             line.heard()
-            return Answer("", 0, f"the server refused the request: {error.message}", fault=True)
+            why = f"the server refused the request: {one_line(error)}"
+            if isinstance(error, openai.NotFoundError):
+                why += "; check reports.generator.options.model and base_url"
+            return Answer("", 0, why, fault=True, refused=_is_refusal(error))
         except ValueError as error:
             line.heard()
             return Answer("", 0, f"the server's answer is no JSON: {error}", fault=True)
@@ -188,11 +203,27 @@ class OpenAIReportGenerator:
             return Answer(raw, tokens, why, fault=True)
         return Answer(raw, tokens)
 
-    def _unusable(self, error: Exception) -> ConnectionError:
-        return ConnectionError(
-            f"report server {self.base_url}: {error}; check reports.generator.options.base_url, that the server "
-            f"is up, and the key in the variable {self.api_key_variable}"
+    def _unusable(self, error: Exception) -> str:
+        return (
+            f"report server {self.base_url}: {one_line(error)}; check "
+            "reports.generator.options.base_url, that the server is up, and the key in the variable "
+            f"{self.api_key_variable}"
         )
+
+
+def _marks(ask: Ask) -> str | None:
+    """Why the texts of `ask` are not sent; None where no mark in them could end a turn."""
+    for text in (*(message["content"] for message in ask.messages), ask.prefix):
+        for kind, found in (("a mark of a chat", chat_marks(text)), ("a control character", control_characters(text))):
+            if found:
+                return f"the prompt holds {kind}, {found[0]!r}, and is not sent: take it out of the entity bank"
+    return None
+
+
+def _is_refusal(error: Any) -> bool:
+    """Whether the server would not take this request whenever it came: not busy, and not broken."""
+    status = getattr(error, "status_code", None)
+    return isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 425, 429)
 
 
 class _Line:
@@ -200,18 +231,18 @@ class _Line:
 
     def __init__(self, patience: int) -> None:
         self._patience, self._lock = patience, threading.Lock()
-        self._ever, self._lost_in_a_row = False, 0
+        self.ever, self._lost_in_a_row = False, 0
 
     def heard(self) -> None:
         """The server answered, be it with a refusal."""
         with self._lock:
-            self._ever, self._lost_in_a_row = True, 0
+            self.ever, self._lost_in_a_row = True, 0
 
     def lost(self) -> bool:
         """A request got no answer; True when the line is cut and there never was one."""
         with self._lock:
             self._lost_in_a_row += 1
-            return self._lost_in_a_row >= self._patience and not self._ever
+            return self._lost_in_a_row >= self._patience and not self.ever
 
     def refusal(self) -> str | None:
         """Why asking on makes no sense; None while it does."""

@@ -38,7 +38,7 @@ def _two_passes(request: ReportRequest, bound: bool) -> Script:
         ask = replace(ask, grammar=impression_grammar(named), pattern=impression_pattern(named))
     (second,) = yield [ask]
     error = second.error and f"IMPRESSION: {second.error}"
-    return Written(findings, clean(second.text), first.tokens + second.tokens, error, second.fault)
+    return Written(findings, clean(second.text), first.tokens + second.tokens, error, second.fault, second.refused)
 
 
 def order_of_findings(request: ReportRequest) -> tuple[Mention, ...]:
@@ -67,4 +67,4 @@ def ask_impression(
 
 def failed_findings(answer: Answer) -> Written:
     """The end of a script whose FINDINGS did not come."""
-    return Written(clean(answer.text), "", answer.tokens, f"FINDINGS: {answer.error}", answer.fault)
+    return Written(clean(answer.text), "", answer.tokens, f"FINDINGS: {answer.error}", answer.fault, answer.refused)

@@ -17,13 +17,26 @@ from itertools import count
 from typing import Any
 
 from models.compat import torchvision_ready
-from models.contracts import ModelCard, ReportDraft, ReportRequest
+from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
+from models.language.chat import prompt_ids
 from models.language.lora import adapter_folder, adapter_sha256
+from models.language.options import Dtype, EngineOptions
 from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.shorter import shorten_drafts
 from models.language.threads import FittedThreads
 from models.language.weights import PACKAGE_PREFIX, Weights, resolve
-from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
+from models.language.writing import (
+    Answer,
+    Ask,
+    Decoding,
+    Then,
+    check_decoding,
+    check_ladder,
+    most_tokens,
+    step_of,
+    write_drafts,
+)
+from models.typed import Count, Mass, Temperature
 
 SEED_LIMIT = 2**63 - 1
 _CPU_ENVIRONMENT = {
@@ -65,15 +78,15 @@ class VllmReportGenerator:
         decoding: Decoding = "entity_grammar",
         adapter: str | None = "auto",
         lora: str | None = None,
-        max_num_seqs: int = 64,
-        temperature: float = 0.7,
-        top_p: float = 1.0,
+        max_num_seqs: Count = 64,
+        temperature: Temperature = 0.7,
+        top_p: Mass = 1.0,
         ladder: Sequence[float] = (1.0,),
-        max_tokens: int = 384,
-        max_model_len: int = 2048,
-        dtype: str | None = None,
-        tensor_parallel_size: int = 1,
-        engine: dict[str, Any] | None = None,
+        max_tokens: Count = 384,
+        max_model_len: Count = 2048,
+        dtype: Dtype = None,
+        tensor_parallel_size: Count = 1,
+        engine: EngineOptions = None,
     ) -> None:
         check_decoding(decoding)
         if max_tokens >= max_model_len:
@@ -90,7 +103,7 @@ class VllmReportGenerator:
             "tensor_parallel_size": tensor_parallel_size,
             **(engine or {}),
         }
-        self._threads = 1
+        self._threads, self._started = 1, False
 
     @cached_property
     def weights(self) -> Weights:
@@ -125,12 +138,28 @@ class VllmReportGenerator:
 
     @cached_property
     def llm(self) -> Any:
-        """The running ``vllm.LLM``."""
+        """The running ``vllm.LLM``.
+
+        Raises:
+            ModelNotFound: the weights are missing.
+            RequestsRefused: the engine does not start and never did, so that a fresh start would not help.
+        """
         import torch
 
         self._threads = torch.get_num_threads()
-        adapted = self.peft.engine if self.peft else {}
-        return start_engine(self.weights, self.max_model_len, self.dtype, adapted | self._engine_options)
+        options = (self.peft.engine if self.peft else {}) | self._engine_options
+        weights = self.weights
+        try:
+            engine = start_engine(weights, self.max_model_len, self.dtype, options)
+        except Exception as error:
+            if self._started:
+                raise
+            raise RequestsRefused(
+                f"reports.generator: vLLM does not start with {self.model}: {one_line(error)}; "
+                "change its options or free memory"
+            ) from error
+        self._started = True
+        return engine
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """One draft per request, in order; a request the engine refuses gets a draft with `error`."""
@@ -170,15 +199,16 @@ class VllmReportGenerator:
         engine, lora = self.llm.llm_engine, self.peft.request() if self.peft else None
         refused: list[tuple[int, Answer]] = []
         for ask, ids, number in zip(asks, self.prompts(asks), numbers, strict=False):
-            room, name = self.max_model_len - self._most_tokens(ask), f"text-{number}"
-            if len(ids) > room:
-                why = f"the prompt has {len(ids)} tokens, the model takes {room} beside the text"
-                refused.append((number, Answer("", 0, why)))
+            most, name = self._most_tokens(ask), f"text-{number}"
+            if len(ids) + most > self.max_model_len:
+                why = too_long(len(ids), most, self.max_model_len)
+                refused.append((number, Answer("", 0, why, refused=True)))
                 continue
             try:
                 engine.add_request(name, {"prompt_token_ids": ids}, self.sampling_params(ask), lora_request=lora)
             except (VLLMClientError, ValueError) as error:
-                refused.append((number, Answer("", 0, f"the engine refused the request: {error}", fault=True)))
+                why = f"the engine refused the request: {one_line(error)}"
+                refused.append((number, Answer("", 0, why, fault=True, refused=True)))
             else:
                 running[name] = number
         return refused
@@ -190,14 +220,8 @@ class VllmReportGenerator:
         return FittedThreads(0 if torch.cuda.is_available() else self._threads)
 
     def prompts(self, asks: Sequence[Ask]) -> list[list[int]]:
-        """Token ids of each chat, ready to be continued."""
-        if not asks:
-            return []
-        chats = [ask.messages for ask in asks]
-        tokenizer = self.llm.get_tokenizer()
-        texts = tokenizer.apply_chat_template(chats, tokenize=False, add_generation_prompt=True)
-        texts = [text + ask.prefix for text, ask in zip(texts, asks, strict=True)]
-        return tokenizer(texts, add_special_tokens=False)["input_ids"]
+        """Token ids of each chat, ready to be continued; no control token comes from its contents."""
+        return prompt_ids(self.llm.get_tokenizer(), [(ask.messages, ask.prefix) for ask in asks])
 
     def sampling_params(self, ask: Ask) -> Any:
         """vLLM's sampling parameters of one section."""
@@ -215,7 +239,15 @@ class VllmReportGenerator:
         return SamplingParams(**sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound, stop=ask.stop)
 
     def _most_tokens(self, ask: Ask) -> int:
-        return min(self.sampling["max_tokens"], ask.budget)
+        return most_tokens(ask, self.sampling["max_tokens"])
+
+
+def too_long(prompt: int, text: int, limit: int) -> str:
+    """Why a prompt of so many tokens, with so many for the text, is refused by a model that takes `limit`."""
+    return (
+        f"the prompt has {prompt} tokens and the text may have {text}, together more than max_model_len = {limit}: "
+        f"raise reports.generator.options.max_model_len to {prompt + text} or more, or lower max_tokens"
+    )
 
 
 def start_engine(weights: Weights, max_model_len: int, dtype: str | None, options: dict[str, Any]) -> Any:

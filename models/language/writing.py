@@ -56,12 +56,14 @@ class Answer:
         tokens: what it took.
         error: why the text is not usable.
         fault: the engine is to blame, not the text that the model wrote.
+        refused: the engine did not take the request.
     """
 
     text: str
     tokens: int
     error: str | None = None
     fault: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Written:
     tokens: int
     error: str | None = None
     fault: bool = False
+    refused: bool = False
 
 
 Then = Callable[[int, Answer], Sequence[Ask]]
@@ -107,6 +110,11 @@ def check_ladder(ladder: Sequence[float], temperature: float) -> tuple[float, ..
     return tuple(ladder)
 
 
+def most_tokens(ask: Ask, max_tokens: int) -> int:
+    """The most tokens that the answer to `ask` may have."""
+    return min(max_tokens, ask.budget)
+
+
 def step_of(ladder: Sequence[float], attempt: int) -> float:
     """The factor of attempt number `attempt`, from 0."""
     return ladder[min(attempt, len(ladder) - 1)]
@@ -114,15 +122,7 @@ def step_of(ladder: Sequence[float], attempt: int) -> float:
 
 def write_drafts(requests: Sequence[ReportRequest], decoding: Decoding, engine: Engine) -> list[ReportDraft]:
     """One draft per request, in order; a request that fails keeps its error and stops no other."""
-    from models.language import as_json, sections, segments
-
-    script: Callable[[ReportRequest], Script] = {
-        "entity_grammar": sections.constrained,
-        "free": sections.free,
-        "segments": segments.script,
-        "json": as_json.script,
-    }[decoding]
-    written = play([script(request) for request in requests], engine)
+    written = play(scripts_of(requests, decoding), engine)
     return [
         ReportDraft(
             sample_id=request.sample_id,
@@ -133,9 +133,23 @@ def write_drafts(requests: Sequence[ReportRequest], decoding: Decoding, engine: 
             attempt=request.attempt,
             error=done.error,
             fault=done.fault,
+            refused=done.refused,
         )
         for request, done in zip(requests, written, strict=True)
     ]
+
+
+def scripts_of(requests: Sequence[ReportRequest], decoding: Decoding) -> list[Script]:
+    """How each of `requests` is written."""
+    from models.language import as_json, sections, segments
+
+    script: Callable[[ReportRequest], Script] = {
+        "entity_grammar": sections.constrained,
+        "free": sections.free,
+        "segments": segments.script,
+        "json": as_json.script,
+    }[decoding]
+    return [script(request) for request in requests]
 
 
 def play(scripts: Sequence[Script], engine: Engine) -> list[Written]:

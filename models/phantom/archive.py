@@ -10,9 +10,10 @@ import numpy as np
 
 from models.phantom.case import draw_case
 from models.phantom.film import Film, render
-from models.phantom.hospital import Hospital
+from models.phantom.hospital import ARCHIVE_SIZE, Hospital
 
-ARCHIVE_SIZE = 20_000
+__all__ = ["ARCHIVE_SIZE", "films", "render_many", "sampled"]
+
 _CHUNK = 128
 
 
@@ -22,6 +23,11 @@ def films(
     """Render films in the order of `indices`."""
     for index in indices:
         yield render(draw_case(hospital, seed, index), size, masks)
+
+
+def sampled(seed: int, count: int) -> list[int]:
+    """The indices of a random sample of `count` films of an archive, in order."""
+    return np.sort(np.random.default_rng(seed).choice(ARCHIVE_SIZE, count, replace=False)).tolist()
 
 
 def render_many(

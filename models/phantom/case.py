@@ -59,15 +59,19 @@ def _phase(hospital: str, seed: int, label: str) -> float:
 def draw_case(hospital: Hospital, seed: int, index: int) -> Case:
     """The case at `index` of the archive that `hospital` and `seed` name."""
     rng = stream(hospital.name, seed, index, "case")
+    findings = _settle_sides([draw_finding(label, rng) for label in labels_of(hospital, seed, index)])
+    spoilt = (_phase(hospital.name, seed, "defect") + index * _DEFECT_STEP) % 1.0 < hospital.defect_rate
+    defect = str(rng.choice(DEFECTS)) if spoilt else None
+    return Case(hospital.name, seed, index, tuple(findings), defect)
+
+
+def labels_of(hospital: Hospital, seed: int, index: int) -> list[str]:
+    """The findings of the case at `index`, without their attributes: a thousand times as fast as its film."""
     labels = [
         label for label in LABELS if (_phase(hospital.name, seed, label) + index * _STEPS[label]) % 1.0
         < hospital.prevalence[label]
     ]  # fmt: skip
-    labels = _plausible(labels, hospital)
-    findings = _settle_sides([draw_finding(label, rng) for label in labels])
-    spoilt = (_phase(hospital.name, seed, "defect") + index * _DEFECT_STEP) % 1.0 < hospital.defect_rate
-    defect = str(rng.choice(DEFECTS)) if spoilt else None
-    return Case(hospital.name, seed, index, tuple(findings), defect)
+    return _plausible(labels, hospital)
 
 
 def draw_finding(label: str, rng: np.random.Generator) -> Finding:

@@ -17,6 +17,8 @@ COMMON_TO_RARE: tuple[str, ...] = (
     "widened mediastinum", "hiatal hernia",
 )  # fmt: skip
 HEAD, TAIL = 0.26, 0.00225
+ARCHIVE_SIZE = 20_000
+"""Films in the archive of each hospital."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,113 +1,71 @@
-"""A DICOM file as a grey film of 8 bits: modality LUT, window or VOI LUT, then MONOCHROME1 turned over."""
+"""A DICOM file as a grey film of 8 bits: opened with its mark or without, checked, decoded, and its header read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from tasks.archives.dicom_checks import check, name_of
+from tasks.archives.dicom_values import greys_of
 from tasks.archives.errors import UnreadableFilm
-from tasks.archives.film import number, said
-from tasks.archives.pixels import Film, Header, refuse_bomb, to_8_bits
+from tasks.archives.film import said
+from tasks.archives.image import Film, Header
+from tasks.archives.sniff import READ, data_set_at
 
-_TOLD_ABOUT = {  # transfer syntaxes that need a decoder which is not among our dependencies
-    "1.2.840.10008.1.2.4.57": "JPEG Lossless",
-    "1.2.840.10008.1.2.4.70": "JPEG Lossless",
-    "1.2.840.10008.1.2.4.51": "JPEG with 12 bits",
-    "1.2.840.10008.1.2.4.80": "JPEG-LS",
-    "1.2.840.10008.1.2.4.81": "JPEG-LS",
-}
-REMEDY = "install a decoder for it (pip install python-gdcm), or store the file uncompressed (gdcmconv --raw)"
+_DEFERRED = 1 << 28  # bytes of an element that are not read before they are needed
 
 
 def read_dicom(path: Path) -> Film:
     """Read one frame: uncompressed, RLE, JPEG baseline or JPEG 2000; what else pydicom finds a decoder for.
 
-    Stored values go through the modality LUT or rescale and through the first window or VOI LUT; a window that makes
-    no sense is left out. Eight-bit values that none of these changes are taken as they are, all others by the rule of
-    `tasks.archives.pixels.read_film`. MONOCHROME1 is turned over at the end, so that bone is bright.
+    A file without its preamble or its mark is read as what it is by its first elements.
 
     Raises:
-        UnreadableFilm: damaged, several frames, larger than a film, or compressed in a way that has no decoder here.
+        UnreadableFilm: damaged, without an image, not decodable here, or with pixels that are not known; the message
+            says which, and has no path.
     """
-    import pydicom
     from pydicom import config
 
     config.settings.reading_validation_mode = config.IGNORE  # an age without its unit is no news
     try:
-        data = pydicom.dcmread(path)
-        _refuse(path, data)
-        kind = _kind(data)
-        pixels = _grey(data)
+        data = _opened(path)
+        check(data)
+        return Film(greys_of(data), _kind(data), _header(data))
     except UnreadableFilm:
         raise
     except Exception as error:  # pydicom and its decoders raise whatever a damaged file makes them stumble over
-        raise UnreadableFilm(f"{path}: {_why(path, error)}") from error
-    return Film(pixels, kind, _header(data))
+        raise UnreadableFilm(f"damaged ({' '.join(str(error).split())[:200]}); get it anew") from error
 
 
-def _refuse(path: Path, data: Any) -> None:
-    lacking = [name for name in ("PixelData", "Rows", "Columns") if name not in data]
-    if lacking:
-        raise UnreadableFilm(f"{path}: a DICOM file without {lacking[0]} holds no image")
-    frames = int(data.get("NumberOfFrames") or 1)
-    if frames > 1:
-        raise UnreadableFilm(f"{path}: it holds {frames} frames, a film has one; split it first")
-    refuse_bomb(path, int(data.Columns), int(data.Rows))
+def _opened(path: Path) -> Any:
+    import pydicom
+
+    with path.open("rb") as file:
+        at = data_set_at(file.read(READ))
+    source = io.BytesIO(path.read_bytes()[at:]) if at else path
+    data = pydicom.dcmread(source, force=True, defer_size=_DEFERRED)  # so that many frames are refused unread
+    if not getattr(data.file_meta, "TransferSyntaxUID", None):
+        data.file_meta.TransferSyntaxUID = _syntax_of(data)
+    return data
 
 
-def _grey(data: Any) -> np.ndarray:
-    values = np.asarray(data.pixel_array)
-    if values.ndim == 3:  # a secondary capture in colour; pydicom gives RGB
-        return np.rint(values.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)
-    shown = _through_luts(values, data)
-    plain = values.dtype == np.uint8 and int(data.BitsStored) == 8 and np.array_equal(shown, values)
-    grey = values if plain else to_8_bits(shown)
-    return 255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey
+def _syntax_of(data: Any) -> Any:
+    """The transfer syntax of a data set that does not name it, from how its elements are written."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-
-def _through_luts(values: np.ndarray, data: Any) -> np.ndarray:
-    from pydicom.pixels.processing import apply_modality_lut, apply_voi
-
-    shown = np.asarray(apply_modality_lut(values, data))
-    return np.asarray(apply_voi(shown, data)) if data.get("VOILUTSequence") else _windowed(shown, data)
-
-
-def _windowed(values: np.ndarray, data: Any) -> np.ndarray:
-    """Through the first window; pydicom's own function turns films with a negative rescale slope over."""
-    centre, width = (_first(data.get(name)) for name in ("WindowCenter", "WindowWidth"))
-    if centre is None or width is None or width < 1:
-        return values
-    function = data.get("VOILUTFunction") or "LINEAR"
-    if function == "SIGMOID":
-        return 1 / (1 + np.exp(-4 * (values - centre) / width))
-    return np.clip(values, centre - width / 2, centre + width / 2 - (function == "LINEAR"))
-
-
-def _first(value: Any) -> float | None:
-    """The first of one number or of several."""
-    return number(str(value[0] if isinstance(value, Sequence) and not isinstance(value, str) and value else value))
+    if "PixelData" in data and data["PixelData"].is_undefined_length:
+        raise UnreadableFilm("its pixels are compressed, and no transfer syntax says how; export the file anew")
+    implicit, little = data.original_encoding
+    if not little:
+        return ExplicitVRBigEndian
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
 
 
 def _kind(data: Any) -> str:
     syntax = data.file_meta.TransferSyntaxUID
-    packed = str(syntax.name).partition(" (")[0] if syntax.is_compressed else "uncompressed"
+    packed = name_of(syntax) if syntax.is_compressed else "uncompressed"
     return f"DICOM {data.PhotometricInterpretation} {data.BitsStored} bits, {packed}"
-
-
-def _why(path: Path, error: Exception) -> str:
-    import pydicom
-
-    try:
-        meta = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows"]).file_meta
-        packed = _TOLD_ABOUT.get(str(meta.TransferSyntaxUID))
-    except Exception:  # as above
-        packed = None
-    if packed is not None:
-        return f"its pixels are {packed}: {REMEDY}"
-    return f"damaged ({' '.join(str(error).split())[:200]}); get it anew"
 
 
 def _header(data: Any) -> Header:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 OLDEST = 120  # NIH's first table has patients of 148 to 414 years
 _AGE = re.compile(r"0*(\d+(?:\.\d+)?)\s*([YMWD]?)", re.IGNORECASE)
+_MARKS = {
+    "true": 1, "yes": 1, "positive": 1, "present": 1, "false": 0, "no": 0, "negative": 0, "absent": 0,
+    "uncertain": -1, "1": 1, "1.0": 1, "0": 0, "0.0": 0, "-1": -1, "-1.0": -1,
+}  # fmt: skip
 _UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25, "": 1.0}
 
 
@@ -78,15 +82,16 @@ def sex_of(text: str | None) -> str | None:
 
 
 def mark_of(text: str | None) -> int | None:
-    """A label cell ``1.0``, ``0``, ``-1.0`` as 1, 0 or -1; None where it is blank.
+    """A label cell ``1.0``, ``0``, ``-1.0``, ``true``, ``NO`` or ``uncertain`` as 1, 0 or -1; None where it is blank.
 
     Raises:
         ValueError: another value.
     """
-    plain = said(text)
+    known = _MARKS.get(text or "")  # nearly all cells are one of these
+    plain = said(text) if known is None and text else None
     if plain is None:
-        return None
-    value = float(plain)
+        return known
+    value = _MARKS.get(plain.lower(), number(plain))
     if value not in (1, 0, -1):
         raise ValueError(f"{plain!r} is no label: 1, 0, -1 or blank")
     return int(value)

@@ -2,97 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import stat
+import warnings
+from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from storage.png import MOST_PIXELS
 from tasks.archives.errors import UnreadableFilm
+from tasks.archives.image import Film, Header
+from tasks.archives.names import escaped
+from tasks.archives.sniff import FILMS, READ, sniff
 
-REST = 0.001
-"""Share of the pixels at either end of a film's greys that does not count for their span: markers and dead pixels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a DICOM file says of its film; empty for other files. `age` as it stands there, such as ``062Y``."""
-
-    patient: str | None = None
-    study: str | None = None
-    view: str | None = None
-    sex: str | None = None
-    age: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Film:
-    """Pixels (H, W) uint8, bright where the body is dense; what kind of file they come from; its header."""
-
-    pixels: np.ndarray
-    kind: str
-    header: Header = field(default_factory=Header)
+__all__ = ["Film", "Header", "read_film"]
 
 
 def read_film(path: Path) -> Film:
-    """Read a PNG (1 to 16 bits, grey, palette, RGB, with alpha or without), a JPEG, or a DICOM file.
+    """Read a PNG, JPEG, JPEG 2000, TIFF, BMP or DICOM file by what it holds, whatever its name ends in.
 
-    Pixels of 8 bits are taken as they are, colours by their luminance, alpha is left out. Deeper ones have no fixed
-    scale: their span, but for a thousandth of the pixels at either end, becomes 0..255. See `tasks.archives.dicom`.
+    See `tasks.archives.picture` and `tasks.archives.dicom` for how greys are made of it.
 
     Raises:
-        UnreadableFilm: missing, damaged, of another kind, or larger than a film; nothing is decoded then.
+        UnreadableFilm: missing, damaged, of another kind, not decodable here, or larger than a film (nothing is
+            decoded then); the message begins with the path.
     """
+    _quiet()
     try:
+        kind = _kind(path)
+        if kind.startswith("DICOM"):
+            from tasks.archives.dicom import read_dicom
+
+            return read_dicom(path)
+        from tasks.archives.picture import read_picture
+
+        return read_picture(path)
+    except UnreadableFilm as error:
+        raise UnreadableFilm(f"{escaped(path)}: {error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise UnreadableFilm(f"{escaped(path)}: {reason or error}") from error
+
+
+@cache
+def _quiet() -> None:
+    """What Pillow and pydicom warn of is no news: either the film is read, or it is said why not."""
+    for module in ("PIL", "pydicom"):
+        warnings.filterwarnings("ignore", module=module)
+
+
+def _kind(path: Path) -> str:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableFilm("no file but a directory or a device")
         with path.open("rb") as file:
-            start = file.read(132)
+            start = file.read(READ)
     except FileNotFoundError:
-        raise UnreadableFilm(f"{path}: the file is missing") from None
-    except OSError as error:
-        raise UnreadableFilm(f"{path}: {error.strerror or error}") from error
-    if start[128:] == b"DICM":
-        from tasks.archives.dicom import read_dicom
-
-        return read_dicom(path)
-    return _picture(path)
-
-
-def refuse_bomb(path: Path, width: int, height: int) -> None:
-    """Raises:
-    UnreadableFilm: a header claims more pixels than a film has.
-    """
-    if width * height > MOST_PIXELS:
-        raise UnreadableFilm(f"{path}: {width} x {height} pixels are refused, a film has at most {MOST_PIXELS}")
-    if width * height == 0:
-        raise UnreadableFilm(f"{path}: it has no pixels")
-
-
-def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Values (H, W) of any scale as uint8, by the rule of `read_film`; a film of one value is black."""
-    low, high = np.quantile(values, (REST, 1 - REST))
-    if high <= low:
-        low, high = values.min(), values.max()
-    scaled = (values.astype(np.float32) - low) * (255 / max(float(high - low), 1e-9))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-
-
-def _picture(path: Path) -> Film:
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            refuse_bomb(path, *image.size)
-            kind = f"{image.format} {image.mode}"
-            if image.mode.startswith("I"):  # I;16, and I where an older library widened it
-                return Film(to_8_bits(np.asarray(image)), kind)
-            grey = image if image.mode == "L" else image.convert("RGB").convert("L")
-            return Film(np.asarray(grey, np.uint8), kind)
-    except Image.DecompressionBombError as error:
-        raise UnreadableFilm(f"{path}: refused, a film has at most {MOST_PIXELS} pixels ({error})") from error
-    except Image.UnidentifiedImageError:
-        empty = path.stat().st_size == 0
-        raise UnreadableFilm(f"{path}: {'the file is empty' if empty else 'no PNG, JPEG or DICOM file'}") from None
-    except UnreadableFilm:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises SyntaxError for a broken PNG
-        raise UnreadableFilm(f"{path}: damaged ({error}); get it anew") from error
+        raise UnreadableFilm("the file is missing") from None
+    if not start:
+        raise UnreadableFilm("the file is empty")
+    kind = sniff(start)
+    if kind is None or not kind.startswith(FILMS):
+        what = f", but {kind}" if kind else ""
+        raise UnreadableFilm(f"no PNG, JPEG or DICOM file, nor TIFF, BMP or JPEG 2000{what}")
+    return kind

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from models.encoders.chest_recogniser import SpanRecogniser
 from models.judges.ensemble import FILE, Calibration, load_calibration, members
 from models.judges.shipped import SHIPPED
 from models.judges.view import FilmGate
+from tasks.archives.errors import ArchiveError
+from tasks.archives.files import LeftOut, left_out, located, stem_of
 from tasks.archives.film import ArchiveFilm
-from tasks.archives.registry import AUTO, Archive, open_archive
+from tasks.archives.layouts.folder import REPORT_ENDS
+from tasks.archives.registry import AUTO, FOLDER, Archive, open_archive
 from tasks.audit.copies import BITS
 from tasks.audit.corpus import Report
 from tasks.audit.entities import counts_by_type, write_entities
@@ -24,14 +29,14 @@ from tasks.audit.looks import Looks, look
 from tasks.audit.mine import Bank, mine
 from tasks.audit.part import JUDGED, Measures, check_columns, judge_columns
 from tasks.audit.tail import Tail, tail_of
-from tasks.audit.verdicts import Verdicts, calibrate_on, decide, drawn, listed
+from tasks.audit.verdicts import Verdicts, calibrate_on, check_enough, decide, drawn, listed
 
 if TYPE_CHECKING:
     from models.judges.vision import VisionJudge
 
 NOTHING = ("No Finding", "No finding", "normal")
 KEPT = "looks"
-MEASURING = 2
+MEASURING = 3
 """Raise it when a check, a film's reading or a question's wording measures otherwise."""
 LISTED = 5000
 Progress = Callable[[str, int, int], None]
@@ -73,6 +78,7 @@ class ArchiveAudit:
         tails: their shape.
         judge: the model and rule of the vision-language judge; empty without one.
         questions: its questions.
+        left_out: files of its folder that are none of its films.
     """
 
     archive: Archive
@@ -84,6 +90,7 @@ class ArchiveAudit:
     tails: dict[str, Tail]
     judge: str = ""
     questions: tuple[str, ...] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def kept(self) -> int:
@@ -115,17 +122,19 @@ def audit_archive(
 
     Raises:
         ArchiveError: no archive, another layout, a missing table or column.
-        AuditError: no film of it can be read, too few to calibrate on, or what is measured cannot be written.
+        AuditError: no film of it can be read, what is taken as good is unknown or too little, or `folder` cannot be
+            written.
         AuditStopped: Ctrl-C while films are measured.
     """
     from tasks.audit.archive_report import write_index, write_report
 
-    if settings.good is not None and settings.calibrate is not None:
-        raise AuditError("--good names the films that limits are found on, --calibrate draws them: give one of them")
     archive = open_archive(root, settings.layout)
     films = list(_unique(archive, on_progress))
+    others = _others(archive, films)
     if not films:
-        raise archive.no_film()
+        raise ArchiveError(f"{archive.no_film()}{f'; left out: {others}' if others.counts else ''}")
+    good = _good(films, settings)
+    _make(folder)
     gates = members(load_calibration(SHIPPED / FILE).scales, {})
     measures = measures_of(folder / KEPT, gates, judge)
 
@@ -135,11 +144,10 @@ def audit_archive(
     looks = look(films, measures, settings.workers, on_films)
     if not looks.films:
         raise AuditError(f"none of the {len(films)} films of {root} can be read; {looks.unreadable[0][1]}")
-    calibration, taken = _calibration(looks, settings)
+    calibration, taken = _calibration(looks, settings, good, archive.notes)
     verdicts = decide(looks, calibration, taken, judge.place if judge else None, settings.bits)
     reports = list(_reports(films)) if archive.english else []
     bank = mine(_told(reports, on_progress), recogniser) if reports else None
-    folder.mkdir(parents=True, exist_ok=True)
     if bank is not None and bank.entities:
         counts, tails = counts_by_type(bank), write_entities(bank, folder / "entities", [])
     else:
@@ -148,7 +156,7 @@ def audit_archive(
         counts = {"findings": found} if found else {}
         tails = {name: tail_of(values) for name, values in counts.items()}
     asked = (f"{judge.model}, rule {judge.rule}", judge.questions) if judge else ("", ())
-    audit = ArchiveAudit(archive, settings, looks, verdicts, bank, counts, tails, *asked)
+    audit = ArchiveAudit(archive, settings, looks, verdicts, bank, counts, tails, *asked, left_out=others)
     write_index(audit, folder / "index.parquet")
     write_report(audit, folder)
     return audit
@@ -169,15 +177,56 @@ def measures_of(folder: Path, gates: Sequence[FilmGate], judge: VisionJudge | No
     return Measures(gates, checks, judge, Kept(folder, "judge", asked, judge_columns(len(judge.questions))))
 
 
-def _calibration(looks: Looks, settings: Settings) -> tuple[Calibration, int]:
-    """The limits that `settings` ask for, and from how many films of the archive they are."""
+def _good(films: Sequence[ArchiveFilm], settings: Settings) -> frozenset[str] | None:
+    """Ids of the films that are taken as good; None where the limits are the phantom hospital's.
+
+    Raises:
+        AuditError: both ways to tell are given, or the films are unknown or too few: all before any is measured.
+    """
+    if settings.good is not None and settings.calibrate is not None:
+        raise AuditError("--good names the films that limits are found on, --calibrate draws them: give one of them")
     if settings.good is not None:
-        rows = listed(looks.films, settings.good)
+        good = listed(films, settings.good)
     elif settings.calibrate is not None:
-        rows = drawn(looks.films, settings.calibrate)
+        good = frozenset(films[row].film for row in drawn(films, settings.calibrate))
     else:
+        return None
+    check_enough(len(good), settings.false_rejects)
+    return good
+
+
+def _calibration(
+    looks: Looks, settings: Settings, good: frozenset[str] | None, notes: Counter[str]
+) -> tuple[Calibration, int]:
+    """The limits that `settings` ask for, and from how many films of the archive they are."""
+    if good is None:
         return load_calibration(SHIPPED / FILE), 0
+    rows = np.flatnonzero([film.film in good for film in looks.films])
+    notes["films taken as good that cannot be read"] += len(good) - len(rows)
     return calibrate_on(looks, rows, settings.false_rejects), len(rows)
+
+
+def _others(archive: Archive, films: Sequence[ArchiveFilm]) -> LeftOut:
+    """What lies in the archive's folder beside its films and their reports."""
+    plain = archive.layout == FOLDER
+    used = {str(film.path) for film in films}
+    if plain:
+        used |= {stem_of(str(film.path)) + end for film in films if film.report for end in REPORT_ENDS}
+    return left_out(archive.root, used, texts=plain)
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of the audit.
+
+    Raises:
+        AuditError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AuditError(
+            f"--out {folder} cannot be written: {error.strerror or error}; name another folder"
+        ) from error
 
 
 def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:
@@ -187,7 +236,7 @@ def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:
 
 def _unique(archive: Archive, on_progress: Progress) -> Iterator[ArchiveFilm]:
     seen: set[str] = set()
-    for film in archive.films():
+    for film in located(archive.films()):
         if film.film in seen:
             archive.notes["rows that repeat a film"] += 1
             continue

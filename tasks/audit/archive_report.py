@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.archives.film import ArchiveFilm
+from tasks.archives.names import escaped
+from tasks.audit.archive_figure import draw
 from tasks.audit.copies import Copy
-from tasks.audit.looks import THUMBNAIL, WORST
-from tasks.audit.tail import plot_tail
 from tasks.audit.verdicts import COPY, LEAK
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def write_index(audit: ArchiveAudit, path: Path) -> None:
 
 def write_report(audit: ArchiveAudit, folder: Path) -> None:
     """Write ``report.md`` and ``report.png``."""
-    _draw(audit, folder / "report.png")
-    parts = (_summary, _checks, _judge, _groups, _copies, _tail, _unreadable)
+    draw(audit, folder / "report.png")
+    parts = (_summary, _left_out, _checks, _judge, _groups, _copies, _tail, _unreadable)
     lines = [line for part in parts for line in part(audit)]
     (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -100,6 +100,15 @@ def _summary(audit: ArchiveAudit) -> list[str]:
         *_table(("kind of file", "films"), kinds.most_common()), "",
         *(f"- {plain(note)}: {count}" for note, count in sorted(audit.archive.notes.items()) if count), "",
     ]  # fmt: skip
+
+
+def _left_out(audit: ArchiveAudit) -> list[str]:
+    left = audit.left_out
+    if not left.counts:
+        return []
+    rows = [(kind, count, ", ".join(left.examples[kind])) for kind, count in left.counts.most_common()]
+    return ["## Left out", "", "Files of the folder that are none of its films.", "",
+            *_table(("kind", "files", "such as"), rows), ""]  # fmt: skip
 
 
 def _checks(audit: ArchiveAudit) -> list[str]:
@@ -191,19 +200,29 @@ def _tail_of_what(audit: ArchiveAudit) -> str:
     return "The archive has neither labels nor reports in English: it has no tail that could be told."
 
 
+def causes(audit: ArchiveAudit) -> list[tuple[str, int, str]]:
+    """Why films cannot be read: a reason as told of the first film, how many have its like, and that film's id."""
+    found: dict[str, tuple[str, int, str]] = {}
+    for film, why in audit.looks.unreadable:
+        reason = why.removeprefix(f"{escaped(film.path)}: ")
+        like = re.sub(r"\d+", "#", reason.partition(" (")[0])
+        first, count, name = found.get(like, (reason, 0, film.film))
+        found[like] = (first, count + 1, name)
+    return sorted(found.values(), key=lambda cause: -cause[1])
+
+
 def _unreadable(audit: ArchiveAudit) -> list[str]:
     lost = audit.looks.unreadable
     if not lost:
         return []
-    told = [(film.film, why.removeprefix(f"{film.path}: ")) for film, why in lost]
-    kinds = Counter(why.partition(" (")[0] for _, why in told)
-    counts = _table(("why", "films"), kinds.most_common(SHOWN))
+    told = [(film.film, why.removeprefix(f"{escaped(film.path)}: ")) for film, why in lost]
+    counts = _table(("why", "films", "such as"), causes(audit)[:SHOWN])
     return [f"## Not readable: {len(lost)}", "", *counts, "", *_table(("film", "why"), told[:SHOWN])]
 
 
 def plain(text: object) -> str:
     """Text out of an archive so that it stays text in Markdown and in a cell of a table."""
-    line = " ".join(str(text).split())
+    line = escaped(" ".join(str(text).split()))
     for sign, meant in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("[", "&#91;"), ("`", "&#96;")):
         line = line.replace(sign, meant)
     return line
@@ -216,26 +235,4 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
 
 def _fact(films: Sequence[ArchiveFilm], name: str) -> list[Any]:
     values = [getattr(film, name) for film in films]
-    return [str(value) for value in values] if name == "path" else values
-
-
-def _draw(audit: ArchiveAudit, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    worst = {name: films for name, films in audit.looks.worst.items() if films[0].score < 1}
-    high = 1.05 * max(1, len(worst))
-    figure = Figure(figsize=(9, high + (4 if audit.counts else 0.5)), dpi=100, layout="constrained")
-    heights = [high, 3.5] if audit.counts else [high]
-    sheet, *below = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    wall = np.full((max(1, len(worst)) * THUMBNAIL, WORST * THUMBNAIL), 255, np.uint8)
-    for row, films in enumerate(worst.values()):
-        for column, film in enumerate(films):
-            top, left = row * THUMBNAIL, column * THUMBNAIL
-            wall[top : top + THUMBNAIL, left : left + THUMBNAIL] = film.picture
-    sheet.imshow(wall, cmap="gray", vmin=0, vmax=255)
-    sheet.set_yticks([(row + 0.5) * THUMBNAIL for row in range(len(worst))], list(worst))
-    sheet.set_xticks([])
-    sheet.set_title("the films that each check likes least, the worst first")
-    for axes in below:
-        plot_tail(axes, audit.counts)
-    figure.savefig(path)
+    return [escaped(value) for value in values] if name == "path" else values

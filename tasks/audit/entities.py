@@ -19,12 +19,16 @@ SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class EntityAudit:
-    """What was found: the bank, its tail in all and by type, the files that could not be read, and where it lies."""
+    """What was found: the bank, its tail in all and by type, the files that could not be read, where it lies.
+
+    `left_out` says which files hold no reports, a line for each kind.
+    """
 
     bank: Bank
     tails: dict[str, Tail]
     problems: list[str]
     folder: Path
+    left_out: list[str]
 
 
 def audit_entities(
@@ -48,11 +52,12 @@ def audit_entities(
         raise AuditError(
             f"{reports}: no entity is found in {bank.reports} reports; is it chest radiology, in English?"
         )
-    tails = write_entities(bank, folder, corpus.problems)
-    return EntityAudit(bank, tails, corpus.problems, folder)
+    left_out = corpus.told_left_out()
+    tails = write_entities(bank, folder, [*(f"not readable: {problem}" for problem in corpus.problems), *left_out])
+    return EntityAudit(bank, tails, corpus.problems, folder, left_out)
 
 
-def write_entities(bank: Bank, folder: Path, problems: list[str]) -> dict[str, Tail]:
+def write_entities(bank: Bank, folder: Path, told: list[str]) -> dict[str, Tail]:
     """Write ``bank.csv``, ``counts.csv``, ``tail.png`` and ``tail.md`` into `folder`; the tail in all and by type."""
     counts = counts_by_type(bank)
     tails = {"all": tail_of([entity.count for entity in bank.entities])}
@@ -61,7 +66,7 @@ def write_entities(bank: Bank, folder: Path, problems: list[str]) -> dict[str, T
     _write_bank(bank.entities, folder / "bank.csv")
     _write_counts(bank.entities, folder / "counts.csv")
     draw_tail(counts, folder / "tail.png")
-    (folder / "tail.md").write_text(_markdown(bank, tails, problems), encoding="utf-8")
+    (folder / "tail.md").write_text(_markdown(bank, tails, told), encoding="utf-8")
     return tails
 
 
@@ -91,7 +96,7 @@ def _write_counts(entities: Sequence[Mined], path: Path) -> None:
         table.writerows([entity.type.value, entity.term, entity.count, entity.reports] for entity in entities)
 
 
-def _markdown(bank: Bank, tails: dict[str, Tail], problems: list[str]) -> str:
+def _markdown(bank: Bank, tails: dict[str, Tail], told: list[str]) -> str:
     head = "| type | entities | mentions | Gini | said once | cover 50 % | cover 90 % |"
     lines = [f"# Entities of {bank.reports} reports", "", head, "|---|---|---|---|---|---|---|"]
     for name, tail in tails.items():
@@ -104,4 +109,4 @@ def _markdown(bank: Bank, tails: dict[str, Tail], problems: list[str]) -> str:
         lines += [f"## {title} {len(part)}", "", "| entity | type | mentions |", "|---|---|---|"]
         lines += [f"| {entity.term} | {entity.type.value} | {entity.count} |" for entity in part] + [""]
     lines += ["## Dropped", "", *(f"- {why}: {count}" for why, count in sorted(bank.junk.items()))]
-    return "\n".join([*lines, *(f"- not readable: {problem}" for problem in problems), ""])
+    return "\n".join([*lines, *(f"- {line}" for line in told), ""])

@@ -11,11 +11,14 @@ import numpy as np
 
 from models.judges.ensemble import Calibration, calibrate
 from tasks.archives.film import ArchiveFilm
+from tasks.archives.names import escaped
 from tasks.audit.copies import BITS, Copy, find_copies, find_leaks
 from tasks.audit.errors import AuditError
 from tasks.audit.looks import Looks
+from tasks.text_files import TextError, read_text
 
 JUDGE, COPY, LEAK = "vision_judge", "near_duplicate", "patient_in_two_splits"
+UNKNOWN = 3  # ids that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +77,41 @@ def calibrate_on(looks: Looks, rows: np.ndarray, false_rejects: float) -> Calibr
     Raises:
         AuditError: too few films to tell a share of `false_rejects`.
     """
-    if len(rows) < 1 / false_rejects:
-        raise AuditError(
-            f"{len(rows)} films are taken as good, and a limit at {false_rejects:.1%} false rejects takes at least "
-            f"{int(np.ceil(1 / false_rejects))}: give more with --good or --calibrate, or raise --false-rejects"
-        )
+    check_enough(len(rows), false_rejects)
     return calibrate({name: scores[rows] for name, scores in looks.scores.items()}, false_rejects)
 
 
-def listed(films: Sequence[ArchiveFilm], path: Path) -> np.ndarray:
-    """Rows of the films whose ids stand in the file `path`, one a line.
+def check_enough(good: int, false_rejects: float) -> None:
+    """Raises:
+    AuditError: `good` films are too few to tell a share of `false_rejects`.
+    """
+    if good < 1 / false_rejects:
+        raise AuditError(
+            f"{good} films are taken as good, and a limit at {false_rejects:.1%} false rejects takes at least "
+            f"{int(np.ceil(1 / false_rejects))}: give more with --good or --calibrate, or raise --false-rejects"
+        )
+
+
+def listed(films: Sequence[ArchiveFilm], path: Path) -> frozenset[str]:
+    """The ids in the file `path`, one a line, all of them of `films`.
 
     Raises:
-        AuditError: it cannot be read, or names a film that is not among `films`.
+        AuditError: it cannot be read, names no film, or names one that is not among `films`.
     """
     try:
-        names = {line.strip() for line in path.read_text(encoding="utf-8").splitlines()} - {""}
-    except (OSError, UnicodeDecodeError) as error:
-        raise AuditError(f"--good {path}: {error}; it is a text file with the id of a film on each line") from error
-    unknown = sorted(names - {film.film for film in films})
+        names = {line.strip(): None for line in read_text(path).splitlines() if line.strip()}
+    except TextError as error:
+        raise AuditError(f"--good {error}; it is a text file with the id of a film on each line") from error
+    if not names:
+        raise AuditError(f"--good {path} names no film; it is a text file with the id of a film on each line")
+    known = {film.film for film in films}
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise AuditError(
-            f"--good {path}: {unknown[0]} and {len(unknown) - 1} more are no films of this archive that can be read; "
-            f"an id looks like {films[0].film}"
+            f"--good {path}: {len(unknown)} of {len(names)} ids are of no film of this archive, such as "
+            f"{', '.join(map(escaped, unknown[:UNKNOWN]))}; an id looks like {escaped(films[0].film)}"
         )
-    return np.flatnonzero([film.film in names for film in films])
+    return frozenset(names)
 
 
 def drawn(films: Sequence[ArchiveFilm], share: float) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from storage.errors import AlreadyExists, ObjectMissing
+from pydantic import ValidationError
+
+from storage.documents import first_problem
+from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
-from storage.tables import from_parquet, table_metadata, to_parquet
+from storage.tables import from_parquet, read_table_object, table_metadata, to_parquet
 from storage.versions import open_dataset
 from tasks.curate.measure import Progress, ensure_near
 from tasks.curate.rules import Rules
@@ -31,10 +34,14 @@ def decide(
 
     Raises:
         DatasetMissing: no such version.
+        CorruptShard: its indices are damaged.
         RulesDoNotFit: a rule names a gate or a finding that no pair has.
     """
     manifest = open_dataset(store, ref)
-    table = read_table(store, ref, manifest)
+    try:
+        table = read_table(store, ref, manifest)
+    except ValueError as error:
+        raise CorruptShard(f"{ref}: {error}; `synth verify` says what is damaged") from error
     near = ensure_near(store, ref, manifest, table, rules, on_progress)
     try:
         return table, curate(table, rules, near)
@@ -71,8 +78,14 @@ def read_selection(store: ObjectStore, ref: DatasetRef, name: str) -> Selection:
     """
     key = selection_key(ref, name, _FILE)
     try:
-        data = store.get(key)
+        data = read_table_object(store, key)
     except ObjectMissing as error:
         raise ObjectMissing(f"no selection {name!r} of {ref}: {store.uri(key)} is missing; curate it first") from error
-    rules = Rules.model_validate_json(table_metadata(data).get(_RULES, "{}"))
-    return Selection(rules=rules, choices=from_parquet(data, Choice))
+    try:
+        rules = Rules.model_validate_json(table_metadata(data).get(_RULES, "{}"))
+        return Selection(rules=rules, choices=from_parquet(data, Choice))
+    except (CorruptShard, ValidationError) as error:
+        why = first_problem(error) if isinstance(error, ValidationError) else error
+        raise CorruptShard(
+            f"{store.uri(key)} is not a selection: {why}; restore it, or remove it and curate"
+        ) from error

@@ -18,6 +18,7 @@ from storage.objects import ObjectStore, get_or_make
 from storage.png import decode_png
 from storage.records import Manifest, ShardEntry
 from storage.shards import read_samples
+from storage.tables import check_claims
 from tasks.curate.near import Edges, Near, alike_films, alike_images, alike_reports
 from tasks.curate.rules import Rules
 from tasks.curate.table import PairTable
@@ -76,7 +77,7 @@ def measure_films(
     for done, entry in enumerate(manifest.shards):
         key = measure_key(ref, encoder.revision, f"{entry.shard:05d}.parquet")
         data = get_or_make(store, key, lambda e=entry: _measured(store, ref, e, encoder))
-        parts.append(_table(data, store.uri(key)))
+        parts.append(_table(data, store.uri(key), ("hash", "embedding")))
         if on_progress is not None:
             on_progress(done + 1, len(manifest.shards))
     if not parts:
@@ -112,8 +113,9 @@ def _kept_edges(store: ObjectStore, key: str, make: Callable[[], Edges]) -> Edge
         edges = make()
         return _parquet(pa.table({"later": edges.later, "earlier": edges.earlier, "alike": edges.alike}))
 
-    table = _table(get_or_make(store, key, made), store.uri(key))
-    return Edges(*(table.column(name).to_numpy() for name in ("later", "earlier", "alike")))
+    names = ("later", "earlier", "alike")
+    table = _table(get_or_make(store, key, made), store.uri(key), names)
+    return Edges(*(table.column(name).to_numpy() for name in names))
 
 
 def encoder_of(rules: Rules) -> Encoder:
@@ -136,8 +138,10 @@ def _parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _table(data: bytes, where: str) -> pa.Table:
+def _table(data: bytes, where: str, columns: Sequence[str]) -> pa.Table:
     try:
-        return pq.read_table(io.BytesIO(data))
-    except (pa.ArrowException, OSError) as error:
-        raise CorruptShard(f"{where} is damaged ({error}): delete it, and it is measured again") from error
+        check_claims(data)
+        return pq.read_table(io.BytesIO(data)).select(list(columns))
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise CorruptShard(f"{where} is damaged ({why}): delete it, and it is measured again") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -106,7 +106,7 @@ class Rules(Record):
     top: Top | None = None
     utility: Utility | None = None
     balance: Balance | None = None
-    caps: dict[str, int] = Field(default_factory=dict)
+    caps: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     encoder: str = "penultimate"
     encoder_options: dict[str, Any] = Field(default_factory=dict)
 

@@ -6,18 +6,21 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow
-from storage.tables import to_parquet
+from storage.tables import check_claims, read_table_object, to_parquet
 from tasks.curate.rules import NO_FINDING
 
 _COLUMNS = ["sample_id", "png_sha256", "findings", "impression", "labels", "gates"]
+_SCORES = ("gate", "score", "threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def read_table(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> PairT
         ValueError: two pairs have the same id.
     """
     keys = [ref.key(entry.index.key) for entry in manifest.shards]
-    return _table([_frame(store.get(key), store.uri(key)) for key in keys])
+    return _table([_frame(read_table_object(store, key), store.uri(key)) for key in keys])
 
 
 def table_of(rows: Sequence[PairRow]) -> PairTable:
@@ -80,10 +83,30 @@ def table_of(rows: Sequence[PairRow]) -> PairTable:
 
 def _frame(data: bytes, where: str) -> pl.DataFrame:
     try:
+        check_claims(data)
         frame = pl.read_parquet(io.BytesIO(data), columns=_COLUMNS)
-        return frame.with_columns(pl.col("labels").map.entries())
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise CorruptShard(f"{where}: not a table of PairRow: {error}") from error
+        _check_schema(frame.schema)
+        scores = pl.element().struct.field(*_SCORES)  # a version may hold rows of an older format
+        return frame.with_columns(pl.col("labels").map.entries(), pl.col("gates").list.eval(pl.struct(scores)))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise CorruptShard(f"{where}: not a table of PairRow: {why}; `synth verify` says what is damaged") from error
+
+
+def _check_schema(found: pl.Schema) -> None:
+    """Raises:
+    ValueError: a column is of another type than ours; the gates may have other fields besides `_SCORES`.
+    """
+    gates = found["gates"]
+    fields = gates.inner.fields if isinstance(gates, pl.List) and isinstance(gates.inner, pl.Struct) else []
+    known = {name: kind for name, kind in _schema().items() if name != "gates"}
+    if {name: found[name] for name in known} != known or not {field.name for field in fields} >= set(_SCORES):
+        raise ValueError("its columns are of other types")
+
+
+@cache
+def _schema() -> pl.Schema:
+    return pl.read_parquet(io.BytesIO(to_parquet([], kind=PairRow)), columns=_COLUMNS).schema
 
 
 def _table(frames: Sequence[pl.DataFrame]) -> PairTable:

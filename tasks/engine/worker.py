@@ -106,6 +106,7 @@ class ShardWorker:
             count_tokens=self.painter.count_tokens,
             token_limit=limit,
             summarise_again=self.recipe.reports.summarise_again,
+            stop_at_refusal=len(specs) > 1 and shard in self.plan.base_shards,
             on_progress=_stage(on_progress, "reports"),
         )
         seconds["reports"] = time.perf_counter() - started

@@ -26,8 +26,11 @@ def resampled_auroc(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) 
     those level with it. A resample with one class only gives NaN.
 
     Raises:
-        ValueError: a score is not finite.
+        ValueError: a score is not finite, or a label neither 0 nor 1.
     """
+    if (odd := ~np.isin(labels, (0, 1))).any():
+        first = int(np.flatnonzero(odd)[0])
+        raise ValueError(f"{int(odd.sum())} of {len(labels)} labels are neither 0 nor 1, the first is {labels[first]}")
     if not np.isfinite(scores).all():
         raise ValueError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not finite")
     order = np.argsort(scores, kind="stable")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.scores import Difference, Scores
 
 BASELINE = "real"
@@ -44,7 +45,13 @@ def compare(scores: Sequence[Scores], macros: Mapping[str, np.ndarray], confiden
 
 
 def interval(resamples: np.ndarray, confidence: float) -> dict[str, float]:
-    """Percentile interval over the resamples that are numbers."""
+    """Percentile interval over the resamples that are numbers.
+
+    Raises:
+        CannotScore: none is.
+    """
+    if np.isnan(resamples).all():
+        raise CannotScore("no resample of the films holds both classes of a finding: take more films or resamples")
     tail = 100 * (1 - confidence) / 2
     low, high = np.nanpercentile(resamples, [tail, 100 - tail])
     return {"low": float(low), "high": float(high)}

@@ -16,6 +16,7 @@ from models.phantom.case import draw_case
 from models.phantom.hospital import HOSPITALS, Hospital
 from models.phantom.vocabulary import LABELS
 from tasks.archives.errors import UnreadableFilm
+from tasks.archives.files import located
 from tasks.archives.film import ArchiveFilm
 from tasks.archives.pixels import read_film
 from tasks.archives.registry import AUTO, LAYOUTS, Archive, open_archive
@@ -94,7 +95,7 @@ class RealFilms:
     """
 
     def __init__(self, archive: Archive) -> None:
-        every = list(archive.films())
+        every = list(located(archive.films()))
         if not every:
             raise archive.no_film()
         self.name = f"{archive.root.name} ({archive.layout})"

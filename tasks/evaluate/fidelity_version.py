@@ -14,12 +14,13 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.png import decode_png
 from storage.records import PairRow
-from storage.shards import read_samples
+from storage.shards import read_samples, row_of
 from storage.versions import open_dataset, tar_keys
 from tasks.audit.errors import AuditError
 from tasks.evaluate.fidelity_films import Film
 from tasks.plan.seeds import seed_for
 from tasks.publish.dataset import frozen_recipe
+from tasks.recipe.paths import hides_places
 from tasks.recipe.profile import parse_recipe
 
 _NONE = "--seeds 0 leaves out what two seeds of one prompt have in common"
@@ -51,7 +52,7 @@ def read_version(
         ModelNotFound: the generator's weights are missing.
     """
     samples = read_samples(store, tar_keys(ref, open_dataset(store, ref)))
-    taken = [(PairRow.model_validate(sample.json), sample.png) for sample in islice(samples, films)]
+    taken = [(row_of(sample, str(ref)), sample.png) for sample in islice(samples, films)]
     rows = [row for row, _ in taken[:seeds]]
     again = _drawn_again(store, ref, rows, on_drawn) if rows else []
     return Made(str(ref), [Film(decode_png(png), row.labels) for row, png in taken], again)
@@ -64,8 +65,11 @@ def _drawn_again(
     if "archive" in recipe:
         raise AuditError(f"the films of {ref} are an archive's, no generator drew them: {_NONE}")
     section = parse_recipe(recipe, f"the recipe of {ref}").images
-    generator: ImageGenerator = build(IMAGE_GENERATORS, section.generator.kind, section.generator.options)
-    then, now = rows[0].image_model, f"{generator.card.name}@{generator.card.revision}"
+    then, options = rows[0].image_model, dict(section.generator.options)
+    if hides_places(options.get("model")):
+        options["model"] = then.rpartition("@")[0]
+    generator: ImageGenerator = build(IMAGE_GENERATORS, section.generator.kind, options)
+    now = f"{generator.card.name}@{generator.card.revision}"
     if then.rpartition("@")[2] != generator.card.revision:
         raise AuditError(f"{then} drew the films of {ref}, and {now} is here: put its weights back, or {_NONE}")
     requests = [

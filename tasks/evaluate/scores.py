@@ -8,18 +8,20 @@ from storage.records import Record
 
 
 class FindingScore(Record):
-    """One finding: AUROC with its interval and how many of the films show it."""
+    """One finding: AUROC with its interval, and how many of the films show it or were left out as uncertain."""
 
     auroc: float
     low: float
     high: float
     positives: int
+    ignored: int = 0
 
 
 class Scores(Record):
     """What one arm reached on one set of films.
 
-    `macro` is the mean over the findings in `per_finding`; `left_out` names those that all films show or none.
+    `macro` is the mean over the findings in `per_finding`; `left_out` names those that all films show or none, of the
+    films whose label is known.
     """
 
     arm: str
@@ -43,7 +45,10 @@ class Difference(Record):
 
 
 class ScoreTable(Record):
-    """``runs/<run>/scores.json``: every arm, every comparison, and how they were measured."""
+    """``runs/<run>/scores.json``: every arm, every comparison, and how they were measured.
+
+    `uncertain` is what became of uncertain labels, and `uncertain_labels` how many there were by finding.
+    """
 
     dataset: str
     bootstrap: int
@@ -52,6 +57,8 @@ class ScoreTable(Record):
     scores: list[Scores]
     differences: list[Difference]
     protocol: str
+    uncertain: str = "refuse"
+    uncertain_labels: dict[str, int] = Field(default_factory=dict)
 
     def of(self, arm: str) -> Scores:
         """The scores of one arm.

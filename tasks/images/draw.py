@@ -8,6 +8,7 @@ On a CPU nothing does: the gates would take their cores from the generator, whic
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from models.contracts import Candidate, EntityType, Gate, ImageGenerator, ImageRequest, Mention
+from models.contracts import (
+    Candidate,
+    EntityType,
+    Gate,
+    ImageGenerator,
+    ImageRequest,
+    Mention,
+    ModelNotFound,
+    RequestsRefused,
+    one_line,
+)
 from models.judges.view import Seen
 from storage.png import encode_png
 from storage.records import GateRow, PairRow, RejectRow, ReportRow
@@ -26,6 +37,10 @@ from tasks.plan.axes import prompt_prefix
 
 STAGE = "images"
 NOT_A_NUMBER = "the film holds values that are no numbers"
+FAILED_IN_A_ROW = 3
+"""So many samples in a row whose prompts fail alone are no bad prompts: the generator is broken."""
+
+_log = logging.getLogger(__name__)
 SeedOf = Callable[[str, int], int]
 
 
@@ -85,6 +100,7 @@ def draw_images(
 
     Raises:
         ValueError: `attempts` or `batch` is below 1.
+        RequestsRefused: the generator fails whatever it is asked; one bad prompt among good ones is a reject.
     """
     if attempts < 1 or batch < 1:
         raise ValueError(f"images.attempts ({attempts}) and images.batch ({batch}) must be at least 1")
@@ -92,16 +108,19 @@ def draw_images(
     prompts = [(prompt_prefix(report.axes) if prompt_axes else "") + report.impression for report in reports]
     tokens = generator.count_tokens(prompts)
     every = [_Tries(r, read_mentions(r), p, n) for r, p, n in zip(reports, prompts, tokens, strict=True)]
-    pending = every
+    pending, guarded = every, _GuardedImages(generator, spent, min(FAILED_IN_A_ROW, max(2, len(every))))
     with _judge_for(generator) as judge:
         for attempt in range(attempts):
             judging: Future[None] | None = None
             for start in range(0, len(pending), batch):
                 part = pending[start : start + batch]
-                films = _draw(part, generator, seed_of, attempt, spent)
+                for tries in part:
+                    tries.attempts, tries.seed = attempt + 1, seed_of(tries.report.sample_id, attempt)
+                films = guarded.draw(part, attempt)
                 if judging is not None:
                     judging.result()
-                judging = judge.submit(_judge, part, films, generator.token_limit, gates, spent)
+                drawn = [(tries, film) for tries, film in zip(part, films, strict=True) if film is not None]
+                judging = judge.submit(_judge, drawn, generator.token_limit, gates, spent)
                 if on_progress is not None and start:
                     on_progress(_settled(every, pending, start, attempt + 1 == attempts), len(every))
             if judging is not None:
@@ -144,25 +163,69 @@ def _settled(every: Sequence[_Tries], pending: Sequence[_Tries], judged: int, la
     return len(every) - (len(pending) - judged) - again
 
 
-def _draw(
-    part: Sequence[_Tries], generator: ImageGenerator, seed_of: SeedOf, attempt: int, spent: dict[str, float]
-) -> list[np.ndarray]:
-    for tries in part:
-        tries.attempts, tries.seed = attempt + 1, seed_of(tries.report.sample_id, attempt)
-    started = time.perf_counter()
-    films = generator.generate([ImageRequest(t.report.sample_id, t.prompt, t.seed, attempt) for t in part])
-    spent["ms.generator"] += 1000 * (time.perf_counter() - started)
-    return films
+class _GuardedImages:
+    """Draws with a generator of which a bad prompt costs its own film: what fails together is drawn one by one."""
+
+    def __init__(self, generator: ImageGenerator, spent: dict[str, float], patience: int) -> None:
+        self._generator, self._spent, self._patience = generator, spent, patience
+        self._failed: set[str] = set()
+
+    def draw(self, part: Sequence[_Tries], attempt: int) -> list[np.ndarray | None]:
+        """One film per sample; None for one whose prompt fails alone, which then has the reason.
+
+        Raises:
+            RequestsRefused: memory does not hold one film, or prompt after prompt fails.
+        """
+        requests = [ImageRequest(t.report.sample_id, t.prompt, t.seed, attempt) for t in part]
+        started = time.perf_counter()
+        films: list[np.ndarray | None]
+        try:
+            films = [*self._generate(requests)]
+        except (ModelNotFound, RequestsRefused):
+            raise
+        except Exception as error:
+            _log.warning("the image generator failed with %d prompts: %r", len(part), error)
+            films = [self._alone(tries, request) for tries, request in zip(part, requests, strict=True)]
+        self._spent["ms.generator"] += 1000 * (time.perf_counter() - started)
+        return films
+
+    def _generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
+        try:
+            films = self._generator.generate(requests)
+        except MemoryError as error:  # generators halve their batch first, so that it speaks of a single film
+            raise RequestsRefused(f"the image generator cannot draw: {one_line(error)}") from error
+        self._failed.clear()
+        return films
+
+    def _alone(self, tries: _Tries, request: ImageRequest) -> np.ndarray | None:
+        try:
+            return self._generate([request])[0]
+        except (ModelNotFound, RequestsRefused):
+            raise
+        except Exception as error:
+            why = f"{type(error).__name__}: {one_line(error)}"
+            self._failed.add(request.sample_id)
+            if len(self._failed) == self._patience:
+                raise RequestsRefused(
+                    f"the image generator failed with {self._patience} samples in a row, the last of which is "
+                    f"{request.sample_id}: {why}; mend images.generator and run again: finished shards are safe"
+                ) from error
+            tries.failed = GateRow(
+                gate="draft", score=0.0, threshold=1.0, passed=False, reason=f"the image generator failed: {why}"
+            )
+            tries.gates = [tries.failed]
+            return None
 
 
 def _judge(
-    part: Sequence[_Tries],
-    films: Sequence[np.ndarray],
+    drawn: Sequence[tuple[_Tries, np.ndarray]],
     token_limit: int,
     gates: Sequence[tuple[Gate, float]],
     spent: dict[str, float],
 ) -> None:
     """Score, decide, and encode what passed."""
+    if not drawn:
+        return
     candidates = Seen(
         Candidate(
             sample_id=tries.report.sample_id,
@@ -173,14 +236,14 @@ def _judge(
             prompt_tokens=tries.prompt_tokens,
             prompt_limit=token_limit,
         )
-        for tries, film in zip(part, films, strict=True)
+        for tries, film in drawn
     )
     scores = [gate.score(candidates) for gate, _ in gates]
     for column in scores:
         for score in column:
             spent[f"ms.gate.{score.gate}"] += 1000 * score.seconds
     thresholds = {gate.name: threshold for gate, threshold in gates}
-    for number, (tries, film) in enumerate(zip(part, films, strict=True)):
+    for number, (tries, film) in enumerate(drawn):
         tries.gates, tries.failed = decide([column[number] for column in scores], thresholds)
         if tries.failed is None and film.dtype != np.uint8:  # without a finite gate nothing else would stop it
             tries.failed = GateRow(gate="finite", score=0.0, threshold=1.0, passed=False, reason=NOT_A_NUMBER)
@@ -232,7 +295,7 @@ def _reject(tries: _Tries) -> RejectRow:
         index=report.index,
         stage=STAGE,
         gate=failed.gate,
-        score=failed.score,
+        score=float("nan") if failed.score is None else failed.score,
         threshold=failed.threshold,
         reason=failed.reason,
         attempts=tries.attempts,

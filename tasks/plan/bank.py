@@ -36,9 +36,10 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 _ACRONYM = re.compile(r"^[A-Z][A-Z0-9]+s?$")
 
 Row = Mapping[str, Any]
+OnProgress = Callable[[str, int, int], None]
 
 
-def load_bank(bank: str) -> tuple[Entity, ...]:
+def load_bank(bank: str, on_progress: OnProgress | None = None) -> tuple[Entity, ...]:
     """The entities of bank `bank`: ``phantom``, or the path of a file.
 
     Raises:

@@ -187,6 +187,23 @@ class ConflictTable:
         place, others = self._group[places][..., None], self._group[company]
         return np.asarray(self._misfit[place, others].any(axis=-1) & ~self._hosts[place, others].any(axis=-1))
 
+    def misfits(self, place: int, others: np.ndarray) -> np.ndarray:
+        """Which of `others` are findings that cannot lie in a place."""
+        return self._misfit[self._group[place], self._group[others]]
+
+    def hosted(self, place: int, others: np.ndarray) -> np.ndarray:
+        """Which of `others` have their place there, so that no other finding needs to go there."""
+        return self._hosts[self._group[place], self._group[others]]
+
+    def classes(self, numbers: np.ndarray) -> np.ndarray:
+        """A class for each entity of the bank; entities of one class meet the same ones among `numbers`; int64."""
+        concept, every, groups = self._concept[:-1].astype(np.int64), len(self.entities), len(self._rule)
+        held = np.bincount(concept[numbers], minlength=every)
+        classes = np.where(held[concept] > 1, concept + 1, 0) * groups + self._group[:-1]
+        parted = np.union1d(*np.divmod(self._never, every))
+        classes[parted] = (every + 1) * groups + parted
+        return classes
+
     def count_conflicts(self, cards: np.ndarray, others: np.ndarray) -> np.ndarray:
         """With how many of `others` each of `cards` may not meet; (len(cards),) int64.
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 
 class PlanError(ValueError):
-    """A request that no plan can meet; the message says how far it could be met."""
+    """A request that no plan can meet; the message, one line, says how far it could be met."""
 
     def __init__(self, problems: Sequence[str] | str) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__("\n".join(self.problems))
+        super().__init__("; ".join(self.problems))
 
 
 class BankError(PlanError):
-    """An entity bank that cannot be read; every bad row is named with its file."""
+    """An entity bank that cannot be read; its bad rows are counted and the first are named."""
 
 
 class InfeasiblePlan(PlanError):
-    """The rules leave no arrangement of a type's entities over some samples."""
+    """The rules leave no sample, or no arrangement of a type's entities over some samples."""

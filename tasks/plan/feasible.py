@@ -10,8 +10,10 @@ import numpy as np
 from models.contracts import EntityType
 from models.phantom.bank import Entity
 from tasks.plan.errors import PlanError
-from tasks.plan.sampler import BalancedSampler, Deck
+from tasks.plan.sampler import BalancedSampler
 from tasks.recipe.errors import did_you_mean
+
+CHUNK = 16_384
 
 
 def per_report_of(wanted: Mapping[str, int]) -> dict[EntityType, int]:
@@ -72,58 +74,46 @@ def _over_cap(
     if problems:
         needed = max(-(-pairs * count // pools[kind]) for kind, count in per_report.items())
         problems.append(
-            f"The largest feasible number is pairs={min(largest.values())}; or raise plan.max_use to {needed}"
+            f"the largest feasible number is pairs={min(largest.values())}, or raise plan.max_use to {needed}"
         )
     return problems
 
 
 def check_cap(sampler: BalancedSampler, pairs: int, max_use: int, bank: str) -> None:
-    """Check tau against decks with weights: the entity with the most cards meets it first.
-
-    Whole passes deal exactly the weights, so only the pass in which the cap is met is looked at; that is exact.
+    """Check tau against what is dealt, entity by entity: with weights, or where entities are left out.
 
     Raises:
         PlanError: the entity that is used too often, with the largest number of pairs that would be feasible.
     """
-    problems, largest, needed = [], pairs, max_use
-    for deck, columns in zip(sampler.decks, sampler.columns().values(), strict=True):
-        limit = _largest_under(sampler, deck, columns, max_use)
-        if limit >= pairs:
-            continue
-        number, uses = _most_used(sampler, deck, columns, pairs)
-        problems.append(
-            f"{pairs} pairs use {deck.type.value} {sampler.table.entities[number].term!r} of bank {bank!r} {uses} "
-            f"times, more than plan.max_use {max_use}: at most {limit} pairs"
-        )
-        largest, needed = min(largest, limit), max(needed, uses)
+    counts, largest = np.zeros(len(sampler.table.entities), dtype=np.int64), dict.fromkeys(sampler.columns(), pairs)
+    for start in range(0, pairs, CHUNK):
+        rows = sampler.draw(start, min(start + CHUNK, pairs))
+        for kind, held in sampler.columns().items():
+            if largest[kind] == pairs:
+                largest[kind] = min(pairs, start + _within(rows[:, held], counts, max_use))
+        counts += np.bincount(rows.ravel(), minlength=len(counts))
+    problems = []
+    for deck in sampler.decks:
+        if largest[deck.type] < pairs:
+            most = deck.cards[counts[deck.cards].argmax()]
+            problems.append(
+                f"{pairs} pairs use {deck.type.value} {sampler.table.entities[most].term!r} of bank {bank!r} "
+                f"{counts[most]} times, more than plan.max_use {max_use}: at most {largest[deck.type]} pairs"
+            )
     if problems:
-        remedy = f"The largest feasible number is pairs={largest}; or raise plan.max_use to {needed}"
-        raise PlanError([*problems, remedy])
+        remedy = f"the largest feasible number is pairs={min(largest.values())}"
+        raise PlanError([*problems, f"{remedy}, or raise plan.max_use to {counts.max()}"])
 
 
-def _largest_under(sampler: BalancedSampler, deck: Deck, columns: slice, max_use: int) -> int:
-    """The most samples, from the first on, that use no entity of `deck` more than `max_use` times."""
-    whole = max_use // int(deck.weights.max())  # so many passes are surely within the cap, and one more is not
-    k, n = deck.per_sample, len(deck.cards)
-    start, stop = whole * n // k, -(-(whole + 1) * n // k)
-    rows = sampler.draw(start, stop)[:, columns]
-    used = _counts(sampler, deck, columns, start)
+def _within(rows: np.ndarray, counts: np.ndarray, most: int) -> int:
+    """How many of `rows` come before one that uses an entity more than `most` times; `counts` is from before them."""
+    used = counts.copy()
+    used += np.bincount(rows.ravel(), minlength=len(used))
+    if used[np.unique(rows)].max(initial=0) <= most:
+        return len(rows)
+    used = counts.copy()
     for number, row in enumerate(rows):
         used[row] += 1  # an entity stands at most once in a sample
-        if used[row].max() > max_use:
-            return start + number
-    return stop
-
-
-def _most_used(sampler: BalancedSampler, deck: Deck, columns: slice, samples: int) -> tuple[int, int]:
-    used = _counts(sampler, deck, columns, samples)
-    return int(used.argmax()), int(used.max())
-
-
-def _counts(sampler: BalancedSampler, deck: Deck, columns: slice, samples: int) -> np.ndarray:
-    """How often the first `samples` samples hold each entity of `deck`: (entities of the bank,) int64."""
-    k, n = deck.per_sample, len(deck.cards)
-    whole = samples * k // n
-    counts = np.bincount(deck.cards, minlength=len(sampler.table.entities)) * whole
-    rest = sampler.draw(whole * n // k, samples)[:, columns].ravel()[whole * n % k :]
-    return counts + np.bincount(rest, minlength=len(counts))
+        if used[row].max() > most:
+            return number
+    return len(rows)

@@ -11,20 +11,19 @@ from models.contracts import EntityType, Mention
 from models.phantom.bank import Entity
 from tasks.plan.attributes import Attributes
 from tasks.plan.axes import AxisDecks, prompt_prefix
-from tasks.plan.bank import load_bank
+from tasks.plan.bank import OnProgress, load_bank
 from tasks.plan.constraints import ConflictTable, rule_set
 from tasks.plan.cooccurrence import never_together
 from tasks.plan.errors import PlanError
 from tasks.plan.feasible import check_cap, check_feasible, per_report_of
 from tasks.plan.layout import ShardLayout
-from tasks.plan.sampler import BalancedSampler
+from tasks.plan.plan_sampler import PlanSampler
 from tasks.plan.spec import SampleSpec, sample_id
 from tasks.plan.target import deck_weights
 from tasks.recipe.schema import Recipe
 
 CHUNK = 16_384
-CHECKED = 1_000_000
-"""So many samples are dealt out when a plan is made; a longer one is checked where it is drawn."""
+SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,8 @@ class PlanReport:
         moved: slots whose card the rules moved, per type; a swap moves two.
         refused: pairs (or places) that a sample was dealt against a rule, per kind of rule (`constraints.RULES`).
         never_dealt: entities of the bank that are too rare for the target's deck.
+        left_out: how often an entity was left out, as the rules gave it no sample, the most often first; others of
+            its type were dealt in its place.
     """
 
     samples: int
@@ -44,6 +45,7 @@ class PlanReport:
     moved: Mapping[str, int]
     refused: Mapping[str, int] = field(default_factory=dict)
     never_dealt: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def moved_share(self) -> float:
@@ -59,7 +61,16 @@ class PlanReport:
     def __str__(self) -> str:
         kinds = ", ".join(f"{kind} {share:.2%}" for kind, share in self.refused_shares.items() if share) or "none"
         rare = f"; {self.never_dealt} entities are too rare for the target to be dealt" if self.never_dealt else ""
-        return f"the rules moved {self.moved_share:.1%} of the entities dealt (refused per entity: {kinds}){rare}"
+        left = ""
+        if self.left_out:
+            some = ", ".join(f"{name} ({times})" for name, times in list(self.left_out.items())[:SHOWN])
+            left = (
+                f"; {sum(self.left_out.values())} times an entity had no sample that the rules allow and another one "
+                f"of its type was dealt, for {len(self.left_out)} entities: {some}"
+                f"{', ...' if len(self.left_out) > SHOWN else ''}"
+            )
+        said = f"the rules moved {self.moved_share:.1%} of the entities dealt (refused per entity: {kinds})"
+        return f"{said}{rare}{left}"
 
 
 class Plan:
@@ -82,9 +93,7 @@ class Plan:
         self.fingerprint, self.entities = fingerprint, entities
         self.pairs, self.shard_size = recipe.pairs, recipe.shard_size
         self.layout = ShardLayout.of(recipe.pairs, recipe.shard_size, recipe.top_up)
-        self.sampler = BalancedSampler(pools, per_report, table, fingerprint, weights=weights)
-        if cap is not None and not even:
-            check_cap(self.sampler, recipe.pairs, cap, bank)
+        self.sampler = PlanSampler(pools, per_report, table, fingerprint, weights, recipe.pairs)
         self._never_dealt = sum(int((held == 0).sum()) for held in weights.values())
         self._attributes = Attributes(entities, fingerprint)
         self._axes = AxisDecks(recipe.plan.axes, fingerprint)
@@ -160,11 +169,7 @@ class Plan:
         return {entity.id: int(n) for entity, n in zip(self.entities, counts, strict=True) if entity.type in kinds}
 
     def report(self, upto: int | None = None) -> PlanReport:
-        """What the rules did to the first `upto` samples (default: `pairs`).
-
-        Raises:
-            InfeasiblePlan: some samples have no arrangement that satisfies the rules.
-        """
+        """What the rules did to the first `upto` samples (default: `pairs`)."""
         stop = self.pairs if upto is None else upto
         count = self.sampler.count_repairs(stop)
         return PlanReport(
@@ -173,7 +178,15 @@ class Plan:
             moved={kind.value: number for kind, number in count.moved.items()},
             refused=count.refused,
             never_dealt=self._never_dealt,
+            left_out={
+                self.entities[number].id: times
+                for number, times in sorted(count.left.items(), key=lambda item: (-item[1], item[0]))
+            },
         )
+
+    def left_out(self, start: int, stop: int) -> int:
+        """How many entities were left out of samples `start` to `stop` (exclusive) and another one dealt."""
+        return int((self.sampler.left_out(start, stop) >= 0).sum())
 
     def _mentions_of(self, rows: np.ndarray, values: np.ndarray) -> list[list[Mention]]:
         sides, zones, severities = (len(choice.names) + 1 for choice in self._attributes.choices)
@@ -193,15 +206,20 @@ class Plan:
             raise IndexError(f"sample {index} is not in the plan: it has samples 0 to {self.pairs - 1}")
 
 
-def make_plan(recipe: Recipe, fingerprint: str) -> Plan:
-    """Plan a recipe, and deal it out once (a second for a million samples) so that no run ends in a dead end.
+def make_plan(recipe: Recipe, fingerprint: str, on_progress: OnProgress | None = None) -> Plan:
+    """Plan a recipe. Samples are dealt where they are drawn; that every one can be is known beforehand.
+
+    Args:
+        recipe: what to plan.
+        fingerprint: its fingerprint.
+        on_progress: called with the name of a step, how much of it is done, and how much there is.
 
     Raises:
         BankError: the entity bank cannot be read.
         PlanError: the request is not feasible; the largest feasible number is named.
-        InfeasiblePlan: the rules leave no arrangement.
+        InfeasiblePlan: the rules leave no sample; the largest feasible number is named.
     """
-    plan = Plan(recipe, fingerprint, load_bank(recipe.plan.bank))
-    for start in range(0, min(plan.pairs, CHECKED), CHUNK):
-        plan.sampler.draw(start, min(start + CHUNK, plan.pairs))
+    plan = Plan(recipe, fingerprint, load_bank(recipe.plan.bank, on_progress))
+    if recipe.plan.max_use is not None:
+        check_cap(plan.sampler, plan.pairs, recipe.plan.max_use, recipe.plan.bank)
     return plan

@@ -2,6 +2,8 @@
 
 Swaps first: a card that clashes trades places with the next card for which both then fit; all passes are
 worked on at once. Where no swap helps, an exact search over the pass and a random walk, both with a limit.
+Where these fail too, a card without a place is left out of the pass and another one is dealt for it, if that is
+allowed (`Spare`); otherwise the plan is not feasible.
 """
 
 from __future__ import annotations
@@ -23,6 +25,25 @@ WALK_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Spare:
+    """What may be dealt for a card that has no place, and what came of it.
+
+    Args:
+        entities: (entities,) the numbers of the type's entities, rising.
+        weights: (entities,) cards of each in a pass.
+        key: the source of the choice among those that fit.
+        left: (slots,) the number of the entity that was left out of a slot, -1 where none was; written to.
+        broken: (samples,) samples that no card of the type fits; written to.
+    """
+
+    entities: np.ndarray
+    weights: np.ndarray
+    key: int
+    left: np.ndarray
+    broken: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """A run of samples while one type is being settled.
 
@@ -33,6 +54,7 @@ class Context:
         first_sample: index of the first sample in the plan, for messages.
         table: which entities may not meet.
         type: the type being settled, for messages.
+        spare: how to go on where a pass has no arrangement; None makes that an error.
     """
 
     before: np.ndarray
@@ -41,6 +63,7 @@ class Context:
     first_sample: int
     table: ConflictTable
     type: EntityType
+    spare: Spare | None = None
 
     def company(self, slots: np.ndarray) -> np.ndarray:
         """The entities that share a sample with each slot: ``slots.shape + (columns,)``, -1 for nobody."""
@@ -68,19 +91,26 @@ def repair(context: Context, slots: np.ndarray) -> None:
         slots: (passes, n) the slots of each pass.
 
     Raises:
-        InfeasiblePlan: a pass has no arrangement that satisfies the rules.
+        InfeasiblePlan: a pass has no arrangement that satisfies the rules, and nothing is spare.
     """
     n = slots.shape[1]
     clashes = context.clash(context.own[slots], slots)
+    given_up, hopeless = np.zeros(len(slots), dtype=bool), np.zeros(slots.shape, dtype=bool)
     rows = np.flatnonzero(clashes.any(axis=1))
     while len(rows):
         stuck = rows
         for near, far in pairwise((0, *(reach for reach in REACHES if reach < n - 1), n - 1)):
             stuck = stuck[~_swap_first(context, slots, clashes, stuck, np.arange(near + 1, far + 1))]
         for row in stuck:
-            _force(context, slots[row])
+            given_up[row] = given_up[row] or not _force(context, slots[row])
+            if given_up[row]:
+                first = int(clashes[row].argmax())
+                hopeless[row, first] = not _leave_out(context, slots[row], first)
             clashes[row] = context.clash(context.own[slots[row]], slots[row])
+        clashes &= ~hopeless
         rows = rows[clashes[rows].any(axis=1)]
+    for row in np.flatnonzero(given_up):
+        _note_left(context, slots[row])
 
 
 def _swap_first(
@@ -115,16 +145,82 @@ def _swap_first(
     return found
 
 
-def _force(context: Context, slots: np.ndarray) -> None:
-    """Arrange one pass that no swap helps: by search first, but for many cards with copies among them."""
+def _force(context: Context, slots: np.ndarray) -> bool:
+    """Arrange one pass that no swap helps: by search first, but for many cards with copies among them.
+
+    Returns:
+        Whether it is arranged; if not, it is as it was.
+
+    Raises:
+        InfeasiblePlan: it is not, and nothing is spare.
+    """
     cards = context.own[slots].copy()
     few = len(cards) <= FEW_CARDS or len(np.unique(cards)) == len(cards)
     ways = (_search, _walk) if few else (_walk, _search)
-    for way in ways:
-        if way(context, slots):
-            return
-        context.own[slots] = cards
-    raise _infeasible(context, slots, cards)
+    if not _too_few_places(context, slots):
+        for way in ways:
+            arranged = way(context, slots)
+            if arranged:
+                return True
+            context.own[slots] = cards
+            if arranged is None:
+                break
+    if context.spare is None:
+        raise _infeasible(context, slots, cards)
+    return False
+
+
+def _too_few_places(context: Context, slots: np.ndarray) -> bool:
+    """Whether the pass has no arrangement even if its own cards could all meet; False where that is not known."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    cards = context.own[slots].copy()
+    if len(slots) > SEARCHED_CARDS:
+        return False
+    context.own[slots] = -1
+    open_to = ~context.clash(cards[None, :], slots[:, None])
+    context.own[slots] = cards
+    return bool((maximum_bipartite_matching(csr_array(open_to)) < 0).any())
+
+
+def _leave_out(context: Context, slots: np.ndarray, at: int) -> bool:
+    """Deal another entity into slot `at` of a pass for the card there, the one that the pass has least of.
+
+    Returns:
+        Whether any fits; if none does, the slot stays as it is and its sample counts as broken.
+    """
+    spare, slot = context.spare, int(slots[at])
+    assert spare is not None
+    open_to = ~context.clash(spare.entities, np.full(len(spare.entities), slot))
+    if not open_to.any():
+        spare.broken[slot // context.per_sample] = True
+        return False
+    surplus = _surplus(spare, context.own[slots])
+    fewest = np.flatnonzero(open_to & (surplus == surplus[open_to].min()))
+    dice = hashes(spare.key, slot + context.first_sample * context.per_sample, fewest)
+    context.own[slot] = spare.entities[fewest[dice.argmin()]]
+    return True
+
+
+def _note_left(context: Context, slots: np.ndarray) -> None:
+    """Write down which entities a pass deals less often than it should, each in a slot of one dealt too often."""
+    spare = context.spare
+    assert spare is not None
+    surplus = _surplus(spare, context.own[slots])
+    lacking = np.repeat(spare.entities, np.maximum(-surplus, 0))
+    over = np.maximum(surplus, 0)
+    for slot in slots[::-1]:
+        kind = int(np.searchsorted(spare.entities, context.own[slot]))
+        if over[kind]:
+            over[kind] -= 1
+            spare.left[slot] = lacking[over.sum()]
+
+
+def _surplus(spare: Spare, cards: np.ndarray) -> np.ndarray:
+    """How many cards of each entity a pass has beyond its weight: (entities,) int64."""
+    counts = np.bincount(np.searchsorted(spare.entities, cards), minlength=len(spare.entities))
+    return counts - spare.weights
 
 
 def _walk(context: Context, slots: np.ndarray) -> bool:
@@ -145,11 +241,11 @@ def _walk(context: Context, slots: np.ndarray) -> bool:
     return False
 
 
-def _search(context: Context, slots: np.ndarray) -> bool:
+def _search(context: Context, slots: np.ndarray) -> bool | None:
     """Find any arrangement of one pass by depth-first search, the slot with the fewest cards first.
 
-    Raises:
-        InfeasiblePlan: there is none; False only says that none was found.
+    Returns:
+        Whether one was found; None where there is none.
     """
     cards = context.own[slots].copy()
     n, samples = len(slots), slots // context.per_sample
@@ -183,9 +279,7 @@ def _search(context: Context, slots: np.ndarray) -> bool:
         return False
 
     if not deal():
-        if steps <= SEARCH_STEPS:
-            raise _infeasible(context, slots, cards)
-        return False
+        return False if steps > SEARCH_STEPS else None
     context.own[slots] = cards[placed]
     return True
 

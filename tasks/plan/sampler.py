@@ -10,6 +10,8 @@ settled before its own; an even pass at nothing of its own type but itself; an o
 neighbours, with which it may share a sample. A sample never spans more than two passes, since a report
 holds at most as many entities of a type as there are. Types that have the least room to give way are
 settled first.
+
+A pass may have no arrangement. That is an error here; the sampler of a plan goes on (`tasks.plan.plan_sampler`).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from models.contracts import EntityType
 from tasks.plan.constraints import RULES, ConflictTable
 from tasks.plan.deck import key_of, spread_permutations
 from tasks.plan.errors import InfeasiblePlan
-from tasks.plan.repair import Context, repair
+from tasks.plan.repair import Context, Spare, repair
 
 ORDER: tuple[EntityType, ...] = (
     EntityType.DISEASE,
@@ -68,12 +70,39 @@ class RepairCount:
     """How many slots were dealt, and how many of those the rules moved to another card (a swap moves two).
 
     `refused` counts the pairs (of the rule ``place``: the places) that were dealt into one sample against a rule, by
-    the kind of the rule.
+    the kind of the rule. `left` counts by entity number how often one was left out.
     """
 
     dealt: dict[EntityType, int] = field(default_factory=dict)
     moved: dict[EntityType, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    left: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A run of samples.
+
+    Args:
+        rows: (samples, columns) entity numbers.
+        left: (samples, columns) the entity that was left out where another one is dealt for it, else -1.
+        broken: (samples,) samples that break a rule, since no entity of some type fitted.
+    """
+
+    rows: np.ndarray
+    left: np.ndarray
+    broken: np.ndarray
+
+    def part(self, start: int, stop: int, columns: np.ndarray | slice = slice(None)) -> Settled:
+        """Some of the samples, and of their columns."""
+        held = slice(start, stop)
+        return Settled(self.rows[held, columns], self.left[held, columns], self.broken[held])
+
+    @staticmethod
+    def nothing(samples: int, columns: int = 0) -> Settled:
+        """Samples without entities yet."""
+        empty = np.full((samples, columns), -1, dtype=np.int32)
+        return Settled(empty, empty, np.zeros(samples, dtype=bool))
 
 
 class BalancedSampler:
@@ -113,7 +142,8 @@ class BalancedSampler:
         self._settling = tuple(settling_order(self.decks, table))
         widest = max((-(-len(deck.cards) // deck.per_sample) for deck in self.decks), default=1)
         self._block = max(smallest_block, 1 << (2 * widest - 1).bit_length())
-        self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._samples: int | None = None
+        self._cache: OrderedDict[int, Settled] = OrderedDict()
 
     def columns(self) -> dict[EntityType, slice]:
         """Which columns of `draw` hold which type."""
@@ -130,11 +160,11 @@ class BalancedSampler:
         Raises:
             InfeasiblePlan: no arrangement of a pass satisfies the rules.
         """
-        if stop <= start:
-            return np.empty((0, self.width), dtype=np.int32)
-        first, last = start // self._block, (stop - 1) // self._block
-        rows = np.concatenate([self._block_rows(number) for number in range(first, last + 1)])
-        return rows[start - first * self._block : stop - first * self._block]
+        return np.concatenate([part.rows for part in self._parts(start, stop)])
+
+    def left_out(self, start: int, stop: int) -> np.ndarray:
+        """Which entities were left out of those samples, shaped as `draw`: -1 where the entity is the one dealt."""
+        return np.concatenate([part.left for part in self._parts(start, stop)])
 
     def count_repairs(self, stop: int) -> RepairCount:
         """How many cards the rules moved among samples 0 to `stop`, and which rules they were."""
@@ -152,6 +182,9 @@ class BalancedSampler:
             for places in range(self.width)[self.columns().get(EntityType.ANATOMY, slice(0))]:
                 homeless = int(self.table.homeless(first[:, places], first).sum())
                 count.refused["place"] += homeless
+            left = self.left_out(start, end)
+            for number, times in zip(*np.unique(left[left >= 0], return_counts=True), strict=True):
+                count.left[int(number)] = count.left.get(int(number), 0) + int(times)
             for a, b in combinations(range(self.width), 2):
                 for rule, broken in self.table.broken(first[:, a], first[:, b]).items():
                     count.refused[rule] += int(broken.sum())
@@ -163,27 +196,44 @@ class BalancedSampler:
         passes = np.arange(start // n, -(-stop // n))
         return deck.dealt(passes).ravel()[start - passes[0] * n : stop - passes[0] * n]
 
-    def _block_rows(self, number: int) -> np.ndarray:
-        if number in self._cache:
-            self._cache.move_to_end(number)
-            return self._cache[number]
-        rows = self.settle(number * self._block, (number + 1) * self._block)
-        self._cache[number] = rows
+    def _parts(self, start: int, stop: int) -> list[Settled]:
+        """Samples `start` to `stop`, in the pieces in which they are settled and cached."""
+        if stop <= start:
+            return [Settled.nothing(0, self.width)]
+        parts = []
+        for number in range(start // self._block, (stop - 1) // self._block + 1):
+            first = number * self._block
+            low, high = max(start - first, 0), min(stop - first, self._block)
+            parts.append(self._block_of(number, high).part(low, high))
+        return parts
+
+    def _block_of(self, number: int, least: int) -> Settled:
+        """At least the first `least` samples of a block; more of it only where the plan has more."""
+        known = self._cache.get(number)
+        if known is None or len(known.rows) < least:
+            first = number * self._block
+            samples = self._block if self._samples is None else min(self._block, self._samples - first)
+            known = self._cache[number] = self._settle_all(first, first + max(samples, least))
+        self._cache.move_to_end(number)
         while len(self._cache) > CACHED_BLOCKS:
             self._cache.popitem(last=False)
-        return rows
+        return known
 
     def settle(self, start: int, stop: int) -> np.ndarray:
         """What `draw` gives, worked out anew from exactly the passes that touch these samples."""
-        rows = self._settle(len(self.decks), start, stop)
+        return self._settle_all(start, stop).rows
+
+    def _settle_all(self, start: int, stop: int) -> Settled:
+        """Samples `start` to `stop` with all their types, in `ORDER`."""
+        settled = self._settle(len(self.decks), start, stop)
         edges = np.cumsum([0, *(deck.per_sample for deck in self._settling)])
         held = {deck.type: np.arange(*edge) for deck, edge in zip(self._settling, pairwise(edges), strict=True)}
-        return rows[:, np.concatenate([held[deck.type] for deck in self.decks])]
+        return settled.part(0, stop - start, np.concatenate([held[deck.type] for deck in self.decks]))
 
-    def _settle(self, types: int, start: int, stop: int) -> np.ndarray:
+    def _settle(self, types: int, start: int, stop: int) -> Settled:
         """The first `types` types to be settled, for samples `start` to `stop`."""
         if types == 0:
-            return np.empty((stop - start, 0), dtype=np.int32)
+            return Settled.nothing(stop - start)
         deck = self._settling[types - 1]
         k, n = deck.per_sample, len(deck.cards)
         low = start * k // n
@@ -191,13 +241,15 @@ class BalancedSampler:
         low -= low % 2  # an odd pass needs the even passes on both sides of it
         high += 1 - high % 2
         begin, end = low * n // k, -(-high * n // k)
+        before, spare = self._settle(types - 1, begin, end), self._spare(deck, end - begin)
         context = Context(
-            before=self._settle(types - 1, begin, end),
+            before=before.rows,
             own=np.full((end - begin) * k, -1, dtype=np.int32),
             per_sample=k,
             first_sample=begin,
             table=self.table,
             type=deck.type,
+            spare=spare,
         )
         for parity in (0, 1):
             passes = np.arange(low + parity, high, 2)
@@ -206,8 +258,17 @@ class BalancedSampler:
             slots = passes[:, None] * n + np.arange(n)[None, :] - begin * k
             context.own[slots] = deck.dealt(passes)
             repair(context, slots)
-        rows = np.concatenate([context.before, context.own.reshape(-1, k)], axis=1)
-        return rows[start - begin : stop - begin]
+        left = np.full_like(context.own, -1) if spare is None else spare.left
+        settled = Settled(
+            np.concatenate([before.rows, context.own.reshape(-1, k)], axis=1),
+            np.concatenate([before.left, left.reshape(-1, k)], axis=1),
+            before.broken if spare is None else before.broken | spare.broken,
+        )
+        return settled.part(start - begin, stop - begin)
+
+    def _spare(self, deck: Deck, samples: int) -> Spare | None:  # noqa: ARG002
+        """How a type is settled where a pass has no arrangement; None makes that an error."""
+        return None
 
 
 def _deck(

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from storage.layout import DatasetRef
 from storage.records import Record
 from tasks.recipe.schema import TrainSection
 
@@ -66,6 +67,17 @@ class Arm(Record):
         settings = {key: value for key, value in _plain(section).items() if key not in _NOT_IN_FINGERPRINT}
         text = json.dumps({"arm": _plain(self), "section": settings, "seed": seed, "format": 1}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def curated(ref: DatasetRef, fingerprint: str, selection: str, kept: int) -> Source:
+    """The kept pairs of a dataset version as a source.
+
+    Raises:
+        ValueError: nothing was kept.
+    """
+    if not kept:
+        raise ValueError(f"selection {selection!r} of {ref} keeps no pair: loosen the rules in `curate`")
+    return Source(dataset=ref.name, version=ref.version, fingerprint=fingerprint, pairs=kept, selection=selection)
 
 
 def plan_arms(section: TrainSection, real: Source, synthetic: Source) -> tuple[Arm, ...]:

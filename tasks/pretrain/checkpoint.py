@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tasks.pretrain.arms import Arm
+from tasks.pretrain.arms import Arm, Source
 from tasks.pretrain.train import Progress, TrainedArm, train_arm
 from tasks.recipe.schema import TrainSection
 
 if TYPE_CHECKING:
+    from storage.errors import StoreError
+    from storage.layout import DatasetRef
     from storage.objects import ObjectStore
 
 _FACTS = "synthcxr"
@@ -94,22 +96,49 @@ def read_checkpoint(store: ObjectStore, run: str, arm: str) -> TrainedArm | None
     """A trained arm, or None where there is none.
 
     Raises:
-        ValueError: the object is no checkpoint of ours.
+        CorruptShard: the object is no checkpoint of ours.
     """
     key = checkpoint_key(run, arm)
     if store.head(key) is None:
         return None
+    facts = read_facts(store, key)  # before the weights: what is no checkpoint may be of any size
     data = store.get(key)
-    facts = _facts(key, BytesIO(data))
-    return TrainedArm(
-        name=facts["name"],
-        fingerprint=facts["fingerprint"],
-        pairs=facts["pairs"],
-        samples_seen=facts["samples_seen"],
-        losses=tuple(facts["losses"]),
-        seconds=facts["seconds"],
-        checkpoint=data,
-    )
+    try:
+        return TrainedArm(
+            name=facts["name"],
+            fingerprint=str(facts["fingerprint"]),
+            pairs=int(facts["pairs"]),
+            samples_seen=int(facts["samples_seen"]),
+            losses=tuple(map(float, facts["losses"])),
+            seconds=float(facts["seconds"]),
+            checkpoint=data,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _foreign(key, error) from error
+
+
+def check_sources(store: ObjectStore, run: str, arms: Sequence[str], ref: DatasetRef, fingerprint: str) -> None:
+    """See that the arms of `run` that learnt from `ref` learnt from the version of this fingerprint.
+
+    Raises:
+        CheckpointConflict: one learnt from a version of that name which another recipe made.
+        CorruptShard: an object is no checkpoint of ours.
+    """
+    for arm in arms:
+        key = checkpoint_key(run, arm)
+        if store.head(key) is None:
+            continue
+        facts = read_facts(store, key)
+        try:
+            sources = [Source.model_validate(source) for source in facts["arm"]["sources"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise _foreign(key, error) from error
+        for source in sources:
+            if (source.dataset, source.version) == (ref.name, ref.version) and source.fingerprint != fingerprint:
+                raise CheckpointConflict(
+                    f"{store.uri(key)} was trained on another {ref}: fingerprint {source.fingerprint[:12]} then, "
+                    f"{fingerprint[:12]} now; choose another name for the version (version=...), or remove {key}"
+                )
 
 
 def read_facts(store: ObjectStore, key: str) -> dict[str, Any]:
@@ -117,7 +146,7 @@ def read_facts(store: ObjectStore, key: str) -> dict[str, Any]:
 
     Raises:
         ObjectMissing: there is none.
-        ValueError: the object is no checkpoint of ours.
+        CorruptShard: the object is no checkpoint of ours.
     """
     with store.open(key) as stream:
         return _facts(key, stream)
@@ -141,12 +170,22 @@ def _with_facts(weights: bytes, facts: dict[str, Any]) -> bytes:
 
 
 def _facts(key: str, stream: BinaryIO) -> dict[str, Any]:
+    from storage.documents import BadDocument, parse_json
+
     try:
         size = int.from_bytes(stream.read(_LENGTH), "little")
         if size > _MOST:
             raise ValueError(f"its header claims {size} bytes")
-        return json.loads(json.loads(stream.read(size))["__metadata__"][_FACTS])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{key} is not a checkpoint written by this project: remove it or take another run"
-        ) from error
+        facts = parse_json(parse_json(stream.read(size))["__metadata__"][_FACTS])
+        if not isinstance(facts, dict):
+            raise TypeError("its facts are no mapping")
+        return facts
+    except (BadDocument, ValueError, KeyError, TypeError) as error:
+        raise _foreign(key, error) from error
+
+
+def _foreign(key: str, error: Exception) -> StoreError:
+    from storage.errors import CorruptShard
+
+    why = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+    return CorruptShard(f"{key} is not a checkpoint written by this project ({why}): remove it or take another run")

@@ -93,4 +93,7 @@ def open_shelf(store: ObjectStore, source: Source, seed: int) -> Shelf:
     if len(ids) < source.pairs:
         raise ValueError(f"dataset {ref} offers {len(ids)} pairs, but the arm takes {source.pairs}")
     chosen = sorted(ids, key=lambda sample: hashlib.sha256(f"{seed}/{sample}".encode()).digest())[: source.pairs]
-    return Shelf(store, str(ref), tuple(some_parts(held, chosen)))
+    try:
+        return Shelf(store, str(ref), tuple(some_parts(held, chosen)))
+    except ValueError as error:
+        raise ValueError(f"dataset {ref}: {error}; `synth verify` says what is damaged") from error

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from models.contracts import Encoder
 from models.judges.memorisation import unlikeness
 from models.judges.memory import Memory
+from storage.errors import CorruptShard
 from storage.layout import DatasetRef, measure_key
 from storage.objects import ObjectStore, get_or_make
 from storage.png import decode_png
@@ -46,7 +47,10 @@ def audit(
     for done, entry in enumerate(manifest.shards):
         key = measure_key(ref, f"memorisation-{mark(memory)}", f"{entry.shard:05d}.parquet")
         data = get_or_make(store, key, lambda e=entry: _shard(store, ref, e, memory, encoder))
-        rows += from_parquet(data, NeighbourRow)
+        try:
+            rows += from_parquet(data, NeighbourRow)
+        except CorruptShard as error:
+            raise CorruptShard(f"{store.uri(key)}: {error}; delete it, and it is measured again") from error
         if on_progress is not None:
             on_progress(done + 1, len(manifest.shards))
     return rows

@@ -14,12 +14,11 @@ from models.phantom.vocabulary import BY_NAME
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard, committed_shards
-from storage.manifest import find_manifest
 from storage.objects import ObjectStore
 from storage.png import encode_png
 from storage.records import Manifest, PairRow
 from storage.shards import Sample, sample_of
-from tasks.publish.dataset import open_version, publish_manifest
+from tasks.publish.dataset import find_version, open_version, publish_manifest
 
 FORMAT = 1
 
@@ -59,12 +58,13 @@ def publish_archive(
 
     Raises:
         ValueError: `films` ends before `count`.
-        RecipeChanged: the version was begun with another description.
+        RecipeChanged: the version was begun or published with another description.
     """
     recipe = {"format": FORMAT, "archive": ref.name, "films": count, "shard_size": shard_size, **(description or {})}
     fingerprint = hashlib.sha256(canonical_json(recipe).encode()).hexdigest()
-    open_version(store, ref, yaml.safe_dump(recipe, sort_keys=True), fingerprint)
-    published = find_manifest(store, ref)
+    text = yaml.safe_dump(recipe, sort_keys=True)
+    open_version(store, ref, text, fingerprint)
+    published = find_version(store, ref, text, fingerprint)
     if published is not None:
         return published
     done = committed_shards(store, ref)
@@ -91,7 +91,7 @@ def _sample(ref: DatasetRef, index: int, film: ArchiveFilm) -> Sample:
         index=index,
         findings=film.findings_text,
         impression=film.impression_text,
-        entities=[_entity(name) for name, value in labels.items() if value],
+        entities=[_entity(name) for name, value in labels.items() if value == 1],
         mentions=[],
         labels=labels,
         report_seed=0,

@@ -8,17 +8,28 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
-from storage.errors import AlreadyExists, StoreError
+from models.contracts import one_line
+from storage.documents import BadDocument, read_bounded
+from storage.errors import AlreadyExists, ObjectMissing, StoreError
 from storage.layout import DatasetRef
 from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
-from storage.records import Manifest, ShardEntry
+from storage.records import Manifest, RejectRow, ShardEntry
 from storage.versions import pair_rows, reject_rows
+from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import explain_diff
+from tasks.recipe.paths import published
+from tasks.recipe.reading import parse_yaml
+from tasks.text_files import TextError, decode_text
 
 _MARK = "# fingerprint: "
+_SHOWN = 3
+_MOST = 4 << 20
+_REMEDY = "restore it, or choose another name for the version"
+
+
+class NothingAccepted(StoreError):
+    """A version without a single pair: it is not published; the message says what took the samples."""
 
 
 class RecipeChanged(StoreError):
@@ -33,15 +44,41 @@ def open_version(store: ObjectStore, ref: DatasetRef, recipe_yaml: str, fingerpr
     """
     try:
         store.put(ref.recipe, f"{_MARK}{fingerprint}\n{recipe_yaml}".encode(), content_type="application/yaml")
-        return
     except AlreadyExists:
-        stored_fingerprint, stored = frozen_recipe(store, ref)
-    if stored_fingerprint != fingerprint:
-        changes = explain_diff(stored, yaml.safe_load(recipe_yaml))
-        raise RecipeChanged(
-            f"{ref} in {store.root} was begun with another recipe; {changes}\n"
-            "Choose another dataset or version (or leave version on 'auto'), or go back to the frozen recipe."
-        )
+        _same_recipe(store, ref, recipe_yaml, "begun", frozen_recipe(store, ref)[0], fingerprint)
+
+
+def find_version(store: ObjectStore, ref: DatasetRef, recipe_yaml: str, fingerprint: str) -> Manifest | None:
+    """The manifest of the version that a recipe asks for, None while it is not published.
+
+    Whoever takes a version by a recipe's name for it asks here, so that no other recipe's samples are taken for it.
+
+    Raises:
+        RecipeChanged: the version is published, or was begun, with a recipe of another fingerprint.
+        ManifestConflict: its manifest cannot be trusted.
+    """
+    manifest = find_manifest(store, ref)
+    if manifest is not None:
+        _same_recipe(store, ref, recipe_yaml, "published", manifest.fingerprint, fingerprint)
+    elif store.head(ref.recipe) is not None:
+        _same_recipe(store, ref, recipe_yaml, "begun", frozen_recipe(store, ref)[0], fingerprint)
+    return manifest
+
+
+def _same_recipe(
+    store: ObjectStore, ref: DatasetRef, recipe_yaml: str, state: str, stored: str, fingerprint: str
+) -> None:
+    if stored == fingerprint:
+        return
+    try:
+        changes = explain_diff(published(frozen_recipe(store, ref)[1]), parse_yaml(recipe_yaml, "recipe"))
+    except (ObjectMissing, RecipeChanged) as error:
+        changes = f"how they differ cannot be read ({error})"
+    raise RecipeChanged(
+        f"{ref} in {store.root} was {state} with another recipe: fingerprint {stored[:12]} there, {fingerprint[:12]} "
+        f"here; {changes}\n"
+        "choose another name for the version (version=...) or leave it on 'auto', or go back to the stored recipe"
+    )
 
 
 def frozen_recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, Any]]:
@@ -49,13 +86,19 @@ def frozen_recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, A
 
     Raises:
         ObjectMissing: the version was never begun.
-        RecipeChanged: the file was not written by `open_version`.
+        RecipeChanged: the file was not written by `open_version`, or is damaged.
     """
-    text = store.get(ref.recipe).decode()
+    where = store.uri(ref.recipe)
+    try:
+        text = decode_text(read_bounded(store, ref.recipe, _MOST), where)
+        document = parse_yaml(text, where)
+    except (BadDocument, TextError) as error:
+        raise RecipeChanged(f"{where} is damaged: {error}; {_REMEDY}") from error
+    except RecipeError as error:
+        raise RecipeChanged(f"{where} is damaged: {'; '.join(error.problems)}; {_REMEDY}") from error
     first = text.partition("\n")[0]
-    document = yaml.safe_load(text)
     if not first.startswith(_MARK) or not isinstance(document, dict):
-        raise RecipeChanged(f"{store.uri(ref.recipe)} does not begin with '{_MARK}…': it was not written by synthcxr")
+        raise RecipeChanged(f"{where} does not begin with '{_MARK}…': it was not written by synthcxr; {_REMEDY}")
     return first.removeprefix(_MARK).strip(), document
 
 
@@ -84,6 +127,9 @@ def make_manifest(
         statistics: anything measured; JSON values.
         licence: SPDX id for the data.
         credentialed: whether the data may be shared only with credentialed users.
+
+    Raises:
+        NothingAccepted: no shard holds a pair.
     """
     ordered = sorted(shards, key=lambda shard: shard.shard)
     draft = Manifest(
@@ -104,6 +150,8 @@ def make_manifest(
         statistics=dict(statistics or {}),
         code_version=_code_version(),
     )
+    if not draft.accepted:
+        raise NothingAccepted(_why_empty(ref, list(reject_rows(store, ref, draft))))
     gates = Counter(row.gate for row in reject_rows(store, ref, draft))
     entities = Counter(entity for row in pair_rows(store, ref, draft) for entity in row.entities)
     return draft.model_copy(
@@ -116,17 +164,31 @@ def publish_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[Shard
 
     Raises:
         ManifestConflict: the version is closed with other shards.
+        NothingAccepted: see `make_manifest`.
     """
-    return find_manifest_of(store, ref, shards) or write_manifest(
-        store, ref, make_manifest(store, ref, shards, **details)
+    stored = find_manifest_of(store, ref, shards, details["fingerprint"])
+    return stored or write_manifest(store, ref, make_manifest(store, ref, shards, **details))
+
+
+def _why_empty(ref: DatasetRef, rejects: Sequence[RejectRow]) -> str:
+    """What took the samples of a version without a pair, most first, each with the reason of its first."""
+    first = {r.gate: r.reason or f"{r.score:.3g}, {r.threshold:.3g} was needed" for r in reversed(rejects)}
+    worst = Counter(row.gate for row in rejects).most_common(_SHOWN)
+    taken = "; ".join(f"{gate} took {count} ({one_line(first[gate])})" for gate, count in worst)
+    return (
+        f"{ref}: none of its {len(rejects)} samples was accepted, so nothing is published: "
+        f"{taken or 'it has no shard'}; change the generators' options or the gates in the profile and run again"
     )
 
 
-def find_manifest_of(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry]) -> Manifest | None:
-    """The stored manifest if it holds exactly `shards`."""
+def find_manifest_of(
+    store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry], fingerprint: str
+) -> Manifest | None:
+    """The stored manifest if it is of this recipe and holds exactly `shards`."""
     stored = find_manifest(store, ref)
     wanted = sorted(shards, key=lambda shard: shard.shard)
-    return stored if stored is not None and stored.shards == wanted else None
+    same = stored is not None and (stored.fingerprint, stored.shards) == (fingerprint, wanted)
+    return stored if same else None
 
 
 def _code_version() -> str:

@@ -25,7 +25,8 @@ class GateFigures:
     """One gate: its threshold, the scores of accepted samples, and how many samples ended here.
 
     `accepted` and `refused` count finite scores in `BINS` equal bins from `low` to `high`: those of accepted
-    samples, and those that fell below the threshold.
+    samples, and those that fell below the threshold. `not_judged` counts accepted samples with an entity that the gate
+    does not know.
     """
 
     name: str
@@ -37,6 +38,7 @@ class GateFigures:
     high: float
     accepted: tuple[int, ...]
     refused: tuple[int, ...]
+    not_judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Tally:
     rejected_in: Counter[str] = field(default_factory=Counter)
     rejects: list[tuple[RejectRow, Place]] = field(default_factory=list)
     thresholds: dict[str, float] = field(default_factory=dict)
+    not_judged: Counter[str] = field(default_factory=Counter)
     _passed: dict[str, array[float]] = field(default_factory=dict)
     _failed: dict[str, array[float]] = field(default_factory=dict)
 
@@ -92,6 +95,7 @@ class Tally:
             self.planned.update(pair.entities)
             self.accepted.update(pair.entities)
             self._score(pair, self._passed)
+            self.not_judged.update(gate.gate for gate in pair.gates if gate.not_judged)
         for offset, row in enumerate(rejects):
             self.planned.update(row.entities)
             self.rejected_at[row.gate] += 1
@@ -108,7 +112,7 @@ class Tally:
     def _score(self, row: PairRow | RejectRow, scores: dict[str, array[float]]) -> None:
         for gate in row.gates:
             self.thresholds.setdefault(gate.gate, gate.threshold)
-            if gate.passed is (scores is self._passed):
+            if gate.score is not None and gate.passed is (scores is self._passed):
                 scores.setdefault(gate.gate, array("d")).append(gate.score)
 
     def _gate(self, name: str) -> GateFigures:
@@ -119,8 +123,9 @@ class Tally:
         count = [np.histogram(part[np.isfinite(part)], BINS, (low, high))[0].tolist() for part in (passed, failed)]
         lowest, median = (float(passed.min()), float(np.median(passed))) if passed.size else (float("nan"),) * 2
         return GateFigures(
-            name, threshold, lowest, median, self.rejected_at[name], low, high, tuple(count[0]), tuple(count[1])
-        )
+            name, threshold, lowest, median, self.rejected_at[name], low, high, tuple(count[0]), tuple(count[1]),
+            self.not_judged[name],
+        )  # fmt: skip
 
 
 def entity_groups(planned: Mapping[str, int], accepted: Mapping[str, int]) -> list[EntityGroup]:

@@ -53,7 +53,8 @@ def finish_version(
     Raises:
         ManifestConflict: the version is finished with other shards.
     """
-    stored = find_manifest_of(store, ref, shards)
+    mark = fingerprint(recipe)
+    stored = find_manifest_of(store, ref, shards, mark)
     if stored is not None:
         return stored
     terms = inherit(recipe, models)
@@ -62,7 +63,7 @@ def finish_version(
         store,
         ref,
         shards,
-        fingerprint=fingerprint(recipe),
+        fingerprint=mark,
         asked=recipe.pairs,
         models=models,
         lineage=lineage,

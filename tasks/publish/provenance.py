@@ -109,6 +109,8 @@ def gate_line(gate: GateRow) -> str:
     """One gate's score against its threshold, with its reason and its model."""
     sign = "≥" if gate.passed else "below"
     notes = [note for note in (gate.reason, gate.model) if note]
+    if gate.score is None:
+        return f"not judged ({'; '.join(notes)})" if notes else "not judged"
     return f"{gate.score:.4g} {sign} {gate.threshold:.4g}" + (f" ({'; '.join(notes)})" if notes else "")
 
 

@@ -130,7 +130,8 @@ def _item(row: PairRow | RejectRow, place: Place, axes: Mapping[str, GateFigures
 
 def _closest(row: PairRow, axes: Mapping[str, GateFigures]) -> GateRow | None:
     """The gate that the sample passed most narrowly, of those that grade rather than say yes or no."""
-    graded = [gate for gate in row.gates if math.isfinite(gate.score) and gate.threshold < axes[gate.gate].high]
+    scored = [gate for gate in row.gates if gate.score is not None and math.isfinite(gate.score)]
+    graded = [gate for gate in scored if gate.threshold < axes[gate.gate].high]
     margins = {g.gate: _percent(g.score, axes[g.gate]) - _percent(g.threshold, axes[g.gate]) for g in graded}
     return min(graded, key=lambda gate: margins[gate.gate], default=None)
 
@@ -143,9 +144,9 @@ def _cut(group: EntityGroup) -> tuple[EntityGroup, int]:
     return replace(group, bars=(*group.bars[: ENTITIES // 2], *group.bars[-ENTITIES // 2 :])), left_out
 
 
-def _percent(value: float, gate: GateFigures) -> float:
+def _percent(value: float | None, gate: GateFigures) -> float:
     """Where a value lies on the gate's axis, 0 to 100; a score that is no number lies at its foot."""
-    if not math.isfinite(value) or gate.high <= gate.low:
+    if value is None or not math.isfinite(value) or gate.high <= gate.low:
         return 0.0
     return round(100 * min(1.0, max(0.0, (value - gate.low) / (gate.high - gate.low))), 1)
 
@@ -169,6 +170,8 @@ def _hash(text: str) -> str:
 
 
 def _number(value: Any) -> str:
+    if value is None:
+        return "not judged"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int):

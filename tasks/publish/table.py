@@ -21,7 +21,7 @@ SCHEMA = pa.schema(
         pa.field("absent", pa.list_(pa.string()), nullable=False),
     ]
 )
-"""`present` and `absent` hold the findings whose label is 1 and 0; a finding in neither is not known."""
+"""`present` and `absent` hold the findings whose label is 1 and 0; one in neither is uncertain or not known."""
 
 
 class RecordTable:
@@ -45,8 +45,8 @@ class RecordTable:
                 "findings": row.findings,
                 "impression": row.impression,
                 "entities": row.entities,
-                "present": [finding for finding, value in row.labels.items() if value],
-                "absent": [finding for finding, value in row.labels.items() if not value],
+                "present": [finding for finding, value in row.labels.items() if value == 1],
+                "absent": [finding for finding, value in row.labels.items() if value == 0],
             }
             for row in pairs
         ]

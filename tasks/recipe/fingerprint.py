@@ -77,8 +77,11 @@ ADDED: Mapping[str, Any] = {
     "plan.axes": None,
     "images.prompt_axes": False,
     "reports.summarise_again": False,
+    "report_gates.allow_unjudged": [],
+    "image_gates.allow_unjudged": [],
 }
-"""Fields that came after the format, with the value at which they change nothing and are left out."""
+"""Fields that came after the format, with the value at which they change nothing and are left out; the path of an
+item in a list is without its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +126,13 @@ def sample_fields(recipe: Recipe | Mapping[str, Any]) -> dict[str, Any]:
     return {
         path: value
         for path, value in leaves(data).items()
-        if reason_excluded(path) is None and not (path in ADDED and value == ADDED[path])
+        if reason_excluded(path) is None and not _is_as_before(path, value)
     }
+
+
+def _is_as_before(path: str, value: Any) -> bool:
+    plain = ".".join(part for part in path.split(".") if not part.isdigit())
+    return plain in ADDED and value == ADDED[plain]
 
 
 def reason_excluded(path: str) -> str | None:
@@ -160,13 +168,17 @@ def explain_diff(before: Recipe | Mapping[str, Any], after: Recipe | Mapping[str
     """`diff` as text for people, one field a line."""
     changes = diff(before, after)
     if not changes:
-        return "no field that changes the samples differs (the contents of the bank file or the format may)"
+        return "no field that changes the samples differs (the contents of a file that it names or the format may)"
     return "\n".join(["these fields change the samples and differ:", *(f"  {change}" for change in changes)])
 
 
 def _digest(field: str, file: str, remedy: str) -> str:
+    path = Path(file)
+    if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
+        raise RecipeError("recipe", [f"{field}: {file} is no regular file; {remedy}"])
     try:
-        return "sha256:" + hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        with path.open("rb") as stream:
+            return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
     except OSError as error:
         raise RecipeError("recipe", [f"{field}: {file}: {error.strerror or error}; {remedy}"]) from error
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.recipe.errors import RecipeError
-from tasks.recipe.reading import parse_yaml
+from tasks.recipe.errors import RecipeError, quoted
+from tasks.recipe.reading import DEEPEST, LARGEST, parse_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,14 @@ def parse_override(text: str) -> Override:
     """
     key, equals, raw = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
+    where = f"--set {text}"
+    if len(text) > LARGEST:
+        raise RecipeError(where, [f"has more than {LARGEST >> 10} KiB"])
     if not equals:
-        raise RecipeError(f"--set {text}", ["there is no '='; write key=value, such as pairs=1024"])
-    if not all(path):
-        raise RecipeError(f"--set {text}", [f"{key!r} is not a dotted path such as storage.root"])
-    return Override(path, parse_yaml(raw, f"--set {text}"), raw.strip())
+        raise RecipeError(where, ["there is no '='; write key=value, such as pairs=1024"])
+    if not all(path) or len(path) > DEEPEST:
+        raise RecipeError(where, [f"{quoted(key)} is not a dotted path such as storage.root"])
+    return Override(path, parse_yaml(raw, where), raw.strip())
 
 
 def apply_override(data: dict[str, Any], change: Override) -> list[str]:
@@ -43,13 +46,13 @@ def apply_override(data: dict[str, Any], change: Override) -> list[str]:
     for depth, part in enumerate(change.path):
         here, last = ".".join(change.path[:depth]), depth == len(change.path) - 1
         if isinstance(node, list):
-            if not part.isdigit() or int(part) >= len(node):
-                return [f"{here}: has no item {part!r}; it is a list of {len(node)}, numbered from 0"]
+            if part not in map(str, range(len(node))):
+                return [f"{here}: has no item {quoted(part)}; it is a list of {len(node)}, numbered from 0"]
             key: Any = int(part)
         elif isinstance(node, dict):
             key = part
         else:
-            return [f"{here}: is a plain value and has no {part!r} in it"]
+            return [f"{here}: is a plain value and has no {quoted(part)} in it"]
         if last:
             node[key] = change.value
         else:

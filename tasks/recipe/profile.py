@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tasks.recipe.errors import RecipeError, did_you_mean, nearest
+from models.typed import worded
+from tasks.recipe.errors import RecipeError, did_you_mean, nearest, quoted
 from tasks.recipe.overrides import Override, apply_override, parse_override
+from tasks.recipe.paths import published
 from tasks.recipe.reading import non_json, read_mapping
-from tasks.recipe.schema import Recipe
+from tasks.recipe.schema import Recipe, TrainSection
+from tasks.recipe.secrets import secrets_in
 
 SUFFIXES = (".yaml", ".yml")
+_ROUNDS = 8
+"""So often a value that is wrong is left out, to find what else is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A profile with its overrides, sound or not.
+
+    Args:
+        where: the profile and the overrides, as messages name them.
+        recipe: the recipe, or what is left of it without the wrong values; None where too little is left.
+        problems: everything that the schema refuses.
+    """
+
+    where: str
+    recipe: Recipe | None
+    problems: tuple[str, ...]
 
 
 def load_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> Recipe:
@@ -29,25 +50,40 @@ def load_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> R
         profiles_dir: the folder that holds the named profiles.
 
     Raises:
-        RecipeError: unknown profile or key, bad value, bad YAML; all problems of one step at once.
+        RecipeError: unknown profile or key, bad value, bad YAML, a password; all problems at once.
+    """
+    draft = draft_recipe(profile, overrides, profiles_dir)
+    if draft.recipe is None or draft.problems:
+        raise RecipeError(draft.where, draft.problems)
+    return draft.recipe
+
+
+def draft_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> Draft:
+    """As `load_recipe`, but with what is wrong beside what is right, so that more can be looked at.
+
+    Raises:
+        RecipeError: there is no such profile, or it is no mapping.
     """
     path = find_profile(profile, profiles_dir)
-    where = f"profile {str(profile)!r}"
+    where = f"profile {quoted(profile)}"
     data = read_mapping(path, where if path.stem == profile else f"{where} ({path})")
     data.setdefault("profile", path.stem)
     changes, problems = _parse_all(overrides)
-    try:
-        base = _validate(data, where).model_dump(mode="json")
-    except RecipeError as error:
-        raise RecipeError(where, [*error.problems, *problems]) from None
-    if not changes and not problems:
-        return Recipe.model_validate_json(json.dumps(base))
-    where = f"{where} with {', '.join(f'--set {text}' for text in overrides)}"
-    for change in changes:
-        problems += apply_override(base, change)
-    if problems:
-        raise RecipeError(where, problems)
-    return _validate(base, where, changes)
+    whole, wrong = _salvaged(data)
+    if whole is None:
+        return Draft(where, None, (*wrong, *problems))
+    problems = [*wrong, *problems]
+    if overrides:
+        where = f"{where} with {', '.join(f'--set {text}' for text in overrides)}"
+        base = whole.model_dump(mode="json")
+        for change in changes:
+            problems += apply_override(base, change)
+        _fit_controls(base, data, changes)
+        whole, wrong = _salvaged(base, changes)
+        problems += wrong
+    if whole is not None:
+        problems += secrets_in(whole.model_dump(mode="json"))
+    return Draft(where, whole, tuple(problems))
 
 
 def parse_recipe(data: dict[str, Any], where: str = "recipe") -> Recipe:
@@ -56,12 +92,24 @@ def parse_recipe(data: dict[str, Any], where: str = "recipe") -> Recipe:
     Raises:
         RecipeError: unknown key or bad value.
     """
-    return _validate(data, where)
+    recipe, problems = _salvaged(data)
+    if recipe is None or problems:
+        raise RecipeError(where, problems)
+    return recipe
 
 
 def dump_recipe(recipe: Recipe) -> str:
     """Canonical YAML with every field spelt out, in schema order; `load_recipe` and `parse_recipe` read it."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=119)
+    return _yaml(recipe.model_dump(mode="json"))
+
+
+def dump_published(recipe: Recipe) -> str:
+    """`dump_recipe` for the store and for MLflow: of the absolute paths of this machine only the last part stays."""
+    return _yaml(published(recipe.model_dump(mode="json")))
+
+
+def _yaml(data: Any) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=119)
 
 
 def find_profile(profile: str, profiles_dir: Path) -> Path:
@@ -70,15 +118,19 @@ def find_profile(profile: str, profiles_dir: Path) -> Path:
     Raises:
         RecipeError: there is none; the known names are listed and the nearest suggested.
     """
+    where = f"profile {quoted(profile)}"
     if "/" in profile or profile.endswith(SUFFIXES):
-        path = Path(profile).expanduser()
-        if path.is_file():
-            return path
-        raise RecipeError(f"profile {profile!r}", ["no such file"])
+        try:
+            path = Path(profile).expanduser()
+            path.stat()
+        except (OSError, RuntimeError, ValueError) as error:  # a name too long, no such user, a zero byte
+            why = "no such file" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", None) or error
+            raise RecipeError(where, [str(why)]) from None
+        return path
     known = sorted(path.stem for path in profiles_dir.glob("*.yaml"))
     if profile not in known:
         listed = ", ".join(known) or f"none, {profiles_dir} holds no profile"
-        raise RecipeError(f"profile {profile!r}", [f"unknown profile{did_you_mean(profile, known)} Known: {listed}"])
+        raise RecipeError(where, [f"unknown profile{did_you_mean(profile, known)} Known: {listed}"])
     return profiles_dir / f"{profile}.yaml"
 
 
@@ -92,21 +144,61 @@ def _parse_all(overrides: Sequence[str]) -> tuple[list[Override], list[str]]:
     return changes, problems
 
 
-def _validate(data: dict[str, Any], where: str, changes: Sequence[Override] = ()) -> Recipe:
+def _fit_controls(base: dict[str, Any], data: dict[str, Any], changes: Sequence[Override]) -> None:
+    """Where only the arms were named, the controls are the default ones of those arms."""
+    told = [data.get("pretrain"), *(change.value for change in changes if change.path == ("pretrain",))]
+    if any(isinstance(section, dict) and "controls" in section for section in told):
+        return
+    section = base.get("pretrain")
+    if any(change.path[:2] == ("pretrain", "controls") for change in changes) or not isinstance(section, dict):
+        return
+    arms, default = section.get("arms"), TrainSection().controls
+    if isinstance(arms, list):
+        section["controls"] = [name for name in default if name == "random" or name.removeprefix("shuffled_") in arms]
+
+
+def _salvaged(data: Any, changes: Sequence[Override] = ()) -> tuple[Recipe | None, list[str]]:
+    """The recipe that `data` holds, in part where values are wrong, and what is wrong."""
     problems = non_json(data)
     if problems:
-        raise RecipeError(where, problems)
-    try:
-        # JSON and strict: 512 is a number, "512" and true are not, and a list still becomes a tuple.
-        return Recipe.model_validate_json(json.dumps(data), strict=True)
-    except ValidationError as error:
-        as_text = [change for change in changes if _wants_text(error, change)]
-        if as_text:
-            # `--set version=2` means the text "2": a shell has eaten the quotes.
-            for change in as_text:
-                apply_override(data, Override(change.path, change.raw, change.raw))
-            return _validate(data, where)
-        raise RecipeError(where, _describe(error)) from error
+        return None, problems
+    data = json.loads(json.dumps(data))
+    for turn in range(_ROUNDS):
+        try:
+            # JSON and strict: 512 is a number, "512" and true are not, and a list still becomes a tuple.
+            return Recipe.model_validate_json(json.dumps(data), strict=True), problems
+        except ValidationError as error:
+            as_text = [change for change in changes if _wants_text(error, change)]
+            if as_text:
+                # `--set version=2` means the text "2": a shell has eaten the quotes.
+                for change in as_text:
+                    apply_override(data, Override(change.path, change.raw, change.raw))
+                changes = ()
+                continue
+            # Later turns also meet gaps that this function has made.
+            real = [item for item in error.errors() if turn == 0 or item["type"] != "missing"]
+            problems += [line for line in map(_describe, real) if line not in problems]
+            left_out = [_leave_out(data, item["loc"]) for item in error.errors()]
+            if not all(left_out):
+                break
+    return None, problems
+
+
+def _leave_out(data: dict[str, Any], loc: Sequence[str | int]) -> bool:
+    """Take what is wrong out of `data`, with the whole list that it stands in; False where nothing is left to take."""
+    node: Any = data
+    holder, last = None, None
+    for part in loc:
+        if not isinstance(node, dict) or part not in node:
+            break
+        holder, last, node = node, part, node[part]
+    if holder is None:
+        field = Recipe.model_fields.get(str(loc[0])) if loc else None
+        if field is not None and field.is_required():
+            data[str(loc[0])] = []  # a list without a default
+        return bool(loc)
+    del holder[last]
+    return True
 
 
 def _wants_text(error: ValidationError, change: Override) -> bool:
@@ -116,25 +208,13 @@ def _wants_text(error: ValidationError, change: Override) -> bool:
     )
 
 
-def _describe(error: ValidationError) -> list[str]:
-    lines = []
-    for item in error.errors():
-        loc = tuple(map(str, item["loc"]))
-        path = ".".join(loc)
-        if item["type"] == "extra_forbidden":
-            lines.append(f"{path}: unknown key{_suggest(loc)}")
-        elif item["type"] == "missing":
-            lines.append(f"{path}: missing, and it has no default")
-        elif item["type"] == "value_error":
-            text = item["msg"].removeprefix("Value error, ")
-            lines.append(f"{path}: {text}" if path else text)
-        else:
-            allowed = item["msg"].replace("Input should be", "must be").replace("String should", "must")
-            hint = (
-                "; put it in quotes" if item["type"] == "string_type" and not isinstance(item["input"], dict) else ""
-            )
-            lines.append(f"{path}: {item['input']!r} is not allowed: {allowed}{hint}")
-    return lines
+def _describe(item: Mapping[str, Any]) -> str:
+    """One of pydantic's errors as a line."""
+    loc = tuple(map(str, item["loc"]))
+    path = ".".join(loc)
+    if item["type"] == "extra_forbidden":
+        return f"{path}: unknown key{_suggest(loc)}"
+    return f"{path}: {worded(item)}" if path else worded(item)
 
 
 def _suggest(loc: tuple[str, ...]) -> str:

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from models.phantom.hospital import ARCHIVE_SIZE
+from models.typed import ServerAddress
+from storage.roots import wrong_root
 from tasks.curate.rules import Rules
+from tasks.recipe.paths import at_home
 
 
 class Section(BaseModel):
     """Base of every part of a recipe: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+File = Annotated[str, Field(min_length=1), AfterValidator(at_home)]
+"""A file or folder; ``~`` becomes the home folder, a variable is refused."""
 
 
 class StorageSection(Section):
     """Where the store is. ``managed`` starts a SeaweedFS of our own and puts a bucket in it."""
 
-    root: str = "managed"
-    endpoint: str | None = None
-    region: str | None = Field(default=None, description="None takes AWS_REGION, AWS_DEFAULT_REGION or us-east-1")
+    root: File = "managed"
+    endpoint: ServerAddress | None = None
+    region: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = Field(
+        default=None, description="None takes AWS_REGION, AWS_DEFAULT_REGION or us-east-1"
+    )
 
     @field_validator("root")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
-        if "://" in value and not value.startswith("s3://"):
-            raise ValueError(f"{value!r} is neither 'managed', an s3:// address nor a local folder")
+        wrong = wrong_root(value)
+        if wrong or value.lower() == "managed" != value:
+            raise ValueError(wrong or f"{value!r} would be a folder of that name: write managed")
         return value
 
 
@@ -58,7 +70,7 @@ class AxesSection(Section):
 class PlanSection(Section):
     """Entities and how many of each type a report holds (paper section 2: k = 9 and m = 3)."""
 
-    bank: str = "phantom"
+    bank: File = "phantom"
     per_report: dict[str, int] = Field(
         default={"abnormality": 1, "disease": 1, "non_abnormality": 1, "non_disease": 1, "anatomy": 1}
     )
@@ -67,7 +79,7 @@ class PlanSection(Section):
         default="uniform", description="how often entities are asked for; all but uniform follow the bank's counts"
     )
     constraints: str = "phantom"
-    cooccurrence: str | None = Field(
+    cooccurrence: File | None = Field(
         default=None, description="a file of pairs that a corpus never shows together, beside the constraints"
     )
     axes: AxesSection | None = Field(default=None, description="age, sex and view, dealt evenly")
@@ -114,14 +126,27 @@ class GateSpec(Section):
     kind: str
     threshold: float
     options: dict[str, Any] = Field(default_factory=dict)
+    allow_unjudged: tuple[str, ...] = Field(
+        default=(),
+        description="entities of the bank, by id or term, that the gate need not know; '*' stands for anything",
+    )
+
+    @field_validator("allow_unjudged", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+LARGEST_SEED = 2**43
+"""A training step's seed, a million times as large, must still fit into 64 bits."""
 
 
 class ArchiveSection(Section):
     """A phantom archive to publish as a dataset of its own: how many films, at which size."""
 
-    films: int = Field(ge=1)
-    size: int = Field(default=128, ge=64)
-    seed: int = 7
+    films: int = Field(ge=1, le=ARCHIVE_SIZE)
+    size: int = Field(default=128, ge=64, le=4096)
+    seed: int = Field(default=7, ge=0, le=LARGEST_SEED)
 
 
 class TrainSection(Section):
@@ -133,10 +158,10 @@ class TrainSection(Section):
     pairs: int | None = Field(default=None, ge=8, description="pairs per arm; None takes as many as the run asks for")
     samples_seen: int = Field(default=12_288, ge=8)
     batch: int = Field(default=32, ge=4)
-    learning_rate: float = 1e-3
-    warmup: float = 0.1
-    weight_decay: float = 0.1
-    threads: int | None = None
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps over which the rate rises")
+    weight_decay: float = Field(default=0.1, ge=0, le=10)
+    threads: int | None = Field(default=None, ge=1, le=4096)
     model: str = Field(default="synthcxr-tiny", description="an open_clip model name")
     cache_megabytes: int = Field(
         default=256, ge=0, description="decoded films held in memory; beyond it they are streamed"
@@ -146,15 +171,22 @@ class TrainSection(Section):
 class EvaluateSection(Section):
     """Zero-shot evaluation on a held-out archive."""
 
-    bootstrap: int = Field(default=1000, ge=10)
+    bootstrap: int = Field(default=1000, ge=10, le=100_000)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    uncertain: Literal["refuse", "ignore", "positive", "negative"] = Field(
+        default="refuse", description="what becomes of test labels that are -1 or missing a value"
+    )
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """All fields; one that came later is left out at its old value, since this text names a run's folder."""
+        return [pair for pair in super().__repr_args__() if pair != ("uncertain", "refuse")]
 
 
 class TrackSection(Section):
     """MLflow. ``managed`` is SQLite in the state folder with artifacts in the store."""
 
-    uri: str = "managed"
-    experiment: str = "synthcxr"
+    uri: File = "managed"
+    experiment: str = Field(default="synthcxr", min_length=1)
 
 
 class Recipe(Section):
@@ -163,12 +195,12 @@ class Recipe(Section):
     profile: str = "local"
     dataset: str = Field(default="phantom-cxr", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     version: str = Field(default="auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-    pairs: int = Field(default=512, ge=1)
-    shard_size: int = Field(default=64, ge=1)
-    seed: int = Field(default=0, ge=0)
+    pairs: int = Field(default=512, ge=1, le=10**9)
+    shard_size: int = Field(default=64, ge=1, le=10**6)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     engine: Literal["inline", "ray"] = "inline"
     top_up: float = Field(
-        default=1.5, ge=1.0, description="most samples planned per pair asked before the run gives up"
+        default=1.5, ge=1.0, le=1000, description="most samples planned per pair asked before the run gives up"
     )
     cost_per_hour: float = Field(
         default=0.08, ge=0, description="currency per machine hour, for cost per accepted pair"

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from models.contracts import ModelNotFound, ReportDraft, ReportGenerator, ReportRequest, Shortens
+from models.contracts import (
+    ModelNotFound,
+    ReportDraft,
+    ReportGenerator,
+    ReportRequest,
+    RequestsRefused,
+    Shortens,
+    one_line,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +60,7 @@ class GuardedGenerator:
         """One draft per request, in order, whatever the engine does; those that it failed say why.
 
         Raises:
-            ModelNotFound: the weights are missing, which no fresh start mends.
+            ModelNotFound, RequestsRefused: what no fresh start mends.
         """
         blank = [ReportDraft(r.sample_id, "", "", 0, r.seed, r.attempt) for r in requests]
         return self._survive(blank, lambda part: self._generator.generate([requests[n] for n in part]))
@@ -62,7 +71,7 @@ class GuardedGenerator:
         """The drafts with a shorter IMPRESSION (protocol `Shortens`); those that the engine failed stay and say why.
 
         Raises:
-            ModelNotFound: the weights are missing, which no fresh start mends.
+            ModelNotFound, RequestsRefused: what no fresh start mends.
         """
         shortens = self._generator
         assert isinstance(shortens, Shortens), "the stage refuses others before it writes"
@@ -97,12 +106,12 @@ class GuardedGenerator:
     def _try(self, call: Callable[[range], list[ReportDraft]], part: range) -> list[ReportDraft] | None:
         try:
             return call(part)
-        except ModelNotFound:
+        except (ModelNotFound, RequestsRefused):
             raise
         except Exception as error:
             self._deaths += 1
             # Words only: the exception's frames hold the dead engine, and its memory must go before a fresh one comes.
-            self._last = f"{type(error).__name__}: {error}"
+            self._last = f"{type(error).__name__}: {one_line(error)}"
             self._answers = type(error) is not ConnectionError  # its kinds come from the pipes of a local engine
             _log.warning("the report engine died with %d requests: %r", len(part), error)
         if isinstance(self._generator, Restarts):
@@ -114,6 +123,20 @@ class GuardedGenerator:
             drafts[n] = replace(drafts[n], error=f"{why}: {self._last}", fault=True)
             self.lost.add(drafts[n].sample_id)
         _log.error("%d reports lost: %s", len(part), why)
+
+
+def check_refusals(drafts: Sequence[ReportDraft]) -> None:
+    """Refuse a shard of which the engine took no request, for one reason; its numbers may differ.
+
+    Raises:
+        RequestsRefused: the message has the reason of the first request.
+    """
+    reasons = {re.sub(r"\d+", "0", draft.error or "") for draft in drafts if draft.refused}
+    if len(reasons) == 1 and all(draft.refused for draft in drafts):
+        raise RequestsRefused(
+            f"the report engine took none of the {len(drafts)} requests of the shard; the first is "
+            f"{drafts[0].sample_id}: {drafts[0].error}"
+        )
 
 
 def check_losses(failed: Mapping[str, ReportDraft], samples: int, budget: float) -> None:

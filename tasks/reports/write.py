@@ -12,7 +12,7 @@ from storage.records import GateRow, RejectRow, ReportRow
 from tasks.decide import decide
 from tasks.plan.spec import SampleSpec
 from tasks.reports.fit import CountTokens, check_shortens, fit_drafts
-from tasks.reports.survive import GuardedGenerator, check_losses
+from tasks.reports.survive import GuardedGenerator, check_losses, check_refusals
 
 STAGE = "reports"
 SeedOf = Callable[[str, int], int]
@@ -54,6 +54,7 @@ def write_reports(
     token_limit: int | None = None,
     summarise_again: bool = False,
     error_budget: float = 1.0,
+    stop_at_refusal: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ReportBatch:
     """Write and verify one report per spec; a failed one is tried again with a new seed, `attempts` times in all.
@@ -68,11 +69,14 @@ def write_reports(
         token_limit: most tokens that the image generator takes.
         summarise_again: have an IMPRESSION said in fewer words where the image generator would cut it off.
         error_budget: largest share of the samples that may be lost to the engine.
+        stop_at_refusal: fail the shard where the engine takes none of its requests. Not for a top-up: its samples may
+            all be bad by themselves.
         on_progress: called with samples settled and samples in all, after each round.
 
     Raises:
         ValueError: `attempts` is below 1, the prompt-length gate is asked for without token counts, or
             `summarise_again` of a generator that cannot.
+        RequestsRefused: the engine cannot serve any request, or took none (`stop_at_refusal`).
         ReportsLost: more than `error_budget` of the samples have no report because the engine failed.
     """
     thresholds = {gate.name: threshold for gate, threshold in gates}
@@ -95,6 +99,8 @@ def write_reports(
             for t in pending
         ]
         drafts = engine.generate(requests)
+        if attempt == 0 and stop_at_refusal:
+            check_refusals(drafts)
         if summarise_again and count_tokens and token_limit:
             prefixes = [t.spec.image_prefix for t in pending]
             drafts = fit_drafts(engine, requests, drafts, prefixes, count_tokens, token_limit)
@@ -180,7 +186,7 @@ def _reject(tries: _Tries) -> RejectRow:
         index=tries.spec.index,
         stage=STAGE,
         gate=failed.gate,
-        score=failed.score,
+        score=float("nan") if failed.score is None else failed.score,
         threshold=failed.threshold,
         reason=failed.reason,
         attempts=tries.attempts,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from storage.errors import DatasetMissing, ManifestConflict, StoreError
-from storage.layout import DATASETS, DatasetRef
+from storage.layout import DATASETS, TAGS, DatasetRef, printable, split_version
 from storage.leftovers import Leftover, leftovers
 from storage.manifest import find_manifest, reached
 from storage.objects import ObjectStore
@@ -27,12 +27,14 @@ class Garbage:
     Args:
         items: objects and unfinished uploads that nothing reaches.
         unfinished: versions without a manifest; a run may be at work on them, or go on with them.
-        damaged: versions whose manifest cannot be trusted; nothing of theirs is touched.
+        damaged: versions whose manifest cannot be trusted, with the reason; nothing of theirs is touched.
+        foreign: objects among the versions that this project does not write; they are never touched.
     """
 
     items: tuple[Leftover, ...]
     unfinished: tuple[DatasetRef, ...]
-    damaged: tuple[DatasetRef, ...]
+    damaged: dict[str, str]
+    foreign: tuple[str, ...] = ()
 
 
 def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), older: timedelta = DAY) -> Garbage:
@@ -51,19 +53,23 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
         DatasetMissing: there is nothing of an abandoned version.
     """
     held: dict[DatasetRef, dict[str, int]] = {}
+    strange: list[str] = []
     for info in store.list(DATASETS):
-        parts = info.key.split("/")
-        if len(parts) > 3:
-            held.setdefault(DatasetRef(parts[1], parts[2]), {})[info.key] = info.size
+        part = split_version(info.key)
+        if part is None:
+            strange.append(printable(info.key))
+        else:
+            held.setdefault(part[0], {})[info.key] = info.size
     for ref in abandon:
         _may_go(store, ref, held)
     items: list[Leftover] = []
-    unfinished, damaged = [], []
+    unfinished: list[DatasetRef] = []
+    damaged: dict[str, str] = {}
     for ref, sizes in sorted(held.items(), key=lambda item: str(item[0])):
         try:
             manifest = find_manifest(store, ref)
-        except ManifestConflict:
-            damaged.append(ref)
+        except ManifestConflict as error:
+            damaged[str(ref)] = str(error)
             continue
         if manifest is None and ref not in abandon:
             unfinished.append(ref)
@@ -75,7 +81,7 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
             for key in sorted(keys, key=lambda key: _order(ref, key))
             if manifest is None or not key.startswith(ref.card(""))
         ]
-    return Garbage((*items, *leftovers(store, older)), tuple(unfinished), tuple(damaged))
+    return Garbage((*items, *leftovers(store, older)), tuple(unfinished), damaged, tuple(strange))
 
 
 def collect(garbage: Garbage) -> int:
@@ -97,6 +103,12 @@ def _may_go(store: ObjectStore, ref: DatasetRef, held: dict[DatasetRef, dict[str
     if ref.manifest in held[ref]:
         raise StillNeeded(f"{ref} is published, and published versions are never removed")
     known = references(store)
-    users = [*known.to(ref), *(f"{key}, which cannot be read," for key in known.damaged)]
+    unread = [f"{key}, which cannot be read ({why})," for key, why in known.damaged.items() if _may_name(key, ref)]
+    users = [*known.to(ref), *unread]
     if users:
         raise StillNeeded(f"{ref} cannot be given up: {users[0]} refers or may refer to it ({len(users)} in all)")
+
+
+def _may_name(key: str, ref: DatasetRef) -> bool:
+    """Whether an unreadable object could refer to `ref`; a tag refers to its own dataset only."""
+    return not key.startswith(TAGS) or key.startswith(f"{TAGS}{ref.name}/")

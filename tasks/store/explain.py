@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from storage.errors import DatasetMissing, ManifestConflict, ObjectMissing, StoreError
+from storage.errors import CorruptShard, DatasetMissing, ManifestConflict, ObjectMissing, StoreError
 from storage.layout import DatasetRef
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
@@ -16,7 +16,7 @@ from storage.versions import begun
 from tasks.curate.keep import read_selection
 from tasks.pretrain.arms import Source
 from tasks.pretrain.shelf import open_shelf
-from tasks.publish.dataset import frozen_recipe
+from tasks.publish.dataset import RecipeChanged, frozen_recipe
 from tasks.publish.provenance import (
     Chapter,
     Place,
@@ -58,7 +58,7 @@ def explain_everywhere(store: ObjectStore, sample_id: str, ref: DatasetRef | Non
         if ref not in refs:
             raise DatasetMissing(f"there is nothing of {ref} in {store.root}: `synth versions` lists what is there")
         refs = [ref]
-    recipes = {held: _recipe(store, held) for held in refs}
+    recipes = {held: _readable(store, held) for held in refs}
     likely = [held for held in refs if _likely(held, sample_id, recipes[held])]
     for some in (likely, [held for held in refs if held not in likely]):
         looked = ((held, _trace(store, held, sample_id, recipes[held])) for held in some)
@@ -69,7 +69,7 @@ def explain_everywhere(store: ObjectStore, sample_id: str, ref: DatasetRef | Non
         where = ", ".join(map(str, refs)) or store.root
         raise SampleMissing(f"no sample {sample_id!r} in {where}: it is not made yet, or in another store (--root)")
     known = references(store)
-    return [_explanation(store, held, trace, known, recipes[held]) for held, trace in traces]
+    return [_explanation(store, held, trace, known, _recipe(store, held)) for held, trace in traces]
 
 
 def _likely(ref: DatasetRef, sample_id: str, frozen: Frozen) -> bool:
@@ -80,8 +80,9 @@ def _likely(ref: DatasetRef, sample_id: str, frozen: Frozen) -> bool:
 
 def _trace(store: ObjectStore, ref: DatasetRef, sample_id: str, frozen: Frozen) -> Trace | None:
     """Find a sample, beginning with the shard that its number points to."""
-    number, size = sample_id.rpartition("-")[2], int(frozen[1].get("shard_size", 1))
-    near = int(number) // size if number.isdecimal() else 0
+    number, size = sample_id.rpartition("-")[2], frozen[1].get("shard_size")
+    usable = number.isdecimal() and len(number) < 16 and isinstance(size, int) and size > 0
+    near = int(number) // size if usable and size else 0
     return find_sample(store, ref, sample_id, sorted(shard_numbers(store, ref), key=lambda shard: abs(shard - near)))
 
 
@@ -89,6 +90,14 @@ def _recipe(store: ObjectStore, ref: DatasetRef) -> Frozen:
     try:
         return frozen_recipe(store, ref)
     except ObjectMissing:
+        return "", {}
+
+
+def _readable(store: ObjectStore, ref: DatasetRef) -> Frozen:
+    """As `_recipe`, but a damaged one is empty too: it must not hide the samples of other versions."""
+    try:
+        return _recipe(store, ref)
+    except RecipeChanged:
         return "", {}
 
 
@@ -185,7 +194,7 @@ def _runs(store: ObjectStore, ref: DatasetRef, trace: Trace, known: References) 
                 if (source, training.seed) not in drawn:
                     parts = open_shelf(store, source, training.seed).parts
                     drawn[source, training.seed] = any(trace.sample_id in (part.ids or ()) for part in parts)
-            except (ValueError, ObjectMissing) as error:
+            except (ValueError, ObjectMissing, CorruptShard, ManifestConflict) as error:
                 yield f"{name}: cannot be told ({error})"
                 continue
             if drawn[source, training.seed]:

@@ -15,11 +15,12 @@ from storage.manifest import find_manifest
 from storage.objects import ObjectStore
 from storage.records import ShardEntry
 from tasks.plan.layout import ShardLayout
-from tasks.publish.dataset import frozen_recipe
+from tasks.publish.dataset import RecipeChanged, frozen_recipe
 
 COUNTING = 1.2
 """Seconds after which `status` reads no further indices of a version that has no manifest yet."""
 _TOGETHER = 16
+_MOST = 1_000_000  # shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNT
         _, recipe = frozen_recipe(store, ref)
     except ObjectMissing:
         raise DatasetMissing(f"{ref} was never begun in {store.root}: `synth versions` lists what is there") from None
-    layout, manifest = _layout(recipe), find_manifest(store, ref)
+    layout, manifest = _layout(store, ref, recipe), find_manifest(store, ref)
     if manifest is not None:
         known = {entry.shard: entry for entry in manifest.shards}
         shards = reports = tars = indices = set(known)
@@ -111,11 +112,17 @@ def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNT
     )
 
 
-def _layout(recipe: Mapping[str, Any]) -> ShardLayout:
+def _layout(store: ObjectStore, ref: DatasetRef, recipe: Mapping[str, Any]) -> ShardLayout:
     """How a frozen recipe cuts its samples into shards; a rendered archive counts films."""
-    return ShardLayout.of(
-        int(recipe.get("pairs") or recipe["films"]), int(recipe["shard_size"]), float(recipe.get("top_up", 1.0))
-    )
+    try:
+        pairs, size = recipe.get("pairs") or recipe["films"], recipe["shard_size"]
+        top_up = float(recipe.get("top_up", 1.0))
+        if not (isinstance(pairs, int) and isinstance(size, int) and size > 0 and 0 < pairs * top_up <= size * _MOST):
+            raise ValueError(f"pairs {pairs!r}, shard_size {size!r}, top_up {top_up!r}")
+        return ShardLayout.of(pairs, size, top_up)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        where = store.uri(ref.recipe)
+        raise RecipeChanged(f"{where} does not give the number of samples: {error}; restore it") from error
 
 
 def _pairs(store: ObjectStore, ref: DatasetRef) -> tuple[set[int], set[int]]:

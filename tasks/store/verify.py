@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from storage.errors import CorruptShard, ManifestConflict, ObjectMissing
-from storage.layout import DatasetRef
+from storage.layout import DATASETS, MEASURES, TAGS, DatasetRef, foreign, plain_name, printable, split_version
 from storage.manifest import reached
 from storage.objects import ObjectStore
 from storage.records import Manifest
@@ -16,8 +16,11 @@ from tasks.curate.keep import read_selection
 from tasks.publish.dataset import RecipeChanged, frozen_recipe
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import fingerprint
+from tasks.recipe.paths import hides_places
 from tasks.recipe.profile import parse_recipe
 from tasks.store.references import PARENT, References, references
+
+_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,15 @@ def verify_dataset(
         problem = Problem(object="manifest.json", what=str(error))
         return Verification(ref, objects=1, samples=0, size=0, problems=(problem,), notes=())
     found = verify_version(store, ref, manifest, on_shard)
-    problems = [*found.problems, *_recipe(store, ref, manifest), *_dangling(store, ref, manifest, found)]
+    known = references(store)
+    problems = [*found.problems, *_recipe(store, ref, manifest), *_dangling(store, ref, manifest, found, known)]
     return Verification(
         ref=ref,
         objects=found.objects + 2,
         samples=len(found.samples),
         size=found.size,
         problems=tuple(problems),
-        notes=tuple(_notes(store, ref, manifest, found)),
+        notes=(*_notes(store, ref, manifest, found), *_foreign(store, known)),
     )
 
 
@@ -73,9 +77,12 @@ def _recipe(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iterator
         )
 
 
-def _dangling(store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: VersionCheck) -> Iterator[Problem]:
-    known = references(store)
-    yield from (Problem(object=key, what="cannot be read") for key in known.damaged if _names(key, ref))
+def _dangling(
+    store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: VersionCheck, known: References
+) -> Iterator[Problem]:
+    for key, why in known.damaged.items():
+        if _names(key, ref):
+            yield Problem(object=key, what=f"cannot be read: {why}")
     yield from _selections(store, ref, known, found)
     for training in known.trainings:
         for source in training.of(ref):
@@ -88,8 +95,14 @@ def _dangling(store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: Ve
         if tag.dataset == ref.name and store.head(tag.ref.manifest) is None:
             yield Problem(object=f"tags/{ref.name}/{tag.tag}", what=f"points to {tag.ref}, which is not published")
     parent = manifest.lineage.get(PARENT)
-    if parent is not None and store.head(DatasetRef(*parent.split("/")).manifest) is None:
+    if parent is not None and not _published(store, parent):
         yield Problem(object="manifest.json", what=f"names {parent} as its parent, which is not published")
+
+
+def _published(store: ObjectStore, text: str) -> bool:
+    name, _, version = text.partition("/")
+    named = plain_name(name) and plain_name(version)
+    return named and store.head(DatasetRef(name, version).manifest) is not None
 
 
 def _selections(store: ObjectStore, ref: DatasetRef, known: References, found: VersionCheck) -> Iterator[Problem]:
@@ -107,15 +120,17 @@ def _selections(store: ObjectStore, ref: DatasetRef, known: References, found: V
 
 
 def _names(key: str, ref: DatasetRef) -> bool:
-    """Whether a run's key is of a run on `ref`: a run is named after the version that it was made for."""
-    return f"{ref.name}-{ref.version}" in key
+    """Whether a key is of a tag of the dataset or of a run on `ref`, which is named after its version."""
+    return f"{ref.name}-{ref.version}" in key or key.startswith(f"{TAGS}{ref.name}/")
 
 
 def _drifted(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> bool:
     """Whether the frozen recipe, read by this program, comes to another fingerprint; an archive has one of its own."""
     try:
         _, document = frozen_recipe(store, ref)
-        return "archive" not in document and fingerprint(parse_recipe(document)) != manifest.fingerprint
+        if "archive" in document or hides_places(document):
+            return False
+        return fingerprint(parse_recipe(document)) != manifest.fingerprint
     except (ObjectMissing, RecipeChanged):
         return False  # a problem, and told as one
     except RecipeError:
@@ -132,7 +147,16 @@ def _notes(store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: Versi
     over = [
         info.key
         for info in store.list(f"{ref.prefix}/")
-        if info.key not in named and not info.key.startswith(ref.card(""))
+        if info.key not in named and split_version(info.key) is not None and not info.key.startswith(ref.card(""))
     ]
     if over:
         yield f"{len(over)} objects are named by no manifest, such as {over[0]}: `synth gc` lists them"
+
+
+def _foreign(store: ObjectStore, known: References) -> Iterator[str]:
+    """Objects in the project's folders that are not the project's: they are passed over, and named here."""
+    listed = (info.key for folder in (DATASETS, TAGS, MEASURES) for info in store.list(folder))
+    names = sorted([*known.foreign, *(key for key in listed if foreign(key))])
+    yield from (f"{printable(name)} is foreign and passed over" for name in names[:_NAMED])
+    if len(names) > _NAMED:
+        yield f"{len(names) - _NAMED} more foreign objects are passed over"

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.home import PROFILES
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard
 from storage.objects import open_store
@@ -15,6 +16,8 @@ from storage.records import GateRow, PairRow
 from storage.shards import sample_of
 from storage.versions import published
 from tasks.publish.dataset import publish_manifest
+from tasks.recipe.fingerprint import fingerprint
+from tasks.recipe.profile import load_recipe
 
 FAST = str(Path(__file__).parents[1] / "profiles" / "fast.yaml")
 
@@ -41,7 +44,8 @@ def said(tmp_path, monkeypatch):
         )  # fmt: skip
         samples.append(sample_of(row, png))
     entry = commit_shard(store, ref, 0, pairs=samples, rejects=[], seconds={}, counts={})
-    publish_manifest(store, ref, [entry], fingerprint="f", asked=3, models={})
+    mark = fingerprint(load_recipe(FAST, [], PROFILES))
+    publish_manifest(store, ref, [entry], fingerprint=mark, asked=3, models={})
     fixed = ["--profile", FAST, "--set", f"storage.root={tmp_path / 'store'}"]
     fixed += ["--set", "dataset=try", "--set", "version=v1"]
 
@@ -59,6 +63,15 @@ def test_a_dry_run_explains_and_writes_nothing(said, tmp_path):
     assert "s1: 0.3 is below 0.5" in out
     assert "same image" in out
     assert not list(open_store(str(tmp_path / "store")).list("selections/"))
+
+
+@pytest.mark.parametrize("words", [("curate", "--dry-run"), ("privacy", "audit", "--memory", "m.safetensors")])
+def test_the_version_of_another_recipe_is_not_taken(said, monkeypatch, words):
+    monkeypatch.setattr("models.judges.memory.load_memory", lambda path: path)
+    out = said(*words, "--set", "seed=1234", code=2)
+    assert "try/v1" in out
+    assert "was published with another recipe: fingerprint" in out
+    assert "choose another name for the version" in out
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import proxy_bypass
 
@@ -91,3 +92,14 @@ def test_no_proxy_stands_before_the_servers_of_this_machine(given: str, monkeypa
         assert proxy_bypass(url)
     assert bool(proxy_bypass("corp.example")) == ("corp" in given)
     assert os.environ["NO_PROXY"].count("localhost") == 1
+
+
+def test_a_full_disk_is_no_reason_not_to_read_or_stop(
+    monkeypatch: pytest.MonkeyPatch, mount_disk: Callable[[str], Path]
+) -> None:
+    disk = mount_disk("1m")
+    monkeypatch.setenv("SYNTHCXR_HOME", str(disk))
+    (disk / "filler").write_bytes(b"0" * (1 << 20))
+    assert prepare(room=False) == disk
+    with pytest.raises(ServiceError, match=r"^state folder .*: No space left on device"):
+        prepare()

@@ -29,28 +29,30 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
         return begun[-1]
 
     yield begin
-    for service in begun:
-        end(tmp_path, service.name, service)
+    end(tmp_path, {service.name for service in begun}, Services())
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["by its record", "by its mark"])
 def test_what_is_left_of_a_killed_service_is_ended(tmp_path: Path, begin: Begin, known: bool) -> None:
     service = begin("mlflow", PARENT)
     deadline = time.monotonic() + 20
-    while len(processes(tmp_path, "mlflow", service)) < 2 and time.monotonic() < deadline:
+    record = Services(services=(service,)) if known else Services()
+    while len(processes(tmp_path, ["mlflow"], record)) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     psutil.Process(service.pid).kill()
     psutil.Process(service.pid).wait(10)
-    assert len(processes(tmp_path, "mlflow", service if known else None)) == 1
-    assert end(tmp_path, "mlflow", service if known else None) is True
-    assert end(tmp_path, "mlflow", service) is False
+    name = "mlflow" if not known else "another"  # its mark is not looked for
+    record = Services(services=(service.model_copy(update={"name": name}),)) if known else Services()
+    assert len(processes(tmp_path, [name], record)) == 1
+    assert end(tmp_path, [name], record) is True
+    assert end(tmp_path, ["mlflow"], record) is False
 
 
 def test_a_reused_pid_is_not_ours(tmp_path: Path, begin: Begin) -> None:
     service = begin("prefect")
     other = service.model_copy(update={"created": service.created - 100})
     assert other.process() is None
-    assert end(tmp_path, "another", other) is False
+    assert end(tmp_path, ["another"], Services(services=(other.model_copy(update={"name": "another"}),))) is False
     assert service.process() is not None
 
 
@@ -58,7 +60,7 @@ def test_services_that_ended_are_recorded_but_do_not_run(tmp_path: Path, begin: 
     service = begin("prefect")
     Services(services=(service,)).save(tmp_path)
     assert Services.load(tmp_path).get("prefect") == service
-    end(tmp_path, "prefect", service)
+    end(tmp_path, ["prefect"], Services.load(tmp_path))
     assert Services.load(tmp_path).get("prefect") is None
     assert Services.load(tmp_path).recorded("prefect") == service
 

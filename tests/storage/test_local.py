@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import AccessDenied, ConditionalWritesMissing, StoreFull, StoreUnreachable
+from storage.errors import AccessDenied, ConditionalWritesMissing, ObjectMissing, StoreFull, StoreUnreachable
 from storage.local import LocalStore
 
 
@@ -96,3 +96,48 @@ def test_what_a_killed_writer_left_is_swept_after_a_day(local_store: LocalStore)
     os.utime(old, (yesterday, yesterday))
     local_store.check()
     assert files(local_store.folder) == ["new"]
+
+
+def test_what_is_no_file_is_no_object_and_is_not_waited_for(local_store: LocalStore) -> None:
+    local_store.put("runs/r/scores.json", b"x")
+    folder = Path(local_store.folder, "runs", "r")
+    os.mkfifo(folder / "pipe")
+    (folder / "device").symlink_to("/dev/zero")
+    (folder / "folder").mkdir()
+    (folder / "nowhere").symlink_to("gone")
+    for name in ("pipe", "device", "folder", "nowhere"):
+        assert local_store.head(f"runs/r/{name}") is None
+        with pytest.raises(ObjectMissing, match=name):
+            local_store.get(f"runs/r/{name}")
+    assert [info.key for info in local_store.list("runs/")] == ["runs/r/scores.json"]
+
+
+def test_a_link_in_a_circle_is_named(local_store: LocalStore) -> None:
+    local_store.put("runs/r/scores.json", b"x")
+    Path(local_store.folder, "runs", "r", "loop").symlink_to("loop")
+    with pytest.raises(StoreUnreachable, match="loop: Too many levels"):
+        local_store.get("runs/r/loop")
+
+
+def test_a_file_is_not_taken_for_an_empty_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(StoreUnreachable, match="is a file: a store is a folder"):
+        list(LocalStore(tmp_path / "file").list(""))
+    assert list(LocalStore(tmp_path / "nothing").list("")) == []
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_empty(
+    local_store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_store.put("datasets/films/v-1/recipe.yaml", b"x")
+    scan = os.scandir
+
+    def denied(path: str) -> object:
+        if str(path).endswith("v-1"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    monkeypatch.setattr("os.scandir", denied)
+    with pytest.raises(AccessDenied, match="v-1: permission denied"):
+        list(local_store.list("datasets/"))

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from storage.errors import ServerError
-from storage.process import Identity, described, end, family, launch, locked, mark_of, marked
+from storage.process import Identity, alive, described, end, family, launch, locked, mark_of, marked
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 PARENT = [sys.executable, "-c", f"import subprocess, time; subprocess.Popen({SLEEPER!r}); time.sleep(60)"]
@@ -31,7 +31,7 @@ def test_a_process_leads_its_own_session_and_ends_with_its_children(tmp_path: Pa
     found = _wait_for_family(who, 2)
     end(found, 5)
     assert family(who) == []
-    assert not any(psutil.pid_exists(one.pid) and one.status() != psutil.STATUS_ZOMBIE for one in found)
+    assert not any(alive(one) for one in found)
 
 
 @pytest.mark.parametrize("way", ["by its session", "by its mark"])

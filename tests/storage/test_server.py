@@ -19,6 +19,7 @@ import pytest
 
 from storage import server
 from storage.errors import ServerError, StoreFull
+from storage.process import Identity
 from storage.weed import PortTaken, choose_ports, find_binary
 
 pytestmark = pytest.mark.server
@@ -130,7 +131,7 @@ def test_it_stays_while_another_process_uses_it_and_ends_with_the_last(tmp_path:
             pass
         assert server.running(tmp_path) == ours
     assert server.running(tmp_path) is None
-    assert not psutil.pid_exists(ours.pid)
+    assert Identity(ours.pid, ours.created).live() is None
 
 
 def test_whoever_started_it_may_leave_first(tmp_path: Path) -> None:
@@ -154,12 +155,12 @@ def test_a_killed_user_leaves_it_to_the_next_and_no_reader_ends_what_it_did_not_
     assert server.running(tmp_path) is None
 
 
-def test_one_that_was_started_to_stay_stays_until_it_is_released(tmp_path: Path) -> None:
+def test_one_that_was_started_to_stay_stays_until_it_is_stopped(tmp_path: Path) -> None:
     with server.use(tmp_path) as address:
-        assert not server.stays(tmp_path)
         assert server.start(tmp_path).pid == address.pid
-    assert server.stays(tmp_path)
-    server.release(tmp_path)
+    with server.use(tmp_path) as found:
+        assert found.kept
+    assert server.stop(tmp_path) is True
     assert server.running(tmp_path) is None
 
 
@@ -183,7 +184,7 @@ def test_a_store_whose_record_is_lost_is_not_doubled(tmp_path: Path) -> None:
         with pytest.raises(ServerError, match=rf"address.json is damaged while process .*process {lost.pid}.*--force"):
             server.start(tmp_path)
     with server.use(tmp_path) as found:
-        assert not psutil.pid_exists(lost.pid)
+        assert Identity(lost.pid, lost.created).live() is None
         assert found.secret_key == lost.secret_key
     assert server.running(tmp_path) is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from storage.errors import CorruptShard
 from storage.records import GateRow, PairRow, Record, RejectRow, ReportRow
-from storage.tables import from_parquet, table_metadata, to_parquet
+from storage.tables import from_parquet, read_column, table_metadata, to_parquet
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 INT = st.integers(-(2**63), 2**63 - 1)
@@ -117,3 +118,63 @@ def test_what_is_no_table_is_called_corrupt(data: bytes) -> None:
 def test_a_table_of_other_rows_is_called_corrupt() -> None:
     with pytest.raises(CorruptShard, match="PairRow"):
         from_parquet(to_parquet([reject()]), PairRow)
+
+
+def packed(**columns: Any) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        packed(sample_id=pa.array(["s"] * 5_000_000)),
+        packed(sample_id=["x" * (40 << 20)]),
+        packed(sample_id=["x" * (1 << 20)] * 60),
+    ],
+    ids=["equal rows", "a long text", "a long text many times"],
+)
+def test_a_small_file_may_not_unpack_to_much(data: bytes) -> None:
+    assert len(data) < 100_000
+    for read in (lambda: from_parquet(data, RejectRow), lambda: read_column(data, "sample_id")):
+        with pytest.raises(CorruptShard, match=r"bytes (claim to hold|unpack to more than)"):
+            read()
+
+
+def test_what_columns_hold_is_checked(rejects: list[RejectRow]) -> None:
+    table = pq.read_table(io.BytesIO(to_parquet(rejects, kind=RejectRow)))
+    for changed in (
+        table.set_column(0, "sample_id", pa.array([1] * len(table))),
+        table.drop_columns(["stage"]),
+        table.append_column("surprise", pa.array([1] * len(table))),
+    ):
+        sink = io.BytesIO()
+        pq.write_table(changed, sink)
+        with pytest.raises(CorruptShard, match="not a table of RejectRow: ") as refused:
+            from_parquet(sink.getvalue(), RejectRow)
+        assert "\n" not in str(refused.value)
+
+
+@pytest.fixture
+def rejects() -> list[RejectRow]:
+    return [
+        RejectRow(sample_id=f"s{n}", index=n, stage="images", gate="g", score=0.1, threshold=0.5, reason="r",
+                  attempts=1, entities=[])
+        for n in range(3)
+    ]  # fmt: skip
+
+
+def test_a_column_is_read_alone(rejects: list[RejectRow]) -> None:
+    data = to_parquet(rejects, kind=RejectRow)
+    assert read_column(data, "sample_id") == ["s0", "s1", "s2"]
+    assert read_column(to_parquet([], kind=RejectRow), "sample_id") == []
+    with pytest.raises(CorruptShard, match="column 'nothing'"):
+        read_column(data, "nothing")
+
+
+def test_metadata_that_is_no_text_is_called_corrupt() -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({b"k": b"\xff"}), sink)
+    with pytest.raises(CorruptShard, match="not a Parquet table"):
+        table_metadata(sink.getvalue())

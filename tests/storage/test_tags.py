@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -114,3 +115,37 @@ def test_a_damaged_tag_is_named(local_store: ObjectStore) -> None:
     local_store.put(tag_key("films", "champion", 1), b"<html>")
     with pytest.raises(BadTag, match=r"tags/films/champion/000001\.json"):
         find_tag(local_store, "films", "champion")
+
+
+def test_foreign_objects_among_the_tags_are_passed_over(local_store: ObjectStore, make_pair: Make) -> None:
+    ref = published(local_store, make_pair, "v-1")
+    set_tag(local_store, ref, "champion")
+    for key in ("tags/.DS_Store", "tags/films/champion/.nfs01", "tags/films/champion/x.json", "tags/films/x/y/z"):
+        local_store.put(key, b"x")
+    assert [tag.ref for tag in tags(local_store)] == [ref]
+    held = find_tag(local_store, ref.name, "champion")
+    assert held is not None
+    assert held.number == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"version": "v 1"}, {"version": "../x"}, {"number": 7}, {"tag": "latest"}, {"dataset": "others"}]
+)
+def test_a_tag_of_another_place_is_refused(
+    local_store: ObjectStore, make_pair: Make, changes: dict[str, object]
+) -> None:
+    ref = published(local_store, make_pair, "v-1")
+    made = set_tag(local_store, ref, "champion")
+    key = tag_key(ref.name, "champion", 1)
+    local_store.put(key, json.dumps(made.model_dump(mode="json") | changes).encode(), create_only=False)
+    with pytest.raises(BadTag, match=r"champion/000001\.json is not the tag of its place") as refused:
+        resolve(local_store, f"{ref.name}@champion")
+    assert "\n" not in str(refused.value)
+
+
+def test_the_highest_number_counts_although_some_are_missing(local_store: ObjectStore, make_pair: Make) -> None:
+    ref = published(local_store, make_pair, "v-1")
+    made = set_tag(local_store, ref, "champion")
+    far = made.model_copy(update={"number": 41})
+    local_store.put(tag_key(ref.name, "champion", 41), far.model_dump_json().encode())
+    assert set_tag(local_store, published(local_store, make_pair, "v-2"), "champion").number == 42

@@ -7,14 +7,21 @@ those of the network, so `labelled_by` keeps them apart.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tasks.archives.files import ImageFiles
 from tasks.archives.film import OLDEST, ArchiveFilm, number, said, sex_of
-from tasks.archives.tables import ImageFiles, find_tables, need_table, read_rows
+from tasks.archives.joins import id_of
+from tasks.archives.tables import find_tables, need_table, read_rows
 
 LOOKS_FOR = "PADCHEST*.csv"
+READS = (LOOKS_FOR,)
+NEED = ("ImageID", "PatientID", "Labels", "Projection")
+_FACTS = ("StudyID", "PatientSex_DICOM", "PatientBirth", "StudyDate_DICOM", "Report", "MethodLabel")
+_NUMPY = re.compile(r"(?<=['\"])\s+(?=['\"])")  # how an array is printed: without commas
 
 
 def find(root: Path) -> bool:
@@ -25,14 +32,14 @@ def find(root: Path) -> bool:
 def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
     """Every row; one whose labels cannot be read has none, and is counted."""
     images = ImageFiles(root)
-    for row in read_rows(need_table(root, LOOKS_FOR), "ImageID", "PatientID", "Labels", "Projection"):
+    for row in read_rows(need_table(root, LOOKS_FOR), *NEED, also=_FACTS, notes=notes):
         labels = labels_of(row["Labels"])
         notes["rows whose labels cannot be read"] += labels is None
         yield ArchiveFilm(
             row["ImageID"],
             images.find(row["ImageID"]),
-            patient=said(row["PatientID"]),
-            study=said(row.get("StudyID")),
+            patient=id_of(row["PatientID"]) or None,
+            study=id_of(row.get("StudyID")) or None,
             view=said(row["Projection"]),
             sex=sex_of(row.get("PatientSex_DICOM")),
             age=_age(row),
@@ -43,9 +50,9 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
 
 
 def labels_of(cell: str) -> list[str] | None:
-    """The labels in a list as Python writes it, blanks around each stripped; None where it is no such list."""
+    """The labels in a list as Python or NumPy writes it, each stripped; None where it is no such list."""
     try:
-        found = ast.literal_eval(cell)
+        found = ast.literal_eval(_NUMPY.sub(", ", cell))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
     if not isinstance(found, list):

@@ -10,12 +10,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.archives.film import ArchiveFilm, Box, mark_of, number
-from tasks.archives.tables import ImageFiles, find_tables, need_table, read_rows, walk_images
+from tasks.archives.errors import ArchiveError
+from tasks.archives.files import ImageFiles, walk_images
+from tasks.archives.film import ArchiveFilm, Box, number, said
+from tasks.archives.joins import Side
+from tasks.archives.labels import label_of
+from tasks.archives.tables import find_tables, need_table, read_rows
 
 LABELS, CLASSES = "stage_*_train_labels.csv", "stage_*_detailed_class_info.csv"
 LOOKS_FOR = LABELS
+READS = (LABELS, CLASSES, "stage_*_sample_submission.csv")
 FINDING = "Lung Opacity"
+_SIDES = ("x", "y", "width", "height")
+NEED = ("patientId", *_SIDES, "Target")
+_NORMAL = {"normal": 1, "no lung opacity / not normal": 0, "lung opacity": 0}
 _TEST = "*test_images"
 
 
@@ -26,22 +34,43 @@ def find(root: Path) -> bool:
 
 def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
     """Every image of the table of labels once, with all its boxes, then those of the test folder."""
-    images = ImageFiles(root)
-    targets: dict[str, int] = {}
+    images, main, normal = ImageFiles(root), need_table(root, LABELS), _normal(root, notes)
+    targets: defaultdict[str, list[int]] = defaultdict(list)
     boxes: defaultdict[str, list[Box]] = defaultdict(list)
-    for row in read_rows(need_table(root, LABELS), "patientId", "x", "y", "width", "height", "Target"):
+    for row in read_rows(main, *NEED, notes=notes):
         name = row["patientId"]
-        targets[name] = max(targets.get(name, 0), mark_of(row["Target"]) or 0)
-        corners = [number(row[side]) for side in ("x", "y", "width", "height")]
-        if None not in corners:
-            boxes[name].append(Box(FINDING, *(corner or 0.0 for corner in corners)))
-    tables = find_tables(root, CLASSES)
-    classes = {row["patientId"]: row["class"] for table in tables for row in read_rows(table, "patientId", "class")}
-    for name, target in targets.items():
-        labels = {FINDING: target} | ({"No Finding": int(classes[name] == "Normal")} if name in classes else {})
+        mark = label_of(row, "Target", name)
+        targets[name] += [] if mark is None else [mark]
+        corners = [corner for side in _SIDES if (corner := number(row[side])) is not None]
+        if len(corners) == len(_SIDES):
+            boxes[name].append(Box(FINDING, *corners))
+    for name, own in targets.items():
+        notes["images with a row of lung opacity and one without"] += len(set(own)) > 1
+        labels = {FINDING: max(own)} if own else {}
+        clear = normal.of(name)
+        labels |= {} if clear is None else {"No Finding": clear}
         path = images.find(f"{name}.dcm")
-        yield ArchiveFilm(name, path, patient=name, labels=labels, boxes=tuple(boxes[name]), split="train")
+        yield ArchiveFilm(name, path, patient=name or None, labels=labels, boxes=tuple(boxes[name]), split="train")
+    normal.close(main, "patientId", notes)
     for folder in sorted(root.glob(_TEST)):
         for path in walk_images(folder):
             notes["test images without labels"] += 1
             yield ArchiveFilm(path.stem, path, patient=path.stem, split="test")
+
+
+def _normal(root: Path, notes: Counter[str]) -> Side[int]:
+    """Whether an image is of the class Normal; rows for several boxes say the same."""
+    side = Side[int]("a class", "patientId")
+    seen: set[tuple[str, str]] = set()
+    for table in find_tables(root, CLASSES):
+        for row in read_rows(table, "patientId", "class", notes=notes):
+            told = " ".join((said(row["class"]) or "").lower().split())
+            if told and told not in _NORMAL:
+                raise ArchiveError(
+                    f"{row.where} ({row['patientId']}), column class: {row['class']!r} is none of Normal, "
+                    "No Lung Opacity / Not Normal and Lung Opacity"
+                )
+            if told and (row["patientId"], told) not in seen:
+                seen.add((row["patientId"], told))
+                side.add(row, _NORMAL[told])
+    return side

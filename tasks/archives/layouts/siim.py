@@ -13,33 +13,45 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tasks.archives.film import ArchiveFilm, Box
-from tasks.archives.tables import ImageFiles, find_tables, header_of, need_table, read_rows, walk_images
+from tasks.archives.files import ImageFiles, walk_images
+from tasks.archives.film import ArchiveFilm, Box, said
+from tasks.archives.tables import find_tables, header_of, lacking, need_table, read_rows
 
 TABLES = ("*train-rle*.csv", "stage_2_train.csv")
+READS = (*TABLES, "*sample_submission*.csv")
 LOOKS_FOR = "train-rle.csv or stage_2_train.csv with the columns ImageId and EncodedPixels"
-FINDING, SIDE, NO_MASK = "Pneumothorax", 1024, "-1"
+NEED = ("ImageId", "EncodedPixels")
+FINDING, SIDE = "Pneumothorax", 1024
+_NO_MASK = ("-1", "-1.0")
 
 
 def find(root: Path) -> bool:
     """There is a table of masks."""
-    return any({"ImageId", "EncodedPixels"} <= set(header_of(path)) for path in find_tables(root, *TABLES))
+    return any(not lacking(header_of(path), NEED) for path in find_tables(root, *TABLES))
 
 
 def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
     """Every image of the first table that is found, then those of the test folder."""
-    images = ImageFiles(root)
+    images, main = ImageFiles(root), need_table(root, *TABLES)
     masks: defaultdict[str, list[str]] = defaultdict(list)
-    for row in read_rows(need_table(root, *TABLES), "ImageId", "EncodedPixels"):
-        masks[row["ImageId"]] += [row["EncodedPixels"]] if row["EncodedPixels"] != NO_MASK else []
+    none: Counter[str] = Counter()
+    for row in read_rows(main, *NEED, notes=notes):
+        cell = said(row["EncodedPixels"]) or ""
+        none[row["ImageId"]] += cell in _NO_MASK
+        notes[f"rows of {main.name} without a word in EncodedPixels"] += not cell
+        masks[row["ImageId"]] += [cell] if cell not in ("", *_NO_MASK) else []
+    broken: list[str] = []
     for name, runs in masks.items():
+        notes["images both with a mask and without, taken as with one"] += bool(runs and none[name])
+        labels = {FINDING: int(bool(runs))} if runs or none[name] else {}
         try:
             boxes = boxes_of(decode_masks(runs)) if runs else ()
-        except ValueError:
-            notes["masks that cannot be decoded"] += 1
+        except ValueError as error:
+            broken.append(f"{name} ({error})")
             boxes = ()
-        path = images.find(f"{name}.dcm")
-        yield ArchiveFilm(name, path, labels={FINDING: int(bool(runs))}, boxes=boxes, split="train")
+        yield ArchiveFilm(name, images.find(f"{name}.dcm"), labels=labels, boxes=boxes, split="train")
+    if broken:
+        notes[f"masks that cannot be decoded, such as that of {broken[0]}"] += len(broken)
     for folder in sorted(root.glob("*test*")):
         for path in walk_images(folder):
             if path.stem not in masks:

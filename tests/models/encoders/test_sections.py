@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from models.encoders.sections import last, sections
+import pytest
+
+from models.encoders.sections import body, last, sections, without_titles
 from models.encoders.words import key, singular, words
 
 REPORT = (
@@ -41,3 +43,23 @@ def test_words_are_singular_and_know_their_place() -> None:
         "base", "mass", "atelectasis", "hilum", "thorax", "scoliosis", "rib",
     ]  # fmt: skip
     assert key("Lung Nodules") == key("lung nodule")
+
+
+@pytest.mark.parametrize("text", [
+    "FINAL REPORT\nEXAMINATION: CHEST\n\nClear.", "WET READ: ___ 5 PM\nClear.\n____________\n FINAL REPORT\n\nClear.",
+    " FINAL REPORT HISTORY: cough.\n\nClear.", "FINAL ADDENDUM\nClear.", "*** WET READ ***\nClear.",
+])  # fmt: skip
+def test_a_title_is_a_part_of_its_own_and_nothing_is_lost(text: str) -> None:
+    parts = sections(text)
+    assert "".join(text[part.start : part.end] for part in parts) == text
+    told = " ".join(text[part.start : part.end] for part in parts if part.name == "findings")
+    assert "Clear." in told
+    assert "FINAL" not in told
+    assert "READ **" not in told
+
+
+def test_what_follows_the_last_title_is_the_reports_body() -> None:
+    assert body("WET READ: a\nFINAL REPORT\n b") == "\n b"
+    assert [body(text) for text in ("a", "a\nFINAL REPORT\n \n")] == ["a", "a\nFINAL REPORT\n \n"]
+    assert without_titles("WET READ: ___ FRI 5:10 PM\n Clear.\n ______\n") == "\n Clear.\n\n"
+    assert last("WET READ: old.\n\nFINDINGS: new.", "findings") == "FINDINGS: new."

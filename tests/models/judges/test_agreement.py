@@ -23,6 +23,7 @@ from models.phantom.film import draw_film
 from models.phantom.hospital import HOSPITAL_B
 from models.phantom.vocabulary import LABELS, Finding
 
+SARCOIDOSIS = Mention("disease/sarcoidosis", EntityType.DISEASE, "sarcoidosis")
 EFFUSION = Finding("pleural effusion", "left", None, "large")
 
 
@@ -72,9 +73,17 @@ def test_the_least_sure_finding_decides_and_is_named(with_effusion: list[np.ndar
 
 
 def test_denied_and_foreign_findings_and_places_are_not_asked_about(clear: list[np.ndarray]) -> None:
-    foreign = Mention("x", EntityType.DISEASE, "sarcoidosis", "sarcoidosis")
     place = Mention("p", EntityType.ANATOMY, "left lower zone")
-    assert (scores(clear[:2], asked(EFFUSION, present=False), foreign, place) == 1.0).all()
+    assert (scores(clear[:2], asked(EFFUSION, present=False), place) == 1.0).all()
+    assert np.array_equal(scores(clear[:2], asked(EFFUSION), SARCOIDOSIS), scores(clear[:2], asked(EFFUSION)))
+
+
+def test_a_report_that_asks_for_nothing_that_the_classifier_knows_has_no_score(clear: list[np.ndarray]) -> None:
+    denied = asked(EFFUSION, present=False)
+    (result,) = Agreement().score([Candidate("s", (SARCOIDOSIS, denied), "", "", clear[0])])
+    assert np.isnan(result.score)
+    assert result.reason == "the classifier knows no disease/sarcoidosis"
+    assert [Agreement().judges(mention) for mention in (SARCOIDOSIS, denied, asked(EFFUSION))] == [False, True, True]
 
 
 def test_films_of_other_sizes_and_broken_ones_are_scored(with_effusion: list[np.ndarray]) -> None:

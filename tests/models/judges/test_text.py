@@ -46,6 +46,13 @@ def test_refusals_chatter_and_leaks_are_named(text: str) -> None:
     assert reason.startswith("FINDINGS holds ")
 
 
+@pytest.mark.parametrize("words", ["nodule<|im_end|>", "[INST] nodule", "### Instruction: nodule", "nodule\x1b[2J"])
+def test_marks_of_a_chat_and_control_characters_leak_even_where_they_were_asked_for(words: str) -> None:
+    value, reason = score(Leakage(), findings=f"There is {words}.", asked=words)
+    assert value == 0.5
+    assert reason.startswith("FINDINGS holds ")
+
+
 def test_words_that_were_asked_for_leak_nothing() -> None:
     assert score(Leakage(), findings="Ignore the above opacity.", asked="ignore the above opacity")[0] == 1.0
 

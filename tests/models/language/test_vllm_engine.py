@@ -90,7 +90,7 @@ class TestPoison:
         errors = {draft.sample_id: draft.error or "" for draft in drafts}
         assert errors["empty"] == "FINDINGS: a report needs at least one mention"
         assert "'b' has no words" in errors["blank"]
-        assert "tokens, the model takes 640" in errors["long"]
+        assert "more than max_model_len = 1024: raise" in errors["long"]
         assert (errors["s-0"], errors["s-1"], errors["hostile"]) == ("", "", "")
         assert completeness(poison[3], drafts[4]) == 1.0
 

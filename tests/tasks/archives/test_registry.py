@@ -53,7 +53,7 @@ def test_any_folder_of_images_with_reports_beside_them(tree) -> None:
 def test_a_damaged_table_is_named(tree) -> None:
     path = tree.text("Data_Entry_2017.csv.gz", "Image Index\n" * 9000)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ArchiveError, match=r"Data_Entry_2017\.csv\.gz cannot be read to its end .*get it anew"):
+    with pytest.raises(ArchiveError, match=r"Data_Entry_2017\.csv\.gz: Compressed file ended .*get it anew"):
         tree.read()
 
 
@@ -62,3 +62,14 @@ def test_a_table_in_latin_1_with_a_short_row(tree) -> None:
     path.write_bytes(b"Image Index,Finding Labels,Patient ID,View Position\n\n\xe9.png,Mass,1\n")
     (film,), _ = tree.read()
     assert (film.film, film.view) == ("é.png", None)
+
+
+def test_a_film_that_stands_twice_is_read_once_and_what_differs_is_said(tree) -> None:
+    head = "Image Index,Finding Labels,Patient ID\n"
+    tree.text("Data_Entry_2017.csv", head + "a.png,Mass,1\na.png,Mass,1\na.png,Nodule,1\nb.png,Mass,2\n,Mass,3\n")
+    (first, second), notes = tree.read()
+    assert (first.labels["Mass"], first.labels["Nodule"], second.film) == (1, 0, "b.png")
+    assert notes == {
+        "rows that repeat a film": 1, "rows without the id of a film": 1,
+        "rows that repeat a film with other labels, such as a.png; the first counts": 1,
+    }  # fmt: skip

@@ -28,7 +28,7 @@ from tasks.audit.archive import ArchiveAudit, Settings, audit_archive
 from tasks.audit.archive_report import plain
 from tasks.audit.copies import find_copies, find_leaks
 from tasks.audit.errors import AuditError
-from tasks.audit.verdicts import drawn
+from tasks.audit.verdicts import drawn, listed
 from tasks.curate.measure import hash_films
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "nih_mini"
@@ -134,10 +134,45 @@ class TestCalibration:
         with pytest.raises(AuditError, match=r"--good .*good\.txt: .*No such file"):
             audit(root, good=good)
         good.write_text("0.png\n7.png\n\n8.png\n")
-        with pytest.raises(AuditError, match=r"7\.png and 1 more are no films .* an id looks like 0\.png"):
+        with pytest.raises(
+            AuditError, match=r"2 of 3 ids are of no film .* such as 7\.png, 8\.png; an id looks like 0\.png"
+        ):
             audit(root, good=good)
         with pytest.raises(AuditError, match="give one of them"):
             audit(root, good=good, calibrate=0.5)
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+    def test_a_list_is_read_as_people_save_it(self, root: Path, encoding: str) -> None:
+        films = [ArchiveFilm(name, root / name) for name in ("für.png", "b.png")]
+        good = root.parent / "good.txt"
+        good.write_bytes("für.png\r\n\r\nb.png\r\n".encode(encoding))
+        assert listed(films, good) == {"für.png", "b.png"}
+
+    def test_a_list_is_checked_before_films_are_measured(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for at in range(4):
+            (root / f"{at}.png").touch()
+        good = root.parent / "good.txt"
+        monkeypatch.setattr(part_module, "read_film", None)
+        for text, told in (
+            ("\n".join(f"x\x1b{at}" for at in range(9)), r"9 of 9 ids .* such as x\\x1b0, x\\x1b1, x\\x1b2; an id"),
+            ("\n\n", r"good\.txt names no film"),
+            ("0.png\n1.png", "2 films are taken as good, and a limit at 1.0% false rejects takes at least 100"),
+        ):
+            good.write_text(text)
+            with pytest.raises(AuditError, match=told):
+                audit(root, good=good)
+        with pytest.raises(AuditError, match="4 films are taken as good"):
+            audit(root, calibrate=1.0)
+        assert not (root.parent / "out").exists()
+
+    def test_good_films_that_cannot_be_read_are_counted(self, root: Path, sound: list[np.ndarray]) -> None:
+        write(root, {f"{at}.png": film for at, film in enumerate(sound[:4])})
+        (root / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        good = root.parent / "good.txt"
+        good.write_text("0.png\n1.png\ntorn.png\n")
+        found = audit(root, good=good, false_rejects=0.5)
+        assert found.verdicts.taken == 2
+        assert found.archive.notes["films taken as good that cannot be read"] == 1
 
     def test_too_few_films_say_what_to_raise(self, root: Path, sound: list[np.ndarray]) -> None:
         write(root, {f"{at}.png": film for at, film in enumerate(sound[:3])})
@@ -260,6 +295,7 @@ def test_a_header_fills_what_the_table_leaves_open(
 
 
 def test_text_of_an_archive_stays_text() -> None:
+    assert plain("a\x1b[31m\u202eb") == "a\\x1b&#91;31m\\u202eb"
     assert plain("a|b\n<script>[x](y)`") == "a&#124;b &lt;script&gt;&#91;x](y)&#96;"
 
 

@@ -82,3 +82,25 @@ def test_nothing_to_read_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
     with pytest.raises(AuditError, match=r"torn\.parquet"):
         read(tmp_path / "torn.parquet")
+
+
+def test_chexpert_plus_has_its_sections_in_columns(tmp_path: Path) -> None:
+    table = "path_to_image,section_findings,section_impression\nt/p/1.jpg,Clear.,\n"
+    (tmp_path / "df.csv").write_text(table, encoding="utf-8")
+    assert read(tmp_path / "df.csv") == [Report("t/p/1.jpg", "FINDINGS: Clear.\n\nIMPRESSION: ")]
+
+
+def test_one_bad_member_of_an_archive_costs_no_other(tmp_path: Path) -> None:
+    members = {"1.txt": "Café.".encode("utf-16"), "2.txt": b"\0\1", "3.xml": b"<!DOCTYPE x [<!ENTITY a 'b'>]><x/>",
+               "4.png": b"\x89PNG", "5.xml": XML.encode()}  # fmt: skip
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    corpus = Corpus(tmp_path / "all.tar")
+    assert [report.name for report in corpus.reports()] == ["1", "5"]
+    assert [problem.partition(": ")[0] for problem in corpus.problems] == [
+        f"{tmp_path / 'all.tar'}, 2.txt", f"{tmp_path / 'all.tar'}, 3.xml",
+    ]  # fmt: skip
+    assert corpus.told_left_out() == ["left out: 1 .png files in all.tar (4.png)"]

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from models.contracts import Candidate, EntityType, GateScore, ImageRequest, Mention, ModelCard
+from models.contracts import Candidate, EntityType, GateScore, ImageRequest, Mention, ModelCard, RequestsRefused
 from models.diffusion.renderer import RendererImageGenerator
 from models.judges.film import Contrast, Finite
 from storage.png import decode_png
@@ -191,7 +191,41 @@ def test_an_error_of_a_gate_or_of_the_generator_stops_the_stage(bad: str, kind: 
             return [GateScore("broken", 1.0)] * len(batch)
 
     with pytest.raises(RuntimeError, match=f"{bad} is broken"):
-        draw_images([report(n) for n in range(4)], Broken(), [(Gate(), 1.0)], attempts=1, batch=2, seed_of=seed)
+        draw_images([report(n) for n in range(6)], Broken(), [(Gate(), 1.0)], attempts=1, batch=2, seed_of=seed)
+
+
+class Choosy(Counting):
+    """The renderer, failing with every request whose sample is in `poison`, alone or among others."""
+
+    def __init__(self, poison: Sequence[str], error: type[Exception] = ValueError) -> None:
+        super().__init__()
+        self.poison, self.error = poison, error
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
+        if bad := [r.sample_id for r in requests if r.sample_id in self.poison]:
+            raise self.error(f"cannot\ndraw {bad[0]}")
+        return super().generate(requests)
+
+
+def test_a_prompt_that_the_generator_cannot_draw_costs_its_own_sample() -> None:
+    batch = draw(Choosy(["s1"]), batch=4)
+    assert [row.sample_id for row, _ in batch.samples] == ["s0", "s2", "s3", "s4"]
+    (reject,) = batch.rejects
+    assert (reject.sample_id, reject.gate, reject.attempts) == ("s1", "draft", 3)
+    assert reject.reason == "the image generator failed: ValueError: cannot draw s1"
+    alone = draw(Choosy(["s0"]), count=1)
+    assert [reject.sample_id for reject in alone.rejects] == ["s0"]
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_generator_that_fails_with_every_prompt_stops_the_stage_with_its_reason(count: int) -> None:
+    with pytest.raises(RequestsRefused, match=r"failed with \d samples in a row.*ValueError: cannot draw s.; mend"):
+        draw(Choosy(["s0", "s1", "s2", "s3", "s4"]), count=count, batch=1)
+
+
+def test_a_film_that_does_not_fit_into_memory_is_no_reject() -> None:
+    with pytest.raises(RequestsRefused, match="the image generator cannot draw: cannot draw s3"):
+        draw(Choosy(["s3"], MemoryError))
 
 
 def test_what_generator_and_gates_took_is_summed_and_kept_out_of_the_rows() -> None:

@@ -10,12 +10,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from tasks.plan.bank import load_bank
-from tasks.plan.errors import InfeasiblePlan
+from tasks.plan.errors import PlanError
 from tasks.plan.plan import Plan, make_plan
 from tasks.recipe.schema import Recipe
 
@@ -163,12 +164,37 @@ def test_a_hundred_thousand_samples_take_seconds(recipe: Callable[..., Recipe]) 
     assert time.perf_counter() - started < 20, "about 1 s on a quiet core"
 
 
-def test_a_dead_end_is_found_before_anything_is_made(tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
+def test_a_dead_end_leaves_an_entity_out_and_says_so(tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     # Sooner or later three samples in a row deny a heart size, and neither heart size has a place left.
     terms = ["increased heart size", "decreased heart size", "rib fracture", "opacity", "scar", "calcification"]
     lines = ["type,term", *(f"abnormality,{term}" for term in terms), *(f"non_abnormality,no {t}" for t in terms)]
     (tmp_path / "bank.csv").write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(InfeasiblePlan, match=r"increased heart size.*take another seed"):
-        make_plan(
-            recipe(f"plan.bank={tmp_path}/bank.csv", "plan.per_report={abnormality: 2, non_abnormality: 1}"), MARK
-        )
+    asked = (f"plan.bank={tmp_path}/bank.csv", "plan.per_report={abnormality: 2, non_abnormality: 1}")
+    plan = make_plan(recipe(*asked), MARK)
+    report = plan.report()
+    assert plan.left_out(0, plan.pairs) == sum(report.left_out.values()) > 0
+    assert re.search(
+        r"; \d+ times an entity had no sample that the rules allow and another one of its type was dealt, for \d+ "
+        r"entities: (abnormality/(in|de)creased heart size|non_abnormality/no \w+( heart size)?) \(\d+\)",
+        str(report),
+    )
+    rows = plan.sampler.draw(0, plan.pairs)
+    for a, b in combinations(range(3), 2):
+        assert not plan.sampler.table.conflicts(rows[:, a], rows[:, b]).any()
+
+
+def test_a_cap_counts_what_stands_in_for_entities_that_were_left_out(
+    tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    lines = ["type,term", *(f"disease,pneumothorax {n}" for n in range(4)), "anatomy,lung", "anatomy,rib"]
+    (tmp_path / "bank.csv").write_text("\n".join(lines), encoding="utf-8")
+    asked = (f"plan.bank={tmp_path}/bank.csv", "plan.per_report={disease: 1, anatomy: 1}", "plan.max_use=10")
+    assert make_plan(recipe(*asked, "pairs=10"), MARK).planned_counts()["anatomy/lung"] == 10, "the rib has no sample"
+    with pytest.raises(PlanError, match=r"use anatomy 'lung' .* 11 times.*; the largest feasible number is pairs=10,"):
+        make_plan(recipe(*asked, "pairs=11"), MARK)
+
+
+def test_only_the_samples_that_are_asked_for_are_planned(recipe: Callable[..., Recipe]) -> None:
+    plan = make_plan(recipe("pairs=16"), MARK)
+    plan.sample(3)
+    assert max(len(known.rows) for known in plan.sampler._cache.values()) == 16

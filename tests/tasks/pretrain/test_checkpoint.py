@@ -2,12 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 from safetensors.torch import load as parse
 
+from storage.errors import CorruptShard
+from storage.layout import DatasetRef
 from tasks.pretrain.arms import plan_arms
 from tasks.pretrain.checkpoint import (
     CheckpointConflict,
+    check_sources,
     checkpoint_key,
     config_key,
     ensure_trained,
@@ -69,5 +74,36 @@ def test_an_arm_that_is_not_there_is_none(store):
 def test_an_object_of_another_kind_is_refused_by_name(store, junk):
     run = f"junk-{junk.hex()[:8] or 'empty'}"
     store.put(checkpoint_key(run, "real"), junk)
-    with pytest.raises(ValueError, match="not a checkpoint"):
+    with pytest.raises(CorruptShard, match="not a checkpoint"):
         read_checkpoint(store, run, "real")
+
+
+def with_facts(facts: object) -> bytes:
+    """Weights whose header holds `facts`."""
+    return save({"w": np.zeros(2, np.float32)}, {"synthcxr": json.dumps(facts)})
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ([], "its facts are no mapping"),
+        ({"name": "real"}, "'fingerprint' is missing"),
+        ({"name": "real", "fingerprint": "f", "pairs": "many"}, "invalid literal"),
+    ],
+)
+def test_a_header_of_other_facts_is_refused_by_name(store, facts, told):
+    run = f"facts-{len(json.dumps(facts))}"
+    store.put(checkpoint_key(run, "real"), with_facts(facts))
+    with pytest.raises(CorruptShard, match=rf"real/checkpoint\.safetensors is not a checkpoint .*{told}"):
+        read_checkpoint(store, run, "real")
+
+
+def test_an_arm_that_learnt_from_another_version_of_the_name_is_refused(store):
+    ref = DatasetRef("films", "v-1")
+    source = {"dataset": "films", "version": "v-1", "fingerprint": "a" * 64, "pairs": 2}
+    store.put(checkpoint_key("run-s", "synthetic"), with_facts({"arm": {"sources": [source]}}))
+    arms = ["synthetic", "random"]
+    check_sources(store, "run-s", arms, ref, "a" * 64)
+    check_sources(store, "run-s", arms, DatasetRef("films", "v-2"), "b" * 64)
+    with pytest.raises(CheckpointConflict, match="fingerprint aaaaaaaaaaaa then, bbbbbbbbbbbb now"):
+        check_sources(store, "run-s", arms, ref, "b" * 64)

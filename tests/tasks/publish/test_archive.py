@@ -10,7 +10,7 @@ import pytest
 
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards
-from storage.manifest import find_manifest, verify
+from storage.manifest import find_manifest, verify, write_manifest
 from storage.objects import ObjectStore
 from storage.png import decode_png
 from storage.records import PairRow
@@ -82,3 +82,13 @@ def test_another_archive_under_the_same_name_is_refused(local_store: ObjectStore
 def test_a_film_of_another_type_is_refused(local_store: ObjectStore) -> None:
     with pytest.raises(ValueError, match="uint8"):
         publish_archive(local_store, REF, [Film(np.zeros((64, 64), np.float32))], count=1)
+
+
+def test_a_version_published_with_another_description_is_not_taken(local_store: ObjectStore) -> None:
+    publish_archive(local_store, REF, Cinema(), count=10, shard_size=4)
+    manifest = find_manifest(local_store, REF)
+    assert manifest is not None
+    local_store.delete(REF.manifest)
+    write_manifest(local_store, REF, manifest.model_copy(update={"fingerprint": "b" * 64}))
+    with pytest.raises(RecipeChanged, match="was published with another recipe"):
+        publish_archive(local_store, REF, Cinema(), count=10, shard_size=4)

@@ -14,7 +14,14 @@ from storage.ledger import commit_shard
 from storage.objects import ObjectStore
 from storage.records import RejectRow
 from storage.shards import Sample
-from tasks.publish.dataset import RecipeChanged, frozen_recipe, open_version, publish_manifest
+from tasks.publish.dataset import (
+    NothingAccepted,
+    RecipeChanged,
+    find_version,
+    frozen_recipe,
+    open_version,
+    publish_manifest,
+)
 from tasks.recipe.schema import Recipe
 
 Make = Callable[..., Sample]
@@ -45,13 +52,71 @@ def test_another_recipe_is_refused_with_the_fields_that_differ(local_store: Obje
         open_version(local_store, ref, text(pairs=600, seed=1), "b" * 64)
     assert "pairs: 512 -> 600" in str(refused.value)
     assert "seed" not in str(refused.value)
-    assert "Choose another dataset or version" in str(refused.value)
+    assert "choose another name for the version" in str(refused.value)
+
+
+def test_a_published_version_of_another_recipe_is_not_taken(local_store: ObjectStore, ref: DatasetRef) -> None:
+    open_version(local_store, ref, text(pairs=512, seed=1), "a" * 64)
+    publish_manifest(local_store, ref, [], fingerprint="a" * 64, asked=512, models={})
+    assert find_version(local_store, ref, text(pairs=512, seed=1), "a" * 64) is not None
+    with pytest.raises(RecipeChanged) as refused:
+        find_version(local_store, ref, text(pairs=512, seed=1234), "b" * 64)
+    told = str(refused.value)
+    assert str(ref) in told
+    assert f"fingerprint {'a' * 12} there, {'b' * 12} here" in told
+    assert "seed: 1 -> 1234" in told
+    assert "version=" in told
+
+
+def test_a_version_that_was_begun_by_another_recipe_is_not_taken(local_store: ObjectStore, ref: DatasetRef) -> None:
+    assert find_version(local_store, ref, text(), "a" * 64) is None
+    open_version(local_store, ref, text(), "a" * 64)
+    assert find_version(local_store, ref, text(), "a" * 64) is None
+    with pytest.raises(RecipeChanged, match="begun with another recipe"):
+        find_version(local_store, ref, text(seed=1), "b" * 64)
+
+
+def test_another_recipe_is_refused_although_the_stored_one_is_damaged(
+    local_store: ObjectStore, ref: DatasetRef
+) -> None:
+    open_version(local_store, ref, text(), "a" * 64)
+    publish_manifest(local_store, ref, [], fingerprint="a" * 64, asked=512, models={})
+    local_store.put(ref.recipe, b"\xff\xfe", create_only=False)
+    with pytest.raises(RecipeChanged, match="cannot be read"):
+        find_version(local_store, ref, text(seed=1), "b" * 64)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"a: [", b"a: " + b"[" * 5000, b"- 1\n", b"", b"!!python/object:os.system {}\n"]
+)
+def test_a_damaged_recipe_is_one_error_that_names_it(
+    local_store: ObjectStore, ref: DatasetRef, content: bytes
+) -> None:
+    local_store.put(ref.recipe, b"# fingerprint: " + b"a" * 64 + b"\n" + content)
+    with pytest.raises(RecipeChanged, match=r"recipe\.yaml"):
+        frozen_recipe(local_store, ref)
 
 
 def test_a_recipe_that_is_not_ours_is_refused(local_store: ObjectStore, ref: DatasetRef) -> None:
     local_store.put(ref.recipe, b"seed: 1\n")
     with pytest.raises(RecipeChanged, match="not written by synthcxr"):
         open_version(local_store, ref, text(), "a" * 64)
+
+
+def test_a_version_of_which_nothing_was_accepted_is_not_published_and_says_what_took_the_samples(
+    local_store: ObjectStore, ref: DatasetRef, make_pair: Make, make_reject: Callable[..., RejectRow]
+) -> None:
+    rejects = [make_reject(n, "agreement" if n else "draft") for n in range(4)]
+    entry = commit_shard(local_store, ref, 0, pairs=[], rejects=rejects, seconds={}, counts={})
+    details: dict[str, Any] = {"fingerprint": "a" * 64, "asked": 4, "models": {}}
+    with pytest.raises(
+        NothingAccepted, match=r"none of its 4 samples.*agreement took 3 \(.+\); draft took 1"
+    ) as raised:
+        publish_manifest(local_store, ref, [entry], **details)
+    assert "\n" not in str(raised.value)
+    assert local_store.head(ref.manifest) is None
+    more = commit_shard(local_store, ref, 1, pairs=[make_pair(9)], rejects=[], seconds={}, counts={})
+    assert publish_manifest(local_store, ref, [entry, more], **details).accepted == 1, "the version goes on from there"
 
 
 def test_the_manifest_counts_what_is_stored(

@@ -106,11 +106,25 @@ def test_a_dump_is_loadable_again_and_spells_everything_out(tmp_path: Path) -> N
 def test_unknown_profile(profiles: Path) -> None:
     (profiles / "local.yaml").write_text(GATES, encoding="utf-8")
     assert problem(profile="locla", folder=profiles) == (
-        "profile 'locla' has a problem:\n  unknown profile; did you mean local? Known: local, small"
+        "profile 'locla': unknown profile; did you mean local? Known: local, small"
     )
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "no/such.yaml", "gone.yaml", "a b", "ü"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "no/such.yaml",
+        "gone.yaml",
+        "a b",
+        "ü",
+        "a\0.yaml",
+        "x" * 60 + "/y.yaml",
+        "~nobody_at_all/x.yaml",
+    ],
+)
 def test_a_profile_that_is_not_there_is_named(name: str, profiles: Path) -> None:
     assert repr(name) in problem(profile=name, folder=profiles)
 
@@ -149,13 +163,77 @@ def test_several_problems_come_in_one_message(profiles: Path) -> None:
         ("top_up=.nan", "top_up: nan is not allowed: a finite number is needed"),
         ("images.generator.options={3: x}", "images.generator.options: key 3 is not text; put it in quotes"),
         ("dataset=Bad Name", "dataset: 'Bad Name' is not allowed: must match pattern"),
-        ("storage.root=ftp://x", "storage.root: 'ftp://x' is neither 'managed', an s3:// address nor a local folder"),
+        ("storage.root=ftp://x", "storage.root: 'ftp://x' is neither an s3:// address nor a local folder"),
         ("pretrain.objective=moco", "pretrain.objective: 'moco' is not allowed: must be 'clip'"),
         ("pretrain.pairs=64", "pretrain.pairs is 64, but the run makes only 8 pairs"),
+        ("pairs=020", "pairs: '020' is not allowed: must be a valid integer; a number begins with no zero: write 20"),
+        ("seed=1:30", "seed: '1:30' is not allowed: must be a valid integer; a number has no colon"),
+        ("images.prompt_axes=yes", "must be a valid boolean; write true or false"),
+        ("storage.root=s3:/bucket", "write s3://bucket"),
+        ("storage.root=Managed", "'Managed' would be a folder of that name: write managed"),
+        ("storage.root=$HOME/x", "holds $HOME, which is not expanded"),
+        ("storage.root=", "storage.root: None is not allowed"),
+        ("storage.endpoint=localhost:9000", "is no address of a server"),
+        ("archive_a.films=20001", "archive_a.films: 20001 is not allowed: must be less than or equal to 20000"),
+        ("archive_a.seed=-1", "archive_a.seed: -1 is not allowed"),
+        ("pretrain.learning_rate=-1", "pretrain.learning_rate: -1 is not allowed: must be greater than 0"),
+        ("pretrain.warmup=2", "pretrain.warmup: 2 is not allowed"),
+        ("pretrain.weight_decay=-1", "pretrain.weight_decay: -1 is not allowed"),
+        ("pretrain.threads=-3", "pretrain.threads: -3 is not allowed: must be greater than or equal to 1"),
+        ("curate.caps={other: -3}", "curate.caps.other: -3 is not allowed"),
+        ("seed=99999999999999999999", "seed: 99999999999999999999 is not allowed: must be less than or equal to"),
+        ("pairs=1e400", "pairs: inf is not allowed: a finite number is needed"),
+        ("image_gates.²=1", "image_gates: has no item '²'"),
+        ("image_gates." + "9" * 5000 + "=1", "image_gates: has no item"),
+        (".".join("a" * 50) + "=1", "is not a dotted path"),
+        ("dataset='\x1b[31m'", "line 1: the character 0x1b is no text"),
+        ('dataset="\\x1b[31m"', "dataset: '\\x1b[31m' is not allowed: it holds a control character"),
+        ('plan.bank="\\ud800"', "it holds a control character or half of a character"),
     ],
 )
 def test_a_bad_override_is_named_with_what_is_allowed(override: str, message: str, profiles: Path) -> None:
     assert message in problem(override, folder=profiles)
+
+
+@pytest.mark.parametrize("change", ["dataset=no", "version=010", "version=on"])
+def test_a_word_that_other_readers_take_for_something_else_stays_text(change: str, profiles: Path) -> None:
+    field, _, text = change.partition("=")
+    assert getattr(load_recipe("small", [change], profiles), field) == text
+
+
+def test_what_is_wrong_beside_what_is_wrong_is_told_too(profiles: Path) -> None:
+    text = problem(
+        "pairs=0", "piars=3", "image_gates=[{kind: 3, threshold: 1}]", "archive_a={size: 9}", folder=profiles
+    )
+    assert text.splitlines()[1:] == [
+        "  pairs: 0 is not allowed: must be greater than or equal to 1",
+        "  image_gates.0.kind: 3 is not allowed: must be a valid string; put it in quotes",
+        "  archive_a.films: missing, and it has no default",
+        "  archive_a.size: 9 is not allowed: must be greater than or equal to 64",
+        "  piars: unknown key; did you mean pairs?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("a\\nb\\x1b[31m", "profile 'odd': key 'a\\nb\\x1b[31m' holds a control character"),
+        ("k" * 1000, "profile 'odd': kkk"),
+    ],
+)
+def test_a_message_is_of_printable_lines_however_odd_the_profile(key: str, told: str, profiles: Path) -> None:
+    (profiles / "odd.yaml").write_text(f'"{key}": 1\n{GATES}', encoding="utf-8")
+    text = problem(profile="odd", folder=profiles)
+    assert text.startswith(told)
+    assert text.isprintable()
+    assert len(text) < 700
+
+
+def test_controls_that_nobody_named_are_those_of_the_arms(profiles: Path) -> None:
+    controls = load_recipe("small", ["pretrain.arms=[synthetic]"], profiles).pretrain.controls
+    assert controls == ("random", "shuffled_synthetic")
+    named = load_recipe("small", ["pretrain.arms=[real]", "pretrain.controls=[shuffled_mixed]"], profiles)
+    assert named.pretrain.controls == ("shuffled_mixed",)
 
 
 def test_a_missing_field_without_default_is_named(profiles: Path) -> None:
@@ -176,14 +254,15 @@ def test_a_missing_field_without_default_is_named(profiles: Path) -> None:
         (b"", "is empty"),
         (b"# only words\n", "is empty"),
         (b"dataset: \xff\n", "is not UTF-8 text: byte 9 is 0xff"),
-        (b"dataset: !!python/object:os.system x\n", "could not determine a constructor"),
+        (b"dataset: !!python/object:os.system x\n", "the tag !!python/object:os.system is not read"),
         (b"version: 2\n" + GATES.encode(), "version: 2 is not allowed: must be a valid string; put it in quotes"),
     ],
 )
 def test_a_file_that_is_no_profile_is_named_with_the_place(content: bytes, message: str, profiles: Path) -> None:
     (profiles / "odd.yaml").write_bytes(content)
     text = problem(profile="odd", folder=profiles)
-    assert text.startswith("profile 'odd' has a problem:\n")
+    assert text.startswith("profile 'odd': ")
+    assert "\n" not in text
     assert message in text
 
 

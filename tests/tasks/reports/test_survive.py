@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.contracts import Gate, ModelNotFound, ReportDraft, ReportRequest
+from models.contracts import Gate, ModelNotFound, ReportDraft, ReportRequest, RequestsRefused
 from models.judges.report import Completeness, PromptLength
 from models.language.template import TemplateReportGenerator
 from tasks.plan.spec import SampleSpec
-from tasks.reports.survive import ReportsLost
+from tasks.reports.survive import ReportsLost, check_refusals
 from tasks.reports.write import ReportBatch, write_reports
 from tests.tasks.reports.test_write import Wordy, seed_of, spec, words_in
 
@@ -119,7 +119,46 @@ def test_bad_text_and_bad_input_are_not_the_engines_losses() -> None:
     assert len(batch.rejects) == 2
 
 
-@pytest.mark.parametrize("fault", [ModelNotFound("no weights: pip install x"), KeyboardInterrupt()])
+def refuse(*samples: str) -> Callable[[ReportDraft], ReportDraft]:
+    """Have the engine refuse the requests of `samples`, each with numbers of its own."""
+
+    def spoil(draft: ReportDraft) -> ReportDraft:
+        if draft.sample_id not in samples:
+            return draft
+        why = f"the prompt has {draft.seed} tokens, more than max_model_len = 64: raise it"
+        return replace(draft, findings="", impression="", error=why, refused=True)
+
+    return spoil
+
+
+ALL = [f"s-{n}" for n in range(5)]
+
+
+def test_a_shard_whose_requests_are_all_refused_for_one_reason_fails_at_once_with_it() -> None:
+    generator = Mortal(refuse(*ALL))
+    with pytest.raises(RequestsRefused, match=r"none of the 5 requests.*s-0: the prompt has 0 tokens.*64: raise it$"):
+        write(generator, stop_at_refusal=True)
+    assert len(generator.calls) == 1, "no second attempt"
+
+
+def test_one_refused_request_among_good_ones_costs_its_sample_only() -> None:
+    batch = write(Mortal(*[refuse("s-2")] * 3), stop_at_refusal=True)
+    assert [row.sample_id for row in batch.rejects] == ["s-2"]
+
+
+def test_a_top_up_of_bad_samples_only_costs_these_and_not_the_run() -> None:
+    assert len(write(Mortal(*[refuse(*ALL)] * 3)).rejects) == 5
+
+
+def test_requests_refused_for_different_reasons_are_no_fault_of_the_recipe() -> None:
+    drafts = [ReportDraft(f"s-{n}", "", "", 0, n, error=why, refused=True) for n, why in enumerate(("long", "odd"))]
+    check_refusals(drafts)
+    check_refusals([])
+
+
+@pytest.mark.parametrize(
+    "fault", [ModelNotFound("no weights: pip install x"), RequestsRefused("401: mend the key"), KeyboardInterrupt()]
+)
 def test_missing_weights_and_an_interrupt_are_no_drafts(fault: BaseException) -> None:
     generator = Mortal(fault)
     with pytest.raises(type(fault)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -102,11 +103,48 @@ def test_nothing_of_a_version_with_a_damaged_manifest_is_touched(local_store: Ob
     local_store.put(ref.reports(9), b"x")
     local_store.put(ref.manifest, local_store.get(ref.manifest).replace(b'"asked":6', b'"asked":7'), create_only=False)
     garbage = find_garbage(local_store, older=NOW)
-    assert (garbage.items, garbage.damaged) == ((), (ref,))
+    assert garbage.items == ()
+    assert list(garbage.damaged) == [str(ref)]
+    assert "was edited" in garbage.damaged[str(ref)]
+
+
+FOREIGN = (".DS_Store", "pairs/.nfs0000000000a1b2c3", "reports/._00000.parquet", "card/Thumbs.db", "notes/mine.txt")
+
+
+def test_what_this_project_does_not_write_is_never_garbage(local_store: ObjectStore, publish: World) -> None:
+    ref = publish(local_store)
+    strange = [*map(ref.key, FOREIGN), "datasets/.cache/v1/x", "datasets/readme.txt", "datasets/a b/v1/recipe.yaml"]
+    for key in strange:
+        local_store.put(key, b"x")
+    garbage = find_garbage(local_store, older=NOW)
+    assert garbage.items == ()
+    assert sorted(garbage.foreign) == sorted(strange)
+
+
+def test_no_shard_of_an_unsealed_manifest_is_garbage(local_store: ObjectStore, publish: World) -> None:
+    ref = publish(local_store)
+    document = json.loads(local_store.get(ref.manifest))
+    gone = document["shards"].pop(0)
+    document |= {"seal": "", "accepted": document["accepted"] - gone["accepted"]}
+    local_store.put(ref.manifest, json.dumps(document).encode(), create_only=False)
+    garbage = find_garbage(local_store, older=NOW)
+    assert garbage.items == ()
+    assert "has no seal" in garbage.damaged[str(ref)]
+
+
+@pytest.mark.parametrize("dataset", ["films", "other"])
+def test_a_damaged_tag_keeps_only_what_it_may_point_to(local_store: ObjectStore, begin: World, dataset: str) -> None:
+    ref = begin(local_store)
+    local_store.put(f"tags/{dataset}/champion/000001.json", b'{"dataset":')
+    if dataset == "other":
+        assert len(find_garbage(local_store, abandon=[ref]).items) > 0
+        return
+    with pytest.raises(StillNeeded, match=r"tags/films/champion/000001\.json, which cannot be read"):
+        find_garbage(local_store, abandon=[ref])
 
 
 names = st.sampled_from(
-    ["reports/00000.parquet", "pairs/00000.tar", "pairs/00009.tar", "rejects/00007.parquet", "odd"]
+    ["reports/00000.parquet", "pairs/00000.tar", "pairs/00009.tar", "rejects/00007.parquet", "reports/100000.parquet"]
 )
 
 

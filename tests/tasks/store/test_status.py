@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, ReportRow
 from storage.shards import Sample
-from tasks.publish.dataset import open_version
+from tasks.publish.dataset import RecipeChanged, open_version
 from tasks.store.status import spans, status
 
 World = Callable[..., DatasetRef]
@@ -119,6 +120,11 @@ def test_ten_thousand_shards_in_progress_are_told_within_two_seconds(vast: tuple
     assert min(cpu, wall) < 2  # processor time where the machine is shared
 
 
+def _at(entry: str, shard: int) -> dict[str, object]:
+    """The same entry as that of another shard."""
+    return json.loads(entry.replace("/00000.", f"/{shard:05d}.")) | {"shard": shard}
+
+
 def test_ten_thousand_published_shards_are_told_within_two_seconds(vast: tuple[LocalStore, DatasetRef]) -> None:
     store, ref = vast
     entry = committed_shard(store, ref, 0)
@@ -127,7 +133,7 @@ def test_ten_thousand_published_shards_are_told_within_two_seconds(vast: tuple[L
         {
             "dataset": ref.name, "version": ref.version, "fingerprint": "f", "created": "2026-01-01T00:00:00Z",
             "asked": 1, "accepted": 0, "rejected": 0, "models": {}, "rejected_by_gate": {}, "entity_counts": {},
-            "shards": [entry.model_dump() | {"shard": shard} for shard in range(SHARDS - 1)],
+            "shards": [_at(entry.model_dump_json(), shard) for shard in range(SHARDS - 1)],
         }
     )  # fmt: skip
     write_manifest(store, ref, manifest)
@@ -137,3 +143,21 @@ def test_ten_thousand_published_shards_are_told_within_two_seconds(vast: tuple[L
     store.delete(ref.manifest)
     assert len(found.counted) == SHARDS - 1
     assert min(cpu, wall) < 2
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"shard_size": 3},
+        {"pairs": "six", "shard_size": 3},
+        {"pairs": 6, "shard_size": 0},
+        {"pairs": 6, "shard_size": [3]},
+        {"pairs": 10**15, "shard_size": 1},
+        {"pairs": 6, "shard_size": 3, "top_up": "much"},
+    ],
+)
+def test_a_recipe_that_gives_no_number_of_shards_is_named(local_store: ObjectStore, recipe: dict[str, object]) -> None:
+    ref = DatasetRef("films", "v-1")
+    open_version(local_store, ref, yaml.safe_dump(recipe), "f" * 64)
+    with pytest.raises(RecipeChanged, match=r"recipe\.yaml does not give the number of samples"):
+        status(local_store, ref)

@@ -133,7 +133,7 @@ DAMAGE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "the manifest edited and unsealed": (
         "manifest.json",
         edited(licence="CC0-1.0", seal=""),
-        r"manifest\.json: has no seal",
+        r"manifest\.json: .*has no seal",
     ),
     "the manifest not JSON": ("manifest.json", lambda _: b"<html>", r"manifest\.json: .*is not a manifest"),
     "another recipe": (
@@ -298,7 +298,8 @@ def test_a_damaged_checkpoint_of_the_version_is_found(local_store: ObjectStore, 
     key = run_key(f"{ref.name}-{ref.version}-1", "real/checkpoint.safetensors")
     for content in (b"", b"\xff" * 40, (8).to_bytes(8, "little") + b"no json!"):
         local_store.put(key, content, create_only=False)
-        assert problems(local_store, ref) == [f"{key}: cannot be read"]
+        (found,) = problems(local_store, ref)
+        assert found.startswith(f"{key}: cannot be read: ")
 
 
 def test_another_versions_damage_is_not_this_ones(local_store: ObjectStore, publish: World) -> None:
@@ -329,3 +330,60 @@ def test_reading_writes_nothing(local_store: ObjectStore, publish: World, tmp_pa
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     verify_dataset(local_store, ref)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_foreign_objects_are_passed_over_and_named(local_store: ObjectStore, publish: World, use: Any) -> None:
+    ref = publish(local_store)
+    use(local_store, ref)
+    strange = [
+        "tags/.DS_Store",
+        f"tags/{ref.name}/latest/.nfs0001",
+        f"selections/{ref}/default/._selection.parquet",
+        "selections/notes.txt",
+        "runs/run-1/Thumbs.db",
+        "measures/desktop.ini",
+        "datasets/.cache/v1/x",
+        ref.key("pairs/.DS_Store"),
+    ]
+    for key in strange:
+        local_store.put(key, b"x")
+    found = verify_dataset(local_store, ref)
+    assert found.problems == ()
+    assert found.notes == tuple(f"{key} is foreign and passed over" for key in sorted(strange))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[[[[", b"\xff\xfe", b'{"dataset":"films"}', b"null"])
+def test_a_damaged_tag_of_the_dataset_is_found(local_store: ObjectStore, publish: World, content: bytes) -> None:
+    ref = publish(local_store)
+    key = tag_key(ref.name, "champion", 1)
+    local_store.put(key, content)
+    (found,) = problems(local_store, ref)
+    assert found.startswith(f"{key}: cannot be read: ")
+    assert "is not a tag" in found
+
+
+@pytest.mark.server
+def test_the_folder_markers_of_a_bucket_are_passed_over(s3_store: Any, publish: World, use: Any) -> None:
+    from datetime import timedelta
+
+    from storage.tags import advance_latest, tags
+    from storage.versions import begun, published
+    from tasks.store.collect import find_garbage
+
+    ref = publish(s3_store)
+    use(s3_store, ref)
+    advance_latest(s3_store, ref)
+    markers = [
+        "datasets/", f"datasets/{ref.name}/", f"{ref.prefix}/", f"{ref.prefix}/pairs/", "datasets/other/v-1/", "tags/",
+        f"tags/{ref.name}/", f"tags/{ref.name}/latest/", "selections/", f"selections/{ref}/default/", "runs/",
+        "runs/run-1/", "measures/",
+    ]  # fmt: skip
+    for key in markers:
+        s3_store.client.put_object(Bucket=s3_store.bucket, Key=f"{s3_store.prefix}/{key}", Body=b"")
+    found = verify_dataset(s3_store, ref)
+    assert found.problems == ()
+    assert found.notes == tuple(f"{key} is foreign and passed over" for key in sorted(markers))
+    assert begun(s3_store) == published(s3_store) == [ref]
+    assert [tag.ref for tag in tags(s3_store)] == [ref]
+    assert advance_latest(s3_store, ref).number == 1
+    assert find_garbage(s3_store, older=timedelta(0)).items == ()

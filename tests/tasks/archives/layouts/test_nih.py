@@ -108,3 +108,63 @@ def test_the_real_tables(tree, packaged) -> None:
     assert {name for film in films for name in film.labels} == set(films[0].labels)  # no name but the fourteen
     assert all(film.sex and film.age and film.view for film in films)
     assert any(film.boxes for film in films)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_list_that_was_saved_with_a_mark_loses_no_film(tree, encoding: str) -> None:
+    tree.text("Data_Entry_2017.csv", HEAD + "".join(f"{n}.png,Mass,0,1,1,F,AP,1,1,1,1\n" for n in "ab"))
+    tree.text("train_val_list.txt", "").write_bytes("a.png \r\n\r\n".encode(encoding))
+    tree.text("lists/Test_List.txt", "# held out\nimages/b.PNG\nelsewhere.png\n")
+    films, notes = tree.read()
+    assert [film.split for film in films] == ["train", "test"]
+    assert notes == {"rows of Test_List.txt, train_val_list.txt without a film": 1}
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("train_val_list.txt", "other.png\n"),
+    ("BBox_List_2017.csv", "Image Index,Finding Label,Bbox [x,y,w,h]\nz,Mass,1,2,3,4\n"),
+    ("google2019_nih.csv", "Image ID,Fracture,Pneumothorax,Airspace opacity,Nodule or mass\nz.png,NO,NO,NO,NO\n"),
+])  # fmt: skip
+def test_a_file_that_speaks_of_no_film_of_the_table_is_an_error(tree, name: str, text: str) -> None:
+    tree.text("Data_Entry_2017.csv", HEAD + "a.png,Mass,0,1,1,F,AP,1,1,1,1\n")
+    tree.text(name, text)
+    with pytest.raises(
+        ArchiveError, match=rf"{name}.*no id in it .*Data_Entry_2017\.csv, column Image Index .*'a\.png'"
+    ):
+        tree.read()
+
+
+@pytest.mark.parametrize(("cell", "present"), [
+    ("mass|Pleural Thickening", ["Mass", "Pleural_Thickening"]), ('"Mass, Nodule"', ["Mass", "Nodule"]),
+    ("NO FINDING", ["No Finding"]), ("No Finding|Mass", ["Mass"]), ("Infiltrate", ["Infiltration"]), ("nan", None),
+    ("", None), ("Pneumoperitoneum", ["Pneumoperitoneum"]),
+])  # fmt: skip
+def test_labels_in_other_words(tree, cell: str, present: list[str] | None) -> None:
+    tree.text("Data_Entry_2017.csv", HEAD + f"a.png,{cell},0,1,1,F,AP,1,1,1,1\n")
+    (film,), notes = tree.read()
+    assert ([name for name, mark in film.labels.items() if mark] if film.labels else None) == present
+    assert sum(notes.values()) == (present in (None, ["Pneumoperitoneum"]))
+
+
+def test_bad_cells_name_row_and_film(tree) -> None:
+    path = tree.text("Data_Entry_2017.csv", HEAD + "a.png,0|1,0,1,1,F,AP,1,1,1,1\n")
+    with pytest.raises(ArchiveError, match=rf"{path}, line 2 \(a\.png\), column Finding Labels: '0' is no finding"):
+        tree.read()
+    tree.text("Data_Entry_2017.csv", HEAD + "a.png,Mass,0,1,1,F,AP,1,1,1,1\n")
+    tree.text(
+        "google2019_x.csv", "Image ID,Fracture,Pneumothorax,Airspace opacity,Nodule or mass\na.png,NO,ja,NO,NO\n"
+    )
+    with pytest.raises(
+        ArchiveError, match=r"google2019_x\.csv, line 2 \(a\.png\), column Pneumothorax: 'ja' is no label"
+    ):
+        tree.read()
+
+
+def test_an_index_a_float_patient_and_semicolons_change_nothing(tree) -> None:
+    tree.text(
+        "Data_Entry_2017.csv",
+        "Unnamed: 0;image index;Patient ID;Finding Labels;Patient Age\n0;a.png;7.0;Mass;58,0\n",
+    )
+    (film,), _ = tree.read()
+    assert (film.film, film.patient, film.age, film.labels["Mass"]) == ("a.png", "7", 58, 1)
+    assert "" not in film.labels

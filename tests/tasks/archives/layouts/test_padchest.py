@@ -51,3 +51,8 @@ def test_the_real_table(tree, packaged) -> None:
     assert all(film.patient and film.view and film.report for film in films)
     assert {film.labelled_by for film in films} <= {"Physician", "RNN_model"}
     assert not any(name != name.strip() for film in films for name in film.labels)
+
+
+@pytest.mark.parametrize("cell", ["['a' 'b c']", "['a'\n 'b c']", "['a', 'b c']", '["a", "b c"]'])
+def test_a_list_as_another_program_prints_it(cell: str) -> None:
+    assert labels_of(cell) == ["a", "b c"]

@@ -40,8 +40,19 @@ def test_a_mask_that_cannot_be_is_counted(tree, runs: str) -> None:
     tree.text("train-rle.csv", f"ImageId, EncodedPixels\na,{runs.replace('99', '9999999')}\n")
     (film,), notes = tree.read()
     assert (film.labels, film.boxes) == ({"Pneumothorax": 1}, ())
-    assert notes == {"masks that cannot be decoded": 1}
+    (note,) = notes
+    assert note.startswith("masks that cannot be decoded, such as that of a (")
 
 
 def test_an_empty_mask_has_no_box() -> None:
     assert boxes_of(np.zeros((4, 4), np.uint8)) == ()
+
+
+def test_a_blank_cell_says_nothing_and_a_contradiction_is_noted(tree) -> None:
+    tree.text("stage_2_train.csv", "Unnamed: 0,ImageId,EncodedPixels\n0,a,\n1,b,-1.0\n2,c,-1\n3,c,0 2\n")
+    films, notes = tree.read()
+    assert [film.labels for film in films] == [{}, {"Pneumothorax": 0}, {"Pneumothorax": 1}]
+    assert notes == {
+        "rows of stage_2_train.csv without a word in EncodedPixels": 1,
+        "images both with a mask and without, taken as with one": 1,
+    }

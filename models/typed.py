@@ -1,0 +1,153 @@
+"""Options as a strict model, read from the factory that takes them, and how a wrong value is worded."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+
+LONGEST = 80
+_OCTAL = re.compile(r"[-+]?0[0-9_]+")
+_CLOCK = re.compile(r"[-+]?[0-9_]+(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
+_OTHER_BOOLEANS = ("yes", "no", "on", "off", "y", "n")
+_PLAIN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+Count = Annotated[int, Field(ge=1)]
+Side = Annotated[int, Field(ge=16, le=4096)]
+"""Of a film, in pixels."""
+Share = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+Mass = Annotated[float, Field(gt=0, le=1)]
+"""Of a distribution that is sampled from, as in `top_p`."""
+Amount = Annotated[float, Field(ge=0)]
+"""Of money."""
+
+
+def _server(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or value != value.strip():
+        raise ValueError(f"{quoted(value)} is no address of a server, such as http://127.0.0.1:8000/v1")
+    return value
+
+
+ServerAddress = Annotated[str, AfterValidator(_server)]
+
+
+def wrong_options(factory: Callable[..., Any], options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What `factory` could not take of `options`: the option's dotted name and what is wrong with its value.
+
+    Types are as strict as the factory's annotations, with the ranges that ``Annotated`` gives them: "3" is no number.
+    """
+    try:
+        options_model(factory).model_validate(dict(options), strict=True)
+    except ValidationError as error:
+        found: dict[str, str] = {}
+        for item in error.errors(include_url=False):
+            found.setdefault(_path(item["loc"]), worded(item))  # of a union the first member speaks
+        return list(found.items())
+    return []
+
+
+@lru_cache
+def options_model(factory: Callable[..., Any]) -> type[BaseModel]:
+    """A pydantic model with a field for each parameter of `factory`, its type, range and default."""
+    made = factory.__init__ if isinstance(factory, type) else factory
+    hints = {} if made is object.__init__ else get_type_hints(made, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if parameter.kind not in _PLAIN
+    }
+    # An option may be called as a method of every model, such as `copy`: the field has a name of its own.
+    renamed = {f"o_{name}": (hint, Field(default, alias=name)) for name, (hint, default) in fields.items()}
+    config = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True, protected_namespaces=())
+    build: Any = create_model
+    return build(getattr(factory, "__name__", "Options"), __config__=config, **renamed)
+
+
+def one_of(*known: str) -> AfterValidator:
+    """A text that must be one of `known`; None passes."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in known:
+            raise ValueError(f"unknown value {quoted(value)}{suggest(value, known)}; known: {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def not_among(*refused: str) -> AfterValidator:
+    """A mapping that must not have certain keys."""
+
+    def check(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        found = [name for name in value or {} if name in refused]
+        if found:
+            raise ValueError(f"{quoted(found[0])} is not taken here")
+        return value
+
+    return AfterValidator(check)
+
+
+def worded(item: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in words: the value, what is allowed, and the remedy where one is known."""
+    value, kind = item["input"], item["type"]
+    if kind == "extra_forbidden":
+        return "unknown"
+    if kind == "missing":
+        return "missing, and it has no default"
+    if kind == "value_error":
+        return item["msg"].removeprefix("Value error, ")
+    allowed = item["msg"].replace("Input should be", "must be").replace("String should", "must")
+    choices = re.findall(r"'([^']*)'", str(item.get("ctx", {}).get("expected", "")))
+    near = suggest(value, choices) if isinstance(value, str) else ""
+    return f"{quoted(value)} is not allowed: {allowed}{near}{_remedy(kind, value)}"
+
+
+def _remedy(kind: str, value: Any) -> str:
+    if kind == "string_type":
+        return "" if isinstance(value, dict) else "; put it in quotes"
+    if not isinstance(value, str):
+        return ""
+    if kind.startswith("bool"):
+        return "; write true or false" if value.lower() in _OTHER_BOOLEANS else ""
+    if not kind.startswith(("int", "float")):
+        return ""
+    if _OCTAL.fullmatch(value):
+        sign, digits = value[:1] if value[:1] in "+-" else "", value.lstrip("+-0_")
+        return f"; a number begins with no zero: write {sign}{digits or 0}"
+    if _CLOCK.fullmatch(value):
+        return "; a number has no colon"
+    if value.lower() in _OTHER_BOOLEANS:
+        return "; it is a word"
+    return "; take the quotes off" if _NUMBER.fullmatch(value) else ""
+
+
+def quoted(value: object) -> str:
+    """A value as a message shows it; a long one is cut."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits, or a list in itself
+        return f"a {type(value).__name__}"
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """``, did you mean 'x'?``, or nothing."""
+    near = difflib.get_close_matches(word[:LONGEST], list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _path(loc: Iterable[str | int]) -> str:
+    """Dotted, without the members of a union and the marks of keys, which no profile names."""
+    return ".".join(str(part) for part in loc if part != "str" and "[" not in str(part))

@@ -1,0 +1,74 @@
+"""The plan's section: what is asked for, and the files that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from models.phantom.bank import Entity
+from tasks.check.report import Report
+from tasks.plan.bank import load_bank
+from tasks.plan.constraints import rule_set
+from tasks.plan.cooccurrence import never_together
+from tasks.plan.errors import PlanError
+from tasks.plan.feasible import check_feasible, per_report_of
+from tasks.recipe.schema import Recipe
+
+T = TypeVar("T")
+READ_AT_ONCE = 8 << 20
+"""Bytes of a bank that is read whole for the check; of a larger one only its first bytes."""
+
+
+def check_planning(recipe: Recipe, report: Report) -> None:
+    """What planning would refuse."""
+    plan = recipe.plan
+    if recipe.images.prompt_axes and plan.axes is None:
+        report.problems.append(
+            "images.prompt_axes is true, but plan.axes names no axis: name some, or set it to false"
+        )
+    _tried(lambda: rule_set(plan.constraints), report)
+    wanted = _tried(lambda: per_report_of(plan.per_report), report)
+    entities = _bank(plan.bank, report)
+    if wanted is not None and entities is not None:
+        cap = plan.max_use if plan.target == "uniform" else None
+        _tried(lambda: check_feasible(entities, wanted, recipe.pairs, cap, plan.bank), report)
+    if plan.cooccurrence is None:
+        return
+    wrong = unreadable(plan.cooccurrence)
+    if wrong:
+        report.problems.append(f"plan.cooccurrence: {wrong}: learn it with `synth audit pairs`, or leave it empty")
+    elif entities is not None:
+        _tried(lambda: never_together(str(plan.cooccurrence), entities), report)
+
+
+def unreadable(file: str) -> str | None:
+    """Why a file cannot be opened."""
+    path = Path(file)
+    try:
+        if not path.is_file():
+            return f"{file} is a folder" if path.is_dir() else f"{file} is missing"
+        with path.open("rb") as opened:
+            return None if opened.read(1) else f"{file} is empty"
+    except (OSError, ValueError) as error:
+        return f"{file} cannot be read ({getattr(error, 'strerror', None) or error})"
+
+
+def _bank(bank: str, report: Report) -> tuple[Entity, ...] | None:
+    if bank != "phantom":
+        wrong = unreadable(bank)
+        if wrong:
+            report.problems.append(f"plan.bank: {wrong}: give a file of typed entities, or the built-in bank phantom")
+            return None
+        if Path(bank).stat().st_size > READ_AT_ONCE:
+            report.notes.append(f"plan.bank: {bank} is large and its rows are checked when it is read")
+            return None
+    return _tried(lambda: load_bank(bank), report)
+
+
+def _tried(call: Callable[[], T], report: Report) -> T | None:
+    try:
+        return call()
+    except PlanError as error:
+        report.problems += error.problems
+        return None

@@ -1,0 +1,45 @@
+"""A model's name is judged by its configuration, without open_clip."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.vlp.names import OURS, wrong_model
+
+
+def test_ours_can_be_pretrained() -> None:
+    assert wrong_model(OURS) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("synthcxr-tny", "did you mean 'synthcxr-tiny'?"),
+        ("RN50", "reads another vocabulary than ours"),
+        ("hf-hub:owner/name", "is no model of open_clip's list"),
+        ("", "knows no model ''"),
+        ("local-dir:/nowhere", "cannot be read"),
+    ],
+)
+def test_another_is_refused_with_the_reason(name: str, told: str) -> None:
+    assert told in (wrong_model(name) or "")
+
+
+def test_a_folder_with_our_vocabulary_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "open_clip_config.json"
+    path.write_text(json.dumps({"model_cfg": {"text_cfg": {"vocab_size": 1024}}}))
+    assert wrong_model(f"local-dir:{tmp_path}") is None
+    path.write_text("[]")
+    assert "cannot be read" in (wrong_model(f"local-dir:{tmp_path}") or "")
+
+
+def test_the_look_loads_no_library() -> None:
+    look = "from models.vlp.names import wrong_model; wrong_model('RN50')"
+    code = f"import sys; {look}; print({{'torch', 'open_clip'}} & {{*sys.modules}})"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"

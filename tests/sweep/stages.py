@@ -1,0 +1,107 @@
+"""The stages of a run without Prefect and without a model: what they read is read by the same code as in a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import numpy as np
+
+from flows import cli, curation
+from flows.context import open_storage
+from flows.explained import explained
+from flows.home import PROFILES, prepare
+from storage.layout import DatasetRef
+from storage.ledger import committed_shards, load_reports
+from storage.objects import ObjectStore
+from storage.versions import open_dataset
+from tasks.check.check import FLOWS, checked_recipe
+from tasks.curate.keep import decide, read_selection
+from tasks.evaluate.evaluate import load_labelled, read_scores
+from tasks.plan.plan import make_plan
+from tasks.pretrain.arms import curated
+from tasks.pretrain.checkpoint import check_sources, read_checkpoint
+from tasks.pretrain.shelf import open_shelf
+from tasks.publish.dataset import find_version
+from tasks.recipe.fingerprint import fingerprint, version_of
+from tasks.recipe.profile import dump_recipe
+from tasks.recipe.schema import Recipe
+from tests.sweep.world import RUN
+
+Stage = Callable[[ObjectStore, DatasetRef, Recipe, str], None]
+
+
+def replace_models() -> None:
+    """In a process that runs one command: what would start a server or load weights is left out."""
+    for module in (cli, curation):
+        module.run_flow = _run  # type: ignore[attr-defined]
+    import models.judges.memory
+    import models.registry
+    import tasks.evaluate.fidelity_report as fidelity
+
+    memory = SimpleNamespace(encoder="e", limit=0.5, films=np.zeros(1), nearest=_leave, figures={})
+    models.judges.memory.load_memory = lambda *_: memory  # type: ignore[assignment, return-value]
+    models.registry.build = lambda *_: None  # type: ignore[assignment]
+    fidelity._encoder = lambda *_: None  # type: ignore[assignment, return-value]
+    fidelity.report = _leave  # type: ignore[assignment]
+
+
+def _leave(*_: Any, **__: Any) -> NoReturn:
+    """Everything was read: the rest is arithmetic."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _run(name: str, profile: str, changes: Sequence[str] | None) -> NoReturn:
+    with explained():
+        home = prepare()
+        recipe = checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
+        mark = fingerprint(recipe)
+        ref = DatasetRef(recipe.dataset, version_of(recipe))
+        with open_storage(recipe.storage, home, writes=False) as store:
+            find_version(store, ref, dump_recipe(recipe), mark)
+            _STAGES[name](store, ref, recipe, mark)
+    _leave()
+
+
+def _generate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
+    plan = make_plan(recipe, mark)
+    if find_version(store, ref, dump_recipe(recipe), mark) is None:
+        for shard in committed_shards(store, ref):
+            load_reports(store, ref, shard)
+    str(plan.report(min(plan.pairs, 64)))
+
+
+def _curate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
+    del mark
+    decide(store, ref, recipe.curate)
+
+
+def _pretrain(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
+    open_dataset(store, ref)
+    kept = len(read_selection(store, ref, recipe.curate.name).kept)
+    source = curated(ref, mark, recipe.curate.name, kept)
+    for sample in open_shelf(store, source, recipe.seed).shuffled(recipe.seed, 0):
+        assert sample.key
+    read_checkpoint(store, RUN, "synthetic")
+
+
+def _evaluate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
+    del recipe
+    check_sources(store, RUN, ["synthetic"], ref, mark)
+    read_checkpoint(store, RUN, "synthetic")
+    load_labelled(store, ref, 64)
+    read_scores(store, RUN)
+
+
+_STAGES: dict[str, Stage] = {
+    "generate": _generate,
+    "synth": _generate,
+    "curate": _curate,
+    "pretrain": _pretrain,
+    "evaluate": _evaluate,
+}

@@ -1,0 +1,203 @@
+"""What a profile can tell is told before any work, all of it at once, and without loading anything."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.diffusion.weights import BUILTIN
+from models.phantom.archive import films, sampled
+from models.phantom.case import draw_case, labels_of
+from models.phantom.hospital import HOSPITALS
+from tasks.check.check import CURATE, GENERATE, PRETRAIN, STAGES, check_recipe, checked_recipe, look_at
+from tasks.check.summary import summary
+from tasks.recipe.errors import RecipeError
+from tasks.recipe.profile import load_recipe
+
+PROFILES = Path(__file__).parents[3] / "flows" / "profiles"
+FAST = str(Path(__file__).parents[2] / "profiles" / "fast.yaml")
+SD = "images.generator={kind: diffusers, options: {%s}}"
+VLLM = "reports.generator={kind: vllm, options: {%s}}"
+GATE = "image_gates=[{kind: %s, threshold: 0.5, options: {%s}}]"
+
+
+def problems(*changes: str, stages: tuple[str, ...] = STAGES) -> list[str]:
+    _, report = look_at(FAST, changes, PROFILES, stages)
+    return report.problems
+
+
+@pytest.mark.parametrize("profile", ["local", FAST])
+def test_a_sound_profile_passes(profile: str) -> None:
+    recipe = checked_recipe(profile, [], PROFILES)
+    assert summary(recipe).startswith(f"profile {recipe.profile!r} is sound: {recipe.pairs} pairs of ")
+
+
+def test_the_full_profile_names_the_weights_and_the_bank_that_are_not_here() -> None:
+    _, report = look_at("full", [], PROFILES)
+    told = "\n".join([*report.problems, *report.notes])
+    for name in ("banks/mimic-entities.parquet", "./weights/roentgen", "meta-llama/Llama-3.1-70B-Instruct"):
+        assert name in told
+
+
+LATE = {
+    "pretrain.arms=[nope]": "pretrain.arms.0: unknown arm 'nope'",
+    "pretrain.arms=[]": "pretrain.arms: names no arm",
+    "pretrain.arms=[real, real]": "pretrain.arms.1: real stands there twice",
+    "pretrain.controls=[shuffled_x]": "pretrain.controls.0: unknown control 'shuffled_x', did you mean",
+    "pretrain.controls=[real]": "pretrain.controls.0: unknown control 'real'",
+    "pretrain.model=nope": "pretrain.model: open_clip knows no model 'nope'",
+    "pretrain.learning_rate=-1": "pretrain.learning_rate: -1 is not allowed",
+    "pretrain.threads=-3": "pretrain.threads: -3 is not allowed",
+    "archive_a.films=20001": "archive_a.films: 20001 is not allowed",
+    "archive_a.seed=-1": "archive_a.seed: -1 is not allowed",
+    "archive_b.films=1": "archive_b.films is 1: no finding is in some of them and not in others",
+    "image_gates.1.threshold=7": "7 is outside the scores of gate 'contrast', which are 0 to 1",
+    "image_gates.1.threshold=-0.1": "image_gates.1.threshold: -0.1 is outside",
+    "image_gates.1.threshold=.nan": "image_gates.1.threshold: nan is not allowed",
+    "report_gates=[{kind: prompt_length, threshold: 5000}]": "report_gates.0.threshold: 5000 is outside",
+    "curate.caps={other: -3}": "curate.caps.other: -3 is not allowed",
+    "curate.caps={other: 0}": "curate.caps: every finding is capped at 0",
+    "curate.caps={plural effusion: 3}": "did you mean 'pleural effusion'?",
+    "curate.balance={weights: {other: 1, pneumothorx: 2}}": "did you mean 'pneumothorax'?",
+    "curate.thresholds={agreement: 0.5}": "curate.thresholds.agreement: the recipe has no gate 'agreement'",
+    "curate.thresholds={contrast: 3}": "curate.thresholds.contrast: 3 is outside",
+    "curate.top={share: 0.5}": "curate.top.gate: the recipe has no gate 'agreement'",
+    "curate.encoder=nope": "curate.encoder: unknown kind 'nope'",
+    "image_gates.0.kind=nope": "image_gates.0.kind: unknown kind 'nope'",
+    "image_gates.0.options={x: 1}": "image_gates.0.options.x: kind 'finite' has no option 'x'",
+    "image_gates=[{kind: finite, threshold: 1}, {kind: finite, threshold: 0}]": "gate 'finite' stands there 2 times",
+    "report_gates=[{kind: contrast, threshold: 0.5}]": "report_gates.0.kind: 'contrast' looks at a film",
+    "images.generator.options={size: 0}": "images.generator.options.size: 0 is not allowed",
+    "images.generator.kind=difusers": "images.generator.kind: unknown kind 'difusers', did you mean 'diffusers'?",
+    SD % "guidance: '3'": "images.generator.options.guidance: '3' is not allowed",
+    SD % "resolution: 100": "images.generator.options.resolution: 100 is not allowed: must be a multiple of 8",
+    SD % "scheduler: dimm": "images.generator.options.scheduler: unknown value 'dimm', did you mean 'ddim'?",
+    SD % "scheduler: flow-euler": "options.scheduler 'flow-euler' cannot sample a StableDiffusionPipeline",
+    SD % "model: 'builtin:roentgen'": "there is no 'builtin:roentgen'",
+    SD % "model: ./nowhere": "images.generator: the folder ./nowhere is missing",
+    SD % "model: $HOME/x": "images.generator.options.model: '$HOME/x' holds $HOME, which is not expanded",
+    SD % "model: ~nobody_at_all/x": "images.generator: its files cannot be looked at",
+    SD % f"model: /{'x' * 300}": "images.generator: ",
+    VLLM % "decoding: grammar": "reports.generator.options.decoding: 'grammar' is not allowed",
+    VLLM % "max_tokens: 4000": "max_tokens is 4000, but max_model_len is only 2048",
+    VLLM % "ladder: [0]": "ladder is [0]",
+    VLLM % "tensor_parallel_size: 0": "reports.generator.options.tensor_parallel_size: 0 is not allowed",
+    VLLM % "engine: {trust_remote_code: true}": "'trust_remote_code' is not taken here",
+    VLLM % "model: /nowhere": "reports.generator: the folder /nowhere is missing",
+    VLLM % "model: 'package:nothing_here'": "package 'nothing_here' is not installed",
+    VLLM % "lora: /nowhere": "/nowhere/adapter_config.json is missing",
+    VLLM % "adapter: /nowhere": "no adapter.safetensors in /nowhere",
+    "reports.generator={kind: openai, options: {model: m, base_url: 'localhost:1'}}": "is no address of a server",
+    GATE % ("agreement", "folder: /nowhere"): "/nowhere/agreement.safetensors is missing",
+    GATE % ("bad_bank", "bank: /nowhere"): "/nowhere is missing",
+    GATE % ("film_ensemble", "calibration: none.json"): "image_gates.0: none.json is missing",
+    GATE % ("film_ensemble", "options: {film_defects: {batch: 0}}"): "film_defects.options.batch: 0 is not allowed",
+    GATE % ("film_ensemble", "options: {sharpnes: {}}"): "unknown kind 'sharpnes', did you mean 'sharpness'?",
+    GATE % ("memorisation", ""): "memory.safetensors is missing: `synth privacy remember` makes one",
+    GATE % ("memorisation", "encoder: nope"): "image_gates.0.options.encoder: unknown kind 'nope'",
+    GATE % ("vision_judge", ""): "kind 'vision_judge' needs the option 'model'",
+    GATE % ("vision_judge", "model: ./m, k: 9"): "k is 9, but there are 6 questions",
+    "plan.constraints=phantm": "plan.constraints: unknown rules 'phantm'; did you mean phantom?",
+    "plan.per_report={anatomi: 1}": "unknown entity type 'anatomi'",
+    "plan.per_report.anatomy=1000": "at most 8 are feasible",
+    "plan.bank=nowhere.csv": "plan.bank: nowhere.csv is missing",
+    "plan.bank=.": "plan.bank: . is a folder",
+    "plan.cooccurrence=nowhere.parquet": "plan.cooccurrence: nowhere.parquet is missing",
+    "images.prompt_axes=true": "images.prompt_axes is true, but plan.axes names no axis",
+    "tracking.uri=./mlruns": "tracking.uri: './mlruns' is no MLflow server or database",
+    "tracking.uri=ftp://x": "tracking.uri: 'ftp://x' is no MLflow server or database",
+    "pairs=1": "pairs is 1: an arm needs at least 2 pairs",
+    "pretrain.pairs=24 ;; archive_a.films=8": "pretrain.pairs is 24, but archive_a.films is 8",
+}
+
+
+@pytest.mark.parametrize("changes", LATE)
+def test_what_would_fail_late_is_told_at_once(changes: str) -> None:
+    found = problems(*changes.split(" ;; "))
+    assert any(LATE[changes] in line for line in found), found
+
+
+def test_a_control_needs_its_arm_where_it_is_named() -> None:
+    told = "pretrain.controls.1: shuffled_synthetic is the control of synthetic, which is not among pretrain.arms"
+    assert any(line.startswith(told) for line in problems("pretrain.arms=[real]"))
+    _, report = look_at("local", ["pretrain.arms=[real]"], PROFILES)
+    assert report.problems == [], "the local profile names no controls"
+
+
+def test_everything_is_told_at_once_that_of_the_schema_too() -> None:
+    changes = ["pairs=0", "piars=3", "pretrain.model=nope", "image_gates.0.kind=nope", SD % "steps: 0, guidance: 'x'"]
+    with pytest.raises(RecipeError) as caught:
+        checked_recipe(FAST, changes, PROFILES)
+    told = [line.split(":")[0] for line in caught.value.problems]
+    assert told == [
+        "pairs", "piars", "images.generator.options.steps", "images.generator.options.guidance", "image_gates.0.kind",
+        "pretrain.model",
+    ]  # fmt: skip
+
+
+def test_a_stage_is_asked_only_for_its_own_files() -> None:
+    change = SD % "model: ./nowhere"
+    assert problems(change, stages=(GENERATE,))
+    assert problems(change, stages=(PRETRAIN,)) == []
+    wide = ["curate.near_film=0.9", "curate.encoder=penultimate", "curate.encoder_options={folder: /nowhere}"]
+    assert "/nowhere/agreement.safetensors is missing" in problems(*wide, stages=(CURATE,))[0]
+    assert problems(*wide, stages=(GENERATE,)) == []
+    assert problems("pairs=1", stages=(GENERATE,)) == []
+
+
+def test_broken_weights_are_named(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(BUILTIN["builtin:phantom"], tmp_path / "model"))
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    shutil.rmtree(folder / "scheduler")
+    found = problems(SD % f"model: {folder}")
+    assert [line for line in found if "is cut off" in line and line.startswith("images.generator: ")]
+    assert [line for line in found if "scheduler is missing" in line]
+
+
+def test_a_hub_model_is_looked_for_in_the_cache_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    _, report = look_at(FAST, [SD % "model: nobody/nothing"], PROFILES)
+    assert report.problems == []
+    assert any(
+        "'nobody/nothing' is not in the local hub cache and will be downloaded" in line for line in report.notes
+    )
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert any("HF_HUB_OFFLINE is set" in line for line in problems(SD % "model: nobody/nothing"))
+
+
+def test_a_recipe_that_is_loaded_already_is_checked_alike() -> None:
+    recipe = load_recipe(FAST, ["archive_b.films=1"], PROFILES)
+    with pytest.raises(RecipeError, match=r"profile 'fast': archive_b.films is 1"):
+        check_recipe(recipe)
+
+
+def test_findings_that_cannot_be_scored_are_a_note() -> None:
+    _, report = look_at(FAST, ["archive_b.films=6"], PROFILES)
+    assert report.problems == []
+    assert "findings are in none or all of its 6 films" in report.notes[0]
+
+
+def test_the_labels_of_an_archive_are_known_without_its_films() -> None:
+    hospital, indices = HOSPITALS["b"], sampled(11, 6)
+    drawn = [{finding.name for finding in draw_case(hospital, 11, index).findings} for index in indices]
+    assert [set(labels_of(hospital, 11, index)) for index in indices] == drawn
+    rendered = next(films(hospital, 11, indices[:1], 64))
+    assert int(rendered.labels.sum()) == len(drawn[0])
+
+
+def test_the_check_loads_no_engine() -> None:
+    code = (
+        "import sys; from pathlib import Path; from tasks.check.check import checked_recipe; "
+        "checked_recipe('local', [], Path('flows/profiles')); "
+        "print({'vllm', 'diffusers', 'transformers', 'open_clip', 'mlflow', 'prefect'} & {*sys.modules})"
+    )
+    root = Path(__file__).parents[3]
+    out = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"
