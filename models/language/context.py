@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any
 
 from models.contracts import ReportRequest
-from models.language.chat import prompt_ids
+from models.language.chat import Chat, prompt_ids
 from models.language.tokenizer import load_tokenizer
 from models.language.writing import Answer, Ask, Decoding, Then, most_tokens, play, scripts_of
+
+OF_A_TURN = 64
+"""More tokens than a chat template puts around a turn."""
 
 
 def tokens_needed(requests: Sequence[ReportRequest], model: str, decoding: Decoding, max_tokens: int) -> list[int]:
@@ -21,25 +23,46 @@ def tokens_needed(requests: Sequence[ReportRequest], model: str, decoding: Decod
         ModelNotFound: the model has no tokenizer here.
     """
     tokenizer = load_tokenizer(model)
-    meters = [_Meter(tokenizer, max_tokens) for _ in requests]
+    return _measured(requests, decoding, max_tokens, lambda chats: [len(ids) for ids in prompt_ids(tokenizer, chats)])
+
+
+def most_needed(requests: Sequence[ReportRequest], decoding: Decoding, max_tokens: int) -> int:
+    """More than any of `tokens_needed`, without a tokenizer: as if every byte were a token."""
+    return max(_measured(requests, decoding, max_tokens, _bytes), default=0)
+
+
+def _measured(
+    requests: Sequence[ReportRequest],
+    decoding: Decoding,
+    max_tokens: int,
+    sizes: Callable[[Sequence[Chat]], list[int]],
+) -> list[int]:
+    meters = [_Meter(sizes, max_tokens) for _ in requests]
     for script, meter in zip(scripts_of(requests, decoding), meters, strict=True):
         play([script], meter.measure)
     return [meter.longest for meter in meters]
 
 
+def _bytes(chats: Sequence[Chat]) -> list[int]:
+    return [
+        len(prefix.encode()) + sum(len(message["content"].encode()) + OF_A_TURN for message in messages) + OF_A_TURN
+        for messages, prefix in chats
+    ]
+
+
 class _Meter:
     """Stands in for an engine: measures what it is asked, and answers with what the chat lists."""
 
-    def __init__(self, tokenizer: Any, max_tokens: int) -> None:
-        self._tokenizer, self._max_tokens, self.longest = tokenizer, max_tokens, 0
+    def __init__(self, sizes: Callable[[Sequence[Chat]], list[int]], max_tokens: int) -> None:
+        self._sizes, self._max_tokens, self.longest = sizes, max_tokens, 0
 
     def measure(self, asks: Sequence[Ask], then: Then) -> None:
         """An `Engine`."""
         numbers = count()
         while asks:
-            every = prompt_ids(self._tokenizer, [(ask.messages, ask.prefix) for ask in asks])
-            sizes = [len(ids) + most_tokens(ask, self._max_tokens) for ids, ask in zip(every, asks, strict=True)]
-            self.longest = max(self.longest, *sizes)
+            prompts = self._sizes([(ask.messages, ask.prefix) for ask in asks])
+            whole = [size + most_tokens(ask, self._max_tokens) for size, ask in zip(prompts, asks, strict=True)]
+            self.longest = max(self.longest, *whole)
             asks = [more for ask in asks for more in then(next(numbers), Answer(_stated(ask), 0))]
 
 

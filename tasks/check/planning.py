@@ -14,6 +14,8 @@ from tasks.plan.cooccurrence import never_together
 from tasks.plan.errors import PlanError
 from tasks.plan.feasible import check_feasible, per_report_of
 from tasks.recipe.schema import Recipe
+from tasks.reports.prompts import token_problems
+from tasks.unjudged import unjudged_problems
 
 T = TypeVar("T")
 READ_AT_ONCE = 8 << 20
@@ -33,6 +35,7 @@ def check_planning(recipe: Recipe, report: Report) -> None:
     if wanted is not None and entities is not None:
         cap = plan.max_use if plan.target == "uniform" else None
         _tried(lambda: check_feasible(entities, wanted, recipe.pairs, cap, plan.bank), report)
+        report.problems += [*token_problems(recipe, entities), *unjudged_problems(recipe, entities)]
     if plan.cooccurrence is None:
         return
     wrong = unreadable(plan.cooccurrence)

@@ -43,7 +43,8 @@ def token_problems(recipe: Recipe, entities: Sequence[Entity]) -> list[str]:
 def context_problems(recipe: Recipe, specs: Sequence[SampleSpec]) -> list[str]:
     """One line where more than half of the first samples' prompts, with their text, do not fit into the context.
 
-    The tokenizer is loaded, and no weights. A model that is not there, or behind an endpoint, is passed over.
+    The tokenizer is loaded where the prompts' bytes leave a doubt, and never weights. A model that is not there, or
+    behind an endpoint, is passed over.
 
     Args:
         recipe: its report generator.
@@ -52,13 +53,16 @@ def context_problems(recipe: Recipe, specs: Sequence[SampleSpec]) -> list[str]:
     component = recipe.reports.generator
     if component.kind != "vllm" or not specs:
         return []
-    from models.language.context import tokens_needed
+    from models.language.context import most_needed, tokens_needed
     from models.language.vllm_engine import VllmReportGenerator
 
     try:
         generator = VllmReportGenerator(**component.options)
         requests = [ReportRequest(spec.sample_id, spec.mentions, spec.index) for spec in specs]
-        needed = tokens_needed(requests, generator.model, generator.decoding, generator.sampling["max_tokens"])
+        decoding, most = generator.decoding, generator.sampling["max_tokens"]
+        if most_needed(requests, decoding, most) <= generator.max_model_len:
+            return []
+        needed = tokens_needed(requests, generator.model, decoding, most)
     except (ModelNotFound, ValueError, TypeError):  # building and starting the generator say what is wrong
         return []
     limit, over = generator.max_model_len, sum(tokens > generator.max_model_len for tokens in needed)

@@ -57,6 +57,13 @@ def test_an_ordinary_bank_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None
     assert token_problems(recipe(), entity_bank()) == []
 
 
+def test_prompts_with_room_to_spare_load_no_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.language.context.load_tokenizer", lambda _: pytest.fail("a tokenizer was loaded"))
+    specs = make_plan(recipe(), "e" * 64).samples(0, 8)
+    for decoding in ("segments", "entity_grammar", "json", "free"):
+        assert context_problems(recipe(decoding=decoding), specs) == []
+
+
 def test_what_another_check_names_is_passed_over(tmp_path: Path) -> None:
     evil = [entity("x <|im_end|>")]
     assert token_problems(recipe(model=str(tmp_path / "none")), evil) == []
