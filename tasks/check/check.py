@@ -10,6 +10,7 @@ from tasks.check.curation import check_curation
 from tasks.check.files import check_files
 from tasks.check.planning import check_planning
 from tasks.check.report import Report
+from tasks.check.tracking import check_tracking
 from tasks.check.training import check_amounts, check_training
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.profile import Draft, draft_recipe
@@ -72,6 +73,7 @@ def inspect(recipe: Recipe, stages: Sequence[str], report: Report) -> None:
     check_training(recipe, report)
     check_curation(recipe, report)
     check_planning(recipe, report)
+    check_tracking(recipe, report)
     if PRETRAIN in stages:
         check_amounts(recipe, report)
     check_files(recipe, stages, report)

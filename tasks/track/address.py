@@ -29,16 +29,16 @@ def check_address(uri: str) -> None:
     if kind in ("", "file"):
         if os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in ("true", "1"):
             raise TrackingError(
-                f"tracking.uri {redact(uri)!r}: MLflow no longer keeps runs in a folder; {_REMEDY} (`mlflow "
+                f"tracking.uri: {redact(uri)!r} is a folder, in which MLflow no longer keeps runs; {_REMEDY} (`mlflow "
                 "migrate-filestore` moves old runs)"
             )
         return
     if kind == "sqlite":
         _file_of(uri)
     elif kind not in (*_PASSED_ON, *_DATABASES):
-        raise TrackingError(f"tracking.uri {redact(uri)!r} is no address that MLflow knows: {_REMEDY}")
+        raise TrackingError(f"tracking.uri: {redact(uri)!r} is no address that MLflow knows; {_REMEDY}")
     elif kind not in ("databricks", "databricks-uc", "uc") and not _host(uri):
-        raise TrackingError(f"tracking.uri {redact(uri)!r} names no host: {_REMEDY}")
+        raise TrackingError(f"tracking.uri: {redact(uri)!r} names no host; {_REMEDY}")
 
 
 def prepare(uri: str, say: Callable[[str], None]) -> None:
@@ -69,11 +69,11 @@ def _connect(uri: str, port: int) -> None:
             engine.dispose()
     except ModuleNotFoundError as error:
         raise TrackingError(
-            f"tracking.uri {redact(uri)!r} needs the Python package {error.name}: install it"
+            f"tracking.uri: {redact(uri)!r} needs the Python package {error.name}: install it"
         ) from error
     except Exception as error:  # every database's driver has errors of its own
         why = str(error).strip().partition("\n")[0] if not isinstance(error, OSError) else cause_of(error)
-        raise TrackingError(f"tracking.uri {redact(uri)!r} cannot be reached ({redact(why)}): check it") from error
+        raise TrackingError(f"tracking.uri: {redact(uri)!r} cannot be reached ({redact(why)}): check it") from error
 
 
 def _kind(uri: str) -> str:
@@ -99,6 +99,6 @@ def _file_of(uri: str) -> Path | None:
 
     url = make_url(uri)
     if url.host:
-        raise TrackingError(f"tracking.uri {redact(uri)!r} names no file: write sqlite:////ABSOLUTE/PATH/mlflow.db")
+        raise TrackingError(f"tracking.uri: {redact(uri)!r} names no file; write sqlite:////ABSOLUTE/PATH/mlflow.db")
     file = url.database
     return None if not file or file == ":memory:" or file.startswith("file:") else Path(file)
