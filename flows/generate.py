@@ -52,7 +52,9 @@ def generate(
 
 
 def _generate(run: Run) -> Manifest:
-    plan = make_plan(run.recipe, run.fingerprint)
+    plan = make_plan(run.recipe, run.fingerprint, run.progress.stage)
+    for note in plan.notes:
+        run.progress.say(note)
     check_unjudged(run.recipe, plan.entities)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
