@@ -56,10 +56,12 @@ def generate(
 
 
 def _generate(run: Run) -> Manifest:
-    plan = make_plan(run.recipe, run.fingerprint)
+    plan = make_plan(run.recipe, run.fingerprint, run.progress.stage)
     problems = [*token_problems(run.recipe, plan.entities), *unjudged_problems(run.recipe, plan.entities)]
     if problems:
         raise RecipeError(f"profile {run.recipe.profile!r}", problems)
+    for note in plan.notes:
+        run.progress.say(note)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
     with run.tracked.nested("generate") as tracked:

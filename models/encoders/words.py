@@ -43,4 +43,4 @@ def bag(text: str) -> frozenset[str]:
 
 def key(phrase: str) -> tuple[str, ...]:
     """A phrase as its words in the singular: what two spellings of one thing have in common."""
-    return tuple(word for word, _, _ in words(phrase.lower()))
+    return tuple(map(singular, _WORD.findall(phrase.lower())))

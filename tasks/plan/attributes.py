@@ -27,15 +27,18 @@ class Choice:
     """One attribute over a bank: which values each entity can take. Value -1 is none."""
 
     def __init__(self, options: Sequence[tuple[str, ...]]) -> None:
-        self.names = tuple(dict.fromkeys(name for option in options for name in option))
-        self.count = np.array([len(option) for option in options])
-        self._table = np.full((len(options), max(1, int(self.count.max(initial=0)))), -1, dtype=np.int16)
-        for number, option in enumerate(options):
-            self._table[number, : len(option)] = [self.names.index(name) for name in option]
+        different = {option: number for number, option in enumerate(dict.fromkeys(options))}
+        which = np.array([different[option] for option in options], dtype=np.intp)
+        place = {name: at for at, name in enumerate(dict.fromkeys(name for option in different for name in option))}
+        self.names = tuple(place)
+        count = np.array([len(option) for option in different], dtype=np.intp)
+        table = np.full((len(different), max(1, int(count.max(initial=0)))), -1, dtype=np.int16)
         # The last column answers for -1.
-        self.allows = np.zeros((len(options), len(self.names) + 1), dtype=bool)
-        for number, option in enumerate(options):
-            self.allows[number, [self.names.index(name) for name in option]] = True
+        allows = np.zeros((len(different), len(self.names) + 1), dtype=bool)
+        for option, number in different.items():
+            at = [place[name] for name in option]
+            table[number, : len(option)], allows[number, at] = at, True
+        self.count, self._table, self.allows = count[which], table[which], allows[which]
 
     def draw(self, dice: np.ndarray, entities: np.ndarray) -> np.ndarray:
         """A uniform value for each entity from its hash, -1 where it has none."""
@@ -63,7 +66,10 @@ class Attributes:
         self._focal = self._flags(lambda entity: entity.label in FOCAL) & (side.count > 0) & (zone.count > 0)
         self._hidden = self._flags(lambda entity: entity.label in HIDDEN)
         self._hiding = np.zeros((len(entities), len(self.choices[SEVERITY].names) + 1), dtype=bool)
+        hiding = {label for label, _ in HIDING}
         for number, entity in enumerate(entities):
+            if entity.label not in hiding:
+                continue
             values = [(entity.label, name) in HIDING for name in self.choices[SEVERITY].names]
             self._hiding[number, : len(values)] = values
 

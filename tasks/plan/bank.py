@@ -5,191 +5,217 @@ and `term`; optional `label` (a finding of the vocabulary, which gates and arms 
 (default: whether the term starts with a negation such as "no"), and `sides`, `zones`, `severities` (lists;
 in a CSV separated by ``|``), and `count` (how often a corpus says it, for `plan.target`; those of duplicates add
 up). Terms are normalised and duplicates dropped, since a bank mined from reports
-has both (paper section 1).
+has both (paper section 1). Text that could steer a chat model or a terminal is refused (`tasks.plan.terms`).
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from models.contracts import EntityType
 from models.phantom.bank import Entity, entity_bank
 from models.phantom.vocabulary import LABELS
+from models.typed import quoted
+from tasks.plan.bank_files import REQUIRED, BankTable, read_table
 from tasks.plan.constraints import negated
 from tasks.plan.errors import BankError
-from tasks.recipe.errors import RecipeError, did_you_mean
-from tasks.recipe.reading import parse_yaml
+from tasks.plan.terms import LONGEST, normalise_term, unfit
+from tasks.recipe.errors import did_you_mean
 
-LONGEST_TERM = 300
-SHOWN_PROBLEMS = 20
-REQUIRED = ("type", "term")
-OPTIONAL = ("label", "present", "sides", "zones", "severities", "count")
+SHOWN_PROBLEMS = 3
 TYPES = tuple(kind.value for kind in EntityType)
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_ACRONYM = re.compile(r"^[A-Z][A-Z0-9]+s?$")
+TOLD_EVERY = 50_000
+"""Rows between two calls of `on_progress`; a smaller bank is read without one."""
 
-Row = Mapping[str, Any]
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
 OnProgress = Callable[[str, int, int], None]
+
+
+class _Wrong(str):
+    """What is wrong with a cell."""
+
+    __slots__ = ()
 
 
 def load_bank(bank: str, on_progress: OnProgress | None = None) -> tuple[Entity, ...]:
     """The entities of bank `bank`: ``phantom``, or the path of a file.
 
+    Args:
+        bank: name or path.
+        on_progress: called with ``entity bank``, the rows that are read, and the rows there are.
+
     Raises:
-        BankError: no such file or format, no entity in it, or bad rows (each named).
+        BankError: no such file or format, no entity in it, or bad rows (counted, and the first named).
     """
     if bank == "phantom":
         return tuple(entity_bank())
-    path = Path(bank).expanduser()
-    if path.suffix.lower() not in _READERS:
-        raise BankError(f"plan.bank: {bank!r} is neither 'phantom' nor a {', '.join(_READERS)} file")
-    try:
-        rows = list(_READERS[path.suffix.lower()](path))
-    except OSError as error:
-        raise BankError(f"entity bank {bank}: {error.strerror or error}") from error
-    except (UnicodeDecodeError, RecipeError, ValueError, csv.Error) as error:
-        raise BankError(f"entity bank {bank} is not a readable {path.suffix[1:]} file: {error}") from error
-    return _entities(rows, bank)
-
-
-def normalise_term(term: str) -> str:
-    """One space between words, lower case but for acronyms such as PICC, no end punctuation."""
-    words = term.split()
-    return " ".join(word if _ACRONYM.match(word) else word.lower() for word in words).strip(" .,;:")
-
-
-def _entities(rows: list[tuple[int, Row]], bank: str) -> tuple[Entity, ...]:
-    entities: dict[tuple[EntityType, str], Entity] = {}
-    problems: list[str] = []
-    for number, row in rows:
-        found = [f"entity bank {bank}, row {number}: {line}" for line in _problems(row)]
-        problems += found
-        if not found:
-            entity = _entity(row)
-            first = entities.setdefault((entity.type, entity.term.casefold()), entity)
-            if first is not entity and entity.count is not None:
-                total = entity.count + (first.count or 0)
-                entities[entity.type, entity.term.casefold()] = replace(first, count=total)
-    if not rows:
+    table = read_table(bank)
+    if not table.rows:
         raise BankError(f"entity bank {bank} is empty: it needs rows with the columns {' and '.join(REQUIRED)}")
-    if problems:
-        more = len(problems) - SHOWN_PROBLEMS
-        raise BankError([*problems[:SHOWN_PROBLEMS], *([f"and {more} more problems"] if more > 0 else [])])
+    return _entities(table, bank, on_progress or _silent)
+
+
+def _silent(*_: object) -> None:
+    pass
+
+
+def _entities(table: BankTable, bank: str, on_progress: OnProgress) -> tuple[Entity, ...]:
+    cells: list[list[Any]] = []
+    if len(table.rows) < TOLD_EVERY:
+        on_progress = _silent
+    for number, (name, read) in enumerate(_COLUMNS.items()):
+        on_progress("entity bank", number * len(table.rows) // (len(_COLUMNS) + 2), len(table.rows))
+        values = table.columns.get(name)
+        cells.append([None] * len(table.rows) if values is None else _read_column(values, read))
+    _refuse(table.rows, cells, bank)
+    entities: dict[tuple[EntityType, str], Entity] = {}
+    done = len(_COLUMNS) * len(table.rows) // (len(_COLUMNS) + 2)
+    for at, entity in enumerate(_rows(cells)):
+        key = entity.type, entity.term.casefold()
+        first = entities.setdefault(key, entity)
+        if first is not entity and entity.count is not None:
+            entities[key] = replace(first, count=entity.count + (first.count or 0))
+        if at % TOLD_EVERY == 0:
+            on_progress("entity bank", done + at * 2 // (len(_COLUMNS) + 2), len(table.rows))
+    on_progress("entity bank", len(table.rows), len(table.rows))
     return tuple(entities.values())
 
 
-def _problems(row: Row) -> list[str]:
-    found = [
-        f"unknown column {name!r}{did_you_mean(str(name), REQUIRED + OPTIONAL)}"
-        for name in row
-        if name not in REQUIRED + OPTIONAL
-    ]
-    found += [f"column {name!r} is missing" for name in REQUIRED if name not in row]
-    if found:
-        return found
-    kind, term, label = row["type"], row["term"], row.get("label")
-    if str(kind).strip() not in TYPES:
-        near = did_you_mean(str(kind), TYPES)
-        found.append(f"unknown entity type {kind!r}{near} Known: {', '.join(TYPES)}")
-    if not isinstance(term, str) or not normalise_term(term):
-        found.append(f"the term is {'empty' if _blank(term) or isinstance(term, str) else f'{term!r}, not text'}")
-    elif len(term) > LONGEST_TERM:
-        found.append(f"the term has {len(term)} characters, {LONGEST_TERM} are allowed: {term[:40]!r}...")
-    if not _blank(label) and str(label).strip() not in LABELS:
-        near = did_you_mean(str(label), LABELS)
-        found.append(f"unknown finding {label!r}{near} Leave `label` empty for a finding outside the vocabulary")
-    if not _blank(row.get("present")) and str(row["present"]).strip().lower() not in _TRUTH:
-        found.append(f"present is {row['present']!r}: true or false is needed")
-    if not _blank(row.get("count")) and _counted(row["count"]) is None:
-        found.append(f"count is {row['count']!r}: a whole number, 0 or more, is needed")
+def _rows(cells: Sequence[Sequence[Any]]) -> Iterator[Entity]:
+    for kind, term, label, present, sides, zones, severities, count in zip(*cells, strict=True):
+        yield Entity(
+            f"{kind}/{term}",
+            kind,
+            term,
+            label,
+            not negated(term) if present is None else present,
+            sides or (),
+            zones or (),
+            severities or (),
+            count,
+        )
+
+
+def _read_column(values: Sequence[Any], read: Callable[[Any], Any]) -> list[Any]:
+    """The values of a column as they are meant; equal cells are read once, but for terms, which seldom repeat."""
+    if read is _term:
+        return list(map(read, values))
+    known: dict[Any, Any] = {}
+    found = []
+    for value in values:
+        key = value if value.__class__ is str or value is None else repr(value)  # 1 and True are not one value
+        if key not in known:
+            known[key] = read(value)
+        found.append(known[key])
     return found
 
 
-def _entity(row: Row) -> Entity:
-    kind, term = EntityType(str(row["type"]).strip()), normalise_term(row["term"])
-    label, present = row.get("label"), row.get("present")
-    return Entity(
-        id=f"{kind.value}/{term}",
-        type=kind,
-        term=term,
-        label=None if _blank(label) else str(label).strip(),
-        present=not negated(term) if _blank(present) else _TRUTH[str(present).strip().lower()],
-        sides=_listed(row.get("sides")),
-        zones=_listed(row.get("zones")),
-        severities=_listed(row.get("severities")),
-        count=None if _blank(row.get("count")) else _counted(row["count"]),
-    )
+def _refuse(rows: Sequence[int], cells: Sequence[Sequence[Any]], bank: str) -> None:
+    wrong: dict[int, list[str]] = {}
+    for column in cells:
+        for at, value in enumerate(column):
+            if value.__class__ is _Wrong:
+                wrong.setdefault(at, []).append(value)
+    if not wrong:
+        return
+    shown = "; ".join(f"row {rows[at]}: {', '.join(wrong[at])}" for at in sorted(wrong)[:SHOWN_PROBLEMS])
+    more = len(wrong) - SHOWN_PROBLEMS
+    counted = f"{len(wrong)} of {len(rows)} rows are refused: " if len(wrong) > 1 else ""
+    raise BankError(f"entity bank {bank}, {counted}{shown}{f'; and {more} more rows' if more > 0 else ''}")
 
 
-def _counted(value: Any) -> int | None:
-    """A count as a CSV, YAML or Parquet file may give it; None where it is no count."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
+def _kind(value: Any) -> Any:
+    said = value.strip().lower().replace("-", "_").replace(" ", "_") if isinstance(value, str) else ""
+    if said in TYPES:
+        return EntityType(said)
+    near = did_you_mean(str(value)[:LONGEST], TYPES)
+    return _Wrong(f"unknown entity type {quoted(value)}{near} Known: {', '.join(TYPES)}")
+
+
+def _term(value: Any) -> Any:
+    if value.__class__ is not str or len(value) > LONGEST or not value.isascii() or not value.isprintable():
+        wrong = _wrong_term(value)
+        if wrong:
+            return wrong
+    elif "<" in value or "[" in value or "##" in value:
+        reason = unfit(value)
+        if reason:
+            return _Wrong(f"the term {quoted(value)} {reason}")
+    return normalise_term(value) or _Wrong("the term is empty")
+
+
+def _wrong_term(value: Any) -> _Wrong | None:
+    if _blank(value):
+        return _Wrong("the term is empty")
+    if not isinstance(value, str):
+        return _Wrong(f"the term is {quoted(value)}, not text")
+    if len(value) > LONGEST:
+        return _Wrong(f"the term has {len(value)} characters, {LONGEST} are allowed: {value[:40]!r}...")
+    reason = unfit(value)
+    return _Wrong(f"the term {value!a} {reason}") if reason else None
+
+
+def _label(value: Any) -> Any:
+    if _blank(value):
         return None
-    return int(number) if number.is_integer() and number >= 0 else None
+    said = str(value).strip()
+    if said in LABELS:
+        return said
+    near = did_you_mean(said[:LONGEST], LABELS)
+    return _Wrong(f"unknown finding {quoted(value)}{near} Leave `label` empty for a finding outside the vocabulary")
+
+
+def _present(value: Any) -> Any:
+    if _blank(value):
+        return None
+    said = _TRUTH.get(str(value).strip().lower())
+    return _Wrong(f"present is {quoted(value)}: true or false is needed") if said is None else said
+
+
+def _count(value: Any) -> Any:
+    """A count as a CSV, YAML or Parquet file may give it; None where there is none."""
+    if _blank(value):
+        return None
+    try:
+        number = float(value) if not isinstance(value, bool) else -1
+    except (TypeError, ValueError, OverflowError):
+        number = -1
+    if number != number or not 0 <= number < 2**53 or not float(number).is_integer():
+        return _Wrong(f"count is {quoted(value)}: a whole number, 0 or more, is needed")
+    return int(number)
+
+
+def _listed(name: str) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if _blank(value):
+            return ()
+        if not isinstance(value, str | list | tuple):
+            return _Wrong(f"{name} is {quoted(value)}: a list of words is needed")
+        reason = unfit(value if isinstance(value, str) else "|".join(map(str, value)))
+        if reason:
+            return _Wrong(f"{name} is {ascii(value)[:LONGEST]}, which {reason}")
+        parts = value.split("|") if isinstance(value, str) else value
+        found = tuple(dict.fromkeys(normalise_term(str(part)) for part in parts if str(part).strip()))
+        long = next((part for part in found if len(part) > LONGEST), None)
+        return _Wrong(f"{name} has a word of {len(long)} characters, {LONGEST} are allowed") if long else found
+
+    return read
 
 
 def _blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value != value  # NaN of a Parquet column
 
 
-def _listed(value: Any) -> tuple[str, ...]:
-    if value is None or isinstance(value, float):
-        return ()
-    parts = value.split("|") if isinstance(value, str) else list(value)
-    return tuple(dict.fromkeys(normalise_term(str(part)) for part in parts if str(part).strip()))
-
-
-def _read_csv(path: Path) -> Iterable[tuple[int, Row]]:
-    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
-    for row in reader:
-        extra = row.pop(None, None)  # type: ignore[arg-type]
-        if extra:
-            raise ValueError(f"line {reader.line_num} has more cells than the header; put quotes around a comma")
-        if any(not _blank(cell) for cell in row.values()):
-            yield reader.line_num, row
-
-
-def _read_items(data: Any) -> Iterable[tuple[int, Row]]:
-    if isinstance(data, Mapping):
-        data = data.get("entities")
-    if data is None:
-        return
-    if not isinstance(data, list) or not all(isinstance(item, Mapping) for item in data):
-        raise ValueError("a list of mappings is needed, alone or under the key 'entities'")
-    yield from enumerate(data, start=1)
-
-
-def _read_yaml(path: Path) -> Iterable[tuple[int, Row]]:
-    return _read_items(parse_yaml(path.read_text(encoding="utf-8"), str(path)))
-
-
-def _read_json(path: Path) -> Iterable[tuple[int, Row]]:
-    text = path.read_text(encoding="utf-8")
-    return _read_items(json.loads(text) if text.strip() else None)
-
-
-def _read_parquet(path: Path) -> Iterable[tuple[int, Row]]:
-    from pyarrow import ArrowException, parquet
-
-    try:
-        return enumerate(parquet.read_table(path).to_pylist(), start=1)
-    except ArrowException as error:
-        raise ValueError(str(error)) from error
-
-
-_READERS: Mapping[str, Callable[[Path], Iterable[tuple[int, Row]]]] = {
-    ".csv": _read_csv,
-    ".yaml": _read_yaml,
-    ".yml": _read_yaml,
-    ".json": _read_json,
-    ".parquet": _read_parquet,
+_COLUMNS: dict[str, Callable[[Any], Any]] = {
+    "type": _kind,
+    "term": _term,
+    "label": _label,
+    "present": _present,
+    "sides": _listed("sides"),
+    "zones": _listed("zones"),
+    "severities": _listed("severities"),
+    "count": _count,
 }

@@ -20,7 +20,7 @@ from models.contracts import EntityType
 from models.language.content import NEGATION
 from models.phantom.bank import Entity
 from tasks.plan.errors import PlanError
-from tasks.plan.places import Setting, hosts, misfit, other_side, setting_of
+from tasks.plan.places import Setting, hosts, known_words, misfit, other_side, setting_of
 from tasks.recipe.errors import did_you_mean
 
 Name = TypeVar("Name")
@@ -66,8 +66,18 @@ class RuleSet:
 
     def traits(self, entity: Entity) -> Traits:
         """What the rules know of an entity."""
-        excluded = entity.present and any(entity.label in (item.first, item.second) for item in self.exclusions)
+        excluded = (
+            entity.present
+            and entity.label is not None
+            and any(entity.label in (item.first, item.second) for item in self.exclusions)
+        )
         return Traits(entity.label if excluded else None, setting_of(entity) if self.places else Setting())
+
+    def sign(self, entity: Entity) -> tuple[object, ...]:
+        """All of an entity that `traits` depends on; equal signs have equal traits."""
+        if not self.places:
+            return entity.present, entity.label
+        return entity.type, entity.present, entity.label, entity.sides, known_words(entity.term)
 
     def parts(self, one: Traits, two: Traits) -> tuple[str, str] | None:
         """The kind of rule that keeps two entities apart, with its reason; None where none does."""
@@ -249,7 +259,13 @@ class ConflictTable:
     def _grouped(self) -> tuple[np.ndarray, list[Traits]]:
         """The group of each entity and of nobody (0), and the traits of each group."""
         groups: dict[Traits, int] = {NOTHING: 0}
-        numbers = [groups.setdefault(self.rules.traits(entity), len(groups)) for entity in self.entities]
+        known: dict[tuple[object, ...], int] = {}
+        numbers = []
+        for entity in self.entities:
+            sign = self.rules.sign(entity)
+            if sign not in known:
+                known[sign] = groups.setdefault(self.rules.traits(entity), len(groups))
+            numbers.append(known[sign])
         return np.array([*numbers, 0], dtype=np.int32), list(groups)
 
 

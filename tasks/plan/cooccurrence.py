@@ -20,6 +20,7 @@ import numpy as np
 
 from models.phantom.bank import Entity
 from tasks.plan.errors import PlanError
+from tasks.plan.terms import unfit
 
 if TYPE_CHECKING:
     from models.encoders.chest_recogniser import Span, SpanRecogniser
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LEAST_EXPECTED = 10.0
 BATCH = 256
+SHOWN = 3
 COLUMNS = ("first", "second", "expected", "observed")
 
 
@@ -133,15 +135,32 @@ def never_together(path: str, entities: Sequence[Entity]) -> np.ndarray:
         if missing := [name for name in COLUMNS if name not in table.column_names]:
             raise ValueError(f"the column {missing[0]!r} is missing")
         expected, observed = (table.column(name).to_numpy().astype(np.float64) for name in COLUMNS[2:])
-    except (pa.ArrowException, OSError, ValueError) as error:
-        remedy = "learn it from a corpus, or leave it empty"
-        raise PlanError(f"plan.cooccurrence: {path}: {error}; {remedy}") from error
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PlanError(f"plan.cooccurrence: {path}: {reason}; learn it from a corpus, or leave it empty") from error
     number = {entity.id: n for n, entity in enumerate(entities)}
     names = [table.column(name).to_pylist() for name in COLUMNS[:2]]
+    _refuse_unfit(path, names)
     pairs = np.array([[number.get(name, -1) for name in side] for side in names], dtype=np.int64).T.reshape(-1, 2)
     if len(pairs) and (pairs < 0).all():
         raise PlanError(f"plan.cooccurrence: {path}: none of its entities, such as {names[0][0]!r}, is in the bank")
     return pairs[(pairs >= 0).all(axis=1) & (expected >= LEAST_EXPECTED) & (observed == 0)]
+
+
+def _refuse_unfit(path: str, names: Sequence[Sequence[object]]) -> None:
+    """Refuse ids that could steer a chat model or a terminal, or are no text."""
+    reasons: dict[object, str | None] = {}
+    for name in dict.fromkeys(name for side in names for name in side):
+        reasons[name] = unfit(name) if isinstance(name, str) else "is no text: give the id of an entity"
+    wrong = [
+        f"row {row}: {name!a} {reasons[name]}"
+        for row, pair in enumerate(zip(*names, strict=True), start=1)
+        for name in pair
+        if reasons[name]
+    ]
+    if wrong:
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise PlanError(f"plan.cooccurrence: {path}, {'; '.join(wrong[:SHOWN])}{more}")
 
 
 @dataclass(frozen=True, slots=True)

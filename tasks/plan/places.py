@@ -72,6 +72,7 @@ MISFITS: tuple[Misfit, ...] = (
 )
 _REASONS = {(item.kind, item.region): item.reason for item in MISFITS}
 _LEFT, _RIGHT = bag("left lingula lingular"), bag("right azygos")
+_KNOWN = frozenset().union(*KINDS.values(), *REGIONS.values(), _LEFT, _RIGHT, bag("chest wall middle lobe bilateral"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +92,22 @@ class Setting:
     side: str | None = None
 
 
+def known_words(term: str) -> frozenset[str]:
+    """The words of a term that decide its setting."""
+    return _KNOWN.intersection(key(term))
+
+
 def setting_of(entity: Entity) -> Setting:
     """The setting of an entity; an empty one fits everything."""
-    words = frozenset(key(entity.term))
+    place, words, sides = entity.type is EntityType.ANATOMY, known_words(entity.term), entity.sides
     region = next((name for name, known in REGIONS.items() if words & known), None)
     region = "soft tissue" if {"chest", "wall"} <= words else region
-    if entity.type is EntityType.ANATOMY:
-        return Setting(region=region or "thorax", side=_side(entity, words))
+    if place:
+        return Setting(region=region or "thorax", side=_side(sides, words))
     if not entity.present or region is not None:
         return Setting(within=region if entity.present else None)
     kind = next((name for name, known in KINDS.items() if words & known), None)
-    return Setting(kind=kind, side=_side(entity, words)) if kind else Setting()
+    return Setting(kind=kind, side=_side(sides, words)) if kind else Setting()
 
 
 def misfit(place: Setting, finding: Setting) -> str | None:
@@ -128,8 +134,8 @@ def other_side(one: Setting, two: Setting) -> str | None:
     return f"the finding is on the {finding.side} and the place on the {place.side}"
 
 
-def _side(entity: Entity, words: frozenset[str]) -> str | None:
-    sides = set(entity.sides)
+def _side(said: tuple[str, ...], words: frozenset[str]) -> str | None:
+    sides = set(said)
     if not sides:
         left, right = bool(words & _LEFT), bool(words & _RIGHT) or {"middle", "lobe"} <= words
         sides = {name for name, said in (("left", left), ("right", right)) if said}

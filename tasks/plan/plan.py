@@ -7,19 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.contracts import EntityType, Mention
-from models.phantom.bank import Entity
-from tasks.plan.attributes import Attributes
+from models.contracts import Mention
 from tasks.plan.axes import AxisDecks, prompt_prefix
-from tasks.plan.bank import OnProgress, load_bank
-from tasks.plan.constraints import ConflictTable, rule_set
-from tasks.plan.cooccurrence import never_together
+from tasks.plan.bank import OnProgress
 from tasks.plan.errors import PlanError
-from tasks.plan.feasible import check_cap, check_feasible, per_report_of
+from tasks.plan.feasible import check_cap
 from tasks.plan.layout import ShardLayout
 from tasks.plan.plan_sampler import PlanSampler
+from tasks.plan.prepare import Prepared, prepare
 from tasks.plan.spec import SampleSpec, sample_id
-from tasks.plan.target import deck_weights
 from tasks.recipe.schema import Recipe
 
 CHUNK = 16_384
@@ -80,22 +76,15 @@ class Plan:
     those that rejected samples gave back (`tasks.plan.top_up`). The last shard of each kind may be short.
     """
 
-    def __init__(self, recipe: Recipe, fingerprint: str, entities: tuple[Entity, ...]) -> None:
-        per_report = per_report_of(recipe.plan.per_report)
-        even, cap, bank = recipe.plan.target == "uniform", recipe.plan.max_use, recipe.plan.bank
-        check_feasible(entities, per_report, recipe.pairs, cap if even else None, bank)
-        pools = {kind: [n for n, e in enumerate(entities) if e.type is kind] for kind in EntityType}
-        file = recipe.plan.cooccurrence
-        never = None if file is None else never_together(file, entities)
-        table = ConflictTable(entities, rule_set(recipe.plan.constraints), never)
-        every = table.concepts(np.arange(len(entities)))
-        weights = deck_weights(entities, every, per_report, recipe.plan.target, bank)
-        self.fingerprint, self.entities = fingerprint, entities
+    def __init__(self, recipe: Recipe, fingerprint: str, prepared: Prepared) -> None:
+        self.fingerprint, self.entities, self.notes = fingerprint, prepared.entities, prepared.notes
         self.pairs, self.shard_size = recipe.pairs, recipe.shard_size
         self.layout = ShardLayout.of(recipe.pairs, recipe.shard_size, recipe.top_up)
-        self.sampler = PlanSampler(pools, per_report, table, fingerprint, weights, recipe.pairs)
-        self._never_dealt = sum(int((held == 0).sum()) for held in weights.values())
-        self._attributes = Attributes(entities, fingerprint)
+        self.sampler = PlanSampler(
+            prepared.pools, prepared.per_report, prepared.table, fingerprint, prepared.weights, recipe.pairs
+        )
+        self._never_dealt = sum(int((held == 0).sum()) for held in prepared.weights.values())
+        self._attributes = prepared.attributes
         self._axes = AxisDecks(recipe.plan.axes, fingerprint)
         self._prefixed = recipe.images.prompt_axes
         if self._prefixed and recipe.plan.axes is None:
@@ -219,7 +208,7 @@ def make_plan(recipe: Recipe, fingerprint: str, on_progress: OnProgress | None =
         PlanError: the request is not feasible; the largest feasible number is named.
         InfeasiblePlan: the rules leave no sample; the largest feasible number is named.
     """
-    plan = Plan(recipe, fingerprint, load_bank(recipe.plan.bank, on_progress))
+    plan = Plan(recipe, fingerprint, prepare(recipe, fingerprint, on_progress))
     if recipe.plan.max_use is not None:
         check_cap(plan.sampler, plan.pairs, recipe.plan.max_use, recipe.plan.bank)
     return plan

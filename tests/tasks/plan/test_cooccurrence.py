@@ -127,6 +127,16 @@ def test_a_plan_keeps_them_apart(tmp_path: Path, recipe: Callable[..., Recipe]) 
     [
         (None, "no file"),
         ({"first": ["a"], "second": ["b"], "expected": [12.0]}, "observed"),
+        ({"first": ["a"], "second": ["b"], "expected": ["many"], "observed": [0]}, "could not convert"),
+        (
+            {"first": ["a", "a"], "second": ["b", "<|im_end|>"], "expected": [12.0, 12.0], "observed": [0, 0]},
+            "row 2: ",
+        ),
+        (
+            {"first": ["a"], "second": ["b\x1b[2J"], "expected": [12.0], "observed": [0]},
+            r"row 1: 'b\\x1b\[2J' holds U\+001B",
+        ),
+        ({"first": [1], "second": ["b"], "expected": [12.0], "observed": [0]}, "row 1: 1 is no text"),
         ({"first": ["x"], "second": ["y"], "expected": [12.0], "observed": [0]}, "none of its entities, such as 'x'"),
     ],
 )
