@@ -189,7 +189,7 @@ def test_what_prefect_logs_goes_to_the_log_file(home: Path, capsys: pytest.Captu
         (["run", "--pairs"], "No such option: --pairs (`synth run --help` explains it)"),
         (["verify"], "Missing argument 'NAME[@VERSION]'. (`synth verify --help` explains it)"),
         (["serve", "--mlflow-port", "x\x1b[2J"], "Invalid value for '--mlflow-port'"),
-        (["versions", "--root", "ftp://x"], "Invalid value: 'ftp://x' is neither 'managed'"),
+        (["versions", "--root", "ftp://x"], "Invalid value: --root: 'ftp://x' is neither 'managed'"),
     ],
 )
 def test_a_command_line_that_does_not_fit_is_one_line(words: list[str], told: str, home: Path) -> None:
@@ -237,6 +237,6 @@ def test_whatever_the_streams_are_there_is_no_trace(words: str, code: int) -> No
 
 
 def test_a_plain_locale_shows_everything() -> None:
-    done = shell("versions --root ./läuft-nicht…", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    done = shell("versions --root ./läuft-nicht…", LC_ALL="C", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "no versions in" in done.stdout
