@@ -83,9 +83,10 @@ class PlanSampler(BalancedSampler):
             new = [number for number in found if self.table.entities[number].type is kind]
             more = iter([number for number in new if number not in row])
             for column, number in enumerate(row.tolist()):
-                if number not in new:
-                    left[column] = number if left[column] < 0 else left[column]
-                    row[column] = next(more)
+                if number in new and number not in row[:column]:
+                    continue
+                left[column] = number if left[column] < 0 else left[column]
+                row[column] = next(more)
 
 
 def find_sample(

@@ -165,7 +165,7 @@ def test_what_prefect_logs_goes_to_the_log_file(home: Path, capsys: pytest.Captu
             try:
                 raise StoreError("no store")
             except StoreError:
-                logging.getLogger("prefect.flow_runs").exception("Encountered exception during execution")
+                logging.getLogger("prefect.engine").exception("Encountered exception during execution")
                 logging.getLogger("mlflow").error("with a trace", exc_info=True)
                 logging.getLogger("storage.ledger").warning("three samples lost")
                 raise
@@ -178,7 +178,7 @@ def test_what_prefect_logs_goes_to_the_log_file(home: Path, capsys: pytest.Captu
     assert err[1].startswith("error: no store")
     assert len(err) == 2
     kept = logs(home)[0].read_text()
-    assert "ERROR prefect.flow_runs: Encountered exception" in kept
+    assert "ERROR prefect.engine: Encountered exception" in kept
     assert "ERROR mlflow: with a trace" in kept
 
 
