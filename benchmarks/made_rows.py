@@ -13,7 +13,7 @@ from models.phantom.vocabulary import KINDS, LABELS, Finding, phrase
 from storage.layout import DatasetRef, measure_key
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
-from storage.records import Manifest, ObjectEntry, PairRow, ShardEntry
+from storage.records import Manifest, ObjectEntry, PairRow, RejectRow, ShardEntry
 from storage.tables import to_parquet
 from tasks.curate.measure import encoder_of
 from tasks.curate.rules import Rules
@@ -82,7 +82,10 @@ def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, dice: np
     data = sink.getvalue()
     digest = store.put(ref.index(shard), data)
     index = ObjectEntry(key=ref.relative(ref.index(shard)), size=len(data), sha256=digest, rows=count)
-    return ShardEntry(shard=shard, pairs=None, index=index, rejects=index, accepted=count, rejected=0)
+    empty = to_parquet([], kind=RejectRow)
+    place = ref.rejects(shard)
+    rejects = ObjectEntry(key=ref.relative(place), size=len(empty), sha256=store.put(place, empty), rows=0)
+    return ShardEntry(shard=shard, pairs=None, index=index, rejects=rejects, accepted=count, rejected=0)
 
 
 def _gates(count: int, dice: np.random.Generator, room: list[int]) -> pa.Array:
@@ -91,6 +94,7 @@ def _gates(count: int, dice: np.random.Generator, room: list[int]) -> pa.Array:
     scores[:, -1] = dice.beta(4, 1.5, count)
     flat, total = scores.ravel(), count * len(GATES)
     thresholds = np.full(total, THRESHOLD)
+    kind = _SCHEMA.field("gates").type
     parts = {
         "gate": pa.array(GATES * count),
         "score": pa.array(flat),
@@ -98,8 +102,8 @@ def _gates(count: int, dice: np.random.Generator, room: list[int]) -> pa.Array:
         "passed": pa.array(flat >= thresholds),
         "reason": pa.array(["least sure of pleural effusion"] * total),
         "model": pa.array(["agreement@ba569bc9"] * total),
+        "not_judged": pa.nulls(total, pa.int64()),
     }
-    kind = _SCHEMA.field("gates").type
     struct = pa.StructArray.from_arrays([parts[field.name] for field in kind.value_type], fields=list(kind.value_type))
     return pa.ListArray.from_arrays(pa.array(np.arange(0, total + 1, len(GATES)), pa.int32()), struct, type=kind)
 

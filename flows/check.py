@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from flows.explained import explained
+from flows.failure import MENDED
 from flows.home import PROFILES, prepare
 from flows.running import Profile
+from flows.terminal import say
+from storage.addresses import redact
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -34,11 +37,12 @@ def check(
     with explained():
         from tasks.check.check import look_at
         from tasks.check.summary import summary
-        from tasks.recipe.errors import RecipeError, printable
+        from tasks.recipe.errors import RecipeError
 
         draft, report = look_at(profile, changes or [], PROFILES)
         for note in report.notes:
-            typer.echo(f"note: {printable(note)}", err=True)
+            say(f"note: {note}", err=True)
         if report.problems or draft.recipe is None:
-            raise RecipeError(draft.where, report.problems)
-        typer.echo(printable(summary(draft.recipe)))
+            say(f"error: {redact(str(RecipeError(draft.where, report.problems)))}", err=True)
+            raise typer.Exit(MENDED)
+        say(summary(draft.recipe))

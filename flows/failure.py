@@ -128,13 +128,16 @@ def keep_off_terminal() -> None:
     if _Command.debug:
         return
     known = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
-    for handler in {handler for logger in (logging.root, *known) for handler in logger.handlers}:
-        if type(handler).__name__ == "PrefectConsoleHandler" and _shown not in handler.filters:
+    handlers = {handler for logger in (logging.root, *known) for handler in logger.handlers}
+    consoles = {handler for handler in handlers if type(handler).__name__ == "PrefectConsoleHandler"}
+    for handler in consoles | set(logging.getLogger("mlflow").handlers):
+        if _shown not in handler.filters:
             handler.addFilter(_shown)
 
 
 def _shown(record: logging.LogRecord) -> bool:
-    ours = not record.name.startswith("prefect") and record.exc_info is None
+    quiet = record.name.startswith("mlflow") and record.levelno < logging.WARNING
+    ours = not record.name.startswith("prefect") and record.exc_info is None and not quiet
     if not ours:
         trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
         _SAID.append(f"{record.levelname} {record.name}: {record.getMessage()}\n{trace}".rstrip())

@@ -158,7 +158,7 @@ def locked(path: Path, *, wait: float = 90, say: Say = say_on_stderr) -> Iterato
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise ServerError(f"{path}: {error.strerror}: the state folder must be one that can be written") from error
+        raise ServerError(f"{path}: {error.strerror}: its folder must be writable") from error
     with file:
         begun, due = time.monotonic(), 1.0
         while not _taken(file.fileno()):

@@ -24,4 +24,4 @@ def wrong_root(root: str) -> str | None:
     if root.lower().startswith("file"):
         return f"{root!r} is no folder: write /{rest}"
     folder = "" if "//" in root else f" (for a folder of that name, write ./{root})"
-    return f"{root!r} is neither an s3:// address nor a local folder{folder}"
+    return f"{root!r} is neither 'managed', an s3:// address nor a local folder{folder}"

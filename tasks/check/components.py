@@ -12,10 +12,9 @@ from models import registry
 from tasks.check.report import Report
 from tasks.recipe.fingerprint import leaves
 from tasks.recipe.paths import unexpanded
-from tasks.recipe.schema import GateSpec, Recipe, TrackSection
+from tasks.recipe.schema import GateSpec, Recipe
 
 _PROSE = re.compile(r"(negative_prompt|questions(\.\d+)?)$")
-TRACKERS = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 
 
 def check_components(recipe: Recipe, report: Report) -> None:
@@ -41,7 +40,6 @@ def check_components(recipe: Recipe, report: Report) -> None:
             report.problems.append(f"{path}: {why}")
     if recipe.engine == "ray" and importlib.util.find_spec("ray") is None:
         report.problems.append("engine: ray is not installed: `pip install ray`, or take engine: inline")
-    _tracking(recipe.tracking, report)
 
 
 def threshold_problem(kind: str, threshold: float) -> str | None:
@@ -87,15 +85,3 @@ def _nested(where: str, kind: str, options: Mapping[str, Any], report: Report) -
         for member, given in (options.get("options") or {}).items():
             for path, what in registry.problems(registry.FILM_GATES, member, given).items():
                 report.problems.append(f"{where}.options.options.{member}.{path}: {what}")
-
-
-def _tracking(section: TrackSection, report: Report) -> None:
-    if section.uri == "managed":
-        return
-    scheme, separator, rest = section.uri.partition(":")
-    if separator and scheme.partition("+")[0] in TRACKERS and (rest.startswith("//") or scheme == "databricks"):
-        return
-    report.problems.append(
-        f"tracking.uri: {section.uri!r} is no MLflow server or database: write managed, http://host:port or "
-        "sqlite:////absolute/path/mlflow.db (MLflow writes no plain folders any more)"
-    )

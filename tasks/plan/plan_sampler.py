@@ -81,13 +81,12 @@ class PlanSampler(BalancedSampler):
         for kind, held in columns.items():
             row, left = settled.rows[at, held], settled.left[at, held]
             new = [number for number in found if self.table.entities[number].type is kind]
-            more = [number for number in new if number not in row]
+            more = iter([number for number in new if number not in row])
             for column, number in enumerate(row.tolist()):
-                if number in new:
-                    new.remove(number)  # a second card of the same entity, as no other fitted, must give way
-                else:
-                    left[column] = number if left[column] < 0 else left[column]
-                    row[column] = more.pop(0)
+                if number in new and number not in row[:column]:
+                    continue
+                left[column] = number if left[column] < 0 else left[column]
+                row[column] = next(more)
 
 
 def find_sample(

@@ -28,6 +28,7 @@ def test_problems_are_all_listed_and_the_exit_code_is_two() -> None:
     result = CliRunner().invoke(app, ["check", "-p", FAST, "-s", "pairs=0", "-s", "pretrain.model=nope"])
     assert result.exit_code == 2
     lines = result.output.splitlines()
+    assert lines[0].startswith("error: profile ")
     assert lines[0].endswith("has 2 problems:")
     assert [line.split(":")[0] for line in lines[1:]] == ["  pairs", "  pretrain.model"]
 

@@ -40,7 +40,7 @@ def said(tmp_path, monkeypatch):
             sample_id=f"s{at}", index=at, findings=f"film {at}", impression="x", entities=[], mentions=[],
             labels={"pneumothorax": 1}, report_seed=0, report_attempts=1, report_tokens=1, image_seed=0,
             image_attempts=1, png_sha256=hashlib.sha256(png).hexdigest(),
-            gates=[GateRow(gate="agreement", score=score, threshold=0.15, passed=True)],
+            gates=[GateRow(gate="contrast", score=score, threshold=0.15, passed=True)],
         )  # fmt: skip
         samples.append(sample_of(row, png))
     entry = commit_shard(store, ref, 0, pairs=samples, rejects=[], seconds={}, counts={})
@@ -58,7 +58,7 @@ def said(tmp_path, monkeypatch):
 
 
 def test_a_dry_run_explains_and_writes_nothing(said, tmp_path):
-    out = said("curate", "--dry-run", "--set", "curate.thresholds.agreement=0.5")
+    out = said("curate", "--dry-run", "--set", "curate.thresholds.contrast=0.5")
     assert "1 of 3 pairs kept" in out
     assert "s1: 0.3 is below 0.5" in out
     assert "same image" in out
@@ -79,7 +79,7 @@ def test_the_version_of_another_recipe_is_not_taken(said, monkeypatch, words):
     [
         ("curate.near_film=0.5", "curate.near_film"),
         ("curate.caps.gout=3", "no pair shows 'gout'; findings there are: pneumothorax"),
-        ("curate.thresholds.beauty=1", "no pair was scored by gate 'beauty'; scored were agreement"),
+        ("curate.thresholds.beauty=1", "no pair was scored by gate 'beauty'; scored were contrast"),
     ],
 )
 def test_a_rule_that_does_not_fit_is_one_message(said, change, told):
@@ -90,7 +90,7 @@ def test_a_rule_that_does_not_fit_is_one_message(said, change, told):
 
 @pytest.mark.server
 def test_the_flow_keeps_a_selection_named_after_its_rules(said, tmp_path):
-    out = said("curate", "--explain", "--set", "curate.top={share: 0.5}")
+    out = said("curate", "--explain", "--set", "curate.top={gate: contrast, share: 0.5}")
     store = open_store(str(tmp_path / "store"))
     assert [ref.name for ref in published(store)] == ["try"]
     (kept,) = list(store.list("selections/try/v1/"))

@@ -151,7 +151,11 @@ def test_a_state_folder_that_is_a_file_leaves_the_line(home: Path, capsys: pytes
     assert capsys.readouterr().err == "error: no store\n"
 
 
-def test_what_prefect_logs_goes_to_the_log_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_prefect_logs_goes_to_the_log_file(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # handlers of earlier tests write to closed streams
+
     class PrefectConsoleHandler(logging.StreamHandler):
         pass
 
@@ -165,7 +169,7 @@ def test_what_prefect_logs_goes_to_the_log_file(home: Path, capsys: pytest.Captu
             try:
                 raise StoreError("no store")
             except StoreError:
-                logging.getLogger("prefect.flow_runs").exception("Encountered exception during execution")
+                logging.getLogger("prefect.engine").exception("Encountered exception during execution")
                 logging.getLogger("mlflow").error("with a trace", exc_info=True)
                 logging.getLogger("storage.ledger").warning("three samples lost")
                 raise
@@ -178,7 +182,7 @@ def test_what_prefect_logs_goes_to_the_log_file(home: Path, capsys: pytest.Captu
     assert err[1].startswith("error: no store")
     assert len(err) == 2
     kept = logs(home)[0].read_text()
-    assert "ERROR prefect.flow_runs: Encountered exception" in kept
+    assert "ERROR prefect.engine: Encountered exception" in kept
     assert "ERROR mlflow: with a trace" in kept
 
 
@@ -189,7 +193,7 @@ def test_what_prefect_logs_goes_to_the_log_file(home: Path, capsys: pytest.Captu
         (["run", "--pairs"], "No such option: --pairs (`synth run --help` explains it)"),
         (["verify"], "Missing argument 'NAME[@VERSION]'. (`synth verify --help` explains it)"),
         (["serve", "--mlflow-port", "x\x1b[2J"], "Invalid value for '--mlflow-port'"),
-        (["versions", "--root", "ftp://x"], "Invalid value: 'ftp://x' is neither 'managed'"),
+        (["versions", "--root", "ftp://x"], "Invalid value: --root: 'ftp://x' is neither 'managed'"),
     ],
 )
 def test_a_command_line_that_does_not_fit_is_one_line(words: list[str], told: str, home: Path) -> None:
@@ -237,6 +241,6 @@ def test_whatever_the_streams_are_there_is_no_trace(words: str, code: int) -> No
 
 
 def test_a_plain_locale_shows_everything() -> None:
-    done = shell("versions --root ./läuft-nicht…", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    done = shell("versions --root ./läuft-nicht…", LC_ALL="C", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "no versions in" in done.stdout

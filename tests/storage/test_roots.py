@@ -24,7 +24,7 @@ def test_a_bucket_or_a_folder_passes(root: str) -> None:
         ("s3a://bucket", "write s3://bucket"),
         ("s3://", "names no bucket"),
         ("s3:///x", "names no bucket"),
-        ("gs://bucket", "neither an s3:// address nor a local folder"),
+        ("gs://bucket", "neither 'managed', an s3:// address nor a local folder"),
         ("http:/host", "neither"),
         ("https//host", "neither"),
         ("file:///tmp/x", "write /tmp/x"),

@@ -82,12 +82,12 @@ def bytewise(data: bytes, random: Random, times: int) -> Iterator[tuple[str, byt
     yield "a pointer of LFS", b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n"
     for number in range(times):
         at = random.randrange(len(data))
-        yield f"cut at {at}", data[:at]
+        yield f"{number} cut at {at}", data[:at]
         flipped = bytearray(data)
         for _ in range(1 + number % 4):
             flipped[random.randrange(len(data))] ^= 1 << random.randrange(8)
         yield f"bits flipped {number}", bytes(flipped)
-        yield f"bytes put in at {at}", data[:at] + random.randbytes(9) + data[at:]
+        yield f"{number} bytes put in at {at}", data[:at] + random.randbytes(9) + data[at:]
 
 
 def as_text(text: str) -> Iterator[tuple[str, bytes]]:

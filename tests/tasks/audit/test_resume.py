@@ -30,7 +30,7 @@ from tests.tasks.audit.test_archive import FakeJudge
 REPOSITORY = Path(__file__).parents[3]
 BROKEN_OFF = """
 import os, signal, sys
-from flows.audit import app
+from flows.cli import app
 from flows.progress import Progress
 from tasks.audit import looks, part
 
@@ -40,7 +40,7 @@ def stage(self, name, done, total):
 
 looks.PART, part.BATCH = int(sys.argv[5]), 3
 Progress.stage = stage
-app(["archive", sys.argv[1], "--out", sys.argv[2]])
+app(["audit", "archive", sys.argv[1], "--out", sys.argv[2]])
 """
 
 

@@ -108,8 +108,8 @@ LATE = {
     "plan.bank=.": "plan.bank: . is a folder",
     "plan.cooccurrence=nowhere.parquet": "plan.cooccurrence: nowhere.parquet is missing",
     "images.prompt_axes=true": "images.prompt_axes is true, but plan.axes names no axis",
-    "tracking.uri=./mlruns": "tracking.uri: './mlruns' is no MLflow server or database",
-    "tracking.uri=ftp://x": "tracking.uri: 'ftp://x' is no MLflow server or database",
+    "tracking.uri=./mlruns": "tracking.uri: './mlruns' is a folder",
+    "tracking.uri=ftp://x": "tracking.uri: 'ftp://x' is no address",
     "pairs=1": "pairs is 1: an arm needs at least 2 pairs",
     "pretrain.pairs=24 ;; archive_a.films=8": "pretrain.pairs is 24, but archive_a.films is 8",
 }

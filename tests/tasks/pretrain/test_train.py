@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_losses_and_progress_is_told(store, real, s
 def test_a_loss_that_is_not_a_number_names_arm_and_step():
     films = np.full((8, 96, 96), 90, np.uint8)
     corpus = Corpus(tuple("abcdefgh"), (split_report("Clear."),) * 8, np.arange(8), films)
-    section = TrainSection(samples_seen=160, batch=8, learning_rate=float("inf"), threads=1)
+    section = TrainSection(samples_seen=160, batch=8, threads=1).model_copy(update={"learning_rate": float("inf")})
     arm = Arm(name="real", sources=(), samples_seen=160)
     with pytest.raises(TrainingDiverged, match=r"arm 'real'.*step 1 of 20.*learning_rate"):
         train_on(corpus, arm, section, seed=0)

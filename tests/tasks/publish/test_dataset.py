@@ -55,9 +55,12 @@ def test_another_recipe_is_refused_with_the_fields_that_differ(local_store: Obje
     assert "choose another name for the version" in str(refused.value)
 
 
-def test_a_published_version_of_another_recipe_is_not_taken(local_store: ObjectStore, ref: DatasetRef) -> None:
+def test_a_published_version_of_another_recipe_is_not_taken(
+    local_store: ObjectStore, ref: DatasetRef, make_pair: Make
+) -> None:
     open_version(local_store, ref, text(pairs=512, seed=1), "a" * 64)
-    publish_manifest(local_store, ref, [], fingerprint="a" * 64, asked=512, models={})
+    entry = commit_shard(local_store, ref, 0, pairs=[make_pair(0)], rejects=[], seconds={}, counts={})
+    publish_manifest(local_store, ref, [entry], fingerprint="a" * 64, asked=512, models={})
     assert find_version(local_store, ref, text(pairs=512, seed=1), "a" * 64) is not None
     with pytest.raises(RecipeChanged) as refused:
         find_version(local_store, ref, text(pairs=512, seed=1234), "b" * 64)
@@ -77,10 +80,11 @@ def test_a_version_that_was_begun_by_another_recipe_is_not_taken(local_store: Ob
 
 
 def test_another_recipe_is_refused_although_the_stored_one_is_damaged(
-    local_store: ObjectStore, ref: DatasetRef
+    local_store: ObjectStore, ref: DatasetRef, make_pair: Make
 ) -> None:
     open_version(local_store, ref, text(), "a" * 64)
-    publish_manifest(local_store, ref, [], fingerprint="a" * 64, asked=512, models={})
+    entry = commit_shard(local_store, ref, 0, pairs=[make_pair(0)], rejects=[], seconds={}, counts={})
+    publish_manifest(local_store, ref, [entry], fingerprint="a" * 64, asked=512, models={})
     local_store.put(ref.recipe, b"\xff\xfe", create_only=False)
     with pytest.raises(RecipeChanged, match="cannot be read"):
         find_version(local_store, ref, text(seed=1), "b" * 64)

@@ -163,7 +163,7 @@ def test_several_problems_come_in_one_message(profiles: Path) -> None:
         ("top_up=.nan", "top_up: nan is not allowed: a finite number is needed"),
         ("images.generator.options={3: x}", "images.generator.options: key 3 is not text; put it in quotes"),
         ("dataset=Bad Name", "dataset: 'Bad Name' is not allowed: must match pattern"),
-        ("storage.root=ftp://x", "storage.root: 'ftp://x' is neither an s3:// address nor a local folder"),
+        ("storage.root=ftp://x", "storage.root: 'ftp://x' is neither 'managed', an s3:// address nor a local folder"),
         ("pretrain.objective=moco", "pretrain.objective: 'moco' is not allowed: must be 'clip'"),
         ("pretrain.pairs=64", "pretrain.pairs is 64, but the run makes only 8 pairs"),
         ("pairs=020", "pairs: '020' is not allowed: must be a valid integer; a number begins with no zero: write 20"),

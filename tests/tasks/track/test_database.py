@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from storage.errors import StoreError
+from storage.errors import ServerError, StoreError
 from storage.process import locked
 from tasks.track import database
 from tasks.track.database import database_uri, ensure_database
@@ -183,7 +183,7 @@ def test_a_locked_one_is_told_within_seconds(
 
 
 def test_a_folder_that_cannot_be_written_is_told(said: list[str]) -> None:
-    with pytest.raises(TrackingError, match=r"/proc/mlflow\.db.*writable"):
+    with pytest.raises(ServerError, match=r"/proc/mlflow\.db.*writable"):
         ensure_database(Path("/proc/mlflow.db"), said.append)
 
 
