@@ -1,4 +1,10 @@
-"""WebDataset shards: byte-reproducible tars of samples out, a checked stream of samples in."""
+"""WebDataset shards: byte-reproducible tars of samples out, a checked stream of samples in.
+
+The JSON of every sample has the same keys, each with a text or a number: what has a shape of its own (labels,
+mentions, gates ...) is JSON in a text. Readers such as Hugging Face's datasets take the types from the first samples,
+and fail on, or drop, an attribute or a finding that none of those has. Tars that hold these things as they are, as
+versions before this one wrote them, are read as well.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +26,9 @@ from storage.read_ahead import Readable, read_ahead
 from storage.records import PairRow
 from storage.tars import Group, proper_key, read_groups
 
+SHAPED = ("axes", "entities", "gates", "labels", "mentions", "provenance")
+"""The fields of a `PairRow` that are JSON in a text in the JSON of a sample."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -29,7 +38,7 @@ class Sample:
         key: sample id; no dot, since WebDataset takes what follows the first dot for the extension.
         png: the film.
         txt: the report as one text.
-        json: the full `PairRow`, so that the tar alone can rebuild its index.
+        json: the full `PairRow`, so that the tar alone can rebuild its index; nothing in it is JSON in a text.
     """
 
     key: str
@@ -136,7 +145,7 @@ def sample_in(group: Group) -> Sample:
         raise ValueError(f"sample {group.key} has no {', '.join(missing)}")
     png, txt, text = (group.parts[part].data for part in ("png", "txt", "json"))
     try:
-        row, report = json.loads(text), txt.decode()
+        row, report = _shaped(json.loads(text)), txt.decode()
         expected = row.get("png_sha256")
     except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"sample {group.key} cannot be read: {error}") from error
@@ -147,7 +156,18 @@ def sample_in(group: Group) -> Sample:
 
 def _members(sample: Sample) -> list[tuple[str, bytes]]:
     try:
-        row = canonical_json(sample.json)
+        row = canonical_json(_flat(sample.json))
     except ValueError as error:
         raise ValueError(f"sample {sample.key}: its row does not fit JSON: {error}") from error
     return [("png", sample.png), ("txt", sample.txt.encode()), ("json", row.encode())]
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with what has a shape of its own as JSON in a text."""
+    shaped = {name: canonical_json(row[name]) for name in SHAPED if row.get(name) is not None}
+    return {**row, **shaped}
+
+
+def _shaped(row: dict[str, Any]) -> dict[str, Any]:
+    """The row that `_flat` was made of; also what is not flat."""
+    return {**row, **{name: json.loads(row[name]) for name in SHAPED if isinstance(row.get(name), str)}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from dataclasses import replace
 
 import pytest
 
+from storage.canonical import canonical_json
 from storage.errors import CorruptShard, ObjectMissing
 from storage.objects import ObjectStore
-from storage.shards import Sample, read_samples, read_tar, sample_of, write_tar
+from storage.records import GateRow, PairRow
+from storage.shards import SHAPED, Sample, read_samples, read_tar, sample_of, write_tar
 
 Make = Callable[..., Sample]
 
@@ -56,8 +59,6 @@ def test_a_score_that_is_no_number_is_refused_by_name(make_pair: Make) -> None:
 
 
 def test_a_row_of_another_film_is_refused(make_pair: Make) -> None:
-    from storage.records import PairRow
-
     row = PairRow.model_validate(make_pair(1).json)
     with pytest.raises(ValueError, match="sample-00001"):
         sample_of(row, make_pair(2).png)
@@ -112,3 +113,54 @@ def test_a_damaged_tar_is_named(local_store: ObjectStore, make_pair: Make, damag
     local_store.put("pairs/00007.tar", DAMAGE[damage](write_tar(make_pair(number) for number in range(4))))
     with pytest.raises(CorruptShard, match=r"pairs/00007\.tar.*manifest"):
         list(read_samples(local_store, ["pairs/00007.tar"]))
+
+
+def rows_in(tar: bytes) -> list[dict[str, object]]:
+    """The JSON of every sample as any reader of tars finds it."""
+    with tarfile.open(fileobj=io.BytesIO(tar)) as members:
+        files = [members.extractfile(member) for member in members if member.name.endswith(".json")]
+        return [json.loads(file.read()) for file in files if file]
+
+
+def varied(make_pair: Make, mention: dict[str, object]) -> list[Sample]:
+    """Rows whose labels, attributes, gates and provenance have nothing in common."""
+    bare = mention | {"label": None, "side": None, "severity": None}
+    gate = GateRow(gate="agreement", score=None, threshold=0.5, passed=True, not_judged=1)
+    few: dict[str, object] = {"mentions": [bare], "labels": {}, "gates": [gate], "provenance": {"defect": None}}
+    return [make_pair(1, **few), make_pair(2, entities=[], mentions=[]), make_pair(3, provenance={"prompt": "x"})]
+
+
+def test_every_sample_has_the_same_keys_with_texts_and_numbers(make_pair: Make, mention: dict[str, object]) -> None:
+    rows = rows_in(write_tar(varied(make_pair, mention)))
+    assert len({tuple((name, type(value)) for name, value in row.items()) for row in rows}) == 1
+    assert {type(value) for value in rows[0].values()} == {str, int}
+    assert json.loads(str(rows[2]["labels"])) == {"pleural effusion": 1, "pneumothorax": 0}
+
+
+def test_what_has_a_shape_comes_back_as_it_was(make_pair: Make, mention: dict[str, object]) -> None:
+    samples = [*varied(make_pair, mention), make_pair(4, axes={"sex": "female"})]
+    assert read_tar(write_tar(samples)) == samples
+
+
+def test_every_field_with_a_shape_is_flat() -> None:
+    flat = {"str", "int", "int | None"}
+    assert {name for name, kind in PairRow.__annotations__.items() if kind not in flat} == set(SHAPED)
+
+
+def test_a_tar_of_an_older_version_is_read_as_before(make_pair: Make) -> None:
+    sample = make_pair(1)
+    parts = {"png": sample.png, "txt": sample.txt.encode(), "json": canonical_json(sample.json).encode()}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for extension, data in parts.items():
+            header = tarfile.TarInfo(f"{sample.key}.{extension}")
+            header.size = len(data)
+            tar.addfile(header, io.BytesIO(data))
+    assert read_tar(out.getvalue()) == [sample]
+    assert isinstance(rows_in(out.getvalue())[0]["labels"], dict)
+
+
+def test_a_text_that_is_no_json_is_named(make_pair: Make) -> None:
+    broken = write_tar([make_pair(1)]).replace(b'"labels":"{', b'"labels":"}')
+    with pytest.raises(CorruptShard, match="sample-00001 cannot be read"):
+        read_tar(broken)

@@ -189,6 +189,26 @@ def test_a_finding_that_leaves_no_denial_is_left_out_of_the_whole_plan() -> None
     assert (sampler.left_out(0, SAMPLES)[:, 0] == 0).sum() == SAMPLES // 3
 
 
+def test_an_entity_dealt_twice_into_a_sample_that_nothing_else_fitted_gives_way_once() -> None:
+    terms = {
+        EntityType.ABNORMALITY: ("effusion", "mass", "scar", "pneumonia", "consolidation"),
+        EntityType.NON_ABNORMALITY: ("no effusion", "no pneumonia", "no consolidation"),
+        EntityType.DISEASE: ("pneumonia", "consolidation", "lung edema"),
+    }
+    entities = [
+        Entity(f"{k.value}/{t}", k, t, present=k is not EntityType.NON_ABNORMALITY)
+        for k, ts in terms.items()
+        for t in ts
+    ]
+    sampler = plan_of(entities, {**dict.fromkeys(terms, 1), EntityType.NON_ABNORMALITY: 2}, samples=400)
+    dealt = BalancedSampler._settle_all(sampler, 0, 400)
+    denials = sampler.columns()[EntityType.NON_ABNORMALITY]
+    twice = dealt.rows[:, denials][:, 0] == dealt.rows[:, denials][:, 1]
+    assert (dealt.broken & twice).any(), "the case is met"
+    rows = sampler.draw(0, 400)
+    assert not any(breaks(sampler.table, tuple(row)) for row in rows.tolist())
+
+
 def test_the_largest_number_is_said_where_no_sample_is_left() -> None:
     entities = [Entity(f"disease/{t}", EntityType.DISEASE, t) for t in ("pneumothorax", "effusion")]
     entities += [Entity(f"anatomy/{t}", EntityType.ANATOMY, t) for t in ("lung", "rib", "liver")]

@@ -57,3 +57,41 @@ def factory_version(tmp_path_factory: pytest.TempPathFactory) -> Published:
     entries.append(commit_shard(store, ref, 2, pairs=[sample_of(evil, good.png)], rejects=[], seconds={}, counts={}))
     manifest = finish_version(store, ref, recipe, entries, worker.cards())
     return Published(store, ref, manifest)
+
+
+LATE_BANK = """type,term,label,sides,severities
+abnormality,granuloma,,,
+abnormality,air trapping,,,
+abnormality,tenting,,,
+disease,silicosis,,,
+disease,asthma,,,
+non_abnormality,no cavitation,,,
+non_disease,no malignancy,,,
+anatomy,right hilum,,,
+anatomy,carina,,,
+abnormality,pleural effusion,pleural effusion,left|right,small|large
+"""
+
+
+@pytest.fixture(scope="session")
+def late_version(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """A version of a foreign bank: its one label, side and severity come after the fifth sample."""
+    folder = tmp_path_factory.mktemp("late")
+    (folder / "bank.csv").write_text(LATE_BANK, encoding="utf-8")
+    changes = [
+        *("pairs=12", "shard_size=12", f"plan.bank={folder}/bank.csv", "report_gates=[]", "image_gates=[]"),
+        "plan.per_report={disease: 1, abnormality: 1, non_abnormality: 1, non_disease: 1, anatomy: 1}",
+    ]
+    for seed in range(100):
+        recipe = load_recipe(str(PROFILE), [*changes, f"seed={seed}"], PROFILE.parent)
+        mark = fingerprint(recipe)
+        late = [any(m.label for m in spec.mentions) for spec in make_plan(recipe, mark).samples(0, 12)]
+        if True in late[6:] and True not in late[:6]:
+            break
+    else:
+        raise AssertionError("no seed deals the label late")
+    store, ref = LocalStore(folder / "store"), DatasetRef("late", f"v-{mark[:10]}")
+    open_version(store, ref, dump_recipe(recipe), mark)
+    worker = ShardWorker(recipe, mark, store, ref)
+    entries = [worker.run(shard) for shard in range(len(make_plan(recipe, mark).shards))]
+    return Published(store, ref, finish_version(store, ref, recipe, entries, worker.cards()))
