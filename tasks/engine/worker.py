@@ -19,7 +19,7 @@ from tasks.engine.rounds import Rounds
 from tasks.images.draw import ImageBatch, draw_images
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
-from tasks.plan.spec import SampleSpec
+from tasks.plan.spec import LEFT_OUT, SampleSpec
 from tasks.recipe.schema import Recipe
 from tasks.reports.write import write_reports
 
@@ -71,6 +71,8 @@ class ShardWorker:
         seconds: dict[str, float] = {}
         specs = self.plan.shard(shard) if shard in self.plan.base_shards else self.rounds.specs(shard)
         counts: dict[str, int] = {"planned": len(specs)}
+        if shard in self.plan.base_shards and (left := self.plan.left_out(*self.plan.bounds(shard))):
+            counts[LEFT_OUT] = left
         rows, rejects = self._reports(shard, specs, seconds, counts, on_progress)
         images = self._images(rows, seconds, counts, on_progress)
         return commit_shard(

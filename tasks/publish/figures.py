@@ -11,6 +11,7 @@ import numpy as np
 
 from models.contracts import EntityType
 from storage.records import Manifest, PairRow, RejectRow, ShardEntry
+from tasks.plan.spec import LEFT_OUT
 from tasks.publish.provenance import Place
 
 BINS = 24
@@ -176,7 +177,7 @@ def stages(manifest: Manifest, rejected_in: Mapping[str, int]) -> list[Stage]:
 
 
 def yields(manifest: Manifest, planned: Iterable[str] = ()) -> dict[str, str]:
-    """Acceptance, and the spread of entity counts among accepted pairs.
+    """Acceptance, the spread of entity counts among accepted pairs, and how often the plan left an entity out.
 
     Args:
         manifest: of the version.
@@ -187,4 +188,7 @@ def yields(manifest: Manifest, planned: Iterable[str] = ()) -> dict[str, str]:
     counts = [manifest.entity_counts.get(name, 0) for name in {*planned, *manifest.entity_counts}]
     if counts:
         found["entities, most / fewest"] = f"{spread(counts):.2f}" if min(counts) else f"{max(counts)} / 0"
+    left = sum(shard.counts.get(LEFT_OUT, 0) for shard in manifest.shards)
+    if left:
+        found["times an entity fitted no sample and another of its type was dealt"] = str(left)
     return found

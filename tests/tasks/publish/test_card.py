@@ -84,6 +84,26 @@ def test_the_cards_line_reads_every_pair(library: str, card: str, factory_versio
     assert json.loads(run.stdout.splitlines()[-1]) == expected(factory_version)
 
 
+@pytest.mark.timeout(280)
+@pytest.mark.parametrize("library", READERS)
+def test_the_cards_line_reads_attributes_and_labels_that_come_late(
+    library: str, late_version: Any, tmp_path: Path
+) -> None:
+    card = (late_version.folder / "card" / "README.md").read_text()
+    run = python(block(card, library) + READERS[library] + PRINT, late_version.folder, tmp_path)
+    assert json.loads(run.stdout.splitlines()[-1]) == expected(late_version)
+
+
+def test_datasets_gives_the_json_whole_where_a_label_comes_late(late_version: Any, tmp_path: Path) -> None:
+    card = (late_version.folder / "card" / "README.md").read_text()
+    code = block(card, "datasets") + "\nimport json; print(json.dumps([row['json'] for row in pairs]))"
+    got = json.loads(python(code, late_version.folder, tmp_path).stdout.splitlines()[-1])
+    rows = list(pair_rows(late_version.store, late_version.ref, late_version.manifest))
+    assert [json.loads(said["labels"]) for said in got] == [row.labels for row in rows]
+    assert [json.loads(said["mentions"]) for said in got] == [row.mentions for row in rows]
+    assert [bool(row.labels) for row in rows].index(True) > 5
+
+
 def test_the_cards_tar_line_gives_every_film_as_a_file(card: str, copy: Path, factory_version: Any) -> None:
     subprocess.run(["sh", "-ec", block(card, "tar -xf")], cwd=copy, check=True)
     films = {path.stem: Image.open(path) for path in (copy / "films").glob("*.png")}
