@@ -65,8 +65,8 @@ def draft_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> 
         RecipeError: there is no such profile, or it is no mapping.
     """
     path = find_profile(profile, profiles_dir)
-    where = f"profile {quoted(profile)}"
-    data = read_mapping(path, where if path.stem == profile else f"{where} ({path})")
+    where = _named(profile)
+    data = read_mapping(path, where)
     data.setdefault("profile", path.stem)
     changes, problems = _parse_all(overrides)
     whole, wrong = _salvaged(data)
@@ -118,8 +118,8 @@ def find_profile(profile: str, profiles_dir: Path) -> Path:
     Raises:
         RecipeError: there is none; the known names are listed and the nearest suggested.
     """
-    where = f"profile {quoted(profile)}"
-    if "/" in profile or profile.endswith(SUFFIXES):
+    where = _named(profile)
+    if _is_path(profile):
         try:
             path = Path(profile).expanduser()
             path.stat()
@@ -132,6 +132,15 @@ def find_profile(profile: str, profiles_dir: Path) -> Path:
         listed = ", ".join(known) or f"none, {profiles_dir} holds no profile"
         raise RecipeError(where, [f"unknown profile{did_you_mean(profile, known)} Known: {listed}"])
     return profiles_dir / f"{profile}.yaml"
+
+
+def _is_path(profile: str) -> bool:
+    return "/" in profile or profile.endswith(SUFFIXES)
+
+
+def _named(profile: str) -> str:
+    """A profile as messages name it: a path in whole, as its end tells files apart."""
+    return f"profile '{profile}'" if _is_path(profile) else f"profile {quoted(profile)}"
 
 
 def _parse_all(overrides: Sequence[str]) -> tuple[list[Override], list[str]]:

@@ -129,7 +129,7 @@ def judge(case: Case, command: Command, ended: Ended, untouched: bool) -> list[s
         else {
             0: not lines,
             1: command.words[0] == "verify" and named,
-            2: len(lines) == 1 and lines[0].startswith("error: ") and named,
+            2: _is_one_error(lines) and named,
         }
     )
     if not fine.get(ended.code, False):
@@ -137,6 +137,15 @@ def judge(case: Case, command: Command, ended: Ended, untouched: bool) -> list[s
     if case.broken and ended.code == 0 and not (command.words[0] in ("versions", "gc", "status") and named):
         faults.append("taken")
     return faults
+
+
+def _is_one_error(lines: list[str]) -> bool:
+    """One line, or one that gives the number of problems and a line for each."""
+    if not lines or not lines[0].startswith("error: "):
+        return False
+    said = re.search(r" has (\d+) problems:$", lines[0])
+    rest = lines[1:]
+    return (len(rest) == int(said[1]) if said else not rest) and all(line.startswith("  ") for line in rest)
 
 
 def in_child(words: list[str], place: Path) -> Ended:
