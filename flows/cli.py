@@ -108,10 +108,12 @@ def evaluate(profile: Profile = "local", changes: Changes = None) -> None:
 
 @app.command()
 def serve(
-    prefect_port: Annotated[int, typer.Option(help="Port of the Prefect server and UI.")] = 4200,
-    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow server and UI.")] = 5000,
+    prefect_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Prefect server and UI.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the MLflow server and UI.")] = 5000,
 ) -> None:
     """Start the object store, the Prefect and MLflow servers and the workers, and deploy every flow."""
+    if prefect_port == mlflow_port:
+        raise typer.BadParameter(f"--prefect-port and --mlflow-port are both {mlflow_port}: name two ports")
     from flows import serve as services
 
     with explained():

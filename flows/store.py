@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
 app = typer.Typer(rich_markup_mode=None)
+LONGEST_AGE = 1_000_000
+"""Hours; more than a hundred years."""
 
 Root = Annotated[
     str, typer.Option("--root", help="The store: 'managed', a local folder, or s3://bucket/prefix.", metavar="STORE")
@@ -189,6 +191,13 @@ def verify(
         raise typer.Exit(1)
 
 
+def _age(hours: float) -> float:
+    """An age in hours that a clock can subtract; NaN is none."""
+    if not 0 <= hours <= LONGEST_AGE:
+        raise typer.BadParameter(f"{hours} is not between 0 and {LONGEST_AGE}")
+    return hours
+
+
 @app.command()
 def gc(
     apply: Annotated[bool, typer.Option("--apply", help="Remove what the dry run lists.")] = False,
@@ -196,7 +205,9 @@ def gc(
         list[str] | None,
         typer.Option(metavar="NAME@VERSION", help="Also give up an unfinished version that nothing refers to."),
     ] = None,
-    hours: Annotated[float, typer.Option(help="Age at which an unfinished write counts as left behind.")] = 24.0,
+    hours: Annotated[
+        float, typer.Option(callback=_age, help="Age at which an unfinished write counts as left behind.")
+    ] = 24.0,
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,

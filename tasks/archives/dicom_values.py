@@ -50,8 +50,21 @@ def greys_of(data: Any) -> np.ndarray:
     if values.ndim == 3:
         return _rounded(luminance(values)) if exact else to_8_bits(luminance(values))
     shown = _windowed(_rescaled(values, data), data)
-    grey = values.astype(np.uint8) if exact and np.array_equal(shown, values) else to_8_bits(shown)
-    return 255 - grey if photometric == "MONOCHROME1" else grey
+    body = ~_padding(values, data)
+    if not body.any():
+        raise UnreadableFilm("all of its pixels are padding")
+    grey = values.astype(np.uint8) if exact and np.array_equal(shown, values) else to_8_bits(shown, body)
+    return np.where(body, 255 - grey if photometric == "MONOCHROME1" else grey, np.uint8(0))
+
+
+def _padding(values: np.ndarray, data: Any) -> np.ndarray:
+    """Which stored values are no part of the film: its padding value, or all up to its limit."""
+    first = number(str(data.get("PixelPaddingValue")))
+    if first is None:
+        return np.zeros(values.shape, bool)
+    last = number(str(data.get("PixelPaddingRangeLimit")))
+    low, high = sorted((first, first if last is None else last))
+    return (values >= low) & (values <= high)
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
@@ -95,7 +108,8 @@ def _windowed(values: np.ndarray, data: Any) -> np.ndarray:
     if function == "SIGMOID":
         with np.errstate(over="ignore"):
             return 1 / (1 + np.exp(-4 * (values - centre) / width))
-    return np.clip(values, centre - width / 2, centre + width / 2 - (function == "LINEAR"))
+    low, high = centre - width / 2, centre + width / 2 - (function == "LINEAR")
+    return values if values.max() <= low or values.min() >= high else np.clip(values, low, high)
 
 
 def _first(value: Any) -> float | None:

@@ -44,11 +44,17 @@ def refuse_bomb(width: int, height: int) -> None:
         raise UnreadableFilm("it has no pixels")
 
 
-def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Values (H, W) of any scale as uint8: their span but for `REST` at either end; one value alone is black."""
-    low, high = np.quantile(values, (REST, 1 - REST))
+def to_8_bits(values: np.ndarray, body: np.ndarray | None = None) -> np.ndarray:
+    """Values (H, W) of any scale as uint8: their span but for `REST` at either end; one value alone is black.
+
+    Args:
+        values: the film.
+        body: (H, W) bool, which pixels count for the span; default: all.
+    """
+    counted = values if body is None else values[body]
+    low, high = np.quantile(counted, (REST, 1 - REST))
     if high <= low:
-        low, high = values.min(), values.max()
+        low, high = counted.min(), counted.max()
     scaled = (values.astype(np.float32) - low) * (255 / max(float(high - low), 1e-9))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 

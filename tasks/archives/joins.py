@@ -136,6 +136,11 @@ class Side(Generic[V]):
         """
         names = ", ".join(sorted(table.name for table in self.tables))
         self._rounding.check(f"{names}, column {self.column}", sum(self._rows.values()))
+        if self._nameless and self._films and not self._values:
+            raise ArchiveError(
+                f"{names}, column {self.column}: no row has an id, so that no film has {self.what} of it: write the "
+                "ids, or take the file out of the archive's folder"
+            )
         if self._values and self._films and not self._met:
             raise ArchiveError(
                 f"{names}, column {self.column}: no id in it (such as {self._example!r}) is in {main}, column "

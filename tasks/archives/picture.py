@@ -34,7 +34,8 @@ def read_picture(path: Path) -> Film:
             no path.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        # Given a path, Pillow maps strips of a turned TIFF at the turned size, which scrambles them.
+        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
             _to_the_film(image)
             refuse_bomb(*image.size)
             kind = f"{'JPEG' if image.format == 'MPO' else image.format} {image.mode}"

@@ -22,6 +22,7 @@ ENDINGS = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".jsonl", ".parquet")
 """How tables end that a folder may hold; layouts read ``.csv`` and ``.tsv``, each plain or ``.gz``."""
 HEAD = 1 << 16  # bytes that tell a table's columns
 _DELIMITERS = ",;\t|"
+_OPEN_QUOTE = "a quote opens there and nobody closes it: mend it"
 _LONGEST_ROW = 5000  # lines: a row that is longer is a quote that nobody closed
 _SEPARATOR = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)  # Excel's own first line
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
@@ -137,14 +138,14 @@ def read_rows(
     try:
         with open_text(path) as file:
             delimiter, skipped, header = _prelude(file)
-            reader = csv.reader(chain([header], file), delimiter=delimiter)
+            reader = csv.reader(chain([header], file), delimiter=delimiter, strict=True)
             columns = _columns(path, next(reader, []), need, also)
             for cells in reader:
                 start, line = line, skipped + reader.line_num
                 if not cells:
                     continue
                 if line - start > _LONGEST_ROW and start:
-                    raise ArchiveError(f"{path}, line {start + 1}: a quote opens there and nobody closes it: mend it")
+                    raise ArchiveError(f"{path}, line {start + 1}: {_OPEN_QUOTE}")
                 cells = [cell.strip() for cell in cells]
                 if delimiter == ";":
                     cells = [c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c) else c for c in cells]
@@ -157,7 +158,8 @@ def read_rows(
     except TextError as error:
         raise ArchiveError(_damaged(error)) from error
     except csv.Error as error:
-        raise ArchiveError(f"{path}, after line {line}: {error}: get it anew") from error
+        why = _OPEN_QUOTE if "end of data" in str(error) else f"{error}: look for a quote that nobody closes"
+        raise ArchiveError(f"{path}, line {line + 1}: {why}") from error
 
 
 def read_list(path: Path, notes: Counter[str]) -> Iterator[Row]:

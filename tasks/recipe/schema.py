@@ -218,6 +218,13 @@ class Recipe(Section):
     curate: Rules = Rules()
     tracking: TrackSection = TrackSection()
 
+    @field_validator("version")
+    @classmethod
+    def _no_tag_of_the_store(cls, version: str) -> str:
+        if version == "latest":
+            raise ValueError("latest is the tag that follows by itself; write auto, or a name of your own")
+        return version
+
     @model_validator(mode="after")
     def _enough_pairs_to_train(self) -> Recipe:
         if self.pretrain.pairs is not None and self.pretrain.pairs > self.pairs:

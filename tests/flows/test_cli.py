@@ -67,3 +67,10 @@ def test_pairs_that_a_corpus_never_shows_are_learnt_from_its_reports(tmp_path: P
     result = CliRunner().invoke(app, ["audit", "pairs", str(tmp_path / "reports"), "--out", str(out), "--least", "4"])
     assert "1 pairs expected in 4 reports or more, 1 of them never seen" in result.output
     assert out.is_file()
+
+
+@pytest.mark.parametrize("ports", [("99999", "5000"), ("4200", "0"), ("4200", "-1"), ("4300", "4300")])
+def test_ports_that_no_server_can_take_are_refused_before_anything_starts(ports: tuple[str, str]) -> None:
+    result = CliRunner().invoke(app, ["serve", "--prefect-port", ports[0], "--mlflow-port", ports[1]])
+    assert result.exit_code == 2
+    assert "-port" in result.output

@@ -209,3 +209,10 @@ def test_a_wrong_root_is_named(tmp_path: Path) -> None:
     assert shown.exit_code == 2
     assert "--root" in shown.stderr
     assert "gs://films" in shown.stderr
+
+
+@pytest.mark.parametrize("hours", ["-1", "nan", "inf", "1e300"])
+def test_an_age_that_no_clock_subtracts_is_refused(tmp_path: Path, hours: str) -> None:
+    result = CliRunner().invoke(app, ["gc", "--root", str(tmp_path), "--hours", hours])
+    assert result.exit_code == 2
+    assert "--hours" in result.output

@@ -253,6 +253,36 @@ class TestRealFiles:
         assert np.array_equal(one, other)
 
 
+class TestPadding:
+    @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+    @pytest.mark.parametrize(("kind", "pad"), [(np.uint16, 65535), (np.uint16, 0), (np.int16, -32768)])
+    def test_it_is_black_and_counts_for_no_span(self, tmp_path: Path, photometric: str, kind: type, pad: int) -> None:
+        body = DEEP[:, 10:].astype(kind)
+        padded = np.full(DEEP.shape, pad, kind)
+        padded[:, 10:] = body
+        tags = {"PhotometricInterpretation": photometric}
+        alone = read_film(dicom(tmp_path / "a", body, **tags)).pixels
+        seen = read_film(dicom(tmp_path / "b", padded, PixelPaddingValue=pad, **tags)).pixels
+        assert np.array_equal(seen[:, 10:], alone)
+        assert not seen[:, :10].any()
+
+    def test_a_range_of_it(self, tmp_path: Path) -> None:
+        padded = DEEP.copy()
+        padded[:, :5], padded[:, 5:10] = 60_000, 60_010
+        path = dicom(tmp_path / "a", padded, PixelPaddingValue=60_000, PixelPaddingRangeLimit=60_010)
+        assert not read_film(path).pixels[:, :10].any()
+
+    def test_nothing_else_is_refused(self, tmp_path: Path) -> None:
+        path = dicom(tmp_path / "a", np.full((8, 8), 7, np.uint16), PixelPaddingValue=7)
+        with pytest.raises(UnreadableFilm, match="all of its pixels are padding"):
+            read_film(path)
+
+
+def test_a_window_outside_every_value_is_left_out(tmp_path: Path) -> None:
+    path = dicom(tmp_path / "a", DEEP, WindowCenter=60_000, WindowWidth=10)
+    assert np.array_equal(read_film(path).pixels, to_8_bits(DEEP))
+
+
 def test_an_image_of_pillow_reads_the_same_in_a_capsule(tmp_path: Path) -> None:
     picture = Image.fromarray(np.repeat(np.repeat(COLOURS, 4, 0), 4, 1))
     picture.save(tmp_path / "a.jp2", irreversible=False)

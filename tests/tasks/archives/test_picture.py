@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -29,6 +30,8 @@ def tiff(path: Path, values: np.ndarray, photometric: int = 1, order: str = "<",
     pixels = values.astype(values.dtype.newbyteorder(order)).tobytes()
     shorts = {258: [8 * values.itemsize] * samples, 259: [1], 262: [photometric], 277: [samples],
               339: [tags.get("sample_format", kinds[values.dtype.kind])] * samples}  # fmt: skip
+    if "orientation" in tags:
+        shorts[ORIENTATION] = [tags["orientation"]]
     longs = {256: width, 257: height, 273: 8, 278: height, 279: len(pixels)}
     count = len(shorts) + len(longs)
     after = 8 + len(pixels) + 2 + 12 * count + 4
@@ -118,7 +121,18 @@ class TestTurned:
         exif = Image.Exif()
         exif[ORIENTATION] = orientation
         path = saved(tmp_path / "a", RAMP, format=kind, exif=exif)
-        assert np.array_equal(read_film(path).pixels, np.asarray(ImageOps.exif_transpose(Image.open(path))))
+        plain = Image.open(io.BytesIO(path.read_bytes()))  # given a path, Pillow scrambles a turned TIFF
+        assert np.array_equal(read_film(path).pixels, np.asarray(ImageOps.exif_transpose(plain)))
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("values", [RAMP, RAMP.astype(np.uint16) * 257])
+    def test_an_uncompressed_tiff_too(self, tmp_path: Path, orientation: int, values: np.ndarray) -> None:
+        straight = read_film(tiff(tmp_path / "a", values)).pixels
+        turned = read_film(tiff(tmp_path / "b", values, orientation=orientation)).pixels
+        exif = Image.Exif()
+        exif[ORIENTATION] = orientation
+        expected = ImageOps.exif_transpose(Image.open(saved(tmp_path / "c", straight, format="PNG", exif=exif)))
+        assert np.array_equal(turned, np.asarray(expected))
 
     @pytest.mark.parametrize("orientation", [3, 6])
     def test_a_deep_one_too(self, tmp_path: Path, orientation: int) -> None:

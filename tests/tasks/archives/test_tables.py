@@ -74,6 +74,8 @@ def test_a_row_knows_its_line(tmp_path: Path) -> None:
     ("id,mark,ID\n7,1,8\n", r"line 2: the column id stands 2 times, and here once with '7' and once with '8'"),
     ("id,label\n7,1\n", r"a\.csv has no column mark; it has id, label"),
     ("", r"a\.csv has no column id, mark; it has none"),
+    ("id,mark\n1,1\n2,\"1\n3,1\n", r"line 3: a quote opens there and nobody closes it"),
+    ('id,mark\n1,1\n2,"1\n3,1\n4,"1"\n5,1\n', r"line 3: .*look for a quote that nobody closes"),
     ("id,mark\n1,1\n2,\"1\n" + "3,1\n" * 6000, r"line 3: a quote opens there and nobody closes it"),
 ])  # fmt: skip
 def test_a_table_whose_cells_do_not_stand_under_their_names_is_refused(tmp_path: Path, text: str, told: str) -> None:

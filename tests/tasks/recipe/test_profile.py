@@ -195,6 +195,11 @@ def test_a_bad_override_is_named_with_what_is_allowed(override: str, message: st
     assert message in problem(override, folder=profiles)
 
 
+def test_the_tag_latest_is_no_version(profiles: Path) -> None:
+    with pytest.raises(RecipeError, match="latest is the tag that follows by itself"):
+        load_recipe("small", ["version=latest"], profiles)
+
+
 @pytest.mark.parametrize("change", ["dataset=no", "version=010", "version=on"])
 def test_a_word_that_other_readers_take_for_something_else_stays_text(change: str, profiles: Path) -> None:
     field, _, text = change.partition("=")
