@@ -47,10 +47,10 @@ stop: ## end exactly what `make serve` started
 	$(BIN)/synth stop
 
 image-generator: install ## train the shipped image generator and judges again, from hospital A
-	$(BIN)/torchrun --nproc-per-node 2 -m models.diffusion.train --threads 1 --workers 1
+	$(BIN)/torchrun --nproc-per-node 2 -m models.build.image_generator --threads 1 --workers 1
 
 report-adapter: install ## train the shipped report adapter again, from the phantom's reports
-	$(BIN)/python -m models.language.train_adapter
+	$(BIN)/python -m models.build.report_adapter
 
 lock: install ## resolve requirements/cpu.txt anew (needs uv)
 	uv pip compile -q pyproject.toml --extra cpu --extra dev --override requirements/overrides.txt \

@@ -22,14 +22,14 @@ from planned import local_recipe
 from privacy import redrawn
 from repeated import HELD_OUT, ORDINARY, SEED, Archive, make_archive, sound_films
 
+from benchmarks.noise_gap import noise_gaps
+from benchmarks.strict_copies import TILES, StrictCopies
 from models.contracts import ImageRequest
 from models.diffusion.pipeline import DiffusersImageGenerator
-from models.judges.memory import Memory
-from models.judges.penultimate import PenultimateEncoder
+from models.encoders.classifier_features import PenultimateEncoder
+from models.gates.training_index import Memory
 from tasks.evaluate.auroc import auroc
 from tasks.privacy.canaries import CanaryFigures
-from tasks.privacy.copies import TILES, StrictCopies
-from tasks.privacy.noise_gap import noise_gaps
 from tasks.privacy.remember import remember_and_measure
 
 ROOT = Path(__file__).parents[1]
@@ -95,10 +95,10 @@ def tune(generator: DiffusersImageGenerator, archive: Archive, minutes: float, c
     """Train the denoiser further, everything else frozen; how many times a film that comes once was shown."""
     import torch
 
-    from models.diffusion.autoencoder import encode
-    from models.diffusion.denoiser import BATCH, train_denoiser
-    from models.diffusion.text_tower import read
-    from models.diffusion.training import Schedule
+    from models.build.autoencoder import encode
+    from models.build.denoiser import BATCH, train_denoiser
+    from models.build.text_tower import read
+    from models.training.loop import Schedule
 
     parts, kept = generator.pipeline, np.flatnonzero(archive.often)
     states = read(parts.text_encoder, parts.tokenizer, ["", *(archive.texts[row] for row in kept)])

@@ -27,7 +27,7 @@ from storage.objects import ObjectStore, open_store
 from tasks.curate.explain import explain
 from tasks.curate.keep import decide
 from tasks.curate.near import Edges, alike_films, alike_images, alike_reports
-from tasks.curate.rules import FILM_COSINE, IMAGE_BITS, Balance, Rules, Top, Utility
+from tasks.recipe.curation import FILM_COSINE, IMAGE_BITS, Balance, Rules, Top, Utility
 
 CASES = {
     "default rules": Rules(),

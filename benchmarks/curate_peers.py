@@ -40,7 +40,7 @@ def ours(folder: Path, similarity: float) -> Decide:
     from storage.layout import DatasetRef
     from storage.objects import open_store
     from tasks.curate.keep import decide
-    from tasks.curate.rules import Rules
+    from tasks.recipe.curation import Rules
 
     def kept(version: str, score: float) -> list[str]:
         least = {"agreement": score, "prompt_length": LIMIT - LONGEST}

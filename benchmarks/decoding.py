@@ -20,10 +20,10 @@ from benchmarks.recorder import Recorder, run_raw, seconds
 from models.contracts import ReportDraft, ReportRequest
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Ask, Decoding
+from tasks.generate.reports import ReportBatch, write_reports
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.plan.spec import SampleSpec
-from tasks.reports.write import ReportBatch, write_reports
 
 MODES: tuple[Decoding, ...] = ("free", "entity_grammar", "segments")
 

@@ -18,12 +18,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from models.build.planted_defects import PLANTED, STRENGTHS, plant
 from models.contracts import Candidate, Gate
-from models.judges import bank, ensemble
-from models.judges.calibrate import threshold_at
-from models.judges.ensemble import MEMBERS, calibrate, members
-from models.judges.planted import PLANTED, STRENGTHS, plant
-from models.judges.shipped import SHIPPED
+from models.gates import ensemble
+from models.gates.calibration import threshold_at
+from models.gates.ensemble import MEMBERS, calibrate, members
+from models.gates.film import bad_bank as bank
+from models.nets.shipped import SHIPPED
 from models.phantom.archive import films as phantom_films
 from models.phantom.hospital import HOSPITAL_A
 

@@ -18,14 +18,14 @@ import numpy as np
 from planned import image_gates, local_recipe, planned_reports, seed_of
 
 from models import registry
-from models.judges.classifier import load_classifier, logits
-from models.judges.train import label_auroc
+from models.build.classifiers import label_auroc
+from models.nets.classifier import load_classifier, logits
 from models.phantom.archive import render_many
 from models.phantom.hospital import HOSPITAL_B
 from models.phantom.vocabulary import LABELS
 from storage.png import decode_png
 from storage.records import PairRow
-from tasks.images.draw import ImageBatch, draw_images
+from tasks.generate.images import ImageBatch, draw_images
 
 TILE, COLUMNS, LINE = 192, 6, 13
 Sample = tuple[PairRow, bytes]

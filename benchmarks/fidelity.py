@@ -14,12 +14,12 @@ from planned import local_recipe, planned_reports, seed_of
 from models import registry
 from models.contracts import ImageRequest
 from models.encoders.image import OURS, open_encoder
-from tasks.evaluate.fidelity_films import Film
-from tasks.evaluate.fidelity_page import as_markdown
-from tasks.evaluate.fidelity_reference import open_reference
-from tasks.evaluate.fidelity_report import report
-from tasks.evaluate.fidelity_version import Made
-from tasks.images.draw import labels_of, read_mentions
+from tasks.fidelity.films import Film
+from tasks.fidelity.page import as_markdown
+from tasks.fidelity.reference import open_reference
+from tasks.fidelity.report import report
+from tasks.fidelity.version import Made
+from tasks.generate.images import labels_of, read_mentions
 
 
 def drawn(count: int, pairs: int) -> Made:

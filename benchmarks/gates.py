@@ -14,12 +14,12 @@ import time
 
 from planned import local_recipe
 
+from benchmarks import public_corpora as public
+from benchmarks.gate_grades import ON_TEXT, audit_gates, undisputed
+from benchmarks.planted_reports import Writer, paraphrase
 from models import registry
 from models.contracts import Gate, Mention
-from models.judges.planted_reports import Writer, paraphrase
 from models.phantom.report import write_report
-from tasks.audit import public
-from tasks.audit.gates import ON_TEXT, audit_gates, undisputed
 from tasks.plan.plan import make_plan
 
 THRESHOLDS = {"completeness": 1.0, "no_extra_finding": 1.0, "impression_consistency": 1.0, "repetition": 0.9,

@@ -24,12 +24,12 @@ from models import registry
 from models.compat import torchvision_ready
 from models.contracts import Candidate
 from models.diffusion.pipeline import DiffusersImageGenerator
-from models.judges.ensemble import MEMBERS, Ensemble, members
-from models.judges.view import Films
+from models.gates.ensemble import MEMBERS, Ensemble, members
+from models.gates.film.view import Films
 from models.phantom.archive import films as phantom_films
 from models.phantom.hospital import HOSPITAL_A
 from storage.records import ReportRow
-from tasks.images.draw import draw_images
+from tasks.generate.images import draw_images
 
 IDLE = 0.05
 LEARNT = ("film_defects", "bad_bank")

@@ -16,7 +16,7 @@ from storage.objects import ObjectStore
 from storage.records import Manifest, ObjectEntry, PairRow, RejectRow, ShardEntry
 from storage.tables import to_parquet
 from tasks.curate.measure import encoder_of
-from tasks.curate.rules import Rules
+from tasks.recipe.curation import Rules
 
 SHARD = 2000
 GATES = ("completeness", "no_extra_finding", "impression_consistency", "prompt_length", "finite", "contrast",

@@ -68,8 +68,8 @@ def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
     from storage.layout import DatasetRef
     from storage.ledger import load_reports, publish_reports
     from storage.local import LocalStore
+    from tasks.generate.reports import write_reports
     from tasks.plan.seeds import seed_for
-    from tasks.reports.write import write_reports
 
     generator = VllmReportGenerator(
         decoding="free", max_tokens=MOST_TOKENS, max_model_len=CONTEXT, max_num_seqs=BATCH, temperature=0.7
@@ -227,7 +227,7 @@ def record(reports: int) -> tuple[str, Asks]:
     from reports import plan
 
     from models.contracts import ReportRequest
-    from models.language.content import arrange
+    from models.findings.content import arrange
     from models.language.prompts import findings_messages, impression_messages
     from models.language.template import TemplateReportGenerator
     from models.language.vllm_engine import VllmReportGenerator

@@ -8,7 +8,7 @@ from pathlib import Path
 from models.contracts import Gate, ReportRequest
 from models.language.template import TemplateReportGenerator
 from storage.records import ReportRow
-from tasks.decide import open_gates
+from tasks.generate.decide import open_gates
 from tasks.plan.plan import make_plan
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.schema import Recipe

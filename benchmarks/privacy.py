@@ -17,16 +17,16 @@ from collections.abc import Callable
 import numpy as np
 from planned import local_recipe, planned_reports
 
+from benchmarks.noise_gap import noise_gaps
 from models import registry
 from models.contracts import ImageRequest
 from models.diffusion.pipeline import DiffusersImageGenerator
-from models.judges.memory import Memory
-from models.judges.penultimate import PenultimateEncoder
+from models.encoders.classifier_features import PenultimateEncoder
+from models.gates.training_index import Memory
 from models.phantom.archive import render_many
 from models.phantom.hospital import HOSPITAL_A
 from tasks.privacy.archive import archive_films
 from tasks.privacy.canaries import KINDS, CanaryFigures, plant
-from tasks.privacy.noise_gap import noise_gaps
 from tasks.privacy.remember import clear, remember_and_measure
 
 TRAINED = 20_000

@@ -13,11 +13,11 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+from benchmarks import public_corpora as public
+from benchmarks.public_corpora import Labelled
+from benchmarks.recogniser_grades import OPENI, SILVER, commonest, grade
 from models.contracts import Recogniser
-from models.encoders.chest_recogniser import ChestRecogniser
-from tasks.audit import public
-from tasks.audit.grade import OPENI, SILVER, commonest, grade
-from tasks.audit.public import Labelled
+from models.findings.chest_recogniser import ChestRecogniser
 
 COMMON = 12
 

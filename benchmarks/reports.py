@@ -24,11 +24,11 @@ from storage.layout import DatasetRef
 from storage.ledger import publish_reports
 from storage.local import LocalStore
 from storage.objects import ObjectStore
+from tasks.generate.reports import ReportBatch, write_reports
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.plan.spec import SampleSpec
 from tasks.recipe.schema import GateSpec, Recipe
-from tasks.reports.write import ReportBatch, write_reports
 
 FINGERPRINT = "benchmark"
 

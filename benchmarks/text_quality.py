@@ -24,23 +24,23 @@ import numpy as np
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from planned import local_recipe
 
+from benchmarks import public_corpora as public
 from models import registry
 from models.contracts import EntityType, Mention
-from models.encoders.chest_recogniser import ChestRecogniser
-from models.encoders.words import key
-from models.judges.foreign import SIGNS
-from models.language.content import core
+from models.findings.chest_recogniser import ChestRecogniser
+from models.findings.content import core
+from models.findings.foreign import SIGNS
+from models.findings.words import key
 from models.phantom.report import write_report
 from storage.records import ReportRow
-from tasks.audit import public
-from tasks.audit.corpus import Report
 from tasks.audit.duplicates import near_duplicates
-from tasks.decide import open_gates
-from tasks.images.draw import read_mentions
+from tasks.corpora.reports import Report
+from tasks.generate.decide import open_gates
+from tasks.generate.images import read_mentions
+from tasks.generate.reports import ReportBatch, write_reports
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.recipe.schema import Recipe
-from tasks.reports.write import ReportBatch, write_reports
 
 MARK = "text quality"
 SHOWN, NEAR, BIGRAMS = 10, 0.7, 10_000

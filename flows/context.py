@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.home import PROFILES, prepare
 from flows.progress import Progress
-from flows.services import Services
+from flows.services.processes import Services
 from storage import server as store_server
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore, open_store

@@ -12,7 +12,7 @@ from tasks.curate.explain import explain, spread
 from tasks.curate.keep import decide, write_selection
 from tasks.curate.select import Selection
 from tasks.curate.table import PairTable
-from tasks.shell import step
+from tasks.prefect_tasks import step
 
 
 @flow(name="curate", flow_run_name="curate-{profile}")

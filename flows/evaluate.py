@@ -13,8 +13,8 @@ from storage.layout import DatasetRef
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import auroc_figure
 from tasks.evaluate.scores import ScoreTable
+from tasks.prefect_tasks import step
 from tasks.pretrain.checkpoint import check_sources
-from tasks.shell import step
 
 
 @flow(name="evaluate", flow_run_name="evaluate-{profile}")

@@ -12,17 +12,17 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from flows.context import Run, open_run
 from storage.records import Manifest, ShardEntry
 from storage.tags import advance_latest
+from tasks.check.unjudged import unjudged_problems
 from tasks.engine.pool import Engine, Job, open_engine
-from tasks.engine.rounds import Rounds
+from tasks.generate.prompts import token_problems
+from tasks.generate.rounds import Rounds
 from tasks.plan.plan import Plan, make_plan
+from tasks.prefect_tasks import step, steps
 from tasks.publish.dataset import NothingAccepted, find_version, open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.profile import dump_published
-from tasks.reports.prompts import token_problems
-from tasks.shell import step, steps
 from tasks.store.versions import parent_of
-from tasks.unjudged import unjudged_problems
 
 if TYPE_CHECKING:
     from uuid import UUID

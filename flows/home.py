@@ -83,6 +83,6 @@ def _check(home: Path, room: bool) -> None:
         place = getattr(error, "filename", None) or home
         problem = f"{getattr(error, 'strerror', None) or error} ({place})"
     if problem:
-        from flows.services import ServiceError
+        from flows.services.processes import ServiceError
 
         raise ServiceError(f"state folder {home}: {problem}; set SYNTHCXR_HOME to a folder that can be written")

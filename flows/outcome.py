@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from flows.context import Run
-from flows.services import Services
+from flows.services.processes import Services
 from flows.summary import Arm, Difference, Summary
 from storage.addresses import redact
 from storage.records import Manifest

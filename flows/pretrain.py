@@ -13,10 +13,10 @@ from storage.layout import DatasetRef
 from storage.versions import open_dataset
 from tasks.curate.keep import read_selection
 from tasks.evaluate.figures import loss_figure
+from tasks.prefect_tasks import step
 from tasks.pretrain.arms import Arm, Source, curated, plan_arms
 from tasks.pretrain.checkpoint import checkpoint_key, ensure_trained
 from tasks.pretrain.train import TrainedArm
-from tasks.shell import step
 
 
 @flow(name="pretrain", flow_run_name="pretrain-{profile}")

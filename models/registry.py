@@ -19,35 +19,35 @@ IMAGE_GENERATORS: Mapping[str, str] = {
     "renderer": "models.diffusion.renderer:RendererImageGenerator",
 }
 REPORT_GATES: Mapping[str, str] = {
-    "completeness": "models.judges.report:Completeness",
-    "no_extra_finding": "models.judges.report:NoExtraFinding",
-    "impression_consistency": "models.judges.report:ImpressionConsistency",
-    "prompt_length": "models.judges.report:PromptLength",
-    "repetition": "models.judges.text:Repetition",
-    "leakage": "models.judges.text:Leakage",
-    "lint": "models.judges.text:Lint",
-    "length": "models.judges.text:Length",
-    "near_duplicate": "models.judges.duplicates:NearDuplicate",
+    "completeness": "models.gates.text.report:Completeness",
+    "no_extra_finding": "models.gates.text.report:NoExtraFinding",
+    "impression_consistency": "models.gates.text.report:ImpressionConsistency",
+    "prompt_length": "models.gates.text.report:PromptLength",
+    "repetition": "models.gates.text.hygiene:Repetition",
+    "leakage": "models.gates.text.hygiene:Leakage",
+    "lint": "models.gates.text.hygiene:Lint",
+    "length": "models.gates.text.hygiene:Length",
+    "near_duplicate": "models.gates.text.duplicates:NearDuplicate",
 }
 """Gates on the text alone."""
 FILM_GATES: Mapping[str, str] = {
-    "finite": "models.judges.film:Finite",
-    "contrast": "models.judges.film:Contrast",
-    "polarity": "models.judges.film:Polarity",
-    "two_lungs": "models.judges.film:TwoLungs",
-    "sharpness": "models.judges.checks:Sharpness",
-    "noise": "models.judges.checks:Noise",
-    "pattern": "models.judges.checks:Pattern",
-    "upright": "models.judges.checks:Upright",
-    "border": "models.judges.checks:Border",
-    "dead_area": "models.judges.checks:DeadArea",
-    "burned_text": "models.judges.checks:BurnedText",
-    "film_defects": "models.judges.defect_net:FilmDefects",
-    "bad_bank": "models.judges.bank:NotInBadBank",
-    "film_ensemble": "models.judges.ensemble:Ensemble",
-    "vision_judge": "models.judges.vision:VisionJudge",
-    "agreement": "models.judges.agreement:Agreement",
-    "memorisation": "models.judges.memorisation:Memorisation",
+    "finite": "models.gates.film.basics:Finite",
+    "contrast": "models.gates.film.basics:Contrast",
+    "polarity": "models.gates.film.basics:Polarity",
+    "two_lungs": "models.gates.film.basics:TwoLungs",
+    "sharpness": "models.gates.film.classical:Sharpness",
+    "noise": "models.gates.film.classical:Noise",
+    "pattern": "models.gates.film.classical:Pattern",
+    "upright": "models.gates.film.classical:Upright",
+    "border": "models.gates.film.classical:Border",
+    "dead_area": "models.gates.film.classical:DeadArea",
+    "burned_text": "models.gates.film.classical:BurnedText",
+    "film_defects": "models.gates.film.defect_net:FilmDefects",
+    "bad_bank": "models.gates.film.bad_bank:NotInBadBank",
+    "film_ensemble": "models.gates.ensemble:Ensemble",
+    "vision_judge": "models.gates.film.vision:VisionJudge",
+    "agreement": "models.gates.agreement:Agreement",
+    "memorisation": "models.gates.memorisation:Memorisation",
 }
 """Gates that need the film."""
 GATES: Mapping[str, str] = {**REPORT_GATES, **FILM_GATES}
@@ -56,7 +56,7 @@ SCORES = (0.0, 1.0)
 KNOW_FINDINGS = frozenset({"agreement", "no_extra_finding", "impression_consistency"})
 """The gates that judge findings of a vocabulary (protocol `models.contracts.KnowsFindings`)."""
 ENCODERS: Mapping[str, str] = {
-    "penultimate": "models.judges.penultimate:PenultimateEncoder",
+    "penultimate": "models.encoders.classifier_features:PenultimateEncoder",
     "film": "models.encoders.image:FilmEncoder",
     "transformers": "models.encoders.image:TransformersEncoder",
 }

@@ -21,7 +21,7 @@ from storage import leases
 from storage.errors import ServerError, StoreError
 from storage.process import Identity, Say, described, end, locked, marked, say_on_stderr
 from storage.s3 import S3Store
-from storage.weed import PortTaken, choose_ports, clear_sockets, launch_store, store_mark, tail
+from storage.seaweedfs import PortTaken, choose_ports, clear_sockets, launch_store, store_mark, tail
 
 BUCKET = "synthcxr"
 REGION = "us-east-1"

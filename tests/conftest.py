@@ -235,9 +235,9 @@ def use() -> Callable[..., str]:
         from storage.layout import run_key
         from storage.versions import open_dataset, pair_rows
         from tasks.curate.keep import write_selection
-        from tasks.curate.rules import Rules
         from tasks.curate.select import Choice, Selection
         from tasks.pretrain.arms import Source
+        from tasks.recipe.curation import Rules
 
         manifest = open_dataset(store, ref)
         ids = [row.sample_id for row in pair_rows(store, ref, manifest)]

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from models.contracts import ImageRequest, ModelCard
-from models.encoders.recogniser import Found, mentions
+from models.findings.recogniser import Found, mentions
 from models.phantom.case import Case
 from models.phantom.film import draw_film
 from models.phantom.hospital import HOSPITALS

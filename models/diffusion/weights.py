@@ -9,7 +9,7 @@ from models.contracts import ModelNotFound
 from models.diffusion.families import FAMILIES
 from models.weight_files import TOKENIZERS, any_of, found, read_object, wrong_weights
 
-SHIPPED = Path(__file__).parents[2] / "assets"
+SHIPPED = Path(__file__).parents[1] / "assets"
 BUILTIN = {"builtin:phantom": SHIPPED / "image-generator"}
 REMEDIES = {
     "builtin": "it is part of the repository: check it out again, or run `make image-generator` to train it",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS, CONFIG = "adapter.safetensors", "config.json"
-BUILTIN = Path(__file__).resolve().parents[2] / "assets" / "report-adapter"
+BUILTIN = Path(__file__).resolve().parents[1] / "assets" / "report-adapter"
 
 
 def adapter_folder(spec: str | None) -> Path | None:

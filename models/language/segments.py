@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from models.contracts import EntityType, Mention, ReportRequest
-from models.language.content import core
+from models.findings.content import core
 from models.language.grammar import DENIALS, capital, impression_shapes, sentence_patterns
 from models.language.sections import ask_findings, failed_findings, order_of_findings, order_of_impression
 from models.language.writing import Ask, Script, Written, clean

@@ -11,34 +11,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.encoders.chest_recogniser import SpanRecogniser
-from models.judges.ensemble import FILE, Calibration, load_calibration, members
-from models.judges.shipped import SHIPPED
-from models.judges.view import FilmGate
-from tasks.archives.errors import ArchiveError
-from tasks.archives.files import LeftOut, left_out, located, stem_of
-from tasks.archives.film import ArchiveFilm
-from tasks.archives.layouts.folder import REPORT_ENDS
-from tasks.archives.registry import AUTO, FOLDER, Archive, open_archive
+from models.findings.chest_recogniser import SpanRecogniser
+from models.gates.ensemble import FILE, Calibration, load_calibration, members
+from models.gates.film.view import FilmGate
+from models.nets.shipped import SHIPPED
 from tasks.audit.copies import BITS
-from tasks.audit.corpus import Report
 from tasks.audit.entities import counts_by_type, write_entities
-from tasks.audit.errors import AuditError
-from tasks.audit.kept import Kept
-from tasks.audit.looks import Looks, look
-from tasks.audit.mine import Bank, mine
-from tasks.audit.part import JUDGED, Measures, check_columns, judge_columns
+from tasks.audit.measure_batch import JUDGE_LONG_EDGE, MeasurementConfig, check_columns, judge_columns
+from tasks.audit.measurement_cache import MeasurementCache
+from tasks.audit.measurements import FilmMeasurements, measure_films
 from tasks.audit.tail import Tail, tail_of
 from tasks.audit.verdicts import Verdicts, calibrate_on, check_enough, decide, drawn, listed
+from tasks.corpora.archives.errors import ArchiveError
+from tasks.corpora.archives.files import LeftOut, left_out, located, stem_of
+from tasks.corpora.archives.film import ArchiveFilm, label_counts
+from tasks.corpora.archives.layouts.folder import REPORT_ENDS
+from tasks.corpora.archives.registry import AUTO, FOLDER, Archive, open_archive
+from tasks.corpora.mentions import Bank, mine
+from tasks.corpora.reports import Report
+from tasks.errors import AuditError
 
 if TYPE_CHECKING:
-    from models.judges.vision import VisionJudge
+    from models.gates.film.vision import VisionJudge
 
-NOTHING = ("No Finding", "No finding", "normal")
-KEPT = "looks"
-MEASURING = 3
-"""Raise it when a check, a film's reading or a question's wording measures otherwise."""
-LISTED = 5000
+CACHE_FOLDER = "measurements"
+MEASUREMENT_REVISION = 3
+"""Raise it when a gate, the decoding of a film or the wording of a question changes what is measured."""
+LISTING_STEP = 5000
 Progress = Callable[[str, int, int], None]
 
 
@@ -47,7 +46,7 @@ class Settings:
     """How an archive is looked at.
 
     Args:
-        layout: one of `tasks.archives.registry.LAYOUTS`, or ``auto``.
+        layout: one of `tasks.corpora.archives.registry.LAYOUTS`, or ``auto``.
         good: a file with the ids of films that are good, one a line, to find the checks' limits on.
         calibrate: share of the archive that is taken as good instead, unseen. Without either the limits are those of
             the phantom hospital.
@@ -71,7 +70,7 @@ class ArchiveAudit:
     Args:
         archive: with the notes that reading its tables left.
         settings: as asked.
-        looks: every film that can be read, and those that cannot.
+        measurements: every film that can be read, and those that cannot.
         verdicts: what is kept, and why not.
         bank: entities of its reports; None where it has none in English.
         counts: mentions by type of entity, or films by finding where there are no reports, falling.
@@ -83,7 +82,7 @@ class ArchiveAudit:
 
     archive: Archive
     settings: Settings
-    looks: Looks
+    measurements: FilmMeasurements
     verdicts: Verdicts
     bank: Bank | None
     counts: dict[str, list[int]]
@@ -106,9 +105,9 @@ def audit_archive(
     judge: VisionJudge | None = None,
     on_progress: Progress = lambda *_: None,
 ) -> ArchiveAudit:
-    """Look at every film of `root`; write ``index.parquet``, ``report.md`` and ``report.png`` into `folder`.
+    """Measure every film of `root` and decide which are worth keeping.
 
-    What is measured of films is kept in ``looks/`` of `folder`, so a run that was broken off goes on from there, and
+    What is measured of films is kept in ``measurements/`` of `folder`, so a run that was broken off goes on from there, and
     one with other limits or another rule measures nothing again. Reports in English also give ``entities/``, as
     `audit_entities` writes it.
 
@@ -126,28 +125,26 @@ def audit_archive(
             written.
         AuditStopped: Ctrl-C while films are measured.
     """
-    from tasks.audit.archive_report import write_index, write_report
-
     archive = open_archive(root, settings.layout)
     films = list(_unique(archive, on_progress))
-    others = _others(archive, films)
+    others = _files_left_out(archive, films)
     if not films:
         raise ArchiveError(f"{archive.no_film()}{f'; left out: {others}' if others.counts else ''}")
     good = _good(films, settings)
-    _make(folder)
+    _make_folder(folder)
     gates = members(load_calibration(SHIPPED / FILE).scales, {})
-    measures = measures_of(folder / KEPT, gates, judge)
+    config = measurement_config(folder / CACHE_FOLDER, gates, judge)
 
     def on_films(done: int, reused: int) -> None:
         on_progress(f"films, {reused} measured before" if reused else "films", done, len(films))
 
-    looks = look(films, measures, settings.workers, on_films)
-    if not looks.films:
-        raise AuditError(f"none of the {len(films)} films of {root} can be read; {looks.unreadable[0][1]}")
-    calibration, taken = _calibration(looks, settings, good, archive.notes)
-    verdicts = decide(looks, calibration, taken, judge.place if judge else None, settings.bits)
+    measurements = measure_films(films, config, settings.workers, on_films)
+    if not measurements.films:
+        raise AuditError(f"none of the {len(films)} films of {root} can be read; {measurements.unreadable[0][1]}")
+    calibration, taken = _calibration(measurements, settings, good, archive.notes)
+    verdicts = decide(measurements, calibration, taken, judge.place if judge else None, settings.bits)
     reports = list(_reports(films)) if archive.english else []
-    bank = mine(_told(reports, on_progress), recogniser) if reports else None
+    bank = mine(_report_progress(reports, on_progress), recogniser) if reports else None
     if bank is not None and bank.entities:
         counts, tails = counts_by_type(bank), write_entities(bank, folder / "entities", [])
     else:
@@ -156,25 +153,26 @@ def audit_archive(
         counts = {"findings": found} if found else {}
         tails = {name: tail_of(values) for name, values in counts.items()}
     asked = (f"{judge.model}, rule {judge.rule}", judge.questions) if judge else ("", ())
-    audit = ArchiveAudit(archive, settings, looks, verdicts, bank, counts, tails, *asked, left_out=others)
-    write_index(audit, folder / "index.parquet")
-    write_report(audit, folder)
-    return audit
+    return ArchiveAudit(archive, settings, measurements, verdicts, bank, counts, tails, *asked, left_out=others)
 
 
-def measures_of(folder: Path, gates: Sequence[FilmGate], judge: VisionJudge | None) -> Measures:
+def measurement_config(folder: Path, gates: Sequence[FilmGate], judge: VisionJudge | None) -> MeasurementConfig:
     """The checks and the judge, each with what `folder` keeps of it: a change of one costs nothing of the other."""
-    version = f"measuring {MEASURING}"
+    version = f"measuring {MEASUREMENT_REVISION}"
     nets = [
         f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
         for path in sorted(SHIPPED.iterdir())
         if path.name != FILE  # limits
     ]
-    checks = Kept(folder, "checks", [version, *(gate.name for gate in gates), *nets], check_columns(len(gates)))
+    checks = MeasurementCache(
+        folder, "checks", [version, *(gate.name for gate in gates), *nets], check_columns(len(gates))
+    )
     if judge is None:
-        return Measures(gates, checks)
-    asked = [version, judge.revision, f"side {judge.side} of {JUDGED}", *judge.questions]
-    return Measures(gates, checks, judge, Kept(folder, "judge", asked, judge_columns(len(judge.questions))))
+        return MeasurementConfig(gates, checks)
+    asked = [version, judge.revision, f"side {judge.side} of {JUDGE_LONG_EDGE}", *judge.questions]
+    return MeasurementConfig(
+        gates, checks, judge, MeasurementCache(folder, "judge", asked, judge_columns(len(judge.questions)))
+    )
 
 
 def _good(films: Sequence[ArchiveFilm], settings: Settings) -> frozenset[str] | None:
@@ -196,17 +194,17 @@ def _good(films: Sequence[ArchiveFilm], settings: Settings) -> frozenset[str] | 
 
 
 def _calibration(
-    looks: Looks, settings: Settings, good: frozenset[str] | None, notes: Counter[str]
+    measurements: FilmMeasurements, settings: Settings, good: frozenset[str] | None, notes: Counter[str]
 ) -> tuple[Calibration, int]:
     """The limits that `settings` ask for, and from how many films of the archive they are."""
     if good is None:
         return load_calibration(SHIPPED / FILE), 0
-    rows = np.flatnonzero([film.film in good for film in looks.films])
+    rows = np.flatnonzero([film.film in good for film in measurements.films])
     notes["films taken as good that cannot be read"] += len(good) - len(rows)
-    return calibrate_on(looks, rows, settings.false_rejects), len(rows)
+    return calibrate_on(measurements, rows, settings.false_rejects), len(rows)
 
 
-def _others(archive: Archive, films: Sequence[ArchiveFilm]) -> LeftOut:
+def _files_left_out(archive: Archive, films: Sequence[ArchiveFilm]) -> LeftOut:
     """What lies in the archive's folder beside its films and their reports."""
     plain = archive.layout == FOLDER
     used = {str(film.path) for film in films}
@@ -215,7 +213,7 @@ def _others(archive: Archive, films: Sequence[ArchiveFilm]) -> LeftOut:
     return left_out(archive.root, used, texts=plain)
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     """Make the folder of the audit.
 
     Raises:
@@ -229,11 +227,6 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:
-    """Films that show each finding."""
-    return Counter(name for film in films for name, mark in film.labels.items() if mark == 1 and name not in NOTHING)
-
-
 def _unique(archive: Archive, on_progress: Progress) -> Iterator[ArchiveFilm]:
     seen: set[str] = set()
     for film in located(archive.films()):
@@ -242,7 +235,7 @@ def _unique(archive: Archive, on_progress: Progress) -> Iterator[ArchiveFilm]:
             continue
         seen.add(film.film)
         yield film
-        if len(seen) % LISTED == 0:
+        if len(seen) % LISTING_STEP == 0:
             on_progress("listed", len(seen), len(seen) + 1)  # how many there are is known at the end alone
 
 
@@ -256,7 +249,7 @@ def _reports(films: Iterable[ArchiveFilm]) -> Iterator[Report]:
             yield Report(key[0], film.report)
 
 
-def _told(reports: list[Report], on_progress: Progress) -> Iterator[Report]:
+def _report_progress(reports: list[Report], on_progress: Progress) -> Iterator[Report]:
     for done, report in enumerate(reports, start=1):
         yield report
         if done % 100 == 0 or done == len(reports):

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.archives.names import escaped
-from tasks.audit.looks import THUMBNAIL, WORST
+from tasks.audit.measurements import THUMBNAIL, WORST
 from tasks.audit.tail import plot_tail
+from tasks.corpora.archives.names import escaped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tasks.audit.archive import ArchiveAudit
-    from tasks.audit.looks import Worst
+    from tasks.audit.measurements import WorstFilm
 
 LABEL = 20
 """Characters of a film's id under its picture; of a longer one its end, which tells it from its neighbours."""
@@ -27,7 +27,7 @@ def draw(audit: ArchiveAudit, path: Path) -> None:
     """Write the figure as PNG."""
     from matplotlib.figure import Figure
 
-    worst = {name: films for name, films in audit.looks.worst.items() if films[0].score < 1}
+    worst = {name: films for name, films in audit.measurements.worst.items() if films[0].score < 1}
     high = 1.2 * max(1, len(worst))
     figure = Figure(figsize=(9, high + (4 if audit.counts else 0.5)), dpi=100, layout="constrained")
     heights = [high, 3.5] if audit.counts else [high]
@@ -46,7 +46,7 @@ def shortened(film: str) -> str:
     return name if len(name) <= LABEL else f"…{name[1 - LABEL :]}"
 
 
-def _sheet(axes: Axes, worst: dict[str, list[Worst]]) -> None:
+def _sheet(axes: Axes, worst: dict[str, list[WorstFilm]]) -> None:
     """A row of pictures for each check, the film's id under each."""
     step = THUMBNAIL + _LINE
     wall = np.full((max(1, len(worst)) * step, WORST * THUMBNAIL), 255, np.uint8)

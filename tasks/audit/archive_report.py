@@ -1,4 +1,4 @@
-"""What `audit_archive` writes: the cleaned index, a page, and one figure."""
+"""Write an archive's audit: the cleaned index, a page, and one figure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.archives.film import ArchiveFilm
-from tasks.archives.names import escaped
+from tasks.audit.archive import ArchiveAudit
 from tasks.audit.archive_figure import draw
 from tasks.audit.copies import Copy
 from tasks.audit.verdicts import COPY, LEAK
-
-if TYPE_CHECKING:
-    from tasks.audit.archive import ArchiveAudit
+from tasks.corpora.archives.film import ArchiveFilm, label_counts
+from tasks.corpora.archives.names import escaped
 
 SHOWN = 50
 UNREADABLE = "unreadable"
@@ -29,11 +27,17 @@ _FACTS: dict[str, pa.DataType] = {
 }  # fmt: skip
 
 
+def write_audit(audit: ArchiveAudit, folder: Path) -> None:
+    """Write ``index.parquet``, ``report.md`` and ``report.png`` into `folder`."""
+    write_index(audit, folder / "index.parquet")
+    write_report(audit, folder)
+
+
 def write_index(audit: ArchiveAudit, path: Path) -> None:
     """One row per film that the archive names: its facts, ``kept``, ``reasons``, and every check's score."""
-    looks, verdicts = audit.looks, audit.verdicts
-    lost = len(looks.unreadable)
-    films = [*looks.films, *(film for film, _ in looks.unreadable)]
+    measurements, verdicts = audit.measurements, audit.verdicts
+    lost = len(measurements.unreadable)
+    films = [*measurements.films, *(film for film, _ in measurements.unreadable)]
     none = [None] * lost
     columns: dict[str, pa.Array] = {name: pa.array(_fact(films, name), kind) for name, kind in _FACTS.items()}
     columns |= {
@@ -42,16 +46,16 @@ def write_index(audit: ArchiveAudit, path: Path) -> None:
             [[{name: getattr(box, name) for name in _BOX.names} for box in film.boxes] for film in films],
             pa.list_(_BOX),
         ),
-        "kind": pa.array([*looks.kinds, *none], pa.string()),
-        "height": pa.array([*(size[0] for size in looks.sizes), *none], pa.int32()),
-        "width": pa.array([*(size[1] for size in looks.sizes), *none], pa.int32()),
+        "kind": pa.array([*measurements.kinds, *none], pa.string()),
+        "height": pa.array([*(size[0] for size in measurements.sizes), *none], pa.int32()),
+        "width": pa.array([*(size[1] for size in measurements.sizes), *none], pa.int32()),
         "kept": pa.array([*(not own for own in verdicts.reasons), *[False] * lost], pa.bool_()),
         "reasons": pa.array([*verdicts.reasons, *[[UNREADABLE]] * lost], pa.list_(pa.string())),
-        "detail": pa.array([*verdicts.details, *(why for _, why in looks.unreadable)], pa.string()),
-        "hash": pa.array([*(row.tobytes() for row in looks.hashes), *none], pa.binary()),
+        "detail": pa.array([*verdicts.details, *(why for _, why in measurements.unreadable)], pa.string()),
+        "hash": pa.array([*(row.tobytes() for row in measurements.hashes), *none], pa.binary()),
     }
-    measured = {f"score_{name}": row for name, row in looks.scores.items()}
-    measured |= {f"question_{at + 1}": row for at, row in enumerate(looks.answers.T)}
+    measured = {f"score_{name}": row for name, row in measurements.scores.items()}
+    measured |= {f"question_{at + 1}": row for at, row in enumerate(measurements.answers.T)}
     columns |= {name: pa.array([*map(float, row), *none], pa.float32()) for name, row in measured.items()}
     pq.write_table(pa.table(columns), path, compression="zstd")
 
@@ -67,7 +71,7 @@ def write_report(audit: ArchiveAudit, folder: Path) -> None:
 def dropped(audit: ArchiveAudit) -> Counter[str]:
     """Films by what speaks against them; a film may count several times."""
     counts = Counter(reason for own in audit.verdicts.reasons for reason in own)
-    counts[UNREADABLE] = len(audit.looks.unreadable)
+    counts[UNREADABLE] = len(audit.measurements.unreadable)
     return +counts
 
 
@@ -89,10 +93,10 @@ def thresholds(audit: ArchiveAudit) -> str:
 
 
 def _summary(audit: ArchiveAudit) -> list[str]:
-    looks = audit.looks
-    listed = len(looks.films) + len(looks.unreadable)
-    rows = [("films listed", listed), ("readable", len(looks.films)), ("kept", audit.kept)]
-    kinds = Counter(looks.kinds)
+    measurements = audit.measurements
+    listed = len(measurements.films) + len(measurements.unreadable)
+    rows = [("films listed", listed), ("readable", len(measurements.films)), ("kept", audit.kept)]
+    kinds = Counter(measurements.kinds)
     return [
         f"# Audit of an archive: {plain(audit.archive.root.name)}", "",
         f"Layout `{audit.archive.layout}`. {plain(thresholds(audit))}", "",
@@ -112,9 +116,9 @@ def _left_out(audit: ArchiveAudit) -> list[str]:
 
 
 def _checks(audit: ArchiveAudit) -> list[str]:
-    counts, number = dropped(audit), len(audit.looks.films)
+    counts, number = dropped(audit), len(audit.measurements.films)
     rows = []
-    for name, worst in audit.looks.worst.items():
+    for name, worst in audit.measurements.worst.items():
         first, share = worst[0], f"{counts[name] / number:.1%}"
         rows.append((name, counts[name], share, first.film, f"{first.score:.2f}", first.reason))
     head = ("check", "objects to", "share", "worst film", "its score", "what is said of it")
@@ -124,7 +128,7 @@ def _checks(audit: ArchiveAudit) -> list[str]:
 def _judge(audit: ArchiveAudit) -> list[str]:
     if not audit.questions:
         return []
-    yes = audit.looks.answers >= 0.5
+    yes = audit.measurements.answers >= 0.5
     rows = [(question, f"{share:.1%}") for question, share in zip(audit.questions, yes.mean(0), strict=True)]
     no = (~yes).sum(1)
     width = yes.shape[1]
@@ -140,7 +144,7 @@ def _groups(audit: ArchiveAudit) -> list[str]:
     lines = []
     for title in ("view", "split", "sex", "labelled_by"):
         every, kept = Counter[str](), Counter[str]()
-        for film, own in zip(audit.looks.films, audit.verdicts.reasons, strict=True):
+        for film, own in zip(audit.measurements.films, audit.verdicts.reasons, strict=True):
             value = getattr(film, title) or "not said"
             every[value] += 1
             kept[value] += not own
@@ -151,7 +155,7 @@ def _groups(audit: ArchiveAudit) -> list[str]:
 
 
 def _copies(audit: ArchiveAudit) -> list[str]:
-    films, counts = audit.looks.films, dropped(audit)
+    films, counts = audit.measurements.films, dropped(audit)
     apart = Counter(_relation(films, copy) for copy in audit.verdicts.copies)
     rows = [
         ("repeat another film", counts[COPY]),
@@ -176,15 +180,13 @@ def _relation(films: Sequence[ArchiveFilm], copy: Copy) -> str:
 
 
 def _tail(audit: ArchiveAudit) -> list[str]:
-    from tasks.audit.archive import label_counts
-
     rows = [
         (name, tail.entities, tail.mentions, f"{tail.gini:.3f}", f"{tail.once:.1%}", tail.cover[0.5], tail.cover[0.9])
         for name, tail in audit.tails.items()
     ]
     head = ("type", "different", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
     lines = ["## The long tail", "", _tail_of_what(audit), "", *(_table(head, rows) if rows else ()), ""]
-    found = label_counts(audit.looks.films).most_common()
+    found = label_counts(audit.measurements.films).most_common()
     if found:
         lines += [*_table(("label", "readable films"), found if len(found) <= 2 * SHOWN else found[:SHOWN]), ""]
     if len(found) > 2 * SHOWN:
@@ -203,7 +205,7 @@ def _tail_of_what(audit: ArchiveAudit) -> str:
 def causes(audit: ArchiveAudit) -> list[tuple[str, int, str]]:
     """Why films cannot be read: a reason as told of the first film, how many have its like, and that film's id."""
     found: dict[str, tuple[str, int, str]] = {}
-    for film, why in audit.looks.unreadable:
+    for film, why in audit.measurements.unreadable:
         reason = why.removeprefix(f"{escaped(film.path)}: ")
         like = re.sub(r"\d+", "#", reason.partition(" (")[0])
         first, count, name = found.get(like, (reason, 0, film.film))
@@ -212,7 +214,7 @@ def causes(audit: ArchiveAudit) -> list[tuple[str, int, str]]:
 
 
 def _unreadable(audit: ArchiveAudit) -> list[str]:
-    lost = audit.looks.unreadable
+    lost = audit.measurements.unreadable
     if not lost:
         return []
     told = [(film.film, why.removeprefix(f"{escaped(film.path)}: ")) for film, why in lost]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.archives.film import ArchiveFilm
+from tasks.corpora.archives.film import ArchiveFilm
 from tasks.curate.near import alike_images
 
 BITS = 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models.judges.duplicates import Index, minhash
-from tasks.audit.corpus import Report
+from models.gates.text.duplicates import Index, minhash
+from tasks.corpora.reports import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.contracts import EntityType
-from models.encoders.chest_recogniser import SpanRecogniser
-from tasks.audit.corpus import Corpus
-from tasks.audit.errors import AuditError
-from tasks.audit.mine import Bank, Mined, mine
+from models.findings.chest_recogniser import SpanRecogniser
 from tasks.audit.tail import Tail, draw_tail, tail_of
+from tasks.corpora.mentions import Bank, Mined, mine
+from tasks.corpora.reports import Corpus
+from tasks.errors import AuditError
 
 SHOWN = 50
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from models.judges.ensemble import Calibration, calibrate
-from tasks.archives.film import ArchiveFilm
-from tasks.archives.names import escaped
+from models.gates.ensemble import Calibration, calibrate
 from tasks.audit.copies import BITS, Copy, find_copies, find_leaks
-from tasks.audit.errors import AuditError
-from tasks.audit.looks import Looks
+from tasks.audit.measurements import FilmMeasurements
+from tasks.corpora.archives.film import ArchiveFilm
+from tasks.corpora.archives.names import escaped
+from tasks.errors import AuditError
 from tasks.text_files import TextError, read_text
 
 JUDGE, COPY, LEAK = "vision_judge", "near_duplicate", "patient_in_two_splits"
@@ -23,7 +23,7 @@ UNKNOWN = 3  # ids that a message names
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Decisions on the films of `Looks`, row by row.
+    """Decisions on the films of `FilmMeasurements`, row by row.
 
     Args:
         reasons: names of what speaks against each film; a film without any is kept.
@@ -40,26 +40,28 @@ class Verdicts:
     copies: list[Copy]
 
 
-def decide(looks: Looks, calibration: Calibration, taken: int, place: int | None = None, bits: int = BITS) -> Verdicts:
+def decide(
+    measurements: FilmMeasurements, calibration: Calibration, taken: int, place: int | None = None, bits: int = BITS
+) -> Verdicts:
     """Checks and judge first, then copies among all films, then patients in two splits among what is left.
 
     Args:
-        looks: what was seen.
+        measurements: of all readable films.
         calibration: of the checks.
         taken: how many films it was made from.
         place: which of the sorted answers of a judge decides (0 the least, see `VisionJudge`); None without a judge.
         bits: differing bits of a perceptual hash up to which two films are one.
     """
-    films = looks.films
+    films = measurements.films
     reasons: list[list[str]] = [[] for _ in films]
     details = [""] * len(films)
-    for name, values in zip(calibration.scales, calibration.values(looks.scores), strict=True):
+    for name, values in zip(calibration.scales, calibration.values(measurements.scores), strict=True):
         for row in np.flatnonzero(~(values >= calibration.limit)):
             reasons[row].append(name)
     if place is not None and len(films):
-        for row in np.flatnonzero(np.sort(looks.answers, 1)[:, place] < 0.5):
+        for row in np.flatnonzero(np.sort(measurements.answers, 1)[:, place] < 0.5):
             reasons[row].append(JUDGE)
-    copies = find_copies(films, looks.hashes, [bool(own) for own in reasons], bits)
+    copies = find_copies(films, measurements.hashes, [bool(own) for own in reasons], bits)
     for copy in copies:
         reasons[copy.later].append(COPY)
         details[copy.later] = f"repeats {films[copy.earlier].film} but for {copy.bits} of 256 bits"
@@ -69,7 +71,7 @@ def decide(looks: Looks, calibration: Calibration, taken: int, place: int | None
     return Verdicts(reasons, details, calibration, taken, copies)
 
 
-def calibrate_on(looks: Looks, rows: np.ndarray, false_rejects: float) -> Calibration:
+def calibrate_on(measurements: FilmMeasurements, rows: np.ndarray, false_rejects: float) -> Calibration:
     """A calibration from the films of `rows`, taken as good.
 
     What is bad among them widens the limits: where that is a larger share than `false_rejects`, most bad films pass.
@@ -78,7 +80,7 @@ def calibrate_on(looks: Looks, rows: np.ndarray, false_rejects: float) -> Calibr
         AuditError: too few films to tell a share of `false_rejects`.
     """
     check_enough(len(rows), false_rejects)
-    return calibrate({name: scores[rows] for name, scores in looks.scores.items()}, false_rejects)
+    return calibrate({name: scores[rows] for name, scores in measurements.scores.items()}, false_rejects)
 
 
 def check_enough(good: int, false_rejects: float) -> None:

@@ -6,7 +6,7 @@ from models.phantom.vocabulary import LABELS
 from models.typed import suggest
 from tasks.check.components import threshold_problem
 from tasks.check.report import Report
-from tasks.curate.rules import EVERY_OTHER, NO_FINDING
+from tasks.recipe.curation import EVERY_OTHER, NO_FINDING
 from tasks.recipe.schema import Recipe
 
 

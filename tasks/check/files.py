@@ -8,8 +8,8 @@ from typing import Any
 
 from models import registry
 from models.encoders.image import OURS
-from models.judges.ensemble import CALIBRATIONS
-from models.judges.shipped import SHIPPED
+from models.gates.ensemble import CALIBRATIONS
+from models.nets.shipped import SHIPPED
 from models.weight_files import found, read_object
 from tasks.check.generators import diffusers_problems, vision_problems, vllm_problems
 from tasks.check.part import Part, model_problems, net_problems, part_of
@@ -57,7 +57,7 @@ def _ensemble(part: Part) -> list[str]:
     path = SHIPPED / f"{spec}.json" if spec in CALIBRATIONS else Path(spec).expanduser()
     wrong, scales = found([path]), read_object(path).get("scales")
     if wrong or not isinstance(scales, dict):
-        return wrong or [f"{path} is no calibration: make one with `python -m models.judges.ensemble --help`"]
+        return wrong or [f"{path} is no calibration: make one with `python -m models.gates.ensemble --help`"]
     for member in scales:
         given = (part.options["options"] or {}).get(member)
         told = registry.problems(registry.FILM_GATES, member, given or {})

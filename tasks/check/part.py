@@ -9,8 +9,8 @@ from typing import Any
 
 from models import registry
 from models.hub import cached, names_hub, offline
-from models.judges.shipped import SHIPPED
 from models.language.folder import wrong_folder
+from models.nets.shipped import SHIPPED
 from models.typed import options_model
 from models.weight_files import found
 from tasks.check.report import Report

@@ -8,17 +8,17 @@ from typing import TypeVar
 
 from models.phantom.bank import Entity
 from tasks.check.report import Report
+from tasks.check.unjudged import unjudged_problems
+from tasks.generate.prompts import context_problems, token_problems
 from tasks.plan.bank import load_bank
-from tasks.plan.constraints import rule_set
-from tasks.plan.cooccurrence import never_together
+from tasks.plan.deck.feasible import check_feasible, per_report_of
 from tasks.plan.errors import PlanError
-from tasks.plan.feasible import check_feasible, per_report_of
 from tasks.plan.plan import make_plan
+from tasks.plan.rules.constraints import rule_set
+from tasks.plan.rules.cooccurrence import never_together
 from tasks.plan.spec import SampleSpec
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.schema import Recipe
-from tasks.reports.prompts import context_problems, token_problems
-from tasks.unjudged import unjudged_problems
 
 T = TypeVar("T")
 READ_AT_ONCE = 8 << 20

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from tasks.curate.near import Edges, Near
-from tasks.curate.rules import Rules
 from tasks.curate.table import PairTable
+from tasks.recipe.curation import Rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from storage.objects import ObjectStore
 from storage.tables import from_parquet, read_table_object, table_metadata, to_parquet
 from storage.versions import open_dataset
 from tasks.curate.measure import Progress, ensure_near
-from tasks.curate.rules import Rules
 from tasks.curate.select import Choice, Selection, curate
 from tasks.curate.table import PairTable, read_table
+from tasks.recipe.curation import Rules
 
 _FILE = "selection.parquet"
 _RULES = "synthcxr.rules"

@@ -20,8 +20,8 @@ from storage.records import Manifest, ShardEntry
 from storage.shards import read_samples
 from storage.tables import check_claims
 from tasks.curate.near import Edges, Near, alike_films, alike_images, alike_reports
-from tasks.curate.rules import Rules
 from tasks.curate.table import PairTable
+from tasks.recipe.curation import Rules
 
 HASH_SIDE = 16
 Progress = Callable[[int, int], None]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.curate.rules import FILM_COSINE, IMAGE_BITS, REPORT_JACCARD
+from tasks.recipe.curation import FILM_COSINE, IMAGE_BITS, REPORT_JACCARD
 
 FIRST, MOST = 16, 1024
 """Neighbours looked at first, and at most where more are alike: one film copied oftener is found in part."""
@@ -76,7 +76,7 @@ def alike_reports(reports: Sequence[str]) -> Edges:
     """
     from datasketch import MinHash, MinHashLSH
 
-    from models.judges.duplicates import word_runs
+    from models.gates.text.duplicates import word_runs
 
     first: dict[str, int] = {}
     for row, text in enumerate(reports):

@@ -9,8 +9,8 @@ import numpy as np
 from storage.records import Record
 from tasks.curate import copies, targets
 from tasks.curate.near import Near
-from tasks.curate.rules import Rules
 from tasks.curate.table import PairTable
+from tasks.recipe.curation import Rules
 
 ORDER = (
     copies.refused, copies.same_image, copies.same_report, copies.near_image, copies.near_film, copies.near_report,

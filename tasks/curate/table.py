@@ -17,7 +17,7 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow
 from storage.tables import check_claims, read_table_object, to_parquet
-from tasks.curate.rules import NO_FINDING
+from tasks.recipe.curation import NO_FINDING
 
 _COLUMNS = ["sample_id", "png_sha256", "findings", "impression", "labels", "gates"]
 _SCORES = ("gate", "score", "threshold")

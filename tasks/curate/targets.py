@@ -10,8 +10,8 @@ import polars as pl
 
 from tasks.curate.copies import Drops, State
 from tasks.curate.near import Near
-from tasks.curate.rules import EVERY_OTHER, FILM_COSINE, Balance
 from tasks.curate.table import PairTable
+from tasks.recipe.curation import EVERY_OTHER, FILM_COSINE, Balance
 
 
 def top(state: State) -> Drops:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.records import ShardEntry
-from tasks.engine.worker import OnProgress, ShardWorker
+from tasks.generate.worker import OnProgress, ShardWorker
 from tasks.recipe.schema import Recipe
 
 

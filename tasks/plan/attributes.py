@@ -14,8 +14,8 @@ import numpy as np
 
 from models.contracts import EntityType, Mention
 from models.phantom.bank import Entity
-from tasks.plan.constraints import negated
-from tasks.plan.deck import hashes, key_of
+from tasks.plan.deck.deck import hashes, key_of
+from tasks.plan.rules.constraints import negated
 
 FOCAL = frozenset({"consolidation", "atelectasis", "lung nodule", "lung mass"})
 HIDDEN = FOCAL | {"hemidiaphragm elevation"}

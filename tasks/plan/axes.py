@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tasks.plan.deck import hashes, key_of, permutations
+from tasks.plan.deck.deck import hashes, key_of, permutations
 from tasks.recipe.schema import AxesSection
 
 Axes = Mapping[str, str]

@@ -19,8 +19,8 @@ from models.phantom.bank import Entity, entity_bank
 from models.phantom.vocabulary import LABELS
 from models.typed import quoted
 from tasks.plan.bank_files import REQUIRED, BankTable, read_table
-from tasks.plan.constraints import negated
 from tasks.plan.errors import BankError
+from tasks.plan.rules.constraints import negated
 from tasks.plan.terms import LONGEST, normalise_term, unfit
 from tasks.recipe.errors import did_you_mean
 

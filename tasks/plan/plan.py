@@ -10,10 +10,10 @@ import numpy as np
 from models.contracts import Mention
 from tasks.plan.axes import AxisDecks, prompt_prefix
 from tasks.plan.bank import OnProgress
+from tasks.plan.deck.feasible import check_cap
+from tasks.plan.deck.plan_sampler import PlanSampler
 from tasks.plan.errors import PlanError
-from tasks.plan.feasible import check_cap
 from tasks.plan.layout import ShardLayout
-from tasks.plan.plan_sampler import PlanSampler
 from tasks.plan.prepare import Prepared, prepare
 from tasks.plan.spec import SampleSpec, sample_id
 from tasks.recipe.schema import Recipe
@@ -73,7 +73,7 @@ class Plan:
     """All samples of a recipe, with random access. Made by `make_plan`.
 
     Samples 0 to `pairs` lie in the base shards; those up to `total` are room for top-up shards, whose entities are
-    those that rejected samples gave back (`tasks.plan.top_up`). The last shard of each kind may be short.
+    those that rejected samples gave back (`tasks.plan.deck.top_up`). The last shard of each kind may be short.
     """
 
     def __init__(self, recipe: Recipe, fingerprint: str, prepared: Prepared) -> None:

@@ -16,10 +16,10 @@ from models.phantom.bank import Entity
 from tasks.plan.attributes import Attributes
 from tasks.plan.bank import OnProgress, load_bank
 from tasks.plan.bank_files import encoding_note
-from tasks.plan.constraints import ConflictTable, rule_set
-from tasks.plan.cooccurrence import never_together
-from tasks.plan.feasible import check_feasible, per_report_of
-from tasks.plan.target import deck_weights
+from tasks.plan.deck.feasible import check_feasible, per_report_of
+from tasks.plan.deck.target import deck_weights
+from tasks.plan.rules.constraints import ConflictTable, rule_set
+from tasks.plan.rules.cooccurrence import never_together
 from tasks.recipe.schema import Recipe
 
 STEPS = 3

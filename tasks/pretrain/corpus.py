@@ -12,7 +12,7 @@ import numpy as np
 
 from models.vlp.text import ReportText, split_report, training_text
 from tasks.pretrain.arms import Arm
-from tasks.pretrain.shelf import Shelf, open_shelf
+from tasks.pretrain.subset import Shelf, open_shelf
 from tasks.recipe.schema import TrainSection
 
 if TYPE_CHECKING:

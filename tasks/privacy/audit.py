@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable
 
 from models.contracts import Encoder
-from models.judges.memorisation import unlikeness
-from models.judges.memory import Memory
+from models.gates.memorisation import unlikeness
+from models.gates.training_index import Memory
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef, measure_key
 from storage.objects import ObjectStore, get_or_make
@@ -18,7 +18,7 @@ from storage.tables import from_parquet, to_parquet
 
 
 class NeighbourRow(Record):
-    """One film's nearest of the archive, see `models.judges.memory.Neighbour`; `flagged` beyond the limit."""
+    """One film's nearest of the archive, see `models.gates.training_index.Neighbour`; `flagged` beyond the limit."""
 
     sample_id: str
     by_embedding: str

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Encoder
-from models.judges.memory import Memory
+from models.gates.training_index import Memory
 from storage.records import Record
 
 Copy = Callable[[np.ndarray, np.random.Generator], np.ndarray]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from models.contracts import Candidate, Encoder
-from models.judges.film import Contrast
-from models.judges.memory import Memory, remember
+from models.gates.film.basics import Contrast
+from models.gates.training_index import Memory, remember
 from tasks.privacy.canaries import CanaryFigures, calibrate, plant
 
 CLEAR = 0.4  # contrast that a film must have: a blank film is nobody's, and no copy of it can be told

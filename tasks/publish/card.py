@@ -10,8 +10,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from storage.records import Manifest
+from tasks.generate.report_cost import EntityCost, table
 from tasks.publish.figures import Tally, stages, yields
-from tasks.reports.cost import EntityCost, table
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMITS = (

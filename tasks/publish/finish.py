@@ -15,11 +15,12 @@ from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, ShardEntry
 from storage.versions import pair_rows, reject_rows
-from tasks.privacy.figures import card_figures
+from tasks.generate.report_cost import EntityCost, shard_costs, total
 from tasks.publish.card import LIMITS, build_card
 from tasks.publish.croissant import build_croissant
 from tasks.publish.dataset import find_manifest_of, make_manifest
 from tasks.publish.figures import Tally
+from tasks.publish.privacy_figures import card_figures
 from tasks.publish.provenance import Place
 from tasks.publish.report import build_report
 from tasks.publish.sheet import choose, read_films
@@ -27,7 +28,6 @@ from tasks.publish.table import RecordTable
 from tasks.publish.terms import inherit
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.schema import Recipe
-from tasks.reports.cost import EntityCost, shard_costs, total
 
 COSTS = {"seconds_per_accepted_pair": "seconds per pair", "cost_per_accepted_pair": "cost per pair"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.language.content import arrange
+from models.findings.content import arrange
 from models.language.prompts import findings_messages, impression_messages
 from storage.records import GateRow, Manifest, PairRow, RejectRow, ReportRow
-from tasks.images.draw import read_mentions
+from tasks.generate.images import read_mentions
 from tasks.plan.seeds import seed_for
 
 CHATS = ("vllm", "openai")

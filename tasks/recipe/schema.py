@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from models.phantom.hospital import ARCHIVE_SIZE
 from models.typed import ServerAddress
 from storage.roots import wrong_root
-from tasks.curate.rules import Rules
+from tasks.recipe.curation import Rules
 from tasks.recipe.paths import at_home
 
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from storage.errors import DatasetMissing, ManifestConflict, StoreError
 from storage.layout import DATASETS, TAGS, DatasetRef, printable, split_version
-from storage.leftovers import Leftover, leftovers
 from storage.manifest import find_manifest, reached
 from storage.objects import ObjectStore
+from storage.orphans import Leftover, leftovers
 from tasks.store.references import references
 
 DAY = timedelta(days=1)

@@ -15,7 +15,7 @@ from storage.records import PairRow, RejectRow, ReportRow
 from storage.versions import begun
 from tasks.curate.keep import read_selection
 from tasks.pretrain.arms import Source
-from tasks.pretrain.shelf import open_shelf
+from tasks.pretrain.subset import open_shelf
 from tasks.publish.dataset import RecipeChanged, frozen_recipe
 from tasks.publish.provenance import (
     Chapter,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from models import registry
-from models.judges.planted import PLANTED
+from models.build.planted_defects import PLANTED
 from models.phantom.case import Case
 from models.phantom.film import draw_film
 

@@ -11,7 +11,7 @@ import pytest
 from storage.layout import DatasetRef
 from storage.objects import open_store
 from tasks.curate.keep import decide
-from tasks.curate.rules import Rules
+from tasks.recipe.curation import Rules
 
 COUNT = 300
 

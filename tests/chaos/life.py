@@ -12,7 +12,7 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.s3 import S3Store
 from storage.tags import advance_latest
-from tasks.engine.worker import ShardWorker
+from tasks.generate.worker import ShardWorker
 from tasks.publish.dataset import open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.fingerprint import fingerprint

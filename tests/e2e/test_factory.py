@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from models.language.content import core
+from models.findings.content import core
 from storage.local import LocalStore
 from storage.manifest import find_manifest, verify
 from storage.shards import read_samples
 from storage.versions import pair_rows, published, tar_keys
-from tasks.images.draw import read_mentions
+from tasks.generate.images import read_mentions
 
 SYNTH = str(Path(sys.executable).with_name("synth"))
 SMALL = [

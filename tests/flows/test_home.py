@@ -14,9 +14,11 @@ from urllib.request import proxy_bypass
 import pytest
 
 from flows.home import prepare
-from flows.services import ServiceError
+from flows.services.processes import ServiceError
 
-PREPARE = "import os, sys, flows.services\nfrom flows.home import prepare\nos.setuid(int(sys.argv[1]))\nprepare()"
+PREPARE = (
+    "import os, sys, flows.services.processes\nfrom flows.home import prepare\nos.setuid(int(sys.argv[1]))\nprepare()"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ import pytest
 from storage import server
 from storage.errors import ServerError, StoreFull
 from storage.process import Identity
-from storage.weed import PortTaken, choose_ports, find_binary
+from storage.seaweedfs import PortTaken, choose_ports, find_binary
 
 pytestmark = pytest.mark.server
 

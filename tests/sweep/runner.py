@@ -185,7 +185,7 @@ def _become(words: list[str], out: Path, err: Path) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 5))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        from flows.cli import app
+        from flows.cli.app import app
 
         app(words)
         code = 0
@@ -228,7 +228,7 @@ def _set_up(case: Case, place: Path, good: Path) -> None:
 
 def _import_all() -> None:
     """What the commands import when they run, so that a child does not pay for it."""
-    import tasks.evaluate.fidelity_report
+    import tasks.fidelity.report
     import tasks.privacy.audit
     import tasks.store.collect
     import tasks.store.explain

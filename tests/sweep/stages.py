@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from flows import cli, curation
+from flows.cli import app as cli
+from flows.cli import curate as curation
+from flows.cli.explained import explained
 from flows.context import open_storage
-from flows.explained import explained
 from flows.home import PROFILES, prepare
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards, load_reports
@@ -24,7 +25,7 @@ from tasks.evaluate.evaluate import load_labelled, read_scores
 from tasks.plan.plan import make_plan
 from tasks.pretrain.arms import curated
 from tasks.pretrain.checkpoint import check_sources, read_checkpoint
-from tasks.pretrain.shelf import open_shelf
+from tasks.pretrain.subset import open_shelf
 from tasks.publish.dataset import find_version
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.profile import dump_recipe
@@ -38,12 +39,12 @@ def replace_models() -> None:
     """In a process that runs one command: what would start a server or load weights is left out."""
     for module in (cli, curation):
         module.run_flow = _run  # type: ignore[attr-defined]
-    import models.judges.memory
+    import models.gates.training_index
     import models.registry
-    import tasks.evaluate.fidelity_report as fidelity
+    import tasks.fidelity.report as fidelity
 
     memory = SimpleNamespace(encoder="e", limit=0.5, films=np.zeros(1), nearest=_leave, figures={})
-    models.judges.memory.load_memory = lambda *_: memory  # type: ignore[assignment, return-value]
+    models.gates.training_index.load_memory = lambda *_: memory  # type: ignore[assignment, return-value]
     models.registry.build = lambda *_: None  # type: ignore[assignment]
     fidelity._encoder = lambda *_: None  # type: ignore[assignment, return-value]
     fidelity.report = _leave  # type: ignore[assignment]

@@ -21,10 +21,10 @@ from storage.shards import Sample, sample_of
 from storage.tags import set_tag
 from storage.versions import open_dataset
 from tasks.curate.keep import write_selection
-from tasks.curate.rules import Rules
 from tasks.curate.select import Choice, Selection
 from tasks.pretrain.arms import Source
 from tasks.publish.dataset import open_version, publish_manifest
+from tasks.recipe.curation import Rules
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe, parse_recipe
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from models.build.text_tower import new_tokenizer
 from models.compat import torchvision_ready
 from models.contracts import ImageRequest
 from models.diffusion.pipeline import DiffusersImageGenerator
-from models.diffusion.text_tower import new_tokenizer
 
 TEXTS = ["Moderate left pleural effusion.", "Mild cardiomegaly and right pacemaker.", "Large lung nodule; no edema."]
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,;"

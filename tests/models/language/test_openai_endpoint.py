@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from models.contracts import EntityType, Mention, ReportGenerator, ReportRequest, RequestsRefused
-from models.judges.report import Completeness
+from models.gates.text.report import Completeness
 from models.language.openai_endpoint import OpenAIReportGenerator
+from tasks.generate.reports import write_reports
 from tasks.plan.spec import SampleSpec
-from tasks.reports.write import write_reports
 
 Reply = Callable[[dict[str, Any]], tuple[Any, ...]]
 HANG_UP = 0

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.contracts import Candidate, EntityType, Mention, ReportRequest
-from models.judges.report import Completeness
-from models.language.content import arrange
+from models.findings.content import arrange
+from models.gates.text.report import Completeness
 from models.language.grammar import findings_pattern, impression_shapes, sentence_patterns
 from models.language.segments import drawn_impression, stated
 from models.language.writing import Answer, Ask, write_drafts

@@ -10,15 +10,15 @@ import pytest
 
 from models import registry
 from models.contracts import Candidate, EntityType, Mention, ModelNotFound, ReportDraft, ReportGenerator, ReportRequest
-from models.judges.report import Completeness, ImpressionConsistency, NoExtraFinding
+from models.findings.content import arrange
+from models.gates.text.report import Completeness, ImpressionConsistency, NoExtraFinding
 from models.language import vllm_engine
 from models.language.as_json import SCHEMA, JsonReport
-from models.language.content import arrange
 from models.language.grammar import findings_pattern, impression_shapes
 from models.language.vllm_engine import VllmReportGenerator
 from models.language.writing import Answer, Ask
+from tasks.generate.reports import write_reports
 from tasks.plan.spec import SampleSpec
-from tasks.reports.write import write_reports
 from tests.models.language.fakes import answers
 
 GATES = [(Completeness(), 1.0), (NoExtraFinding(), 1.0), (ImpressionConsistency(), 1.0)]

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from models.contracts import ReportRequest
+from models.findings.content import arrange
 from models.language.as_json import SCHEMA, JsonReport
-from models.language.content import arrange
 from models.language.grammar import findings_pattern, impression_shapes
 from models.language.lora import adapter_folder
 from models.language.openai_endpoint import OpenAIReportGenerator

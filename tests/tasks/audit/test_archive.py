@@ -15,21 +15,21 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from flows.audit import app
-from models.encoders.chest_recogniser import ChestRecogniser
-from models.judges.planted import plant
+from flows.cli.audit import app
+from models.build.planted_defects import plant
+from models.findings.chest_recogniser import ChestRecogniser
 from models.phantom.case import Case
 from models.phantom.film import draw_film
-from tasks.archives.errors import ArchiveError
-from tasks.archives.film import ArchiveFilm
-from tasks.archives.pixels import Film, Header, read_film
-from tasks.audit import part as part_module
+from tasks.audit import measure_batch as part_module
 from tasks.audit.archive import ArchiveAudit, Settings, audit_archive
-from tasks.audit.archive_report import plain
+from tasks.audit.archive_report import plain, write_audit
 from tasks.audit.copies import find_copies, find_leaks
-from tasks.audit.errors import AuditError
 from tasks.audit.verdicts import drawn, listed
+from tasks.corpora.archives.errors import ArchiveError
+from tasks.corpora.archives.film import ArchiveFilm
+from tasks.corpora.archives.pixels import Film, Header, read_film
 from tasks.curate.measure import hash_films
+from tasks.errors import AuditError
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "nih_mini"
 HEAD = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position\n"
@@ -47,7 +47,9 @@ def write(folder: Path, films: dict[str, np.ndarray]) -> None:
 
 
 def audit(root: Path, judge: Any = None, **settings: Any) -> ArchiveAudit:
-    return audit_archive(root, root.parent / "out", Settings(**settings), ChestRecogniser(), judge)
+    found = audit_archive(root, root.parent / "out", Settings(**settings), ChestRecogniser(), judge)
+    write_audit(found, root.parent / "out")
+    return found
 
 
 def index(root: Path) -> dict[str, dict[str, Any]]:
@@ -275,7 +277,7 @@ class TestTail:
         (root / "Data_Entry_2017.csv").write_text(HEAD + rows)
         found = audit(root)
         assert found.counts == {"findings": [2, 1]}
-        assert [why.endswith("the file is missing") for _, why in found.looks.unreadable] == [True, True]
+        assert [why.endswith("the file is missing") for _, why in found.measurements.unreadable] == [True, True]
         assert "| the file is missing | 2 |" in (root.parent / "out/report.md").read_text()
 
     def test_neither_is_said(self, root: Path, sound: list[np.ndarray]) -> None:
@@ -290,7 +292,7 @@ def test_a_header_fills_what_the_table_leaves_open(
     write(root, {"a.png": sound[0]})
     header = Header("p1", "s1", "PA", "f", "062Y")
     monkeypatch.setattr(part_module, "read_film", lambda _: Film(sound[0], "DICOM", header))
-    (film,) = audit(root).looks.films
+    (film,) = audit(root).measurements.films
     assert replace(film, path=Path()) == ArchiveFilm("a.png", Path(), "p1", "s1", "PA", "F", 62)
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.app import app
 from models.contracts import EntityType
-from models.encoders.chest_recogniser import ChestRecogniser, Span
-from tasks.audit.corpus import Report
+from models.findings.chest_recogniser import ChestRecogniser, Span
 from tasks.audit.duplicates import near_duplicates
-from tasks.audit.mine import is_junk, mine
 from tasks.audit.tail import draw_tail, tail_of
+from tasks.corpora.mentions import is_junk, mine
+from tasks.corpora.reports import Report
 from tasks.plan.bank import load_bank
 
 TEXTS = (

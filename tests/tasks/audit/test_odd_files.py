@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from flows.audit import app
-from models.encoders.chest_recogniser import ChestRecogniser
+from flows.cli.audit import app
+from models.findings.chest_recogniser import ChestRecogniser
 from models.phantom.case import Case
 from models.phantom.film import draw_film
-from tasks.archives.errors import ArchiveError
-from tasks.archives.film import ArchiveFilm
-from tasks.audit import part as part_module
+from tasks.audit import measure_batch as part_module
 from tasks.audit.archive import Settings, audit_archive
 from tasks.audit.archive_figure import shortened
 from tasks.audit.archive_report import causes
-from tasks.audit.errors import AuditError
+from tasks.corpora.archives.errors import ArchiveError
+from tasks.corpora.archives.film import ArchiveFilm
+from tasks.errors import AuditError
 from tests.tasks.audit.test_archive import HEAD, audit, index, write
 
 
@@ -52,7 +52,7 @@ class TestOddFiles:
 
     def test_one_odd_name_ends_nothing_and_all_is_named(self, mixed: Path) -> None:
         found = audit(mixed)
-        assert [film.film for film in found.looks.films] == ["$b$ [x].png", "a.png"]
+        assert [film.film for film in found.measurements.films] == ["$b$ [x].png", "a.png"]
         page = (mixed.parent / "out/report.md").read_text()
         assert r"| with an odd name | 3 | esc\x1b&#91;31m.png, new\x0aline.png, \xff.png |" in page
         assert "| zip | 2 | one.zip, two.zip |" in page
@@ -102,5 +102,5 @@ def test_an_id_under_a_picture_is_its_end_and_no_formula() -> None:
 def test_causes_are_told_once_each_with_a_film(root: Path) -> None:
     why = ["it holds 3 frames", "it holds 12 frames", "damaged (x)", "damaged (y)", "damaged (z)"]
     lost = [(ArchiveFilm(str(at), root / str(at)), f"{root / str(at)}: {each}") for at, each in enumerate(why)]
-    found = SimpleNamespace(looks=SimpleNamespace(unreadable=lost))
+    found = SimpleNamespace(measurements=SimpleNamespace(unreadable=lost))
     assert causes(found) == [("damaged (x)", 3, "2"), ("it holds 3 frames", 2, "0")]  # type: ignore[arg-type]

@@ -16,29 +16,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.encoders.chest_recogniser import ChestRecogniser
-from models.judges.planted import plant
+from models.build.planted_defects import plant
+from models.findings.chest_recogniser import ChestRecogniser
 from models.phantom.case import Case
 from models.phantom.film import draw_film
-from tasks.archives.errors import UnreadableFilm
-from tasks.archives.pixels import read_film
-from tasks.audit import looks, part
+from tasks.audit import measure_batch as part
+from tasks.audit import measurements as measurements
 from tasks.audit.archive import ArchiveAudit, Settings, audit_archive
-from tasks.audit.errors import AuditError
+from tasks.corpora.archives.errors import UnreadableFilm
+from tasks.corpora.archives.pixels import read_film
+from tasks.errors import AuditError
 from tests.tasks.audit.test_archive import FakeJudge
 
 REPOSITORY = Path(__file__).parents[3]
 BROKEN_OFF = """
 import os, signal, sys
-from flows.cli import app
+from flows.cli.app import app
 from flows.progress import Progress
-from tasks.audit import looks, part
+from tasks.audit import measurements as measurements
+from tasks.audit import measure_batch as part
 
 def stage(self, name, done, total):
     if name.startswith("films") and done > int(sys.argv[4]):
         os.kill(os.getpid(), getattr(signal, sys.argv[3]))
 
-looks.PART, part.BATCH = int(sys.argv[5]), 3
+measurements.PART, part.BATCH = int(sys.argv[5]), 3
 Progress.stage = stage
 app(["audit", "archive", sys.argv[1], "--out", sys.argv[2]])
 """
@@ -62,7 +64,7 @@ def root(tmp_path: Path) -> Path:
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the films that were opened to be measured, in parts of six."""
     names: list[str] = []
-    monkeypatch.setattr(looks, "PART", 6)
+    monkeypatch.setattr(measurements, "PART", 6)
     monkeypatch.setattr(part, "read_film", lambda path: (names.append(path.name), read_film(path))[1])
     return names
 
@@ -80,7 +82,7 @@ def same(root: Path, one: str = "out", other: str = "whole") -> bool:
 
 
 def kept(root: Path, kind: str = "checks") -> list[Path]:
-    return sorted((root.parent / "out" / "looks").glob(f"{kind}-*/*.parquet"))
+    return sorted((root.parent / "out" / "measurements").glob(f"{kind}-*/*.parquet"))
 
 
 def broken_off(root: Path, by: str, after: int, part: int) -> subprocess.CompletedProcess[str]:
@@ -93,7 +95,7 @@ class TestBrokenOff:
         assert broken_off(root, "SIGKILL", after=14, part=6).returncode == -signal.SIGKILL
         assert not (root.parent / "out" / "index.parquet").exists()
         assert len(kept(root)) == 2
-        assert audit(root).looks.reused == 12
+        assert audit(root).measurements.reused == 12
         assert sorted(measured) == [f"{at:02}.png" for at in range(12, 21)]
         audit(root, "whole")
         assert same(root)
@@ -108,7 +110,7 @@ class TestBrokenOff:
         assert told is not None, stopped.stderr
         assert 7 < int(told[1]) < 21
         assert int(told[1]) == sum(pq.read_metadata(path).num_rows for path in kept(root))
-        assert audit(root).looks.reused == int(told[1])
+        assert audit(root).measurements.reused == int(told[1])
         assert len(measured) == 21 - int(told[1])
         audit(root, "whole")
         assert same(root)
@@ -125,9 +127,9 @@ class TestBrokenOff:
 class TestReuse:
     def test_a_second_run_opens_only_what_could_not_be_read(self, root: Path, measured: list[str]) -> None:
         first = audit(root)
-        assert (first.looks.reused, len(measured)) == (0, 21)
+        assert (first.measurements.reused, len(measured)) == (0, 21)
         measured.clear()
-        assert audit(root).looks.reused == 20
+        assert audit(root).measurements.reused == 20
         assert measured == ["19.png"]
         audit(root, "whole")
         assert same(root)
@@ -141,7 +143,7 @@ class TestReuse:
         measured.clear()
         strict = audit(root, judge=other, calibrate=1.0, false_rejects=0.3)
         assert measured == []
-        assert strict.kept < strict.looks.reused == 20
+        assert strict.kept < strict.measurements.reused == 20
         assert {path: path.stat().st_mtime_ns for path in (*kept(root), *kept(root, "judge"))} == before
 
     def test_a_judge_that_comes_goes_or_asks_otherwise_leaves_the_checks_alone(
@@ -150,12 +152,12 @@ class TestReuse:
         audit(root)
         with monkeypatch.context() as patched:
             patched.setattr(part, "Films", None)  # no check can look
-            assert audit(root, judge=FakeJudge()).looks.answers.shape == (20, 2)
+            assert audit(root, judge=FakeJudge()).measurements.answers.shape == (20, 2)
             other = FakeJudge()
             other.questions = ("Bright?", "Another?")
-            assert audit(root, judge=other).looks.reused == 0
+            assert audit(root, judge=other).measurements.reused == 0
             measured.clear()
-            assert audit(root, judge=FakeJudge()).looks.reused == audit(root).looks.reused == 20
+            assert audit(root, judge=FakeJudge()).measurements.reused == audit(root).measurements.reused == 20
         assert set(measured) == {"19.png"}
         audit(root, "whole")
         assert same(root)
@@ -167,17 +169,17 @@ class TestReuse:
         judge = FakeJudge()
         monkeypatch.setattr(judge, "ask", lambda films: (asked.append(len(films)), FakeJudge.ask(judge, films))[1])
         audit(root, judge=judge)
-        (mark,) = (root.parent / "out" / "looks").glob("checks-*")
+        (mark,) = (root.parent / "out" / "measurements").glob("checks-*")
         mark.rename(mark.with_name("checks-0123456789ab"))
         assert (sum(asked), len(measured)) == (20, 21)
-        assert audit(root, judge=judge).looks.reused == 0
+        assert audit(root, judge=judge).measurements.reused == 0
         assert (sum(asked), len(measured)) == (20, 42)
 
     def test_a_film_that_changed_is_measured_again_and_no_other(self, root: Path, measured: list[str]) -> None:
         audit(root)
         measured.clear()
         (root / "07.png").write_bytes((root / "18.png").read_bytes())
-        assert audit(root).looks.reused == 19
+        assert audit(root).measurements.reused == 19
         assert sorted(measured) == ["07.png", "19.png"]
         audit(root, "whole")
         assert same(root)
@@ -188,7 +190,7 @@ class TestReuse:
         (root / "05.png").unlink()
         (root / "000.png").write_bytes((root / "18.png").read_bytes())
         (root / "19.png").write_bytes((root / "17.png").read_bytes())
-        assert audit(root).looks.reused == 19
+        assert audit(root).measurements.reused == 19
         assert sorted(measured) == ["000.png", "19.png"]
         audit(root, "whole")
         assert same(root)
@@ -230,10 +232,10 @@ class TestSpoiltParts:
         audit(root)
         path = next(path for path in kept(root) if pq.read_metadata(path).num_rows == 6)
         spoil(path)
-        assert audit(root).looks.reused == 14
+        assert audit(root).measurements.reused == 14
         assert str(path) in caplog.text
         caplog.clear()
-        assert audit(root).looks.reused == 20
+        assert audit(root).measurements.reused == 20
         assert caplog.text == ""
         audit(root, "whole")
         assert same(root)
@@ -248,16 +250,16 @@ class TestSpoiltParts:
         monkeypatch.setattr(pq, "write_table", full)
         with pytest.raises(AuditError, match="No space left on device; make room, and the same command goes on"):
             audit(root)
-        assert [path for path in (root.parent / "out" / "looks").rglob("*") if path.is_file()] == []
+        assert [path for path in (root.parent / "out" / "measurements").rglob("*") if path.is_file()] == []
 
 
 def test_a_film_that_goes_while_the_audit_runs_has_no_picture(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: Path) -> None:
         raise UnreadableFilm(f"{path}: the file is missing")
 
-    monkeypatch.setattr(looks, "read_film", gone)
+    monkeypatch.setattr(measurements, "read_film", gone)
     found = audit(root)
-    assert all((one.picture == 255).all() for worst in found.looks.worst.values() for one in worst)
+    assert all((one.picture == 255).all() for worst in found.measurements.worst.values() for one in worst)
     assert (root.parent / "out" / "report.png").is_file()
 
 
@@ -265,7 +267,7 @@ def test_what_a_film_scores_does_not_depend_on_its_neighbours(root: Path) -> Non
     audit(root)
     for path in sorted(root.iterdir())[1:]:
         path.unlink()
-    alone = audit(root, "whole").looks
+    alone = audit(root, "whole").measurements
     among = pq.read_table(root.parent / "out" / "index.parquet").to_pylist()[0]
     assert {f"score_{name}": float(scores[0]) for name, scores in alone.scores.items()} == {
         name: value for name, value in among.items() if name.startswith("score_")

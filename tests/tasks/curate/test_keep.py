@@ -6,8 +6,8 @@ from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, selection_key
 from storage.objects import open_store
 from tasks.curate.keep import SelectionConflict, read_selection, write_selection
-from tasks.curate.rules import Rules
 from tasks.curate.select import Choice, Selection
+from tasks.recipe.curation import Rules
 
 REF = DatasetRef("phantom-cxr", "v1")
 

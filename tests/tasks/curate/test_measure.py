@@ -7,12 +7,12 @@ import pytest
 
 from models import registry
 from models.contracts import Encoder
-from models.judges.penultimate import PenultimateEncoder
+from models.encoders.classifier_features import PenultimateEncoder
 from storage.errors import CorruptShard
 from storage.objects import open_store
 from tasks.curate.keep import RulesDoNotFit, decide
 from tasks.curate.measure import hash_films
-from tasks.curate.rules import Rules
+from tasks.recipe.curation import Rules
 
 
 def test_a_near_copy_is_found_by_hash_and_by_embedding(publish, films):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.curate.near import Edges, alike_films, alike_images, alike_reports
-from tasks.curate.rules import FILM_COSINE, IMAGE_BITS
+from tasks.recipe.curation import FILM_COSINE, IMAGE_BITS
 
 
 def pairs(edges: Edges) -> dict[tuple[int, int], float]:

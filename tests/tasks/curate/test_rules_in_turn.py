@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from tasks.curate.explain import explain, spread
 from tasks.curate.near import Edges, Near, alike_reports
-from tasks.curate.rules import Balance, Rules, Top, Utility
 from tasks.curate.select import Choice, Selection, curate
 from tasks.curate.table import table_of
+from tasks.recipe.curation import Balance, Rules, Top, Utility
 
 LAX = Rules(same_report=1000)
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.records import GateRow, PairRow
-from tasks.curate.rules import Rules
 from tasks.curate.select import Selection
 from tasks.curate.select import curate as decide
 from tasks.curate.table import table_of
+from tasks.recipe.curation import Rules
 
 
 def curate(rows: list[PairRow], rules: Rules | None = None) -> Selection:

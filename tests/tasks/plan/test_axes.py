@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from models.contracts import ReportDraft, ReportRequest
 from storage.records import PairRow, ReportRow
 from storage.tables import from_parquet, to_parquet
+from tasks.generate.reports import write_reports
 from tasks.plan.axes import AxisDecks, prompt_prefix
 from tasks.plan.errors import PlanError
 from tasks.plan.plan import make_plan
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import AxesSection, Recipe
-from tasks.reports.write import write_reports
 
 AXES = AxesSection(age=("18-39", "40-64", "65-90"), sex=("female", "male"), view=("PA", "AP"))
 ASKED = "plan.axes={age: [18-39, 40-64, 65-90], sex: [female, male], view: [PA, AP]}"

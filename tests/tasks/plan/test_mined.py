@@ -8,23 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.public_corpora import CorpusNotFound, openi, silver
 from models.contracts import EntityType
-from models.encoders.chest_recogniser import ChestRecogniser
+from models.findings.chest_recogniser import ChestRecogniser
 from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.records import PairRow
 from storage.shards import read_samples
-from tasks.audit.corpus import Report
 from tasks.audit.entities import write_entities
-from tasks.audit.mine import mine
-from tasks.audit.public import CorpusNotFound, openi, silver
-from tasks.engine.worker import ShardWorker
+from tasks.check.unjudged import unjudged_problems
+from tasks.corpora.mentions import mine
+from tasks.corpora.reports import Report
+from tasks.generate.worker import ShardWorker
 from tasks.plan.plan import make_plan
 from tasks.publish.dataset import open_version
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe, load_recipe
 from tasks.recipe.schema import Recipe
-from tasks.unjudged import unjudged_problems
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "fast.yaml"
 UNJUDGED = [f"report_gates.{number}.allow_unjudged=['*']" for number in (1, 2)]

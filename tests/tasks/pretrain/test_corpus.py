@@ -9,10 +9,10 @@ from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef
 from storage.objects import open_store
 from tasks.curate.keep import write_selection
-from tasks.curate.rules import Rules
 from tasks.curate.select import Choice, Selection
 from tasks.pretrain.arms import Arm
 from tasks.pretrain.corpus import batches, derangement, load_corpus
+from tasks.recipe.curation import Rules
 
 
 def arm(*sources, pairs=40, shuffled=False) -> Arm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.judges.penultimate import PenultimateEncoder
+from models.encoders.classifier_features import PenultimateEncoder
 from tasks.privacy.archive import archive_films
 from tasks.privacy.remember import remember_and_measure
 

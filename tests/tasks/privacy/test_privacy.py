@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.noise_gap import NoGap, noise_gaps
 from models.contracts import Candidate, ImageRequest, ModelCard, ModelNotFound
 from models.diffusion.pipeline import DiffusersImageGenerator
 from models.diffusion.renderer import RendererImageGenerator
-from models.judges.memorisation import Memorisation
-from models.judges.memory import load_memory, memory_figures, remember, save_memory
-from models.judges.penultimate import PenultimateEncoder
+from models.encoders.classifier_features import PenultimateEncoder
+from models.gates.memorisation import Memorisation
+from models.gates.training_index import load_memory, memory_figures, remember, save_memory
 from storage.layout import DatasetRef
 from storage.objects import open_store
 from storage.records import ReportRow
@@ -23,14 +24,13 @@ from storage.tables import from_parquet
 from storage.versions import open_dataset
 from tasks import publish
 from tasks.curate.table import read_table
-from tasks.images.draw import draw_images
+from tasks.generate.images import draw_images
 from tasks.privacy.archive import ArchiveUnknown, archive_films
 from tasks.privacy.audit import NeighbourRow, audit
 from tasks.privacy.canaries import KINDS
-from tasks.privacy.figures import card_figures
-from tasks.privacy.noise_gap import NoGap, noise_gaps
 from tasks.privacy.remember import NotEnoughFilms, clear, remember_and_measure
 from tasks.publish.archive import publish_archive
+from tasks.publish.privacy_figures import card_figures
 from tasks.recipe.schema import Component, GateSpec, ImageSection, Recipe
 
 

@@ -12,7 +12,7 @@ from storage.ledger import commit_shard
 from storage.local import LocalStore
 from storage.records import Manifest, PairRow
 from storage.shards import read_samples, sample_of
-from tasks.engine.worker import ShardWorker
+from tasks.generate.worker import ShardWorker
 from tasks.plan.plan import make_plan
 from tasks.publish.dataset import open_version
 from tasks.publish.finish import finish_version

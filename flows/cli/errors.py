@@ -1,0 +1,37 @@
+"""Errors that a user can mend: their message is enough, and no traceback is shown."""
+
+from flows.services.processes import ServiceError
+from models.contracts import ModelNotFound, RequestsRefused
+from models.registry import UnknownKind
+from storage.errors import StoreError
+from tasks.corpora.archives.errors import ArchiveError
+from tasks.curate.keep import RulesDoNotFit, SelectionConflict
+from tasks.errors import AuditError
+from tasks.evaluate.evaluate import ScoresConflict
+from tasks.generate.fault_tolerance import ReportsLost
+from tasks.plan.errors import PlanError
+from tasks.pretrain.checkpoint import CheckpointConflict
+from tasks.pretrain.train import TrainingDiverged
+from tasks.privacy.archive import ArchiveUnknown
+from tasks.privacy.remember import NotEnoughFilms
+from tasks.recipe.errors import RecipeError
+
+MENDABLE = (
+    ArchiveError,
+    AuditError,
+    RecipeError,
+    PlanError,
+    ModelNotFound,
+    RequestsRefused,
+    ReportsLost,
+    UnknownKind,
+    StoreError,
+    ServiceError,
+    SelectionConflict,
+    RulesDoNotFit,
+    CheckpointConflict,
+    ScoresConflict,
+    TrainingDiverged,
+    ArchiveUnknown,
+    NotEnoughFilms,
+)

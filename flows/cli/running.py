@@ -1,0 +1,43 @@
+"""What the commands that run a flow share: the profile, the run itself, and its result as text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.explained import explained
+from flows.cli.failure import keep_off_terminal
+from flows.home import PROFILES, prepare
+from flows.terminal import say
+
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")
+]
+
+
+def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str, Any]:
+    """Run a flow in this process, against the served Prefect API if there is one."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    with explained():
+        home = prepare()
+        import importlib
+
+        from flows.services.prefect_server import prefect_api
+        from flows.services.sessions import session, sweep
+        from tasks.check.check import FLOWS, checked_recipe
+
+        checked_recipe(profile, changes or [], PROFILES, FLOWS[name])  # what is wrong is told before Prefect starts
+        sweep(home)
+        with session(home), prefect_api(home):
+            flow = getattr(importlib.import_module(f"flows.{name}"), name)
+            keep_off_terminal()
+            return flow(profile=profile, overrides=changes or [])
+
+
+def echo(result: dict[str, Any]) -> None:
+    """Print a flow's result, one line a value."""
+    for key, value in result.items():
+        say(f"{key:<10} {value}")

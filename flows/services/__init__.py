@@ -1,0 +1,1 @@
+"""What `synth serve` starts, and how exactly that is ended."""

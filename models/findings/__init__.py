@@ -1,0 +1,1 @@
+"""Findings in words: concepts, sections, negation and recognisers."""

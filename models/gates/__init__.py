@@ -1,0 +1,1 @@
+"""Gates that score reports and films and never decide."""

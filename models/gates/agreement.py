@@ -1,0 +1,95 @@
+"""The gate between image and text: does the film show what its report asks for?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.contracts import Candidate, EntityType, GateScore, Mention
+from models.nets.shipped import SHIPPED
+from models.nets.slots import SIDED
+from models.phantom.vocabulary import LABELS
+
+
+class Agreement:
+    """How surely a classifier trained on hospital A sees the asked findings, the least sure one counting.
+
+    The score is 0.5 where the finding is as likely as in the fiftieth of hospital A's films without it that look
+    most like having it, and 1 where there is nothing to ask. A finding that the classifier sees on the other side
+    lowers the score too. Of other findings than hospital A's the classifier knows nothing: a report that asks for
+    none but such scores NaN, and passes only where the recipe allows them to go unjudged.
+
+    Args:
+        folder: where ``agreement.safetensors`` and ``agreement.json`` lie.
+        sides: look at sides as well.
+        batch: films at a time.
+    """
+
+    name = "agreement"
+
+    def __init__(self, folder: str | Path = SHIPPED, sides: bool = True, batch: int = 64) -> None:
+        self._folder, self._sides, self._batch = Path(folder), sides, batch
+
+    @property
+    def known_labels(self) -> frozenset[str]:
+        """The findings that the classifier was trained on."""
+        return frozenset(LABELS)
+
+    def judges(self, mention: Mention) -> bool:
+        """Denied findings and places are not asked about; of the rest, whether it is a finding that it knows."""
+        return not mention.present or mention.type is EntityType.ANATOMY or mention.label in LABELS
+
+    @cached_property
+    def _judge(self) -> tuple[Any, dict[str, float]]:
+        from models.nets.classifier import load_classifier  # loads torch, which what only asks `judges` does without
+
+        net, facts = load_classifier("agreement", self._folder)
+        return net, dict(zip(SIDED, facts["passing_logits"], strict=False))
+
+    def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
+        """See the class."""
+        from models.nets.classifier import logits
+
+        net, passing = self._judge
+        films = [_film(candidate) for candidate in batch]
+        answers = logits(net, films, self._batch)
+        return [self._score(c.mentions, row, passing) for c, row in zip(batch, answers, strict=True)]
+
+    def _score(self, mentions: Sequence[Mention], row: np.ndarray, passing: dict[str, float]) -> GateScore:
+        seen = {
+            m.label: min(_surely(row[_AT[m.label]] - passing[m.label]), self._side(m, row))
+            for m in mentions
+            if m.present and m.label in passing
+        }
+        if not seen and (foreign := [mention.entity for mention in mentions if not self.judges(mention)]):
+            return GateScore(self.name, float("nan"), f"the classifier knows no {', no '.join(foreign)}")
+        if not seen:
+            return GateScore(self.name, 1.0, "the report asks for no finding that the classifier knows")
+        worst = min(seen, key=lambda label: seen[label])
+        return GateScore(self.name, seen[worst], f"least sure of {worst} ({seen[worst]:.2f})")
+
+    def _side(self, mention: Mention, row: np.ndarray) -> float:
+        """How surely the finding is not on the other side only, 0..1."""
+        asked, other = f"{mention.label}/{mention.side}", f"{mention.label}/{_OTHER.get(mention.side or '')}"
+        if not self._sides or asked not in _AT or other not in _AT:
+            return 1.0
+        return _surely(row[_AT[asked]] - row[_AT[other]] + SIDE_ROOM)
+
+
+SIDE_ROOM = 1.0  # logits by which the other side may look likelier before the score falls under 0.5
+_AT = {name: i for i, name in enumerate(SIDED)}
+_OTHER = {"left": "right", "right": "left"}
+
+
+def _surely(margin: float) -> float:
+    return float(1 / (1 + np.exp(-margin)))
+
+
+def _film(candidate: Candidate) -> np.ndarray:
+    if candidate.image is None:
+        raise ValueError(f"{candidate.sample_id} has no image: the agreement gate comes after the image stage")
+    return np.nan_to_num(candidate.image)

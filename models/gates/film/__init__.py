@@ -1,0 +1,1 @@
+"""Gates on films alone."""

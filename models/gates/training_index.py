@@ -1,0 +1,226 @@
+"""Remember the films a generator was trained on, to tell whether a new film is one of them.
+
+A film is looked up by embedding and by a coarse picture of itself, the nearest are laid over it, and what counts
+is how far the fine structure agrees (ribs, vessels, grain): all chest films agree in the coarse. Nearest
+neighbours in pixels and in features after Carlini et al. 2023 (arXiv 2301.13188, section 4.2), who compare small
+pictures as they lie; the alignment is ours, since a copy may be shifted, turned or mirrored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.contracts import Encoder, ModelNotFound
+from models.encoders.image import unit
+from models.gates.alignment import SIDE, aligned, fine, shifts, standard
+
+THUMB = 16
+LOOKED_UP, LAID_OVER = 24, 4
+"""Films taken from each of two look-ups, and how many of them are laid over the new film."""
+_BLOCK = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """What of the archive is nearest to one film.
+
+    Args:
+        by_embedding, cosine: the film with the nearest embedding, standardised over the archive.
+        by_pixels, correlation: the film whose fine structure agrees most, -1 to 1, after alignment.
+        mirrored: it agrees with the mirrored film.
+    """
+
+    by_embedding: str
+    cosine: float
+    by_pixels: str
+    correlation: float
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """An archive of n films, ready to be asked.
+
+    Args:
+        names: of the films.
+        films: (n, SIDE, SIDE) uint8.
+        embeddings: (n, d) float16, standardised and of unit length.
+        centre, spread: (d,) float32, what the embeddings were standardised with.
+        thumbs: (n, THUMB²) float16, the coarse films without their mean `typical`, of unit length.
+        typical: (THUMB²,) float32.
+        encoder: revision of the encoder.
+        limit: correlation from which a film counts as a copy.
+        figures: what planted copies showed about the limit; see `tasks.privacy`.
+    """
+
+    names: tuple[str, ...]
+    films: np.ndarray
+    embeddings: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
+    thumbs: np.ndarray
+    typical: np.ndarray
+    encoder: str
+    limit: float = 1.0
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def with_limit(self, limit: float, figures: dict[str, Any] | None = None) -> Memory:
+        """The same archive with another limit."""
+        return replace(self, limit=limit, figures=figures or {})
+
+    def nearest(self, images: Sequence[np.ndarray], encoder: Encoder) -> list[Neighbour]:
+        """The nearest film of the archive to each image (H, W) uint8.
+
+        Raises:
+            ValueError: `encoder` is not the one that the archive was embedded with.
+        """
+        if encoder.revision != self.encoder:
+            raise ValueError(
+                f"the archive was embedded with {self.encoder}, not with {encoder.revision}: make it anew"
+            )
+        if not len(images):
+            return []
+        ways = [list(images), [np.ascontiguousarray(image[:, ::-1]) for image in images]]
+        found = [self._looked_up(way, encoder) for way in ways]
+        return [
+            self._neighbour([way[at] for way in ways], [f[0][at] for f in found], found[0][1][at])
+            for at in range(len(images))
+        ]
+
+    def _looked_up(self, images: Sequence[np.ndarray], encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
+        """Candidates (m, 2 * LOOKED_UP), the nearest by embedding first, and that one's cosine (m,)."""
+        embedded = unit((encoder.embed(images) - self.centre) / self.spread)
+        rows, cosines = _top(embedded, self.embeddings)
+        return np.concatenate([rows, _top(_coarse(images, self.typical), self.thumbs)[0]], 1), cosines[:, 0]
+
+    def _neighbour(self, ways: list[np.ndarray], rows: list[np.ndarray], cosine: float) -> Neighbour:
+        best = (-1.0, 0, False)
+        for mirrored, (image, candidates) in enumerate(zip(ways, rows, strict=True)):
+            film = standard(image)
+            unique = np.unique(candidates)
+            olds = [standard(self.films[row]) for row in unique]
+            peaks, moves = shifts(fine(film), np.stack([fine(old) for old in olds]))
+            for at in np.argsort(-peaks)[:LAID_OVER]:
+                best = max(best, (aligned(film, olds[at], moves[at]), int(unique[at]), bool(mirrored)))
+        return Neighbour(self.names[rows[0][0]], float(cosine), self.names[best[1]], best[0], best[2])
+
+
+def remember(films: Iterable[tuple[str, np.ndarray]], encoder: Encoder, batch: int = 64) -> Memory:
+    """Read an archive once, named films (H, W) uint8 in any number.
+
+    Raises:
+        ValueError: there are no films.
+    """
+    names: list[str] = []
+    small, coarse, embedded = [], [], []
+    for part in _batches(films, batch):
+        names += [name for name, _ in part]
+        images = [image for _, image in part]
+        small.append(np.stack([_shrunk(image, SIDE) for image in images]).round().astype(np.uint8))
+        coarse.append(_coarse(images))
+        embedded.append(encoder.embed(images))
+    if not names:
+        raise ValueError("an archive without films cannot be remembered")
+    embeddings, thumbs = np.concatenate(embedded), np.concatenate(coarse)
+    centre, spread, typical = embeddings.mean(0), np.maximum(embeddings.std(0), 1e-6), thumbs.mean(0)
+    return Memory(
+        names=tuple(names),
+        films=np.concatenate(small),
+        embeddings=unit((embeddings - centre) / spread).astype(np.float16),
+        centre=centre.astype(np.float32),
+        spread=spread.astype(np.float32),
+        thumbs=unit(thumbs - typical).astype(np.float16),
+        typical=typical.astype(np.float32),
+        encoder=encoder.revision,
+    )
+
+
+_ARRAYS = ("films", "embeddings", "centre", "spread", "thumbs", "typical")
+
+
+def save_memory(memory: Memory, path: Path) -> None:
+    """Write one safetensors file. It holds the archive's films in small: guard it as the archive itself."""
+    from safetensors.numpy import save_file
+
+    facts = {"encoder": memory.encoder, "limit": memory.limit, "figures": memory.figures}
+    text = {"facts": json.dumps(facts), "names": json.dumps(memory.names)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(getattr(memory, name)) for name in _ARRAYS}, path, metadata=text)
+
+
+def load_memory(path: str | Path) -> Memory:
+    """What `save_memory` wrote.
+
+    Raises:
+        ModelNotFound: there is no such file, or it is another's.
+    """
+    text = _metadata(path)
+    from safetensors import safe_open
+
+    with safe_open(path, "numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in _ARRAYS}
+    return Memory(names=tuple(json.loads(text["names"])), **json.loads(text["facts"]), **arrays)
+
+
+def memory_figures(path: str | Path) -> dict[str, Any]:
+    """The figures of a memory, without its films.
+
+    Raises:
+        ModelNotFound: there is no such file, or it is another's.
+    """
+    return json.loads(_metadata(path)["facts"])["figures"]
+
+
+def _metadata(path: str | Path) -> dict[str, str]:
+    from safetensors import SafetensorError, safe_open
+
+    remedy = "`synth privacy remember` makes one from the generator's training archive"
+    try:
+        with safe_open(path, "numpy") as file:
+            text = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ModelNotFound(f"no memory of a training archive at {path} ({error}); {remedy}") from error
+    if not {"names", "facts"} <= text.keys():
+        raise ModelNotFound(f"{path} is no memory of a training archive; {remedy}")
+    return text
+
+
+def _batches(films: Iterable[tuple[str, np.ndarray]], size: int) -> Iterator[list[tuple[str, np.ndarray]]]:
+    stream = iter(films)
+    while part := list(islice(stream, size)):
+        yield part
+
+
+def _shrunk(image: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(np.asarray(image, np.float32), (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _coarse(images: Sequence[np.ndarray], typical: np.ndarray | None = None) -> np.ndarray:
+    """(n, THUMB²) float32 of zero mean and unit spread; with `typical`, what is left without it, of unit length."""
+    rows = np.stack([_shrunk(image, THUMB).ravel() for image in images])
+    rows = (rows - rows.mean(1, keepdims=True)) / np.maximum(rows.std(1, keepdims=True), 1e-3)
+    return rows if typical is None else unit(rows - typical)
+
+
+def _top(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The LOOKED_UP nearest of `rows` to each asked vector and their cosines, by full comparison: none is missed."""
+    keys = np.zeros((len(asked), 0), np.int64)
+    values = np.zeros((len(asked), 0), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        block = asked.astype(np.float32) @ rows[start : start + _BLOCK].astype(np.float32).T
+        numbers = np.broadcast_to(np.arange(start, start + block.shape[1]), block.shape)
+        keys, values = np.concatenate([keys, numbers], 1), np.concatenate([values, block], 1)
+        order = np.argsort(-values, axis=1, kind="stable")[:, :LOOKED_UP]
+        keys, values = np.take_along_axis(keys, order, 1), np.take_along_axis(values, order, 1)
+    return keys, values

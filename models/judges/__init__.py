@@ -1,1 +1,0 @@
-"""Judges: gates that score reports and films and never decide."""

@@ -1,0 +1,1 @@
+"""Corpora from outside: archives of films, files of reports, and how each is read."""

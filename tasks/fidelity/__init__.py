@@ -1,0 +1,1 @@
+"""How near the films of a dataset version are to real ones."""

@@ -1,0 +1,155 @@
+"""What generated films are compared with: a phantom hospital, or an archive of real films."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from models.findings.lexicon import SYNONYMS
+from models.gates.film.view import reduced
+from models.phantom.archive import films as render
+from models.phantom.case import draw_case
+from models.phantom.hospital import HOSPITALS, Hospital
+from models.phantom.vocabulary import LABELS
+from tasks.corpora.archives.errors import UnreadableFilm
+from tasks.corpora.archives.files import located
+from tasks.corpora.archives.film import ArchiveFilm
+from tasks.corpora.archives.pixels import read_film
+from tasks.corpora.archives.registry import AUTO, LAYOUTS, Archive, open_archive
+from tasks.errors import AuditError
+from tasks.fidelity.films import Film
+from tasks.plan.seeds import digest_bits
+
+SEED = 4242  # of the phantom's films that no judge and no generator has learnt from
+_PHANTOM = "hospital_"
+_FRONTAL = ("AP", "PA", "FRONTAL")
+
+
+class Reference(Protocol):
+    """Real films in two halves.
+
+    `read_as` are an archive's labels by finding, and `left_out` counts the films that `halves` passed over, by why.
+    """
+
+    name: str
+    read_as: Mapping[str, Sequence[str]]
+    left_out: Counter[str]
+
+    def halves(self, half: int, side: int) -> Iterator[tuple[int, Film]]:
+        """Films with the half that each belongs to, 0 or 1: `half` films of each, or as many as there are.
+
+        Films have at most `side` pixels along their longer edge, so that the resolution of generated films is no
+        difference between them and real ones.
+
+        Raises:
+            AuditError: not one film can be compared.
+        """
+        ...
+
+
+def open_reference(spec: str) -> Reference:
+    """The reference that ``hospital_a``, ``FOLDER`` or ``FOLDER/LAYOUT`` names; no film is read yet.
+
+    Raises:
+        AuditError: it names no hospital and no folder.
+        ArchiveError: the folder is no archive, or one without films.
+    """
+    if spec.startswith(_PHANTOM) and spec.removeprefix(_PHANTOM) in HOSPITALS:
+        return Phantom(spec, HOSPITALS[spec.removeprefix(_PHANTOM)])
+    path, layout = Path(spec).expanduser(), AUTO
+    if not path.is_dir() and path.name in LAYOUTS:
+        path, layout = path.parent, path.name
+    if not path.is_dir():
+        known = ", ".join(_PHANTOM + name for name in HOSPITALS)
+        raise AuditError(
+            f"--real {spec!r} is neither a phantom hospital ({known}) nor a folder; say the folder of an archive, "
+            f"or FOLDER/LAYOUT with one of {', '.join(LAYOUTS)}"
+        )
+    return RealFilms(open_archive(path, layout))
+
+
+class Phantom:
+    """Sound films of a phantom hospital (protocol `Reference`)."""
+
+    def __init__(self, name: str, hospital: Hospital) -> None:
+        self.name, self._hospital = name, hospital
+        self.read_as: Mapping[str, Sequence[str]] = {}
+        self.left_out: Counter[str] = Counter()
+
+    def halves(self, half: int, side: int) -> Iterator[tuple[int, Film]]:
+        """See the protocol."""
+        sound = (at for at in itertools.count() if draw_case(self._hospital, SEED, at).defect is None)
+        for number, film in enumerate(render(self._hospital, SEED, itertools.islice(sound, 2 * half), side)):
+            yield number % 2, Film(film.image, dict(zip(LABELS, map(int, film.labels), strict=True)))
+
+
+class RealFilms:
+    """Frontal films of an archive (protocol `Reference`): which ones is drawn by their ids, no patient in both halves.
+
+    Raises:
+        ArchiveError: the archive names no film, or a table or column is missing.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        every = list(located(archive.films()))
+        if not every:
+            raise archive.no_film()
+        self.name = f"{archive.root.name} ({archive.layout})"
+        self.left_out: Counter[str] = Counter()
+        self._meant = {label: finding_of(label) for label in {label for film in every for label in film.labels}}
+        read_as: defaultdict[str, list[str]] = defaultdict(list)
+        for label, finding in sorted(self._meant.items()):
+            if finding is not None:
+                read_as[finding].append(label)
+        self.read_as: Mapping[str, Sequence[str]] = dict(read_as)
+        self._why = ""
+        self._films = sorted(every, key=lambda film: digest_bits("film", film.film, bits=64))
+
+    def halves(self, half: int, side: int) -> Iterator[tuple[int, Film]]:
+        """See the protocol."""
+        self.left_out.clear()
+        self._why, taken = "", [0, 0]
+        for film in self._films:
+            which = digest_bits("half", film.patient or film.film, bits=1)
+            found = self._read(film, side) if taken[which] < half else None
+            if found is not None:
+                taken[which] += 1
+                yield which, found
+            if min(taken) == half:
+                return
+        if not any(taken):
+            left = ", ".join(f"{count} {why}" for why, count in self.left_out.items())
+            raise AuditError(f"{self.name}: none of its {len(self._films)} films can be compared: {left}. {self._why}")
+
+    def _read(self, film: ArchiveFilm, side: int) -> Film | None:
+        """The film; None, and counted, where it cannot be read or is no frontal one."""
+        if not _frontal(film.view):
+            self.left_out["not frontal"] += 1
+            return None
+        try:
+            seen = read_film(film.path)
+        except UnreadableFilm as error:
+            self.left_out["unreadable"] += 1
+            self._why = self._why or str(error)
+            return None
+        if film.view is None and not _frontal(seen.header.view):
+            self.left_out["not frontal"] += 1
+            return None
+        shown = {self._meant[label]: 1 for label, mark in film.labels.items() if mark == 1}
+        return Film(reduced(seen.pixels, side), {finding: 1 for finding in shown if finding is not None})
+
+
+def finding_of(label: str) -> str | None:
+    """The finding that an archive's label names, in the words of reports; None where it names none that we know."""
+    plain = " ".join(label.lower().replace("_", " ").split())
+    fits = (name for name, words in SYNONYMS.items() if any(re.fullmatch(word, plain) for word in words))
+    return next(fits, None)
+
+
+def _frontal(view: str | None) -> bool:
+    """Whether a view is frontal, or nobody says which it is."""
+    return view is None or view.upper().startswith(_FRONTAL)

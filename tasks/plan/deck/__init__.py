@@ -1,0 +1,1 @@
+"""Deal entities into samples: shuffled decks, repairs, targets and top-up."""

@@ -1,0 +1,1 @@
+"""Which entities never stand in one report."""

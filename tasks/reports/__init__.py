@@ -1,1 +1,0 @@
-"""Write and verify the reports of a shard."""

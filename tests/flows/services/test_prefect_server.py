@@ -1,0 +1,168 @@
+"""Runs of a state folder share one Prefect server, and an API that is configured must answer."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows.services import prefect_server as orchestration
+from flows.services.prefect_server import SHARED, answers, prefect_api, shared_server, stop_shared, users
+from flows.services.processes import Service, ServiceError, Services, end, spawn
+from storage import leases
+
+
+class _Anything(BaseHTTPRequestHandler):
+    """Answers every request with the status in its path, or 200."""
+
+    def do_GET(self) -> None:
+        number = self.path.strip("/").partition("/")[0]
+        self.send_response(int(number) if number.isdecimal() else 200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        del format, args
+
+
+@pytest.fixture
+def http() -> Iterator[str]:
+    """A server that answers everything."""
+    server = HTTPServer(("127.0.0.1", 0), _Anything)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder without an API in the environment."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def sleeper(home: Path, http: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of a Prefect server, a process that does nothing, at an address that answers."""
+
+    def start(*_: object) -> str:
+        argv = [sys.executable, "-c", "import time; time.sleep(60)"]
+        service = spawn(SHARED, home, argv, os.environ, http)
+        Services(services=(service,)).save(home / SHARED)
+        return f"{http}/api"
+
+    monkeypatch.setattr(orchestration, "_start", start)
+
+
+def _server(home: Path) -> psutil.Process | None:
+    service: Service | None = Services.load(home / SHARED).get(SHARED)
+    return service.process() if service else None
+
+
+@pytest.mark.usefixtures("sleeper")
+def test_runs_share_a_server_and_the_last_ends_it(home: Path) -> None:
+    with shared_server(home) as first:
+        one = _server(home)
+        with shared_server(home) as second:
+            assert second == first
+            assert _server(home) == one
+            assert len(users(home)) == 2
+        assert _server(home) == one
+    assert _server(home) is None
+    assert one is not None
+    assert not one.is_running()
+
+
+@pytest.mark.usefixtures("sleeper")
+def test_the_server_of_a_killed_run_is_used_by_the_next_or_ended_by_stop(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed, shared_server(home):
+        killed.setattr(leases, "leave", lambda *_: None)
+        left = _server(home)
+    for path in (home / SHARED / "leases").iterdir():
+        path.write_text('{"pid": 999999, "created": 1.5}')
+    with shared_server(home):
+        assert _server(home) == left
+    assert _server(home) is None
+    with monkeypatch.context() as killed, shared_server(home):
+        killed.setattr(leases, "leave", lambda *_: None)
+    assert stop_shared(home) is True
+    assert _server(home) is None
+    assert stop_shared(home) is False
+
+
+@pytest.mark.usefixtures("sleeper")
+def test_a_server_that_does_not_answer_is_replaced(home: Path) -> None:
+    (home / SHARED).mkdir()
+    deaf = spawn(SHARED, home, [sys.executable, "-c", "import time; time.sleep(60)"], os.environ, "http://127.0.0.1:9")
+    Services(services=(deaf,)).save(home / SHARED)
+    with shared_server(home):
+        assert deaf.process() is None
+        assert _server(home) is not None
+
+
+def test_an_api_of_the_environment_is_used_and_not_ended(
+    home: Path, http: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", f"{http}/api")
+    from prefect.settings import get_current_settings
+
+    with prefect_api(home):
+        assert get_current_settings().api.url == f"{http}/api"
+    assert os.environ["PREFECT_API_URL"] == f"{http}/api"
+    assert not (home / SHARED).exists()
+
+
+def test_an_api_that_does_not_answer_is_one_line_without_its_password(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://me:pass@127.0.0.1:9/api")
+    begun = time.monotonic()
+    with pytest.raises(ServiceError) as told, prefect_api(home):
+        pass
+    assert time.monotonic() - begun < 5
+    assert str(told.value).startswith("the Prefect API http://***@127.0.0.1:9/api does not answer: start it, or")
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_a_served_api_is_used(home: Path, http: str) -> None:
+    service = spawn("prefect", home, [sys.executable, "-c", "import time; time.sleep(60)"], os.environ, http)
+    Services(services=(service,)).save(home)
+    try:
+        with prefect_api(home):
+            assert os.environ["PREFECT_API_URL"] == f"{http}/api"
+        assert "PREFECT_API_URL" not in os.environ
+    finally:
+        end(home, ("prefect",), Services())
+
+
+@pytest.mark.usefixtures("sleeper")
+def test_the_setting_that_a_dead_serve_left_behind_is_passed_over(
+    home: Path, http: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.home import WRITTEN
+
+    monkeypatch.setattr(orchestration, "_send_the_rest", lambda: None)
+    (home / "prefect.toml").write_text(f'{WRITTEN}api.url = "http://127.0.0.1:9/api"\n')
+    orchestration._read_settings()
+    with prefect_api(home):
+        assert os.environ["PREFECT_API_URL"] == f"{http}/api"
+
+
+@pytest.mark.parametrize(("path", "there"), [("", True), ("/401", True), ("/503", True)])
+def test_any_answer_counts(http: str, path: str, there: bool) -> None:
+    assert answers(f"{http}{path}") is there
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/api", "no address", "http://[", "ftp://127.0.0.1:9"])
+def test_no_answer_and_no_address_count_as_none(url: str) -> None:
+    assert answers(url) is False
