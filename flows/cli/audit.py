@@ -141,8 +141,8 @@ def archive(
 ) -> None:
     """Judge every film of an archive: checks, copies, leaks between splits, the long tail; write a cleaned index.
 
-    What is measured of each film is kept in `measurements/` of --out: the same command goes on where it was stopped, and one
-    with other limits or another rule measures nothing again.
+    What is measured of each film is kept in `measurements/` of --out: the same command goes on where it was stopped,
+    and one with other limits or another rule measures nothing again.
 
     \b
     synth audit archive CheXpert-v1.0-small --out chexpert

@@ -65,7 +65,7 @@ class TransformersEncoder:
     @cached_property
     def _parts(self) -> tuple[Any, Any, str]:
         from models.compat import torchvision_ready
-        from models.language.weights import resolve
+        from models.language.resolve import resolve
 
         weights = resolve(self.model)
         torchvision_ready()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.language.weights import PACKAGE_PREFIX, find_gguf
+from models.language.files import PACKAGE_PREFIX, find_gguf
 from models.weight_files import TOKENIZERS, any_of, found, read_object, wrong_file, wrong_weights
 
 _POOLED = ("max_position_embeddings", "n_positions", "max_seq_len")

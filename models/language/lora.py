@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.contracts import ModelNotFound
+from models.language.files import sha256_file
 
 if TYPE_CHECKING:
     import torch
@@ -33,8 +34,6 @@ def adapter_folder(spec: str | None) -> Path | None:
 
 def adapter_sha256(folder: Path) -> str:
     """SHA-256 of the adapter's weight file."""
-    from models.language.weights import sha256_file
-
     return sha256_file(folder / WEIGHTS)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.contracts import ModelNotFound
-from models.language.weights import sha256_file
+from models.language.files import sha256_file
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from models.compat import torchvision_ready
-from models.language.weights import Weights, build_once, find_gguf, model_cache, sha256_file, sha256_weights
+from models.language.files import Weights, build_once, find_gguf, model_cache, sha256_file, sha256_weights
+from models.language.lora import adapter_sha256, merge
 
 LICENCE = "Apache-2.0"
 
@@ -17,8 +18,6 @@ def convert_package(package: str, adapter: Path | None = None) -> Weights:
     Raises:
         ModelNotFound: the package is missing, or the adapter folder has no adapter.
     """
-    from models.language.lora import adapter_sha256
-
     gguf = find_gguf(package)
     revision = sha256_file(gguf)
     key = revision[:12] + (f"-{adapter_sha256(adapter)[:12]}" if adapter else "")
@@ -42,8 +41,6 @@ def load_dequantized(gguf: Path):
 
 
 def _convert(gguf: Path, adapter: Path | None, draft: Path) -> None:
-    from models.language.lora import merge
-
     model, tokenizer = load_dequantized(gguf)
     if adapter is not None:
         merge(model, adapter)

@@ -9,7 +9,7 @@ from typing import Any
 from models.compat import torchvision_ready
 from models.contracts import ModelNotFound
 from models.language.chat import control_tokens
-from models.language.weights import PACKAGE_PREFIX, find_gguf, model_cache
+from models.language.files import PACKAGE_PREFIX, find_gguf, model_cache
 
 _CONTROL_TYPES = (3, 4)  # of a GGUF file's tokens: control, and defined by the user
 _FILES = ("tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json")
@@ -19,7 +19,7 @@ def read_control_tokens(spec: str) -> frozenset[str]:
     """The control tokens of a model, read from its tokenizer's files; no weights are loaded.
 
     Args:
-        spec: as `models.language.weights.resolve` takes it; a hub id is looked up in the cache only.
+        spec: as `models.language.resolve.resolve` takes it; a hub id is looked up in the cache only.
 
     Raises:
         ModelNotFound: there is no tokenizer.

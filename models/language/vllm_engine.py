@@ -19,12 +19,13 @@ from typing import Any
 from models.compat import torchvision_ready
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.chat import prompt_ids
+from models.language.files import PACKAGE_PREFIX, Weights
 from models.language.lora import adapter_folder, adapter_sha256
 from models.language.options import Dtype, EngineOptions
 from models.language.peft_adapter import PeftAdapter, find_peft
+from models.language.resolve import resolve
 from models.language.shorter import shorten_drafts
 from models.language.threads import FittedThreads
-from models.language.weights import PACKAGE_PREFIX, Weights, resolve
 from models.language.writing import (
     Answer,
     Ask,

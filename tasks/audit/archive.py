@@ -107,9 +107,9 @@ def audit_archive(
 ) -> ArchiveAudit:
     """Measure every film of `root` and decide which are worth keeping.
 
-    What is measured of films is kept in ``measurements/`` of `folder`, so a run that was broken off goes on from there, and
-    one with other limits or another rule measures nothing again. Reports in English also give ``entities/``, as
-    `audit_entities` writes it.
+    What is measured of films is kept in ``measurements/`` of `folder`, so a run that was broken off goes on from
+    there, and one with other limits or another rule measures nothing again. Reports in English also give
+    ``entities/``, as `audit_entities` writes it.
 
     Args:
         root: the archive.

@@ -11,11 +11,11 @@ from models.contracts import ModelNotFound
 from models.diffusion.families import FAMILIES
 from models.diffusion.weights import BUILTIN, REMEDIES, sides_of, wrong_pipeline
 from models.hub import names_hub
+from models.language.files import PACKAGE_PREFIX
 from models.language.folder import wrong_package
 from models.language.lora import CONFIG, WEIGHTS, adapter_folder
 from models.language.peft_adapter import CONFIG as PEFT_CONFIG
 from models.language.peft_adapter import WEIGHTS as PEFT_WEIGHTS
-from models.language.weights import PACKAGE_PREFIX
 from models.weight_files import found, read_object
 from tasks.check.part import Part, in_cache, model_problems
 

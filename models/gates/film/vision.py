@@ -76,7 +76,7 @@ class VisionJudge:
 
     @cached_property
     def _weights(self) -> Any:
-        from models.language.weights import resolve
+        from models.language.resolve import resolve
 
         return resolve(self.model)
 

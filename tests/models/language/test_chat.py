@@ -40,7 +40,7 @@ def toy() -> Any:
 def shipped() -> Any:
     """The tokenizer of the packaged model, from its file and without the model."""
     from models.compat import torchvision_ready
-    from models.language.weights import find_gguf
+    from models.language.files import find_gguf
 
     torchvision_ready()
     from transformers import AutoTokenizer

@@ -17,7 +17,7 @@ from models.language.grammar import (
     literal,
 )
 from models.language.lora import adapter_folder
-from models.language.weights import resolve
+from models.language.resolve import resolve
 
 A, N, P = EntityType.ABNORMALITY, EntityType.NON_DISEASE, EntityType.ANATOMY
 EFFUSION = Mention("a", A, "small left pleural effusion", "pleural effusion")

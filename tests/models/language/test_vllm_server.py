@@ -21,7 +21,7 @@ from models.language.as_json import SCHEMA, JsonReport
 from models.language.grammar import findings_pattern, impression_shapes
 from models.language.lora import adapter_folder
 from models.language.openai_endpoint import OpenAIReportGenerator
-from models.language.weights import resolve
+from models.language.resolve import resolve
 from models.language.writing import Ask, Decoding
 from tests.models.language.fakes import answers
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from models.contracts import ModelNotFound
-from models.language import weights
-from models.language.weights import build_once, find_gguf, resolve, sha256_file, sha256_weights
+from models.language import files
+from models.language.files import build_once, find_gguf, sha256_file, sha256_weights
 
 
 @pytest.fixture(autouse=True)
@@ -39,27 +39,6 @@ def test_the_packaged_gguf_is_found_without_importing_its_package() -> None:
 def test_a_package_without_weights_says_so(package: str, state: str) -> None:
     with pytest.raises(ModelNotFound, match=state):
         find_gguf(package)
-
-
-def test_a_local_folder_is_taken_as_it_is(folder: Path) -> None:
-    found = resolve(str(folder))
-    assert (found.folder, found.revision, len(found.sha256)) == (folder, "local", 64)
-    with pytest.raises(ValueError, match="set adapter to null"):
-        resolve(str(folder), adapter=folder)
-
-
-def test_a_folder_without_safetensors_is_refused_by_name(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(ModelNotFound, match=r"lacks \*\.safetensors: only safetensors"):
-        resolve(str(folder))
-
-
-def test_a_hub_id_that_is_not_cached_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelNotFound, match=r"unset HF_HUB_OFFLINE and run `hf download nobody/no-such-model`"):
-        resolve("nobody/no-such-model")
 
 
 def test_the_digest_follows_the_bytes_and_survives_a_broken_memo(folder: Path, home: Path) -> None:
@@ -123,4 +102,4 @@ class TestBuildOnce:
 
 
 def test_the_state_folder_is_where_the_environment_says(home: Path) -> None:
-    assert weights.model_cache() == home / "models"
+    assert files.model_cache() == home / "models"

