@@ -18,11 +18,11 @@ from tasks.fidelity.films import Film
 from tasks.fidelity.page import as_markdown
 from tasks.fidelity.reference import open_reference
 from tasks.fidelity.report import report
-from tasks.fidelity.version import Made
+from tasks.fidelity.version import GeneratedFilms
 from tasks.generate.images import labels_of, read_mentions
 
 
-def drawn(count: int, pairs: int) -> Made:
+def drawn(count: int, pairs: int) -> GeneratedFilms:
     """Films of the shipped generator by the local profile, and the first `pairs` prompts with other seeds."""
     recipe = local_recipe()
     generator = registry.build(registry.IMAGE_GENERATORS, "diffusers", recipe.images.generator.options)
@@ -32,7 +32,7 @@ def drawn(count: int, pairs: int) -> Made:
         for at, part in enumerate((rows, rows[:pairs]))
     )
     labels = [labels_of(read_mentions(row)) for row in rows]
-    return Made("the shipped generator", list(map(Film, first, labels)), again)
+    return GeneratedFilms("the shipped generator", list(map(Film, first, labels)), again)
 
 
 def main() -> None:

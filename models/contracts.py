@@ -25,6 +25,31 @@ class EntityType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity of a bank.
+
+    Args:
+        id: unique, such as ``disease/pneumothorax``.
+        type: one of the five types.
+        term: the words, such as ``pneumothorax``, ``no pneumothorax`` or ``left upper zone``.
+        label: the finding it is about; None for a place.
+        present: False for a negation.
+        sides, zones, severities: attributes it can take.
+        count: how often a corpus says it, where that is known.
+    """
+
+    id: str
+    type: EntityType
+    term: str
+    label: str | None = None
+    present: bool = True
+    sides: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mention:
     """One entity as a report must state it.
 

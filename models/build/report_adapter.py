@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from models.contracts import EntityType, Mention
+from models.contracts import Entity, EntityType, Mention
 from models.findings.content import core, for_impression
 from models.language.lora import BUILTIN, inject, save
 from models.language.prompts import Messages, findings_messages, impression_messages
-from models.phantom.bank import Entity, entity_bank
+from models.phantom.bank import entity_bank
 from models.phantom.report import write_report
 from models.phantom.vocabulary import Finding, phrase
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from models.phantom.bank import Entity
+from models.contracts import Entity
 from tasks.check.report import Report
 from tasks.check.unjudged import unjudged_problems
 from tasks.generate.prompts import context_problems, token_problems

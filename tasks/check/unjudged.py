@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models import registry
-from models.contracts import KnowsFindings, Mention
-from models.phantom.bank import Entity
+from models.contracts import Entity, KnowsFindings, Mention
 from tasks.generate.decide import allows
 from tasks.recipe.schema import GateSpec, Recipe
 

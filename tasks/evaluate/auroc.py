@@ -10,8 +10,8 @@ def draw_counts(films: int, resamples: int, seed: int) -> np.ndarray:
 
     One draw serves every arm, so that differences between arms are paired.
     """
-    dice = np.random.default_rng(seed)
-    return dice.multinomial(films, np.full(films, 1 / films), size=resamples).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(films, np.full(films, 1 / films), size=resamples).astype(np.float32)
 
 
 def auroc(scores: np.ndarray, labels: np.ndarray) -> float:

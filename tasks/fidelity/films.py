@@ -23,7 +23,7 @@ class Film:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class FeatureSet:
     """Films as they are compared, in one order.
 
     Args:
@@ -37,8 +37,8 @@ class Side:
     pictures: np.ndarray
 
 
-class Gathered:
-    """Takes films one by one and makes a `Side` of them.
+class FeatureAccumulator:
+    """Takes films one by one and makes a `FeatureSet` of them.
 
     Args:
         encoder: embeds them, a batch at a time.
@@ -64,11 +64,11 @@ class Gathered:
         if len(self._waiting) == _BATCH:
             self._embed()
 
-    def side(self) -> Side:
+    def side(self) -> FeatureSet:
         """All that were taken, at least one."""
         if self._waiting:
             self._embed()
-        return Side(np.concatenate(self._features), np.array(self._labels), np.stack(self._pictures))
+        return FeatureSet(np.concatenate(self._features), np.array(self._labels), np.stack(self._pictures))
 
     def _embed(self) -> None:
         rows = self._encoder.embed(self._waiting)

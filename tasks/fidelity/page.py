@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.audit.archive_report import plain
-from tasks.fidelity.report import LEAST_PAIRS, Alike, Comparison, FidelityReport, Row
+from tasks.fidelity.report import LEAST_PAIRS, Comparison, FidelityReport, Row, SsimSummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,5 +131,5 @@ def _said(value: float) -> str:
     return "–" if math.isnan(value) else f"{round(value, 2) + 0:.2f}"  # and not -0.00
 
 
-def _mean(alike: Alike | None) -> float:
+def _mean(alike: SsimSummary | None) -> float:
     return math.nan if alike is None else alike.mean

@@ -17,10 +17,10 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.versions import open_dataset
 from tasks.errors import AuditError
-from tasks.fidelity.films import PICTURE, Film, Gathered, Side, picture_of
+from tasks.fidelity.films import PICTURE, FeatureAccumulator, FeatureSet, Film, picture_of
 from tasks.fidelity.metrics import Fidelity, fidelity_by_finding, least_films, likeness
 from tasks.fidelity.reference import Reference, open_reference
-from tasks.fidelity.version import Made, read_version
+from tasks.fidelity.version import GeneratedFilms, read_version
 
 OVERALL = "overall"
 LEAST_PAIRS = 4  # of a mean MS-SSIM
@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class SsimSummary:
     """Mean MS-SSIM of so many pairs of films: 1 where they are the same."""
 
     pairs: int
@@ -53,8 +53,8 @@ class Row:
     made: int
     figures: Fidelity | None
     floor: Fidelity | None
-    seeds: Alike | None
-    different: Alike | None
+    seeds: SsimSummary | None
+    different: SsimSummary | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def audit_fidelity(
 
 
 def report(
-    made: Made, references: Iterable[Reference], encoder: Encoder, on_progress: Progress = lambda *_: None
+    made: GeneratedFilms, references: Iterable[Reference], encoder: Encoder, on_progress: Progress = lambda *_: None
 ) -> FidelityReport:
     """Compare films with references, for the findings that any of these films shows.
 
@@ -123,8 +123,8 @@ def report(
     side, most = max(made.films[0].pixels.shape), max(REFERENCE, len(made.films))
     picture = min(side, PICTURE)
 
-    def gather(name: str, parts: int, films: Iterable[tuple[int, Film]], total: int) -> list[Side]:
-        sides = [Gathered(encoder, findings, picture) for _ in range(parts)]
+    def gather(name: str, parts: int, films: Iterable[tuple[int, Film]], total: int) -> list[FeatureSet]:
+        sides = [FeatureAccumulator(encoder, findings, picture) for _ in range(parts)]
         for done, (which, film) in enumerate(films, 1):
             sides[which].add(film)
             on_progress(name, done, total)
@@ -145,7 +145,9 @@ def report(
     )
 
 
-def compare(made: Side, again: np.ndarray, one: Side, two: Side, findings: Sequence[str]) -> tuple[Row, ...]:
+def compare(
+    made: FeatureSet, again: np.ndarray, one: FeatureSet, two: FeatureSet, findings: Sequence[str]
+) -> tuple[Row, ...]:
     """Rows of `made` against the half `one` of a reference, with the floor of its half `two`; all films first.
 
     Args:
@@ -173,8 +175,8 @@ def compare(made: Side, again: np.ndarray, one: Side, two: Side, findings: Seque
     return tuple(rows)
 
 
-def _mean(alike: np.ndarray) -> Alike | None:
-    return Alike(len(alike), float(alike.mean())) if len(alike) >= LEAST_PAIRS else None
+def _mean(alike: np.ndarray) -> SsimSummary | None:
+    return SsimSummary(len(alike), float(alike.mean())) if len(alike) >= LEAST_PAIRS else None
 
 
 def _enough(name: str, films: int) -> None:

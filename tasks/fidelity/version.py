@@ -27,7 +27,7 @@ _NONE = "--seeds 0 leaves out what two seeds of one prompt have in common"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class GeneratedFilms:
     """Films that a report is about.
 
     Args:
@@ -43,7 +43,7 @@ class Made:
 
 def read_version(
     store: ObjectStore, ref: DatasetRef, films: int, seeds: int, on_drawn: Callable[[int, int], None] = lambda *_: None
-) -> Made:
+) -> GeneratedFilms:
     """The first `films` films of a published version; its generator draws the first `seeds` prompts again, ungated.
 
     Raises:
@@ -55,7 +55,7 @@ def read_version(
     taken = [(row_of(sample, str(ref)), sample.png) for sample in islice(samples, films)]
     rows = [row for row, _ in taken[:seeds]]
     again = _drawn_again(store, ref, rows, on_drawn) if rows else []
-    return Made(str(ref), [Film(decode_png(png), row.labels) for row, png in taken], again)
+    return GeneratedFilms(str(ref), [Film(decode_png(png), row.labels) for row, png in taken], again)
 
 
 def _drawn_again(

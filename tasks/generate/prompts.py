@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from models.contracts import ModelNotFound, ReportRequest
-from models.phantom.bank import Entity
+from models.contracts import Entity, ModelNotFound, ReportRequest
 from tasks.plan.spec import SampleSpec
 from tasks.recipe.schema import Recipe
 

@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from models.contracts import EntityType, Mention
-from models.phantom.bank import Entity
+from models.contracts import Entity, EntityType, Mention
 from tasks.plan.deck.deck import hashes, key_of
 from tasks.plan.rules.constraints import negated
 
@@ -40,9 +39,9 @@ class Choice:
             table[number, : len(option)], allows[number, at] = at, True
         self.count, self._table, self.allows = count[which], table[which], allows[which]
 
-    def draw(self, dice: np.ndarray, entities: np.ndarray) -> np.ndarray:
+    def draw(self, drawn: np.ndarray, entities: np.ndarray) -> np.ndarray:
         """A uniform value for each entity from its hash, -1 where it has none."""
-        return self._table[entities, dice % np.maximum(self.count[entities], 1).astype(np.uint64)]
+        return self._table[entities, drawn % np.maximum(self.count[entities], 1).astype(np.uint64)]
 
     def name(self, value: int) -> str | None:
         """The text of a value."""

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity, entity_bank
+from models.contracts import Entity, EntityType
+from models.phantom.bank import entity_bank
 from models.phantom.vocabulary import LABELS
 from models.typed import quoted
 from tasks.plan.bank_files import REQUIRED, BankTable, read_table

@@ -11,8 +11,7 @@ from threading import Lock
 
 import numpy as np
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity
+from models.contracts import Entity, EntityType
 from tasks.plan.attributes import Attributes
 from tasks.plan.bank import OnProgress, load_bank
 from tasks.plan.bank_files import encoding_note

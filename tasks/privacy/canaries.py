@@ -118,8 +118,8 @@ def _planted(
 ) -> KindFigures:
     verdicts = []
     for seed in range(seeds):
-        dice = np.random.default_rng([seed, len(originals)])
-        copies = [copy(film, dice) for film in originals]
+        rng = np.random.default_rng([seed, len(originals)])
+        copies = [copy(film, rng) for film in originals]
         verdicts.append([near.correlation >= memory.limit for near in memory.nearest(copies, encoder)])
     found = np.array(verdicts)
     low, high = _interval(int(found.sum()), found.size)
@@ -144,8 +144,8 @@ def _moved(film: np.ndarray, turn: float = 0, right: float = 0, down: float = 0,
     return np.asarray(cv2.warpAffine(film, matrix, (width, height), borderMode=cv2.BORDER_REFLECT))
 
 
-def _grain(film: np.ndarray, deviation: float, dice: np.random.Generator) -> np.ndarray:
-    return np.clip(film + dice.normal(0, deviation, film.shape), 0, 255).astype(np.uint8)
+def _grain(film: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
+    return np.clip(film + rng.normal(0, deviation, film.shape), 0, 255).astype(np.uint8)
 
 
 def _exposed(film: np.ndarray, gamma: float) -> np.ndarray:
@@ -157,16 +157,16 @@ def _jpeg(film: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE))
 
 
-def _reworked(film: np.ndarray, dice: np.random.Generator) -> np.ndarray:
-    right, down = dice.uniform(-4, 4, 2)
-    moved = _moved(film, dice.uniform(-3, 3), right, down, dice.uniform(0.95, 1.05))
-    return _grain(_exposed(moved, dice.uniform(0.75, 1.3)), 6, dice)
+def _reworked(film: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    right, down = rng.uniform(-4, 4, 2)
+    moved = _moved(film, rng.uniform(-3, 3), right, down, rng.uniform(0.95, 1.05))
+    return _grain(_exposed(moved, rng.uniform(0.75, 1.3)), 6, rng)
 
 
-def _patched(film: np.ndarray, dice: np.random.Generator) -> np.ndarray:
+def _patched(film: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A blurred square of a fifth of the side, as if a finding had been painted in or out."""
     side = max(1, min(film.shape) // 5)
-    top, left = (int(dice.integers(0, size - side + 1)) for size in film.shape)
+    top, left = (int(rng.integers(0, size - side + 1)) for size in film.shape)
     patched = film.copy()
     part = patched[top : top + side, left : left + side]
     part[:] = cv2.GaussianBlur(part, (0, 0), side / 4)
@@ -175,13 +175,13 @@ def _patched(film: np.ndarray, dice: np.random.Generator) -> np.ndarray:
 
 KINDS: dict[str, Copy] = {
     EXACT: lambda film, _: film,
-    "compressed": lambda film, dice: _jpeg(film, int(dice.integers(15, 40))),
-    "grain": lambda film, dice: _grain(film, dice.uniform(4, 12), dice),
-    "exposure": lambda film, dice: _exposed(film, float(dice.choice([0.6, 1.6]))),
-    "blurred": lambda film, dice: np.asarray(cv2.GaussianBlur(film, (0, 0), dice.uniform(0.6, 1.5))),
-    "shifted": lambda film, dice: _moved(film, 0, *dice.uniform(-6, 6, 2)),
-    "turned": lambda film, dice: _moved(film, dice.uniform(-5, 5)),
-    "zoomed": lambda film, dice: _moved(film, scale=dice.uniform(0.92, 1.08)),
+    "compressed": lambda film, rng: _jpeg(film, int(rng.integers(15, 40))),
+    "grain": lambda film, rng: _grain(film, rng.uniform(4, 12), rng),
+    "exposure": lambda film, rng: _exposed(film, float(rng.choice([0.6, 1.6]))),
+    "blurred": lambda film, rng: np.asarray(cv2.GaussianBlur(film, (0, 0), rng.uniform(0.6, 1.5))),
+    "shifted": lambda film, rng: _moved(film, 0, *rng.uniform(-6, 6, 2)),
+    "turned": lambda film, rng: _moved(film, rng.uniform(-5, 5)),
+    "zoomed": lambda film, rng: _moved(film, scale=rng.uniform(0.92, 1.08)),
     "mirrored": lambda film, _: np.ascontiguousarray(film[:, ::-1]),
     "patched": _patched,
     "reworked": _reworked,

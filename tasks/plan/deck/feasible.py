@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity
+from models.contracts import Entity, EntityType
 from tasks.plan.deck.sampler import BalancedSampler
 from tasks.plan.errors import PlanError
 from tasks.recipe.errors import did_you_mean

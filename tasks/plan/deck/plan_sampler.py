@@ -73,9 +73,9 @@ class PlanSampler(BalancedSampler):
         """Give a sample that breaks a rule entities that satisfy all, its own first and then any."""
         columns, pools = self.columns(), {}
         for kind, (every, _) in self._held.items():
-            dice = hashes(self._key, index, every)
-            dice[np.searchsorted(every, settled.rows[at, columns[kind]])] = 0
-            pools[kind] = every[dice.argsort(kind="stable")]
+            drawn = hashes(self._key, index, every)
+            drawn[np.searchsorted(every, settled.rows[at, columns[kind]])] = 0
+            pools[kind] = every[drawn.argsort(kind="stable")]
         wanted = {deck.type: deck.per_sample for deck in self.decks}
         found = SampleSearch(self.table, FEW_STEPS).find(pools, wanted) or self._fallback
         for kind, held in columns.items():

@@ -65,7 +65,7 @@ class Context:
     type: EntityType
     spare: Spare | None = None
 
-    def company(self, slots: np.ndarray) -> np.ndarray:
+    def co_occurring(self, slots: np.ndarray) -> np.ndarray:
         """The entities that share a sample with each slot: ``slots.shape + (columns,)``, -1 for nobody."""
         samples = slots // self.per_sample
         if self.per_sample == 1:
@@ -76,10 +76,10 @@ class Context:
 
     def clash(self, cards: np.ndarray, slots: np.ndarray) -> np.ndarray:
         """Whether each card would break a rule in its slot, whatever lies there now; both broadcast."""
-        company = self.company(slots)
-        found = np.asarray(self.table.conflicts(cards[..., None], company).any(axis=-1))
-        if self.table.has_misfits and self.type is EntityType.ANATOMY:  # settled last, so all findings are there
-            found |= self.table.homeless(cards, company)
+        co_occurring = self.co_occurring(slots)
+        found = np.asarray(self.table.conflicts(cards[..., None], co_occurring).any(axis=-1))
+        if self.table.has_incompatible and self.type is EntityType.ANATOMY:  # settled last, so all findings are there
+            found |= self.table.unplaceable(cards, co_occurring)
         return found
 
 
@@ -198,8 +198,8 @@ def _leave_out(context: Context, slots: np.ndarray, at: int) -> bool:
         return False
     surplus = _surplus(spare, context.own[slots])
     fewest = np.flatnonzero(open_to & (surplus == surplus[open_to].min()))
-    dice = hashes(spare.key, slot + context.first_sample * context.per_sample, fewest)
-    context.own[slot] = spare.entities[fewest[dice.argmin()]]
+    drawn = hashes(spare.key, slot + context.first_sample * context.per_sample, fewest)
+    context.own[slot] = spare.entities[fewest[drawn.argmin()]]
     return True
 
 
@@ -230,13 +230,13 @@ def _walk(context: Context, slots: np.ndarray) -> bool:
         clashing = np.flatnonzero(context.clash(context.own[slots], slots))
         if not len(clashing):
             return True
-        dice = int(hashes(int(slots[0]) + context.first_sample * k, step))
-        here = int(clashing[dice % len(clashing)])
+        drawn = int(hashes(int(slots[0]) + context.first_sample * k, step))
+        here = int(clashing[drawn % len(clashing)])
         fits = ~context.clash(context.own[slots[here]], slots) & (slots // k != slots[here] // k)
         both = fits & ~context.clash(context.own[slots], slots[here])
         there = each[both] if both.any() else each[fits]
         if len(there):
-            pair = slots[[here, there[(dice >> 32) % len(there)]]]
+            pair = slots[[here, there[(drawn >> 32) % len(there)]]]
             context.own[pair] = context.own[pair[::-1]]
     return False
 
@@ -291,8 +291,8 @@ def _infeasible(context: Context, slots: np.ndarray, cards: np.ndarray) -> Infea
     reasons = []
     for slot in clashing[:3]:
         card = int(context.own[slot])
-        company = context.company(slot[None])[0]
-        said = (context.table.reason(card, int(other)) for other in company if other >= 0)
+        co_occurring = context.co_occurring(slot[None])[0]
+        said = (context.table.reason(card, int(other)) for other in co_occurring if other >= 0)
         reasons += [text for text in said if text][:1]
     low, high = (int(slots[end]) // context.per_sample + context.first_sample for end in (0, -1))
     kind = context.type.value

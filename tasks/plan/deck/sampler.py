@@ -180,8 +180,8 @@ class BalancedSampler:
                 moved = int((first[:, held] != last[:, held]).sum())
                 count.moved[kind] = count.moved.get(kind, 0) + moved
             for places in range(self.width)[self.columns().get(EntityType.ANATOMY, slice(0))]:
-                homeless = int(self.table.homeless(first[:, places], first).sum())
-                count.refused["place"] += homeless
+                unplaceable = int(self.table.unplaceable(first[:, places], first).sum())
+                count.refused["place"] += unplaceable
             left = self.left_out(start, end)
             for number, times in zip(*np.unique(left[left >= 0], return_counts=True), strict=True):
                 count.left[int(number)] = count.left.get(int(number), 0) + int(times)
@@ -314,7 +314,7 @@ def settling_order(decks: Sequence[Deck], table: ConflictTable) -> list[Deck]:
     left = list(decks)
     while left:
         room = [_room(deck, [other for other in left if other is not deck], table) for deck in left]
-        if table.has_misfits:
+        if table.has_incompatible:
             room = [np.inf if deck.type is EntityType.ANATOMY else free for deck, free in zip(left, room, strict=True)]
         order.insert(0, left.pop(int(np.argmax(room))))
     return order

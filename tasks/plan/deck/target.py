@@ -12,8 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity
+from models.contracts import Entity, EntityType
 from tasks.plan.errors import BankError
 
 Target = Literal["uniform", "square_root", "empirical"]

@@ -39,8 +39,8 @@ class Round:
     given_up: int = 0
 
 
-def deal_again(sampler: BalancedSampler, rows: np.ndarray, mark: str) -> np.ndarray:
-    """The entities of `rows` in other company, each as often as before, and no sample against a rule.
+def redistribute_rejected(sampler: BalancedSampler, rows: np.ndarray, mark: str) -> np.ndarray:
+    """The entities of `rows` with other entities, each as often as before, and no sample against a rule.
 
     Args:
         sampler: the plan's.
@@ -88,5 +88,5 @@ def next_round(
     first = layout.bounds(left.start)[0] if left else layout.total
     rows = rejected[: layout.total - first]
     number = len(before) + 1
-    dealt = deal_again(sampler, rows, f"{mark}/round {number}") if len(rows) else rows
+    dealt = redistribute_rejected(sampler, rows, f"{mark}/round {number}") if len(rows) else rows
     return Round(number, first, dealt, left[: ceil(len(rows) / layout.size)], len(rejected) - len(rows))

@@ -67,7 +67,7 @@ class SampleSearch:
             return None
         if not state.lacking:
             return state.chosen
-        places = self.table.has_misfits and EntityType.ANATOMY in state.lacking
+        places = self.table.has_incompatible and EntityType.ANATOMY in state.lacking
         kind = EntityType.ANATOMY if places else min(state.lacking, key=lambda k: len(state.open_to[k]))
         for at, entity in enumerate(state.open_to[kind].tolist()):
             self._left -= 1
@@ -91,14 +91,14 @@ class SampleSearch:
     def _suited(self, state: _State, place: int) -> Iterator[_State]:
         """The ways in which the findings of a sample can suit a place that it holds."""
         chosen = np.array(state.chosen, dtype=np.int64)
-        if self.table.hosted(place, chosen).any():
+        if self.table.accommodates(place, chosen).any():
             yield state
             return
-        if not self.table.misfits(place, chosen).any():
-            fits = {kind: held[~self.table.misfits(place, held)] for kind, held in state.open_to.items()}
+        if not self.table.incompatible(place, chosen).any():
+            fits = {kind: held[~self.table.incompatible(place, held)] for kind, held in state.open_to.items()}
             yield replace(state, open_to=fits)
         for kind, held in state.open_to.items():
-            for host in held[self.table.hosted(place, held)].tolist():
+            for host in held[self.table.accommodates(place, held)].tolist():
                 self._left -= 1
                 yield self._take(state, kind, host)
 

@@ -16,11 +16,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from models.contracts import EntityType
+from models.contracts import Entity, EntityType
 from models.findings.content import NEGATION
-from models.phantom.bank import Entity
 from tasks.plan.errors import PlanError
-from tasks.plan.rules.places import Setting, hosts, known_words, misfit, other_side, setting_of
+from tasks.plan.rules.places import Setting, accommodates, incompatible, known_words, other_side, setting_of
 from tasks.recipe.errors import did_you_mean
 
 Name = TypeVar("Name")
@@ -164,9 +163,11 @@ class ConflictTable:
         self._rule = np.array(
             [[PAIRED.index(found[0]) + 1 if found else 0 for found in row] for row in parted], np.int8
         )
-        self._misfit = np.array([[misfit(one.setting, two.setting) is not None for two in groups] for one in groups])
-        self._hosts = np.array([[hosts(one.setting, two.setting) for two in groups] for one in groups])
-        self.has_misfits = bool(self._misfit.any())
+        self._incompatible = np.array(
+            [[incompatible(one.setting, two.setting) is not None for two in groups] for one in groups]
+        )
+        self._accommodates = np.array([[accommodates(one.setting, two.setting) for two in groups] for one in groups])
+        self.has_incompatible = bool(self._incompatible.any())
         pairs = np.empty((0, 2), dtype=np.int64) if never is None else np.sort(never.astype(np.int64), axis=1)
         self._never = np.unique(pairs[:, 0] * len(entities) + pairs[:, 1])
 
@@ -187,23 +188,25 @@ class ConflictTable:
         code = np.where((code == 0) & self._unseen(a, b), len(PAIRED), code)
         return {name: code == number for number, name in enumerate(PAIRED, start=1)}
 
-    def homeless(self, places: np.ndarray, company: np.ndarray) -> np.ndarray:
-        """Whether a place has a finding in its company that cannot lie there, and none that does.
+    def unplaceable(self, places: np.ndarray, co_occurring: np.ndarray) -> np.ndarray:
+        """Whether a place has a finding beside it that cannot lie there, and none that does.
 
         Args:
             places: (...) entity numbers, never -1.
-            company: (..., columns) what shares a sample with each, -1 for nobody.
+            co_occurring: (..., columns) what shares a sample with each, -1 for nobody.
         """
-        place, others = self._group[places][..., None], self._group[company]
-        return np.asarray(self._misfit[place, others].any(axis=-1) & ~self._hosts[place, others].any(axis=-1))
+        place, others = self._group[places][..., None], self._group[co_occurring]
+        return np.asarray(
+            self._incompatible[place, others].any(axis=-1) & ~self._accommodates[place, others].any(axis=-1)
+        )
 
-    def misfits(self, place: int, others: np.ndarray) -> np.ndarray:
+    def incompatible(self, place: int, others: np.ndarray) -> np.ndarray:
         """Which of `others` are findings that cannot lie in a place."""
-        return self._misfit[self._group[place], self._group[others]]
+        return self._incompatible[self._group[place], self._group[others]]
 
-    def hosted(self, place: int, others: np.ndarray) -> np.ndarray:
+    def accommodates(self, place: int, others: np.ndarray) -> np.ndarray:
         """Which of `others` have their place there, so that no other finding needs to go there."""
-        return self._hosts[self._group[place], self._group[others]]
+        return self._accommodates[self._group[place], self._group[others]]
 
     def classes(self, numbers: np.ndarray) -> np.ndarray:
         """A class for each entity of the bank; entities of one class meet the same ones among `numbers`; int64."""
@@ -240,9 +243,9 @@ class ConflictTable:
         parted = self.rules.parts(self.rules.traits(one), self.rules.traits(two))
         if parted:
             return f"{one.term!r} and {two.term!r}: {parted[1]}"
-        if self._misfit[self._group[a], self._group[b]] or self._misfit[self._group[b], self._group[a]]:
-            place, finding = (one, two) if self._misfit[self._group[a], self._group[b]] else (two, one)
-            why = misfit(self.rules.traits(place).setting, self.rules.traits(finding).setting)
+        if self._incompatible[self._group[a], self._group[b]] or self._incompatible[self._group[b], self._group[a]]:
+            place, finding = (one, two) if self._incompatible[self._group[a], self._group[b]] else (two, one)
+            why = incompatible(self.rules.traits(place).setting, self.rules.traits(finding).setting)
             return f"{finding.term!r} and {place.term!r}: {why}, unless the report has another finding there"
         if self._unseen(np.asarray(a), np.asarray(b)):
             return f"{one.term!r} and {two.term!r}: the corpus of plan.cooccurrence never has both in one report"

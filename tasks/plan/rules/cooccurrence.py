@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.phantom.bank import Entity
+from models.contracts import Entity
 from tasks.plan.errors import PlanError
 from tasks.plan.terms import unfit
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.contracts import EntityType
+from models.contracts import Entity, EntityType
 from models.findings.words import bag, key
-from models.phantom.bank import Entity
 
 KINDS: Mapping[str, frozenset[str]] = {
     "pleura": bag("pneumothorax hydropneumothorax hydrothorax hemothorax empyema effusion pleural"),
@@ -51,7 +50,7 @@ REGIONS: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class IncompatiblePlace:
     """A kind of finding that does not lie in a region, and why."""
 
     kind: str
@@ -59,18 +58,20 @@ class Misfit:
     reason: str
 
 
-MISFITS: tuple[Misfit, ...] = (
-    Misfit("pleura", "bone", "air or fluid of the pleural space is not in a bone"),
-    Misfit("pleura", "abdomen", "the pleural space ends at the diaphragm"),
-    Misfit("pleura", "soft tissue", "air or fluid outside the pleural space has another name"),
-    Misfit("lung", "bone", "a disease of the lung is not in a bone"),
-    Misfit("lung", "abdomen", "the lung ends at the diaphragm"),
-    Misfit("lung", "soft tissue", "a disease of the lung is not in the soft tissues around it"),
-    Misfit("bone", "abdomen", "no bone lies in the upper abdomen of a chest film but the spine and the ribs"),
-    Misfit("bone", "heart or vessel", "the heart and the vessels hold no bone"),
-    Misfit("bone", "airway", "the airway holds no bone"),
+INCOMPATIBLE: tuple[IncompatiblePlace, ...] = (
+    IncompatiblePlace("pleura", "bone", "air or fluid of the pleural space is not in a bone"),
+    IncompatiblePlace("pleura", "abdomen", "the pleural space ends at the diaphragm"),
+    IncompatiblePlace("pleura", "soft tissue", "air or fluid outside the pleural space has another name"),
+    IncompatiblePlace("lung", "bone", "a disease of the lung is not in a bone"),
+    IncompatiblePlace("lung", "abdomen", "the lung ends at the diaphragm"),
+    IncompatiblePlace("lung", "soft tissue", "a disease of the lung is not in the soft tissues around it"),
+    IncompatiblePlace(
+        "bone", "abdomen", "no bone lies in the upper abdomen of a chest film but the spine and the ribs"
+    ),
+    IncompatiblePlace("bone", "heart or vessel", "the heart and the vessels hold no bone"),
+    IncompatiblePlace("bone", "airway", "the airway holds no bone"),
 )
-_REASONS = {(item.kind, item.region): item.reason for item in MISFITS}
+_REASONS = {(item.kind, item.region): item.reason for item in INCOMPATIBLE}
 _LEFT, _RIGHT = bag("left lingula lingular"), bag("right azygos")
 _KNOWN = frozenset().union(*KINDS.values(), *REGIONS.values(), _LEFT, _RIGHT, bag("chest wall middle lobe bilateral"))
 
@@ -110,12 +111,12 @@ def setting_of(entity: Entity) -> Setting:
     return Setting(kind=kind, side=_side(sides, words)) if kind else Setting()
 
 
-def misfit(place: Setting, finding: Setting) -> str | None:
+def incompatible(place: Setting, finding: Setting) -> str | None:
     """Why a finding cannot lie in a place; None where it can, or where nothing is known."""
     return _REASONS.get((finding.kind or "", place.region or ""))
 
 
-def hosts(place: Setting, finding: Setting) -> bool:
+def accommodates(place: Setting, finding: Setting) -> bool:
     """Whether a finding has its place in `place`, so that no other needs to go there."""
     return place.region is not None and (
         finding.within == place.region

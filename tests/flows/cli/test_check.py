@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 
-FAST = str(Path(__file__).parents[1] / "profiles" / "fast.yaml")
+FAST = str(Path(__file__).parents[2] / "profiles" / "fast.yaml")
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from tasks.publish.dataset import publish_manifest
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import load_recipe
 
-FAST = str(Path(__file__).parents[1] / "profiles" / "fast.yaml")
+FAST = str(Path(__file__).parents[2] / "profiles" / "fast.yaml")
 
 
 @pytest.fixture

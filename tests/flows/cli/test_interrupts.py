@@ -17,7 +17,7 @@ from flows.cli.interrupts import SAID, STOPPED
 from storage.process import MARK, mark_on
 
 SYNTH = str(Path(sys.executable).with_name("synth"))
-FAST = str(Path(__file__).parents[1] / "profiles" / "fast.yaml")
+FAST = str(Path(__file__).parents[2] / "profiles" / "fast.yaml")
 BEGIN = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
 """A test that itself runs in the background has children that ignore Ctrl-C, unless they are told otherwise."""
 RAN = 30.0  # seconds on a machine that does many things at once; `test_a_run_ends_...` is the one that is measured

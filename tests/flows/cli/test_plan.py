@@ -13,7 +13,7 @@ from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.tags import advance_latest
 
-FAST = str(Path(__file__).parents[1] / "profiles" / "fast.yaml")
+FAST = str(Path(__file__).parents[2] / "profiles" / "fast.yaml")
 
 
 @pytest.fixture

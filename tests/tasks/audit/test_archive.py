@@ -66,11 +66,9 @@ def root(tmp_path: Path) -> Path:
 class TestEndToEnd:
     @pytest.fixture
     def rows(self, root: Path, sound: list[np.ndarray]) -> dict[str, dict[str, Any]]:
-        dice = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         write(root, {f"good-{at}.png": film for at, film in enumerate(sound[:8])})
-        write(
-            root, {f"{kind}.png": plant(sound[8], kind, "strong", dice) for kind in ("blank", "inverted", "rotated")}
-        )
+        write(root, {f"{kind}.png": plant(sound[8], kind, "strong", rng) for kind in ("blank", "inverted", "rotated")})
         write(root, {"twice.png": cv2.resize(sound[3], (300, 300), interpolation=cv2.INTER_AREA)})
         (root / "torn.png").write_bytes((root / "good-0.png").read_bytes()[:4000])
         (root / "note.jpg").write_text("no image")
@@ -118,8 +116,8 @@ class TestCalibration:
         assert "10.0% of 24 films of this archive" in (root.parent / "out/report.md").read_text()
 
     def test_limits_come_from_the_films_that_a_file_names(self, root: Path, sound: list[np.ndarray]) -> None:
-        dice = np.random.default_rng(0)
-        bad = [plant(np.uint8(90) + film // 4, "blurred", "strong", dice) for film in sound[:12]]
+        rng = np.random.default_rng(0)
+        bad = [plant(np.uint8(90) + film // 4, "blurred", "strong", rng) for film in sound[:12]]
         write(root, {f"{at}.png": np.uint8(90) + film // 4 for at, film in enumerate(sound)})
         write(root, {f"bad-{at}.png": film for at, film in enumerate(bad)})
         good = root.parent / "good.txt"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from models import registry
-from models.contracts import EntityType, KnowsFindings
-from models.phantom.bank import Entity, entity_bank
+from models.contracts import Entity, EntityType, KnowsFindings
+from models.phantom.bank import entity_bank
 from tasks.check.unjudged import unjudged_problems
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.schema import GateSpec, Recipe

@@ -55,5 +55,5 @@ def films():
     """Eight unlike films of 128 x 128."""
     import cv2
 
-    dice = np.random.default_rng(3)
-    return [cv2.resize(dice.integers(0, 255, (32, 32), np.uint8), (128, 128)) for _ in range(8)]
+    rng = np.random.default_rng(3)
+    return [cv2.resize(rng.integers(0, 255, (32, 32), np.uint8), (128, 128)) for _ in range(8)]

@@ -15,8 +15,8 @@ def pairs(edges: Edges) -> dict[tuple[int, int], float]:
 
 
 def test_hashes_within_the_measured_bits_are_found_with_their_distance():
-    dice = np.random.default_rng(0)
-    hashes = dice.integers(0, 256, (300, 32), np.uint8)
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 256, (300, 32), np.uint8)
     hashes[200] = hashes[7]
     hashes[201] = hashes[7] ^ np.eye(1, 32, 3, dtype=np.uint8)[0] * 7  # three bits
     found = pairs(alike_images(hashes))
@@ -27,9 +27,9 @@ def test_hashes_within_the_measured_bits_are_found_with_their_distance():
 
 
 def test_embeddings_find_what_a_full_comparison_finds():
-    dice = np.random.default_rng(1)
-    base = dice.normal(size=(400, 32))
-    vectors = np.concatenate([base, base[:60] + 0.2 * dice.normal(size=(60, 32))])
+    rng = np.random.default_rng(1)
+    base = rng.normal(size=(400, 32))
+    vectors = np.concatenate([base, base[:60] + 0.2 * rng.normal(size=(60, 32))])
     plain = (vectors - vectors.mean(0)) / vectors.std(0)
     plain /= np.linalg.norm(plain, axis=1, keepdims=True)
     truth = {(i, j) for i, j in zip(*np.nonzero(np.tril(plain @ plain.T, -1) >= FILM_COSINE + 0.01), strict=True)}
@@ -39,8 +39,8 @@ def test_embeddings_find_what_a_full_comparison_finds():
 
 
 def test_a_crowd_of_copies_larger_than_the_first_look_is_found_whole():
-    dice = np.random.default_rng(2)
-    vectors = np.concatenate([dice.normal(size=(100, 16)), np.repeat(dice.normal(size=(1, 16)), 90, axis=0)])
+    rng = np.random.default_rng(2)
+    vectors = np.concatenate([rng.normal(size=(100, 16)), np.repeat(rng.normal(size=(1, 16)), 90, axis=0)])
     found = pairs(alike_films(vectors))
     assert sum((row, 100) in found for row in range(101, 190)) >= 88
 

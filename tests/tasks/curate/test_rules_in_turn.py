@@ -74,9 +74,9 @@ def test_utility_weighs_rarity_agreement_and_novelty(row):
 
 
 def test_balance_thins_out_what_is_common(row):
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     names, odds = ["pleural effusion", "cardiomegaly", "pneumothorax", "lung mass"], [0.6, 0.4, 0.2, 0.05]
-    rows = [row(n, labels=[x for x, p in zip(names, odds, strict=True) if dice.random() < p]) for n in range(2000)]
+    rows = [row(n, labels=[x for x, p in zip(names, odds, strict=True) if rng.random() < p]) for n in range(2000)]
     table = table_of(rows)
     selection = curate(table, Rules(balance=Balance()))
     counts = shows(rows, selection)

@@ -14,8 +14,8 @@ from tasks.evaluate.auroc import auroc, draw_counts, resampled_auroc
 @given(seed=st.integers(0, 10_000), films=st.integers(2, 60), levels=st.sampled_from([2, 5, 1000]))
 @settings(max_examples=60, deadline=None)
 def test_agrees_with_scikit_learn_also_with_ties(seed, films, levels):
-    dice = np.random.default_rng(seed)
-    scores, labels = dice.integers(0, levels, films) / levels, dice.integers(0, 2, films)
+    rng = np.random.default_rng(seed)
+    scores, labels = rng.integers(0, levels, films) / levels, rng.integers(0, 2, films)
     if labels.min() == labels.max():
         assert np.isnan(auroc(scores, labels))
     else:
@@ -23,8 +23,8 @@ def test_agrees_with_scikit_learn_also_with_ties(seed, films, levels):
 
 
 def test_counts_are_weights():
-    dice = np.random.default_rng(0)
-    scores, labels = dice.integers(0, 20, 50) / 20, dice.integers(0, 2, 50)
+    rng = np.random.default_rng(0)
+    scores, labels = rng.integers(0, 20, 50) / 20, rng.integers(0, 2, 50)
     counts = draw_counts(50, 30, seed=1)
     expected = [roc_auc_score(labels, scores, sample_weight=row) for row in counts]
     assert resampled_auroc(scores, labels, counts) == pytest.approx(expected)
@@ -47,9 +47,9 @@ def test_a_score_that_is_not_a_number_is_refused():
 
 
 def test_a_whole_table_takes_seconds():
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     counts = draw_counts(800, 1000, seed=0)
     start = time.process_time()
     for _ in range(18):
-        resampled_auroc(dice.random(800), (dice.random(800) < 0.09).astype(int), counts)
+        resampled_auroc(rng.random(800), (rng.random(800) < 0.09).astype(int), counts)
     assert (time.process_time() - start) * 7 < 20, "1,000 resamples of 18 findings and 7 arms take over 20 s"

@@ -57,10 +57,10 @@ def test_certain_labels_come_back_as_they_are() -> None:
 @pytest.fixture
 def doubted() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Truth of one finding in 400 films, scores that tell something, and labels of which a fifth are uncertain."""
-    dice = np.random.default_rng(3)
-    truth = (dice.random(400) < 0.4).astype(float)
-    labels = np.where(dice.random(400) < 0.2, -1, truth)
-    return truth, dice.normal(size=400) + 1.4 * truth, labels
+    rng = np.random.default_rng(3)
+    truth = (rng.random(400) < 0.4).astype(float)
+    labels = np.where(rng.random(400) < 0.2, -1, truth)
+    return truth, rng.normal(size=400) + 1.4 * truth, labels
 
 
 def test_ignored_labels_leave_the_figure_of_the_certain_films(doubted) -> None:

@@ -16,14 +16,14 @@ SECTION = EvaluateSection(bootstrap=200)
 
 @pytest.fixture(scope="module")
 def table() -> ScoreTable:
-    dice = np.random.default_rng(0)
-    labels = (dice.random((200, 3)) < (0.3, 0.2, 0.0)).astype(int)
-    noise = dice.normal(size=(200, 3))
+    rng = np.random.default_rng(0)
+    labels = (rng.random((200, 3)) < (0.3, 0.2, 0.0)).astype(int)
+    noise = rng.normal(size=(200, 3))
     predictions = {
         "real": noise + labels * 0.5,
         "synthetic": noise + labels * 1.5,
-        "shuffled_synthetic": dice.normal(size=(200, 3)),
-        "random": dice.normal(size=(200, 3)),
+        "shuffled_synthetic": rng.normal(size=(200, 3)),
+        "random": rng.normal(size=(200, 3)),
     }
     return score_arms(predictions, labels, NAMES, SECTION, dataset="b")
 

@@ -13,10 +13,10 @@ import pytest
 
 from tasks.errors import AuditError
 from tasks.fidelity import report as fidelity_report
-from tasks.fidelity.films import Film, Gathered, Side
+from tasks.fidelity.films import FeatureAccumulator, FeatureSet, Film
 from tasks.fidelity.page import as_json, as_markdown, cells, draw, write
 from tasks.fidelity.report import OVERALL, FidelityReport, Row, compare, report
-from tasks.fidelity.version import Made
+from tasks.fidelity.version import GeneratedFilms
 
 WIDTH, SIDE = 4, 24
 FINDINGS = ("edema", "nodule")
@@ -36,37 +36,37 @@ class Encoder:
 
 
 class Real:
-    """Films from dice, brighter by `light` (protocol `Reference`)."""
+    """Films from rng, brighter by `light` (protocol `Reference`)."""
 
     def __init__(self, light: float = 0, most: int = 10_000) -> None:
         self.name, self.read_as, self.left_out = "real", {"edema": ["Edema"], "gout": ["Gout"]}, Counter(odd=2)
         self._light, self._most = light, most
 
     def halves(self, half: int, side: int) -> Iterator[tuple[int, Film]]:
-        dice = np.random.default_rng(1)
+        rng = np.random.default_rng(1)
         for number in range(min(2 * half, self._most)):
-            yield number % 2, Film(picture(dice, self._light, side), {"edema": int(number % 6 < 2), "gout": 1})
+            yield number % 2, Film(picture(rng, self._light, side), {"edema": int(number % 6 < 2), "gout": 1})
 
 
-def picture(dice: np.random.Generator, light: float, side: int = SIDE) -> np.ndarray:
-    quarters = dice.integers(40, 160, (2, 2)) + light
-    grain = dice.integers(0, 50, (side, side))
+def picture(rng: np.random.Generator, light: float, side: int = SIDE) -> np.ndarray:
+    quarters = rng.integers(40, 160, (2, 2)) + light
+    grain = rng.integers(0, 50, (side, side))
     return (cv2.resize(quarters, (side, side), interpolation=cv2.INTER_NEAREST) + grain).astype(np.uint8)
 
 
-def made(count: int, again: int = 0, light: float = 0) -> Made:
-    dice = np.random.default_rng(2)
+def made(count: int, again: int = 0, light: float = 0) -> GeneratedFilms:
+    rng = np.random.default_rng(2)
     films = [
-        Film(picture(dice, light), {"edema": int(at % 2), "nodule": 0, "gout": int(at == 0)}) for at in range(count)
+        Film(picture(rng, light), {"edema": int(at % 2), "nodule": 0, "gout": int(at == 0)}) for at in range(count)
     ]
-    return Made("try/v1", films, [film.pixels for film in films[:again]])
+    return GeneratedFilms("try/v1", films, [film.pixels for film in films[:again]])
 
 
-def side(count: int, middle: float, seed: int, edema: int, nodule: int) -> Side:
-    dice = np.random.default_rng(seed)
+def side(count: int, middle: float, seed: int, edema: int, nodule: int) -> FeatureSet:
+    rng = np.random.default_rng(seed)
     labels = np.array([[at < edema, at >= count - nodule] for at in range(count)], int)
-    films = dice.integers(0, 255, (count, SIDE, SIDE), np.uint8)
-    return Side(dice.normal(middle, 1, (count, WIDTH)).astype(np.float32), labels, films)
+    films = rng.integers(0, 255, (count, SIDE, SIDE), np.uint8)
+    return FeatureSet(rng.normal(middle, 1, (count, WIDTH)).astype(np.float32), labels, films)
 
 
 @pytest.fixture(autouse=True)
@@ -148,13 +148,13 @@ class TestReport:
             (made(20), Real(most=0), "half of real has 0 films"),
         ],
     )
-    def test_too_few_films_are_refused(self, ours: Made, reference: Real, told: str) -> None:
+    def test_too_few_films_are_refused(self, ours: GeneratedFilms, reference: Real, told: str) -> None:
         with pytest.raises(AuditError, match=told):
             report(ours, [reference], Encoder())
 
     @pytest.mark.parametrize("count", [1, 64, 65])
     def test_no_film_is_lost_between_batches(self, count: int) -> None:
-        gathered = Gathered(Encoder(), FINDINGS, 12)
+        gathered = FeatureAccumulator(Encoder(), FINDINGS, 12)
         for number in range(count):
             gathered.add(Film(np.full((SIDE, 18), number, np.uint8), {"nodule": number % 2, "edema": -1}))
         made = gathered.side()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from models.contracts import EntityType
+from models.contracts import Entity, EntityType
 from models.language.tokenizer import load_tokenizer
-from models.phantom.bank import Entity, entity_bank
+from models.phantom.bank import entity_bank
 from tasks.generate.prompts import context_problems, token_problems
 from tasks.plan.plan import make_plan
 from tasks.plan.spec import SampleSpec

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity
+from models.contracts import Entity, EntityType
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.schema import Recipe
 

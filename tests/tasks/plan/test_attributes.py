@@ -8,8 +8,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from models.contracts import EntityType, Mention
-from models.phantom.bank import Entity, entity_bank
+from models.contracts import Entity, EntityType, Mention
+from models.phantom.bank import entity_bank
 from models.phantom.vocabulary import BY_NAME, Finding, phrase
 from tasks.plan.attributes import FOCAL, HIDDEN, HIDING, Attributes, phrase_of
 from tasks.plan.plan import make_plan

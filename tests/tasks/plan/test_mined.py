@@ -57,7 +57,7 @@ def test_every_sample_keeps_the_rules_and_what_is_left_out_is_said(
     rows, table = plan.sampler.draw(0, plan.pairs), plan.sampler.table
     assert not any(table.conflicts(rows[:, a], rows[:, b]).any() for a, b in combinations(range(rows.shape[1]), 2))
     places = plan.sampler.columns()[EntityType.ANATOMY]
-    assert not any(table.homeless(column, rows).any() for column in rows[:, places].T)
+    assert not any(table.unplaceable(column, rows).any() for column in rows[:, places].T)
     used = np.bincount(rows.ravel(), minlength=len(plan.entities)) > 0
     missing = {entity.id for entity, here in zip(plan.entities, used, strict=True) if not here}
     assert missing <= set(plan.report().left_out), "an entity that no sample has is named as left out"

@@ -258,10 +258,10 @@ def test_a_folder_of_any_name_will_do(tmp_path: Path, whole: Path, said: list[st
 
 @pytest.mark.chaos
 def test_kills_at_random_moments_and_two_at_once(path: Path) -> None:
-    dice = random.Random(14)
+    rng = random.Random(14)
     for _ in range(4):
         process = subprocess.Popen([sys.executable, "-c", MAKE, str(path)], start_new_session=True)
-        until = time.monotonic() + dice.uniform(1.5, 6)
+        until = time.monotonic() + rng.uniform(1.5, 6)
         while time.monotonic() < until and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)

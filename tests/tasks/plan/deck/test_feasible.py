@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity
+from models.contracts import Entity, EntityType
 from tasks.plan.deck.feasible import check_feasible, per_report_of
 from tasks.plan.errors import PlanError
 from tasks.plan.plan import make_plan

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity, entity_bank
+from models.contracts import Entity, EntityType
+from models.phantom.bank import entity_bank
 from tasks.plan.deck.plan_sampler import PlanSampler
 from tasks.plan.deck.sampler import ORDER, BalancedSampler
 from tasks.plan.deck.target import deck_weights
@@ -61,7 +61,7 @@ def breaks(table: ConflictTable, row: tuple[int, ...]) -> bool:
     """Whether a sample breaks a rule, by the table's single questions."""
     apart = any(table.conflicts(np.array(a), np.array(b)) for a, b in combinations(row, 2))
     places = [number for number in row if table.entities[number].type is EntityType.ANATOMY]
-    return apart or any(table.homeless(np.array(place), np.array(row)) for place in places)
+    return apart or any(table.unplaceable(np.array(place), np.array(row)) for place in places)
 
 
 def any_sample(entities: list[Entity], per_report: dict[EntityType, int]) -> bool:

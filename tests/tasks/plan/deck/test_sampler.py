@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity, entity_bank
+from models.contracts import Entity, EntityType
+from models.phantom.bank import entity_bank
 from tasks.plan.deck.deck import spread_permutations
 from tasks.plan.deck.sampler import ORDER, BalancedSampler
 from tasks.plan.errors import InfeasiblePlan

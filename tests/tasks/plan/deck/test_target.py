@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity
+from models.contracts import Entity, EntityType
 from tasks.plan.deck.target import LARGEST_DECK, MOST_SAMPLES, apportion, capped, deck_weights
 from tasks.plan.errors import BankError
 from tasks.plan.plan import make_plan

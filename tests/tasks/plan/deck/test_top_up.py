@@ -1,4 +1,4 @@
-"""A top-up deals the entities of rejected samples again: each as often, in other company, against no rule."""
+"""A top-up deals the entities of rejected samples again: each as often, with other entities, against no rule."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.plan.deck.top_up import deal_again, next_round, parts
+from tasks.plan.deck.top_up import next_round, parts, redistribute_rejected
 from tasks.plan.plan import Plan, make_plan
 from tasks.recipe.profile import load_recipe
 
 MARK = "ab" * 32
-PROFILES = Path(__file__).parents[3] / "flows" / "profiles"
+PROFILES = Path(__file__).parents[4] / "flows" / "profiles"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def clashes(plan: Plan, rows: np.ndarray) -> int:
 @given(st.sets(st.integers(0, 399), min_size=1, max_size=120), st.integers(0, 9))
 def test_every_entity_comes_back_as_often_and_no_rule_is_broken(plan: Plan, rejected: set[int], seed: int) -> None:
     rows = plan.sampler.draw(0, 400)[sorted(rejected)]
-    dealt = deal_again(plan.sampler, rows, f"mark {seed}")
+    dealt = redistribute_rejected(plan.sampler, rows, f"mark {seed}")
     for held in plan.sampler.columns().values():
         assert Counter(dealt[:, held].ravel().tolist()) == Counter(rows[:, held].ravel().tolist())
     assert clashes(plan, dealt) == 0
@@ -40,15 +40,15 @@ def test_every_entity_comes_back_as_often_and_no_rule_is_broken(plan: Plan, reje
 
 def test_many_samples_get_other_company_and_another_mark_gives_another_deal(plan: Plan) -> None:
     rows = plan.sampler.draw(0, 100)
-    one, two = (deal_again(plan.sampler, rows, mark) for mark in ("one", "two"))
+    one, two = (redistribute_rejected(plan.sampler, rows, mark) for mark in ("one", "two"))
     assert (one != rows).any(axis=1).mean() > 0.9
     assert (one != two).any()
-    assert (one == deal_again(plan.sampler, rows, "one")).all()
+    assert (one == redistribute_rejected(plan.sampler, rows, "one")).all()
 
 
 def test_a_lone_sample_comes_back_as_it_was(plan: Plan) -> None:
     rows = plan.sampler.draw(7, 8)
-    assert (deal_again(plan.sampler, rows, "mark") == rows).all()
+    assert (redistribute_rejected(plan.sampler, rows, "mark") == rows).all()
 
 
 def test_a_round_takes_as_many_shards_as_it_needs(plan: Plan) -> None:

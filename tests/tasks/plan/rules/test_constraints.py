@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from models.phantom.bank import Entity
+from models.contracts import Entity
 from models.phantom.vocabulary import LABELS
 from tasks.plan.errors import PlanError
 from tasks.plan.rules.constraints import EXCLUSIONS, ConflictTable, concept_of, rule_set

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.contracts import EntityType
+from models.contracts import Entity, EntityType
 from models.findings.chest_recogniser import Span
-from models.phantom.bank import Entity
 from tasks.audit.pairs import entity_ids
 from tasks.corpora.reports import Report
 from tasks.plan.errors import PlanError
@@ -66,8 +65,8 @@ def test_equal_corpora_give_equal_files(tmp_path: Path) -> None:
 
 
 def test_a_corpus_of_thousands_of_entities_is_learnt_sparsely() -> None:
-    dice = np.random.default_rng(0)
-    reports = [[f"e{int(n)}" for n in dice.zipf(1.3, 12) if n < 20_000] for _ in range(20_000)]
+    rng = np.random.default_rng(0)
+    reports = [[f"e{int(n)}" for n in rng.zipf(1.3, 12) if n < 20_000] for _ in range(20_000)]
     found = learn(reports)
     assert len(found.ids) > 5_000
     assert 0 < len(found.pairs) < len(found.ids)

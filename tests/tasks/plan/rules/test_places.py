@@ -8,11 +8,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from models.contracts import EntityType
-from models.phantom.bank import Entity, entity_bank
+from models.contracts import Entity, EntityType
+from models.phantom.bank import entity_bank
 from tasks.plan.deck.sampler import BalancedSampler
 from tasks.plan.rules.constraints import ConflictTable, RuleSet, concept_of, rule_set
-from tasks.plan.rules.places import KINDS, MISFITS, REGIONS
+from tasks.plan.rules.places import INCOMPATIBLE, KINDS, REGIONS
 
 Make = Callable[..., Entity]
 LEFT, RIGHT = {"sides": ("left",)}, {"sides": ("right",)}
@@ -42,8 +42,8 @@ def test_a_finding_that_cannot_lie_there_is_refused(finding: str, place: str, ru
     reason = both.reason(0, 1)
     assert reason is not None
     assert reason.startswith(f"'{finding}' and '{place}': ")
-    assert both.homeless(np.array([1]), np.array([[0, 1, -1]])).all()
-    assert not both.homeless(np.array([1]), np.array([[-1, 1, -1]])).any()
+    assert both.unplaceable(np.array([1]), np.array([[0, 1, -1]])).all()
+    assert not both.unplaceable(np.array([1]), np.array([[-1, 1, -1]])).any()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_finding_that_lies_there_keeps_the_others_out_of_it(
     other: str, place: str, hosts: bool, entity: Make
 ) -> None:
     both = table(entity("disease", "pneumothorax"), entity("abnormality", other), entity("anatomy", place))
-    assert both.homeless(np.array(2), np.array([0, 1, 2])) != hosts
+    assert both.unplaceable(np.array(2), np.array([0, 1, 2])) != hosts
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_sides_that_agree_or_do_not_matter_may_meet(
 
 
 def test_the_tables_are_whole() -> None:
-    for item in MISFITS:
+    for item in INCOMPATIBLE:
         assert item.kind in KINDS
         assert item.region in REGIONS
         assert len(item.reason) > 10
-    assert len({(item.kind, item.region) for item in MISFITS}) == len(MISFITS)
+    assert len({(item.kind, item.region) for item in INCOMPATIBLE}) == len(INCOMPATIBLE)
 
 
 def test_the_phantoms_findings_fit_its_places() -> None:
@@ -159,7 +159,7 @@ def test_no_dealt_sample_has_a_misfit_and_every_one_is_counted(entity: Make) -> 
     sampler = BalancedSampler(kinds, {EntityType.DISEASE: 1, EntityType.ANATOMY: 2}, table(*bank), "f", 64)
     rows = sampler.draw(0, 300)
     for column in (1, 2):
-        assert not sampler.table.homeless(rows[:, column], rows).any()
+        assert not sampler.table.unplaceable(rows[:, column], rows).any()
     count = sampler.count_repairs(300)
     assert count.refused["place"] > 20
     assert count.refused["exclusion"] == count.refused["cooccurrence"] == 0
