@@ -47,8 +47,7 @@ class Run:
 
 def training_mark(recipe: Recipe) -> str:
     """Eight letters that change with anything that changes checkpoints or scores."""
-    archives = (recipe.archive_a, recipe.archive_b)
-    parts = (recipe.seed, recipe.pretrain, recipe.evaluate, *archives, recipe.curate.name)
+    parts = (recipe.seed, recipe.pretrain, recipe.evaluate, recipe.sources, recipe.curate.name)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
 
 

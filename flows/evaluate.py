@@ -7,9 +7,9 @@ from typing import Any
 
 from prefect import flow
 
-from flows.archives import ensure_archive
 from flows.context import Run, open_run
 from storage.layout import DatasetRef
+from tasks.corpora.ensure import ensure_source, need_source
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import auroc_figure
 from tasks.evaluate.scores import ScoreTable
@@ -29,7 +29,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score every trained arm of the run, unless the store holds its scores."""
     with open_run("evaluate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
-        test = ensure_archive(run, "b", run.recipe.archive_b)
+        test = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage).ref
         with run.tracked.nested("evaluate") as tracked:
             table = step("evaluate", "evaluate", lambda: _score(run, test))
             if doubtful := sum(table.uncertain_labels.values()):

@@ -7,10 +7,10 @@ from typing import Any
 
 from prefect import flow
 
-from flows.archives import ensure_archive
 from flows.context import Run, open_run
 from storage.layout import DatasetRef
 from storage.versions import open_dataset
+from tasks.corpora.ensure import ensure_source, need_source
 from tasks.curate.keep import read_selection
 from tasks.evaluate.figures import loss_figure
 from tasks.prefect_tasks import step
@@ -31,7 +31,7 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train every arm that has no checkpoint in the store yet."""
     with open_run("pretrain", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
-        real = ensure_archive(run, "a", run.recipe.archive_a)
+        real = ensure_source(run.store, need_source(run.recipe, "real"), run.progress.stage).ref
         with run.tracked.nested("pretrain") as tracked:
             trained = [_train(run, arm) for arm in arms_of(run, real)]
             curves = {arm.name: arm.losses for arm in trained if arm.losses}

@@ -1,4 +1,4 @@
-"""Pretraining and evaluation: arms, the model, and whether hospital B's films can score anything."""
+"""Pretraining and evaluation: arms, the model, the sources, and whether the test set can score anything."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from models.phantom.vocabulary import LABELS
 from models.typed import quoted, suggest
 from models.vlp.names import wrong_model
 from tasks.check.report import Report
+from tasks.corpora.source import ArchiveSource, PhantomSource
 from tasks.pretrain.arms import ARMS, CONTROLS
-from tasks.recipe.schema import ArchiveSection, Recipe
+from tasks.recipe.schema import Recipe
+from tasks.recipe.sources import SourceSection
 
 SHUFFLED = "shuffled_"
 
@@ -21,18 +23,19 @@ def check_training(recipe: Recipe, report: Report) -> None:
     wrong = wrong_model(recipe.pretrain.model)
     if wrong:
         report.problems.append(f"pretrain.model: {wrong}")
-    _test_set(recipe.archive_b, report)
+    for name in ("real", "test"):
+        _source(recipe, name, report)
 
 
 def check_amounts(recipe: Recipe, report: Report) -> None:
     """Whether there will be pairs enough to train on."""
-    films, wanted = recipe.archive_a.films, recipe.pretrain.pairs
-    if wanted is not None and wanted > films:
+    films, wanted = recipe.sources.real.films if recipe.sources.real else None, recipe.pretrain.pairs
+    if wanted is not None and films is not None and wanted > films:
         report.problems.append(
-            f"pretrain.pairs is {wanted}, but archive_a.films is {films}: lower the first or raise the second"
+            f"pretrain.pairs is {wanted}, but sources.real.films is {films}: lower the first or raise the second"
         )
-    for name, number in (("pairs", recipe.pairs), ("archive_a.films", films)):
-        if number < 2:
+    for name, number in (("pairs", recipe.pairs), ("sources.real.films", films)):
+        if number is not None and number < 2:
             report.problems.append(f"{name} is {number}: an arm needs at least 2 pairs to contrast")
 
 
@@ -56,11 +59,23 @@ def _arms(recipe: Recipe, report: Report) -> None:
                 )
 
 
-def _test_set(section: ArchiveSection, report: Report) -> None:
-    """The films' findings follow from the seed alone, so that nothing needs to be drawn."""
+def _source(recipe: Recipe, name: str, report: Report) -> None:
+    """A source that is needed is there; what a phantom's films show follows from the seed, so nothing is drawn."""
+    section = recipe.sources.named().get(name)
+    if section is None:
+        report.problems.append(f"sources.{name}: is empty, and the arms need it: name a source, such as phantom:a")
+        return
+    source = section.parsed
+    if isinstance(source, ArchiveSource) and not source.path.is_dir():
+        report.problems.append(f"sources.{name}: {source.path} is no folder on this machine")
+    if isinstance(source, PhantomSource) and name == "test":
+        _phantom_test_set(source, section, report)
+
+
+def _phantom_test_set(source: PhantomSource, section: SourceSection, report: Report) -> None:
     present, absent = set[str](), set[str]()
-    for index in sampled(section.seed, section.films):
-        shown = labels_of(HOSPITALS["b"], section.seed, index)
+    for index in sampled(section.draw, section.count):
+        shown = labels_of(HOSPITALS[source.hospital], section.draw, index)
         present.update(shown)
         absent.update(set(LABELS).difference(shown))
         if len(present & absent) == len(LABELS):
@@ -68,11 +83,11 @@ def _test_set(section: ArchiveSection, report: Report) -> None:
     scored = len(present & absent)
     if scored:
         report.notes.append(
-            f"archive_b: {len(LABELS) - scored} of {len(LABELS)} findings are in none or all of its {section.films} "
-            "films and are left out of the scores; raise archive_b.films"
+            f"sources.test: {len(LABELS) - scored} of {len(LABELS)} findings are in none or all of its "
+            f"{section.count} films and are left out of the scores; raise sources.test.films"
         )
         return
     report.problems.append(
-        f"archive_b.films is {section.films}: no finding is in some of them and not in others, so that nothing can be "
-        "scored: raise it"
+        f"sources.test.films is {section.count}: no finding is in some of them and not in others, so that nothing can "
+        "be scored: raise it"
     )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.recipe import retired
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Recipe
 
@@ -38,8 +39,7 @@ EXCLUDED: Mapping[str, str] = {
     "cost_per_hour": "a price",
     "storage": "where the samples are kept",
     "tracking": "where runs are written down",
-    "archive_a": "an archive is a dataset of its own, with its own seed",
-    "archive_b": "an archive is a dataset of its own, with its own seed",
+    "sources": "a source is a dataset of its own, with its own seed",
     "curate": _DOWNSTREAM,
     "pretrain": _DOWNSTREAM,
     "evaluate": _DOWNSTREAM,
@@ -139,6 +139,8 @@ def reason_excluded(path: str) -> str | None:
     """Why the field at `path` is no part of the fingerprint; None if it is a part."""
     parts = path.split(".")
     prefixes = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    if parts[0] in retired.ARCHIVES:
+        return retired.REASON
     return next((EXCLUDED[prefix] for prefix in prefixes if prefix in EXCLUDED), None)
 
 

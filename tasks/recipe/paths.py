@@ -11,6 +11,7 @@ from models.typed import quoted
 
 _VARIABLE = re.compile(r"\$(\w+|\{)")
 _ADDRESS = re.compile(r"(?P<scheme>sqlite[\w+.-]*:///|file:(?://[^/]*)?)(?P<path>/.*)", re.I)
+_ARCHIVE = re.compile(r"(?P<scheme>(?:nih|chexpert|mimic|openi|padchest|vindr|rsna|siim|folder|auto):)(?P<path>/.*)")
 _ABSOLUTE = re.compile(r"/|~|\\\\|[A-Za-z]:[\\/]")
 ELSEWHERE = "…/"
 """Stands in a published recipe for a folder of the machine that wrote it."""
@@ -60,7 +61,7 @@ def hides_places(data: Any) -> bool:
 
 
 def _without_place(value: str) -> str:
-    address = _ADDRESS.fullmatch(value)
+    address = _ADDRESS.fullmatch(value) or _ARCHIVE.fullmatch(value)
     if address:
         return address["scheme"] + _without_place(address["path"])
     return ELSEWHERE + PureWindowsPath(value).name if _ABSOLUTE.match(value) else value

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from models.typed import worded
+from tasks.recipe import retired
 from tasks.recipe.errors import RecipeError, did_you_mean, nearest, quoted
 from tasks.recipe.overrides import Override, apply_override, parse_override
 from tasks.recipe.paths import published
@@ -87,12 +88,12 @@ def draft_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> 
 
 
 def parse_recipe(data: dict[str, Any], where: str = "recipe") -> Recipe:
-    """The recipe that a plain mapping holds, such as the stored ``recipe.yaml``.
+    """The recipe that a plain mapping holds, such as the stored ``recipe.yaml``, also one of an earlier spelling.
 
     Raises:
         RecipeError: unknown key or bad value.
     """
-    recipe, problems = _salvaged(data)
+    recipe, problems = _salvaged(retired.upgraded(data))
     if recipe is None or problems:
         raise RecipeError(where, problems)
     return recipe
@@ -222,7 +223,8 @@ def _describe(item: Mapping[str, Any]) -> str:
     loc = tuple(map(str, item["loc"]))
     path = ".".join(loc)
     if item["type"] == "extra_forbidden":
-        return f"{path}: unknown key{_suggest(loc)}"
+        now = retired.remedy(path)
+        return f"{path}: {now}" if now else f"{path}: unknown key{_suggest(loc)}"
     return f"{path}: {worded(item)}" if path else worded(item)
 
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from models.phantom.hospital import ARCHIVE_SIZE
 from models.typed import ServerAddress
 from storage.roots import wrong_root
+from tasks.recipe.base import LARGEST_SEED, Section
 from tasks.recipe.curation import Rules
 from tasks.recipe.paths import at_home
+from tasks.recipe.sources import SourceSection, SourcesSection
 
-
-class Section(BaseModel):
-    """Base of every part of a recipe: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+__all__ = ["LARGEST_SEED", "Recipe", "Section", "SourceSection", "SourcesSection"]
 
 
 File = Annotated[str, Field(min_length=1), AfterValidator(at_home)]
@@ -137,18 +134,6 @@ class GateSpec(Section):
         return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-LARGEST_SEED = 2**43
-"""A training step's seed, a million times as large, must still fit into 64 bits."""
-
-
-class ArchiveSection(Section):
-    """A phantom archive to publish as a dataset of its own: how many films, at which size."""
-
-    films: int = Field(ge=1, le=ARCHIVE_SIZE)
-    size: int = Field(default=128, ge=64, le=4096)
-    seed: int = Field(default=7, ge=0, le=LARGEST_SEED)
-
-
 class TrainSection(Section):
     """Pretraining: the objective, the arms and the compute that each arm gets."""
 
@@ -211,8 +196,7 @@ class Recipe(Section):
     images: ImageSection = ImageSection()
     report_gates: tuple[GateSpec, ...]
     image_gates: tuple[GateSpec, ...]
-    archive_a: ArchiveSection = ArchiveSection(films=512)
-    archive_b: ArchiveSection = ArchiveSection(films=800, seed=11)
+    sources: SourcesSection = SourcesSection()
     pretrain: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     curate: Rules = Rules()

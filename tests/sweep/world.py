@@ -45,8 +45,9 @@ report_gates:
   - {kind: length, threshold: 1.0, options: {findings: [3, 200]}}
 image_gates:
   - {kind: contrast, threshold: 0.06}
-archive_a: {films: 24}
-archive_b: {films: 60, seed: 11}
+sources:
+  real: {source: "phantom:a", films: 24}
+  test: {source: "phantom:b", films: 60, seed: 11}
 pretrain:
   arms: [synthetic]
   controls: [random]

@@ -52,9 +52,9 @@ LATE = {
     "pretrain.model=nope": "pretrain.model: open_clip knows no model 'nope'",
     "pretrain.learning_rate=-1": "pretrain.learning_rate: -1 is not allowed",
     "pretrain.threads=-3": "pretrain.threads: -3 is not allowed",
-    "archive_a.films=20001": "archive_a.films: 20001 is not allowed",
-    "archive_a.seed=-1": "archive_a.seed: -1 is not allowed",
-    "archive_b.films=1": "archive_b.films is 1: no finding is in some of them and not in others",
+    "sources.real.films=20001": "sources.real.films: 20001 is not allowed",
+    "sources.real.seed=-1": "sources.real.seed: -1 is not allowed",
+    "sources.test.films=1": "sources.test.films is 1: no finding is in some of them and not in others",
     "image_gates.1.threshold=7": "7 is outside the scores of gate 'contrast', which are 0 to 1",
     "image_gates.1.threshold=-0.1": "image_gates.1.threshold: -0.1 is outside",
     "image_gates.1.threshold=.nan": "image_gates.1.threshold: nan is not allowed",
@@ -111,7 +111,7 @@ LATE = {
     "tracking.uri=./mlruns": "tracking.uri: './mlruns' is a folder",
     "tracking.uri=ftp://x": "tracking.uri: 'ftp://x' is no address",
     "pairs=1": "pairs is 1: an arm needs at least 2 pairs",
-    "pretrain.pairs=24 ;; archive_a.films=8": "pretrain.pairs is 24, but archive_a.films is 8",
+    "pretrain.pairs=24 ;; sources.real.films=8": "pretrain.pairs is 24, but sources.real.films is 8",
 }
 
 
@@ -173,13 +173,13 @@ def test_a_hub_model_is_looked_for_in_the_cache_only(monkeypatch: pytest.MonkeyP
 
 
 def test_a_recipe_that_is_loaded_already_is_checked_alike() -> None:
-    recipe = load_recipe(FAST, ["archive_b.films=1"], PROFILES)
-    with pytest.raises(RecipeError, match=r"profile 'fast': archive_b.films is 1"):
+    recipe = load_recipe(FAST, ["sources.test.films=1"], PROFILES)
+    with pytest.raises(RecipeError, match=r"profile 'fast': sources.test.films is 1"):
         check_recipe(recipe)
 
 
 def test_findings_that_cannot_be_scored_are_a_note() -> None:
-    _, report = look_at(FAST, ["archive_b.films=6"], PROFILES)
+    _, report = look_at(FAST, ["sources.test.films=6"], PROFILES)
     assert report.problems == []
     assert "findings are in none or all of its 6 films" in report.notes[0]
 

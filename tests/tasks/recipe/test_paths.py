@@ -43,6 +43,7 @@ def test_other_paths_stay(path: str) -> None:
         ("\\\\server\\share\\x", "…/x"),
         ("sqlite:////home/ann/ml.db", "sqlite:///…/ml.db"),
         ("file:///home/ann/x", "file://…/x"),
+        ("nih:/home/ann/nih", "nih:…/nih"),
         ("./weights/roentgen", "./weights/roentgen"),
         ("banks/a.csv", "banks/a.csv"),
         ("sqlite:///ml.db", "sqlite:///ml.db"),

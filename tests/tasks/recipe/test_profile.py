@@ -174,8 +174,8 @@ def test_several_problems_come_in_one_message(profiles: Path) -> None:
         ("storage.root=$HOME/x", "holds $HOME, which is not expanded"),
         ("storage.root=", "storage.root: None is not allowed"),
         ("storage.endpoint=localhost:9000", "is no address of a server"),
-        ("archive_a.films=20001", "archive_a.films: 20001 is not allowed: must be less than or equal to 20000"),
-        ("archive_a.seed=-1", "archive_a.seed: -1 is not allowed"),
+        ("sources.real.films=20001", "sources.real.films: 20001 is not allowed: must be less than or equal to 20000"),
+        ("sources.real.seed=-1", "sources.real.seed: -1 is not allowed"),
         ("pretrain.learning_rate=-1", "pretrain.learning_rate: -1 is not allowed: must be greater than 0"),
         ("pretrain.warmup=2", "pretrain.warmup: 2 is not allowed"),
         ("pretrain.weight_decay=-1", "pretrain.weight_decay: -1 is not allowed"),
@@ -208,13 +208,17 @@ def test_a_word_that_other_readers_take_for_something_else_stays_text(change: st
 
 def test_what_is_wrong_beside_what_is_wrong_is_told_too(profiles: Path) -> None:
     text = problem(
-        "pairs=0", "piars=3", "image_gates=[{kind: 3, threshold: 1}]", "archive_a={size: 9}", folder=profiles
+        "pairs=0",
+        "piars=3",
+        "image_gates=[{kind: 3, threshold: 1}]",
+        "sources.real={source: 'phantom:a', films: 0, size: 9}",
+        folder=profiles,
     )
     assert text.splitlines()[1:] == [
         "  pairs: 0 is not allowed: must be greater than or equal to 1",
         "  image_gates.0.kind: 3 is not allowed: must be a valid string; put it in quotes",
-        "  archive_a.films: missing, and it has no default",
-        "  archive_a.size: 9 is not allowed: must be greater than or equal to 64",
+        "  sources.real.films: 0 is not allowed: must be greater than or equal to 1",
+        "  sources.real.size: 9 is not allowed: must be greater than or equal to 64",
         "  piars: unknown key; did you mean pairs?",
     ]
 

@@ -1,0 +1,77 @@
+"""From a source as a recipe names it to the dataset version that holds its films, published where it is not yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from storage.layout import DatasetRef
+from storage.objects import ObjectStore
+from storage.tags import resolve
+from storage.versions import open_dataset
+from tasks.corpora.phantom import PhantomSample, ensure_phantom
+from tasks.corpora.source import PhantomSource, VersionSource
+from tasks.curate.keep import read_selection
+from tasks.recipe.errors import RecipeError
+from tasks.recipe.schema import Recipe
+from tasks.recipe.sources import SourceSection
+
+Progress = Callable[[str, int, int], None]
+
+
+def need_source(recipe: Recipe, name: str) -> SourceSection:
+    """The source that a recipe calls `name`.
+
+    Raises:
+        RecipeError: it has none of that name.
+    """
+    section = recipe.sources.named().get(name)
+    if section is None:
+        known = ", ".join(recipe.sources.named()) or "none"
+        raise RecipeError(
+            f"profile {recipe.profile!r}",
+            [f"sources.{name} is empty and is needed here: name a source, such as phantom:a (there are: {known})"],
+        )
+    return section
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """A published dataset version, and of it the pairs that a selection keeps, or all."""
+
+    ref: DatasetRef
+    selection: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.ref.name}@{self.ref.version}" + (f"/{self.selection}" if self.selection else "")
+
+
+def ensure_source(
+    store: ObjectStore, section: SourceSection, on_progress: Progress = lambda *_: None
+) -> SourceVersion:
+    """The version that a source is: a phantom hospital is published once and then found, a version is looked up.
+
+    Args:
+        store: where versions are.
+        section: the source; a tag in its spelling is followed.
+        on_progress: told what is done, how much, and of how much.
+
+    Raises:
+        DatasetMissing: no such version, or it is not published.
+        ObjectMissing: the version has no such selection.
+        RecipeChanged: a phantom's version was begun with other films.
+        RecipeError: an archive that is not ingested yet.
+    """
+    source = section.parsed
+    if isinstance(source, PhantomSource):
+        sample = PhantomSample(source.hospital, section.count, section.pixels, section.draw)
+        return SourceVersion(ensure_phantom(store, sample, on_progress))
+    if isinstance(source, VersionSource):
+        ref = resolve(store, f"{source.name}@{source.version}")
+        open_dataset(store, ref)
+        if source.selection is not None:
+            read_selection(store, ref, source.selection)
+        return SourceVersion(ref, source.selection)
+    raise RecipeError(
+        "sources", [f"{source} is not ingested yet: synth ingest {source} --name NAME, then write NAME@latest"]
+    )

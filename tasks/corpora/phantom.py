@@ -1,0 +1,93 @@
+"""A phantom hospital as a source: a random sample of its archive becomes a dataset version, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.phantom.archive import films, sampled
+from models.phantom.film import Film
+from models.phantom.hospital import HOSPITALS
+from models.phantom.vocabulary import LABELS
+from storage.layout import DatasetRef
+from storage.objects import ObjectStore
+from storage.tags import advance_latest
+from tasks.publish.archive import publish_archive
+
+Progress = Callable[[str, int, int], None]
+_SHARD = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFilm:
+    """A film as an archive publishes it, its label vector named."""
+
+    film: Film
+
+    @property
+    def image(self) -> np.ndarray:
+        return self.film.image
+
+    @property
+    def labels(self) -> dict[str, int]:
+        return {name: int(value) for name, value in zip(LABELS, self.film.labels, strict=True)}
+
+    @property
+    def findings_text(self) -> str:
+        return self.film.findings_text
+
+    @property
+    def impression_text(self) -> str:
+        return self.film.impression_text
+
+    @property
+    def defect(self) -> str | None:
+        return self.film.defect
+
+
+@dataclass(frozen=True, slots=True)
+class PhantomSample:
+    """A random sample of a hospital's 20,000 films: how many, at which size, drawn by which seed."""
+
+    hospital: str
+    films: int
+    size: int
+    seed: int
+
+    @property
+    def ref(self) -> DatasetRef:
+        """The version that it becomes."""
+        return DatasetRef(f"hospital-{self.hospital}", f"v-{self.films}x{self.size}-{self.seed}")
+
+
+def ensure_phantom(store: ObjectStore, sample: PhantomSample, on_progress: Progress = lambda *_: None) -> DatasetRef:
+    """Publish a sample of a phantom hospital unless it is there.
+
+    Args:
+        store: where to.
+        sample: which films.
+        on_progress: told the hospital, and how many of how many films are drawn.
+
+    Raises:
+        RecipeChanged: a version of its name was begun with other films.
+    """
+    publish_archive(
+        store,
+        sample.ref,
+        _films(sample, on_progress),
+        count=sample.films,
+        shard_size=_SHARD,
+        description={"hospital": sample.hospital, "seed": sample.seed, "size": sample.size},
+    )
+    advance_latest(store, sample.ref)
+    return sample.ref
+
+
+def _films(sample: PhantomSample, on_progress: Progress) -> Iterator[LabelledFilm]:
+    indices = sampled(sample.seed, sample.films)
+    drawn = films(HOSPITALS[sample.hospital], sample.seed, indices, sample.size)
+    for number, film in enumerate(drawn, 1):
+        on_progress(f"hospital {sample.hospital.upper()}", number, sample.films)
+        yield LabelledFilm(film)
