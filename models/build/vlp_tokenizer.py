@@ -1,4 +1,4 @@
-"""Write the tokenizer anew from the phantom's own reports: ``python -m models.vlp``."""
+"""Write the tokenizer anew from the phantom's own reports: ``python -m models.build.vlp_tokenizer``."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class TestTrainedJudge:
         assert FilmDefects().score([]) == []
 
     def test_weights_that_are_missing_or_know_other_defects_say_what_to_do(self, tmp_path: Path) -> None:
-        with pytest.raises(ModelNotFound, match=r"defects\.safetensors is missing.*train_defects"):
+        with pytest.raises(ModelNotFound, match=r"defects\.safetensors is missing.*models\.build\.defects"):
             load_defect_net(tmp_path)
         save_defect_net(load_defect_net()[0], tmp_path, {})
         (tmp_path / "defects.json").write_text(json.dumps({"classes": ["good", "melted"]}))
@@ -176,5 +176,5 @@ class TestEnsemble:
         assert 0.04 <= (read.values(scores).min(0) < read.limit).mean() <= 0.05
 
     def test_a_missing_calibration_says_how_to_make_one(self, tmp_path: Path) -> None:
-        with pytest.raises(ModelNotFound, match=r"models\.judges\.ensemble"):
+        with pytest.raises(ModelNotFound, match=r"models\.gates\.ensemble"):
             Ensemble(tmp_path / "none.json").score([])

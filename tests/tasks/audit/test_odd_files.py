@@ -17,7 +17,7 @@ from models.phantom.film import draw_film
 from tasks.audit import measure_batch as part_module
 from tasks.audit.archive import Settings, audit_archive
 from tasks.audit.archive_figure import shortened
-from tasks.audit.archive_report import causes
+from tasks.audit.archive_report import causes, write_audit
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.archives.film import ArchiveFilm
 from tasks.errors import AuditError
@@ -72,7 +72,7 @@ class TestOddFiles:
         (odd / "a.png").write_bytes(b"")
         write(root, {"a.png": sound[0]})
         (odd / "b.png").write_bytes((root / "a.png").read_bytes())
-        audit_archive(odd, root.parent / "out", Settings(), ChestRecogniser())
+        write_audit(audit_archive(odd, root.parent / "out", Settings(), ChestRecogniser()), root.parent / "out")
         assert index(root)["a.png"]["detail"].endswith(r"d\xff/a.png: the file is empty")
 
     def test_images_that_no_table_names_are_counted(self, root: Path, sound: list[np.ndarray]) -> None:

@@ -21,8 +21,9 @@ from models.findings.chest_recogniser import ChestRecogniser
 from models.phantom.case import Case
 from models.phantom.film import draw_film
 from tasks.audit import measure_batch as part
-from tasks.audit import measurements as measurements
+from tasks.audit import measurements
 from tasks.audit.archive import ArchiveAudit, Settings, audit_archive
+from tasks.audit.archive_report import write_audit
 from tasks.corpora.archives.errors import UnreadableFilm
 from tasks.corpora.archives.pixels import read_film
 from tasks.errors import AuditError
@@ -33,7 +34,7 @@ BROKEN_OFF = """
 import os, signal, sys
 from flows.cli.app import app
 from flows.progress import Progress
-from tasks.audit import measurements as measurements
+from tasks.audit import measurements
 from tasks.audit import measure_batch as part
 
 def stage(self, name, done, total):
@@ -70,7 +71,10 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def audit(root: Path, out: str = "out", judge: FakeJudge | None = None, **settings: object) -> ArchiveAudit:
-    return audit_archive(root, root.parent / out, Settings(**settings), ChestRecogniser(), judge)  # type: ignore[arg-type]
+    folder = root.parent / out
+    found = audit_archive(root, folder, Settings(**settings), ChestRecogniser(), judge)  # type: ignore[arg-type]
+    write_audit(found, folder)
+    return found
 
 
 def same(root: Path, one: str = "out", other: str = "whole") -> bool:

@@ -102,7 +102,7 @@ def test_a_bank_of_another_encoder_and_a_missing_one_are_refused(tmp_path: Path,
     save_bank(BadBank(rows, np.zeros(64, np.float32), 0.5, 0.01, "rad-dino@1"), tmp_path / "b.safetensors")
     with pytest.raises(ValueError, match="was made with rad-dino@1"):
         score_films(NotInBadBank(tmp_path / "b.safetensors"), good[:1])
-    with pytest.raises(ModelNotFound, match=r"models\.judges\.bank"):
+    with pytest.raises(ModelNotFound, match=r"models\.gates\.film\.bad_bank"):
         load_bank(tmp_path / "none.safetensors")
     with pytest.raises(ModelNotFound, match="no model folder"):
         open_encoder("./nowhere").embed(good[:1])
