@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from prefect import flow
-
-from flows.context import open_run
+from flows.parameters import FlowParameters, factory_flow
+from flows.session import open_run
 from tasks.curate.explain import explain, spread
 from tasks.curate.keep import decide, write_selection
 from tasks.curate.select import Selection
@@ -15,22 +13,14 @@ from tasks.curate.table import PairTable
 from tasks.prefect_tasks import step
 
 
-@flow(name="curate", flow_run_name="curate-{profile}")
-def curate(
-    profile: str = "local",
-    pairs: int | None = None,
-    dataset: str | None = None,
-    seed: int | None = None,
-    engine: str | None = None,
-    storage_root: str | None = None,
-    overrides: Sequence[str] = (),
-) -> dict[str, Any]:
+@factory_flow(FlowParameters)
+def curate(parameters: FlowParameters) -> dict[str, Any]:
     """Write the selection that the recipe's rules make of its dataset version, or find it written.
 
     The selection is called ``default``, or after its rules where they are others.
     """
     with (
-        open_run("curate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run,
+        open_run("curate", parameters) as run,
         run.tracked.nested("curate") as tracked,
     ):
         rules = run.recipe.curate

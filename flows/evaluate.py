@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from prefect import flow
-
-from flows.context import Run, open_run
+from flows.parameters import FlowParameters, factory_flow
+from flows.session import Run, open_run
 from storage.layout import DatasetRef
 from tasks.corpora.ensure import ensure_source, need_source
 from tasks.evaluate.evaluate import evaluate_run
@@ -17,18 +15,10 @@ from tasks.prefect_tasks import step
 from tasks.pretrain.checkpoint import check_sources
 
 
-@flow(name="evaluate", flow_run_name="evaluate-{profile}")
-def evaluate(
-    profile: str = "local",
-    pairs: int | None = None,
-    dataset: str | None = None,
-    seed: int | None = None,
-    engine: str | None = None,
-    storage_root: str | None = None,
-    overrides: Sequence[str] = (),
-) -> dict[str, Any]:
+@factory_flow(FlowParameters)
+def evaluate(parameters: FlowParameters) -> dict[str, Any]:
     """Score every trained arm of the run, unless the store holds its scores."""
-    with open_run("evaluate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
+    with open_run("evaluate", parameters) as run:
         test = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage).ref
         with run.tracked.nested("evaluate") as tracked:
             table = step("evaluate", "evaluate", lambda: _score(run, test))

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from flows.context import Run, open_run
+from flows.parameters import FlowParameters, factory_flow
+from flows.session import Run, open_run
 from storage.records import Manifest, ShardEntry
 from storage.tags import advance_latest
 from tasks.check.unjudged import unjudged_problems
@@ -32,18 +32,10 @@ LOOKED_AT = 16_384
 """So many samples are looked at to say how often the rules acted."""
 
 
-@flow(name="generate", flow_run_name="generate-{profile}")
-def generate(
-    profile: str = "local",
-    pairs: int | None = None,
-    dataset: str | None = None,
-    seed: int | None = None,
-    engine: str | None = None,
-    storage_root: str | None = None,
-    overrides: Sequence[str] = (),
-) -> dict[str, Any]:
+@factory_flow(FlowParameters)
+def generate(parameters: FlowParameters) -> dict[str, Any]:
     """Make what the dataset version still lacks; a version that is whole is left alone."""
-    with open_run("generate", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
+    with open_run("generate", parameters) as run:
         manifest = find_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
         if manifest is None:
             manifest = _generate(run)

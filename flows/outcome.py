@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from flows.context import Run
 from flows.services.processes import Services
+from flows.session import Run
 from flows.summary import Arm, Difference, Summary
 from storage.addresses import redact
 from storage.records import Manifest
@@ -69,7 +69,7 @@ def _places(run: Run, manifest: Manifest) -> dict[str, str]:
 
 
 def _mlflow(run: Run) -> str:
-    missing = " (incomplete)" if run.tracked.losses.count else ""
+    missing = " (incomplete)" if run.tracked.incomplete() else ""
     served = Services.load(run.home).get("mlflow")
     if run.recipe.tracking.uri != "managed":
         return f"{run.tracked.id} at {redact(run.recipe.tracking.uri)}{missing}"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from prefect import flow
-
-from flows.context import Run, open_run
+from flows.parameters import FlowParameters, factory_flow
+from flows.session import Run, open_run
 from storage.layout import DatasetRef
 from storage.versions import open_dataset
 from tasks.corpora.ensure import ensure_source, need_source
@@ -19,18 +17,10 @@ from tasks.pretrain.checkpoint import checkpoint_key, ensure_trained
 from tasks.pretrain.train import TrainedArm
 
 
-@flow(name="pretrain", flow_run_name="pretrain-{profile}")
-def pretrain(
-    profile: str = "local",
-    pairs: int | None = None,
-    dataset: str | None = None,
-    seed: int | None = None,
-    engine: str | None = None,
-    storage_root: str | None = None,
-    overrides: Sequence[str] = (),
-) -> dict[str, Any]:
+@factory_flow(FlowParameters)
+def pretrain(parameters: FlowParameters) -> dict[str, Any]:
     """Train every arm that has no checkpoint in the store yet."""
-    with open_run("pretrain", profile, pairs, dataset, seed, engine, storage_root, overrides) as run:
+    with open_run("pretrain", parameters) as run:
         real = ensure_source(run.store, need_source(run.recipe, "real"), run.progress.stage).ref
         with run.tracked.nested("pretrain") as tracked:
             trained = [_train(run, arm) for arm in arms_of(run, real)]

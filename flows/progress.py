@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -10,13 +11,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from flows import terminal
+from flows.cli import terminal
 
 _EVERY = 10.0
 
 
 class Progress:
-    """Shows how far each stage is; `stage` may be called from any thread."""
+    """Shows how far each stage is; `stage` may be called from any thread.
+
+    The bars begin with the first stage, so that a flow that only calls others leaves the terminal to theirs.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or terminal.console(stderr=True)
@@ -24,10 +28,9 @@ class Progress:
         self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
         self._known: dict[str, TaskID] = {}
         self._said: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Progress:
-        if self.console.is_terminal:
-            self._bars.start()
         return self
 
     def __exit__(
@@ -47,8 +50,10 @@ class Progress:
     def stage(self, name: str, done: int, total: int, note: str = "") -> None:
         """Stage `name` has finished `done` of `total`; `note` may say how it goes."""
         if self.console.is_terminal:
-            if name not in self._known:
-                self._known[name] = self._bars.add_task(name, total=total)
+            with self._lock:
+                if name not in self._known:
+                    self._bars.start()
+                    self._known[name] = self._bars.add_task(name, total=total)
             self._bars.update(self._known[name], completed=done, total=total, description=f"{name} {note}".strip())
         elif done >= total or time.monotonic() - self._said.get(name, -_EVERY) >= _EVERY:
             self._said[name] = time.monotonic()

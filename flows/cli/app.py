@@ -12,8 +12,8 @@ from typer.core import TyperGroup
 from flows.cli import audit, check, curate, failure, fidelity, plan, privacy, store
 from flows.cli.explained import explained
 from flows.cli.running import Profile, echo, run_flow
-from flows.home import PROFILES, prepare
-from flows.terminal import console, say
+from flows.cli.terminal import console, say
+from flows.services.home import PROFILES, prepare
 
 
 class Commands(TyperGroup):

@@ -8,8 +8,8 @@ import typer
 
 from flows.cli.explained import explained
 from flows.cli.running import Profile, echo, run_flow
-from flows.home import PROFILES, prepare
-from flows.terminal import console
+from flows.cli.terminal import console
+from flows.services.home import PROFILES, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,8 +71,8 @@ def curate(
 
 def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
     """What the flow would return, without a Prefect run, tracking or a selection written."""
-    from flows.context import open_storage
     from flows.progress import Progress
+    from flows.session import open_storage
     from storage.layout import DatasetRef
     from tasks.curate.explain import explain, spread
     from tasks.curate.keep import decide

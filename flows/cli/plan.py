@@ -9,8 +9,8 @@ import typer
 
 from flows.cli.explained import explained
 from flows.cli.running import Profile
-from flows.home import PROFILES, prepare
-from flows.terminal import say
+from flows.cli.terminal import say
+from flows.services.home import PROFILES, prepare
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -44,7 +44,7 @@ def plan(
     """
     home = prepare()
     with explained():
-        from flows.context import open_storage
+        from flows.session import open_storage
         from tasks.check.check import GENERATE, check_recipe
         from tasks.plan.plan import make_plan
         from tasks.recipe.fingerprint import fingerprint, version_of

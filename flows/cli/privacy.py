@@ -9,8 +9,8 @@ import typer
 
 from flows.cli.explained import explained
 from flows.cli.running import Profile
-from flows.home import PROFILES, prepare
-from flows.terminal import console, say
+from flows.cli.terminal import console, say
+from flows.services.home import PROFILES, prepare
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,7 +59,7 @@ def remember(
     - {kind: memorisation, threshold: 0.5, options: {memory: a.safetensors}}
     """
 
-    from flows.context import open_storage
+    from flows.session import open_storage
     from models.gates.training_index import save_memory
     from models.registry import ENCODERS, build
     from tasks.privacy.archive import archive_films
@@ -96,8 +96,8 @@ def audit(
     """
     from rich.table import Table
 
-    from flows.context import open_storage
     from flows.progress import Progress
+    from flows.session import open_storage
     from models.gates.training_index import load_memory
     from models.registry import ENCODERS, build
     from storage.layout import DatasetRef

@@ -10,8 +10,8 @@ import typer
 
 from flows.cli.explained import explained
 from flows.cli.failure import keep_off_terminal
-from flows.home import PROFILES, prepare
-from flows.terminal import say
+from flows.cli.terminal import say
+from flows.services.home import PROFILES, prepare
 
 Profile = Annotated[
     str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")
@@ -28,13 +28,15 @@ def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str
         from flows.services.prefect_server import prefect_api
         from flows.services.sessions import session, sweep
         from tasks.check.check import FLOWS, checked_recipe
+        from tasks.recipe.profile import dump_recipe
 
-        checked_recipe(profile, changes or [], PROFILES, FLOWS[name])  # what is wrong is told before Prefect starts
+        # What is wrong is told before Prefect starts; the flow is given what was found right.
+        recipe = checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
         sweep(home)
         with session(home), prefect_api(home):
             flow = getattr(importlib.import_module(f"flows.{name}"), name)
             keep_off_terminal()
-            return flow(profile=profile, overrides=changes or [])
+            return flow(profile=profile, recipe=dump_recipe(recipe))
 
 
 def echo(result: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.explained import explained
-from flows.home import prepare
-from flows.terminal import console, say, say_json
+from flows.cli.terminal import console, say, say_json
+from flows.services.home import prepare
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -244,7 +244,7 @@ def opened(
     """The store, errors as one message; it is neither written nor probed unless `writes`."""
     from pydantic import ValidationError
 
-    from flows.context import open_storage
+    from flows.session import open_storage
     from tasks.recipe.schema import StorageSection
 
     try:

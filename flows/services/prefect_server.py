@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from flows.home import WRITTEN
+from flows.services.home import WRITTEN
 from flows.services.processes import ServiceError, Services, end, free_port, spawn, wait_for
 from storage import leases
 from storage.addresses import redact

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.home import REPOSITORY, WRITTEN
+from flows.services.home import REPOSITORY, WRITTEN
 from flows.services.prefect_server import answers, pointed_at, stop_shared
 from flows.services.prefect_server import users as prefect_users
 from flows.services.processes import SERVED, Service, ServiceError, Services, end, free_port, spawn, wait_for

@@ -7,6 +7,8 @@ import re
 
 from storage.addresses import redact
 
+RECIPE, INCOMPLETE = "synthcxr.recipe", "synthcxr.incomplete"
+"""Tags of a parent run: the SHA-256 of its whole recipe, and that MLflow did not take all of its records."""
 _NAME_LIMIT = 250
 _ODD = re.compile(r"[^/\w.\- :]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

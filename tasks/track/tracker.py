@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from storage.s3 import S3Store
 
 _PARAM_LIMIT, _TAG_LIMIT, _SOURCE_LIMIT = 6000, 8000, 60_000
-_NONE = ""  # the id of a run that MLflow could not begin
+NO_RUN = ""
+"""The id of a run that MLflow could not begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,18 @@ class TrackedRun:
     def nested(self, name: str) -> Iterator[TrackedRun]:
         """A child run, ended as FINISHED, as KILLED by Ctrl-C, or as FAILED when the block raises."""
         begun = self._write(lambda: _begin(self, name, {"mlflow.parentRunId": self.id}))
-        with _ending(begun or TrackedRun(self.client, self.experiment, _NONE, self.losses)) as run:
+        with _ending(begun or TrackedRun(self.client, self.experiment, NO_RUN, self.losses)) as run:
             yield run
 
+    def incomplete(self) -> bool:
+        """Whether MLflow did not take all records of this run, or of flows that joined it."""
+        if self.losses.count or self.id == NO_RUN:
+            return True
+        found = self._write(lambda: self.client.get_run(self.id))
+        return found is None or names.INCOMPLETE in found.data.tags
+
     def _write(self, call: Callable[[], Any]) -> Any:
-        if self.id == _NONE:
+        if self.id == NO_RUN:
             self.losses.count += 1
             return None
         return self.losses.attempt(call)
@@ -159,7 +167,7 @@ def _open(
         with patience(WHILE_OPENING):
             prepare(uri, say)
             client = MlflowClient(tracking_uri=uri)
-            parent = TrackedRun(client, experiment_id(client, experiment, artifacts), _NONE, Losses(say), store)
+            parent = TrackedRun(client, experiment_id(client, experiment, artifacts), NO_RUN, Losses(say), store)
             return _begin(parent, name, {})
     except TrackingError:
         raise
@@ -185,7 +193,7 @@ def _ending(run: TrackedRun, *, is_parent: bool = False) -> Iterator[TrackedRun]
         status = "KILLED"
         raise
     finally:
-        if run.id != _NONE:
+        if run.id != NO_RUN:
             hurry = status != "FINISHED" or run.losses.down
             with patience(AT_THE_END if hurry else IN_A_RUN, firm=hurry):
                 run.losses.attempt(lambda: run.client.set_terminated(run.id, status), though_down=is_parent)

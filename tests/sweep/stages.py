@@ -13,8 +13,8 @@ import numpy as np
 from flows.cli import app as cli
 from flows.cli import curate as curation
 from flows.cli.explained import explained
-from flows.context import open_storage
-from flows.home import PROFILES, prepare
+from flows.services.home import PROFILES, prepare
+from flows.session import open_storage
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards, load_reports
 from storage.objects import ObjectStore

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.app import app
-from flows.home import PROFILES
+from flows.services.home import PROFILES
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard
 from storage.objects import open_store

@@ -149,7 +149,7 @@ def test_a_served_api_is_used(home: Path, http: str) -> None:
 def test_the_setting_that_a_dead_serve_left_behind_is_passed_over(
     home: Path, http: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.home import WRITTEN
+    from flows.services.home import WRITTEN
 
     monkeypatch.setattr(orchestration, "_send_the_rest", lambda: None)
     (home / "prefect.toml").write_text(f'{WRITTEN}api.url = "http://127.0.0.1:9/api"\n')

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from flows.context import training_mark
+from flows.session import run_fingerprint
 from tasks.evaluate.auroc import auroc
 from tasks.evaluate.compare import interval
 from tasks.evaluate.labels import CannotScore, Uncertain, settle
@@ -108,4 +108,4 @@ def test_the_new_field_leaves_the_folders_of_existing_runs_as_they_are() -> None
     recipe = Recipe(report_gates=(), image_gates=())
     assert "uncertain" not in repr(recipe.evaluate)
     other = recipe.model_copy(update={"evaluate": EvaluateSection(uncertain="ignore")})
-    assert training_mark(other) != training_mark(recipe)
+    assert run_fingerprint(other) != run_fingerprint(recipe)

@@ -13,11 +13,12 @@ from urllib.request import proxy_bypass
 
 import pytest
 
-from flows.home import prepare
+from flows.services.home import prepare
 from flows.services.processes import ServiceError
 
 PREPARE = (
-    "import os, sys, flows.services.processes\nfrom flows.home import prepare\nos.setuid(int(sys.argv[1]))\nprepare()"
+    "import os, sys, flows.services.processes\nfrom flows.services.home import prepare\n"
+    "os.setuid(int(sys.argv[1]))\nprepare()"
 )
 
 

@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-PROFILES = Path(__file__).parent / "profiles"
-REPOSITORY = Path(__file__).parents[1]
+PROFILES = Path(__file__).parents[1] / "profiles"
+REPOSITORY = Path(__file__).parents[2]
 WRITTEN = "# Written by `synth serve`, removed by `synth stop`.\n"
 """How a ``prefect.toml`` begins that is ours."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -1,26 +1,30 @@
-"""An open run: recipe, store, tracking and progress, shared by a flow and the subflows it calls."""
+"""The session of a flow run: its recipe, and the store, tracking and progress that are open for it."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.home import PROFILES, prepare
+from flows.parameters import FlowParameters
 from flows.progress import Progress
+from flows.services.home import PROFILES, prepare
 from flows.services.processes import Services
 from storage import server as store_server
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore, open_store
 from tasks.publish.dataset import find_version
+from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.paths import published
-from tasks.recipe.profile import dump_published, load_recipe
+from tasks.recipe.profile import dump_published, dump_recipe, load_recipe, parse_recipe
+from tasks.recipe.reading import parse_yaml
 from tasks.recipe.schema import Recipe, StorageSection
+from tasks.track.names import RECIPE
 
 if TYPE_CHECKING:
     from tasks.track.tracker import TrackedRun
@@ -39,74 +43,73 @@ class Run:
     progress: Progress
     started: float = field(default_factory=time.perf_counter)
 
+    def for_subflow(self) -> dict[str, Any]:
+        """The parameters of a subflow that works on the same recipe and joins this run in MLflow.
+
+        Its recipe is handed over as text: an edit of the profile in mid-run must not split the run.
+        """
+        recipe = dump_recipe(self.recipe)
+        return {"profile": self.recipe.profile, "recipe": recipe, "parent_run": self.tracked.id}
+
     @property
     def name(self) -> str:
         """The folder under ``runs/`` for checkpoints, scores and figures: other training settings, another folder."""
-        return f"{self.ref.name}-{self.ref.version}-{training_mark(self.recipe)}"
+        return f"{self.ref.name}-{self.ref.version}-{run_fingerprint(self.recipe)}"
 
 
-def training_mark(recipe: Recipe) -> str:
+def run_fingerprint(recipe: Recipe) -> str:
     """Eight letters that change with anything that changes checkpoints or scores."""
     parts = (recipe.seed, recipe.pretrain, recipe.evaluate, recipe.sources, recipe.curate.name)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
 
 
-_OPEN: dict[tuple[Any, ...], Run] = {}
+def recipe_of(parameters: FlowParameters) -> Recipe:
+    """The recipe that a flow's parameters ask for.
 
-
-def recipe_of(
-    profile: str,
-    pairs: int | None,
-    dataset: str | None,
-    seed: int | None,
-    engine: str | None,
-    storage_root: str | None,
-    overrides: Sequence[str],
-) -> Recipe:
-    """A recipe from a profile and the flat parameters that a deployment takes; None leaves the profile's value."""
-    flat = {"pairs": pairs, "dataset": dataset, "seed": seed, "engine": engine, "storage.root": storage_root}
-    changed = [f"{key}={value}" for key, value in flat.items() if value is not None]
-    return load_recipe(profile, [*changed, *overrides], PROFILES)
+    Raises:
+        RecipeError: unknown profile or key, bad value; or a whole recipe is given, and fields that would change it.
+    """
+    changes = parameters.changes()
+    if parameters.recipe is None:
+        return load_recipe(parameters.profile, changes, PROFILES)
+    where = "parameter recipe"
+    if changes:
+        raise RecipeError(
+            where, [f"it is the whole recipe, and {', '.join(changes)} would change it: give one of both"]
+        )
+    data = parse_yaml(parameters.recipe, where)
+    if not isinstance(data, dict):
+        raise RecipeError(where, ["it is no mapping: give what `recipe.yaml` of an MLflow run holds"])
+    return parse_recipe(data, where)
 
 
 @contextmanager
-def open_run(
-    flow: str,
-    profile: str,
-    pairs: int | None,
-    dataset: str | None,
-    seed: int | None,
-    engine: str | None,
-    storage_root: str | None,
-    overrides: Sequence[str],
-) -> Iterator[Run]:
-    """Open the store and tracking for a recipe given as `recipe_of` takes it.
+def open_run(flow: str, parameters: FlowParameters) -> Iterator[Run]:
+    """Open the store and tracking for the recipe of a flow run.
 
-    A subflow that is asked for the same joins the open run, without reading the profile again: an edit of the
-    profile in mid-run must not split the run. A managed store stays up while any run uses it.
+    A flow that is given the id of a parent's MLflow run writes below that run and does not end it; it may be the
+    parent's subflow, or a deployment of its own in another process. A managed store stays up while any run uses it.
+
+    Raises:
+        RecipeError: something is wrong with the recipe; all of it at once.
+        RecipeChanged: the version was made with a recipe of another fingerprint.
+        TrackingError: MLflow cannot be opened, or `parent_run` names no run, or one of another recipe.
     """
-    asked = (profile, pairs, dataset, seed, engine, storage_root, tuple(overrides))
-    if asked in _OPEN:
-        yield _OPEN[asked]
-        return
     from tasks.check.check import FLOWS, check_recipe  # loads the gates, which commands on a store do not need
 
     home = prepare()
-    recipe = recipe_of(*asked)
+    recipe = recipe_of(parameters)
     check_recipe(recipe, FLOWS[flow])
     mark = fingerprint(recipe)
     with open_storage(recipe.storage, home) as store:
         # A version that another recipe made is refused before anything is tracked or done.
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         find_version(store, ref, dump_published(recipe), mark)
-        with Progress() as progress, _tracked(recipe, home, store, flow, progress) as tracked:
+        with Progress() as progress, _tracked(flow, recipe, parameters.parent_run, (home, store, progress)) as tracked:
             run = Run(recipe, mark, ref, store, tracked, home, progress)
-            _describe(run)
-            _OPEN[asked] = run
-            try:
-                yield run
-            finally:
-                del _OPEN[asked]
+            if not parameters.parent_run:
+                _describe(run)
+            yield run
 
 
 @contextmanager
@@ -133,12 +136,21 @@ def open_storage(section: StorageSection, home: Path, *, writes: bool = True) ->
 
 
 @contextmanager
-def _tracked(recipe: Recipe, home: Path, store: ObjectStore, flow: str, progress: Progress) -> Iterator[TrackedRun]:
-    from tasks.track.tracker import track  # loads mlflow, which commands that only look at a store do not need
+def _tracked(
+    flow: str, recipe: Recipe, parent: str | None, place: tuple[Path, ObjectStore, Progress]
+) -> Iterator[TrackedRun]:
+    """A run of its own in MLflow, or the parent's."""
+    from tasks.track.joining import join  # loads mlflow, which commands that only look at a store do not need
+    from tasks.track.tracker import track
 
+    home, store, progress = place
     uri, artifacts = recipe.tracking.uri, None
     if uri == "managed":
         uri, artifacts = managed_tracking(home, progress.say), store.uri("mlflow")
+    if parent:
+        with join(uri, parent, recipe=_sha256(recipe), store=store, say=progress.say) as tracked:
+            yield tracked
+        return
     name = f"{flow} {recipe.dataset} {version_of(recipe)}"
     with track(uri, recipe.tracking.experiment, name, artifacts=artifacts, store=store, say=progress.say) as tracked:
         yield tracked
@@ -159,6 +171,11 @@ def _describe(run: Run) -> None:
     run.tracked.params({"profile": run.recipe.profile, "fingerprint": run.fingerprint, "version": run.ref.version})
     run.tracked.params(_flatten(published(run.recipe.model_dump(mode="json"))))
     run.tracked.text(dump_published(run.recipe), "recipe.yaml")
+    run.tracked.tags({RECIPE: _sha256(run.recipe)})
+
+
+def _sha256(recipe: Recipe) -> str:
+    return hashlib.sha256(dump_recipe(recipe).encode()).hexdigest()
 
 
 def _flatten(value: Any, prefix: str = "recipe") -> dict[str, Any]:
