@@ -18,8 +18,9 @@ from itertools import pairwise
 from benchmarks.planned import local_recipe, text_gates
 from benchmarks.recorder import Recorder, run_raw, seconds
 from models.contracts import ReportDraft, ReportRequest
+from models.language.decodings import Decoding
+from models.language.script import CompletionRequest
 from models.language.vllm_engine import VllmReportGenerator
-from models.language.writing import Ask, Decoding
 from tasks.generate.reports import ReportBatch, write_reports
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
@@ -50,7 +51,7 @@ class Side:
     tokens: int
     accepted: int = 0
     busy: float = 0.0
-    rounds: list[list[Ask]] = field(default_factory=list)
+    rounds: list[list[CompletionRequest]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
 
@@ -79,7 +80,7 @@ def stage(specs: list[SampleSpec], engine: VllmReportGenerator, mode: Decoding, 
     )  # fmt: skip
 
 
-def raw(engine: VllmReportGenerator, rounds: list[list[Ask]]) -> Side:
+def raw(engine: VllmReportGenerator, rounds: list[list[CompletionRequest]]) -> Side:
     """The engine alone on what `free` asked."""
     engine.llm.reset_prefix_cache()
     tokens: list[int] = []

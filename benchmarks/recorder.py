@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from models.language.script import Completion, CompletionRequest, OnCompletion
 from models.language.vllm_engine import VllmReportGenerator
-from models.language.writing import Answer, Ask, Then
 
 
 class Recorder(VllmReportGenerator):
@@ -21,38 +21,38 @@ class Recorder(VllmReportGenerator):
         super().__init__(**options)  # type: ignore[arg-type]
         if engine is not None:
             self.weights, self.llm, self._threads = engine.weights, engine.llm, engine._threads
-        self.rounds: list[list[Ask]] = []
+        self.rounds: list[list[CompletionRequest]] = []
         self.busy = 0.0
 
-    def run(self, asks: Sequence[Ask], then: Then) -> None:
-        """Write and remember; what `then` does is not the engine's work."""
-        depths = [0] * len(asks)
-        self._keep(asks, 0)
+    def run(self, requests: Sequence[CompletionRequest], on_completion: OnCompletion) -> None:
+        """Write and remember; what `on_completion` does is not the engine's work."""
+        depths = [0] * len(requests)
+        self._keep(requests, 0)
 
-        def heard(number: int, answer: Answer) -> Sequence[Ask]:
+        def heard(number: int, completion: Completion) -> Sequence[CompletionRequest]:
             started = time.perf_counter()
-            more = then(number, answer)
+            more = on_completion(number, completion)
             self.busy -= time.perf_counter() - started
             depths.extend([depths[number] + 1] * len(more))
             self._keep(more, depths[number] + 1)
             return more
 
         started = time.perf_counter()
-        super().run(asks, heard)
+        super().run(requests, heard)
         self.busy += time.perf_counter() - started
 
-    def _keep(self, asks: Sequence[Ask], depth: int) -> None:
+    def _keep(self, requests: Sequence[CompletionRequest], depth: int) -> None:
         if depth == len(self.rounds):
             self.rounds.append([])
-        self.rounds[depth].extend(asks)
+        self.rounds[depth].extend(requests)
 
 
-def run_raw(generator: VllmReportGenerator, rounds: Sequence[Sequence[Ask]]) -> int:
+def run_raw(generator: VllmReportGenerator, rounds: Sequence[Sequence[CompletionRequest]]) -> int:
     """``LLM.generate`` alone on the same texts, one call for each round; returns the tokens it generated."""
     tokens = 0
-    for asks in rounds:
-        prompts = [{"prompt_token_ids": ids} for ids in generator.prompts(asks)]
-        params = [generator.sampling_params(ask) for ask in asks]
+    for requests in rounds:
+        prompts = [{"prompt_token_ids": ids} for ids in generator.prompts(requests)]
+        params = [generator.sampling_params(request) for request in requests]
         with generator.threads():  # both sides get the threads that are good right now
             outputs = generator.llm.generate(prompts, params, use_tqdm=False)
         tokens += sum(len(output.outputs[0].token_ids) for output in outputs)

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from models.contracts import Mention, ReportRequest
 from models.findings.content import core, for_impression
 from models.language.prompts import Messages, findings_messages
+from models.language.script import CompletionRequest, ReportCoroutine, ReportResult, budget_of, clean
 from models.language.sections import order_of_findings
-from models.language.writing import Ask, Script, Written, budget_of, clean
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _TASK = (
@@ -43,22 +43,24 @@ def messages_for(mentions: tuple[Mention, ...]) -> Messages:
     return [{"role": "system", "content": _TASK}, entities]
 
 
-def script(request: ReportRequest) -> Script:
-    """The script of ``json``: one answer, parsed strictly."""
+def as_object(request: ReportRequest) -> ReportCoroutine:
+    """How ``json`` writes a report: one completion, parsed strictly."""
     mentions = order_of_findings(request)
     empty = [mention.entity for mention in mentions if not core(mention)]
     if not mentions or empty:
         why = f"entity {empty[0]!r} has no words to state" if empty else "a report needs at least one mention"
-        return Written("", "", 0, why)
+        return ReportResult("", "", 0, why)
     budget = budget_of(request) * (2 if for_impression(mentions) else 1)
-    (answer,) = yield [Ask(messages_for(mentions), 2 * request.seed, budget, schema=SCHEMA, attempt=request.attempt)]
-    if answer.error:
-        return Written("", "", answer.tokens, answer.error, answer.fault, answer.refused)
+    (completion,) = yield [
+        CompletionRequest(messages_for(mentions), 2 * request.seed, budget, schema=SCHEMA, attempt=request.attempt)
+    ]
+    if completion.error:
+        return ReportResult("", "", completion.tokens, completion.error, completion.fault, completion.refused)
     try:
-        report = JsonReport.model_validate_json(answer.text)
+        report = JsonReport.model_validate_json(completion.text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the answer"
         why = f"the answer breaks its JSON schema, so the engine ignores the schema: {where}: {first['msg']}"
-        return Written("", "", answer.tokens, why, fault=True)
-    return Written(clean(report.findings), clean(report.impression), answer.tokens)
+        return ReportResult("", "", completion.tokens, why, fault=True)
+    return ReportResult(clean(report.findings), clean(report.impression), completion.tokens)

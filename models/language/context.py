@@ -7,8 +7,9 @@ from itertools import count
 
 from models.contracts import ReportRequest
 from models.language.chat import Chat, prompt_ids
+from models.language.decodings import Decoding, coroutines_of
+from models.language.script import Completion, CompletionRequest, OnCompletion, most_tokens, run_concurrently
 from models.language.tokenizer import load_tokenizer
-from models.language.writing import Answer, Ask, Decoding, Then, most_tokens, play, scripts_of
 
 OF_A_TURN = 64
 """More tokens than a chat template puts around a turn."""
@@ -38,8 +39,8 @@ def _measured(
     sizes: Callable[[Sequence[Chat]], list[int]],
 ) -> list[int]:
     meters = [_Meter(sizes, max_tokens) for _ in requests]
-    for script, meter in zip(scripts_of(requests, decoding), meters, strict=True):
-        play([script], meter.measure)
+    for script, meter in zip(coroutines_of(requests, decoding), meters, strict=True):
+        run_concurrently([script], meter.measure)
     return [meter.longest for meter in meters]
 
 
@@ -56,16 +57,20 @@ class _Meter:
     def __init__(self, sizes: Callable[[Sequence[Chat]], list[int]], max_tokens: int) -> None:
         self._sizes, self._max_tokens, self.longest = sizes, max_tokens, 0
 
-    def measure(self, asks: Sequence[Ask], then: Then) -> None:
+    def measure(self, requests: Sequence[CompletionRequest], on_completion: OnCompletion) -> None:
         """An `Engine`."""
         numbers = count()
-        while asks:
-            prompts = self._sizes([(ask.messages, ask.prefix) for ask in asks])
-            whole = [size + most_tokens(ask, self._max_tokens) for size, ask in zip(prompts, asks, strict=True)]
+        while requests:
+            prompts = self._sizes([(request.messages, request.prefix) for request in requests])
+            whole = [
+                size + most_tokens(request, self._max_tokens) for size, request in zip(prompts, requests, strict=True)
+            ]
             self.longest = max(self.longest, *whole)
-            asks = [more for ask in asks for more in then(next(numbers), Answer(_stated(ask), 0))]
+            requests = [
+                more for request in requests for more in on_completion(next(numbers), Completion(_stated(request), 0))
+            ]
 
 
-def _stated(ask: Ask) -> str:
+def _stated(request: CompletionRequest) -> str:
     """What the last message lists, a sentence a line."""
-    return " ".join(f"{line[:1].upper()}{line[1:]}." for line in ask.messages[-1]["content"].split("\n"))
+    return " ".join(f"{line[:1].upper()}{line[1:]}." for line in request.messages[-1]["content"].split("\n"))

@@ -14,10 +14,11 @@ from pydantic import Field
 
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.allowance import Allowance
+from models.language.decodings import Decoding, check_decoding, write_drafts
 from models.language.marks import chat_marks, control_characters
 from models.language.options import VariableName
+from models.language.script import Completion, CompletionRequest, OnCompletion, check_ladder, step_of
 from models.language.shorter import shorten_drafts
-from models.language.writing import Answer, Ask, Decoding, Then, check_decoding, check_ladder, step_of, write_drafts
 from models.typed import Amount, Count, Mass, ServerAddress, Temperature
 
 
@@ -116,92 +117,92 @@ class OpenAIReportGenerator:
         if client is not None:
             client.close()
 
-    def run(self, asks: Sequence[Ask], then: Then) -> None:
-        """Write texts (`models.language.writing.Engine`), at most `concurrency` at a time."""
+    def run(self, requests: Sequence[CompletionRequest], on_completion: OnCompletion) -> None:
+        """Write texts (`models.language.script.Engine`), at most `concurrency` at a time."""
         _ = self.client  # made here once, not by several threads
         numbers = count()
         with ThreadPoolExecutor(max_workers=self.concurrency) as pool:
-            running = {pool.submit(self._answer, ask): next(numbers) for ask in asks}
+            running = {pool.submit(self._answer, request): next(numbers) for request in requests}
             try:
                 while running:
                     ended, _ = wait(running, return_when=FIRST_COMPLETED)
                     for one in sorted(ended, key=running.__getitem__):
-                        more = then(running.pop(one), one.result())
-                        running |= {pool.submit(self._answer, ask): next(numbers) for ask in more}
+                        more = on_completion(running.pop(one), one.result())
+                        running |= {pool.submit(self._answer, request): next(numbers) for request in more}
             finally:
                 for one in running:
                     one.cancel()
 
-    def _answer(self, ask: Ask) -> Answer:
+    def _answer(self, request: CompletionRequest) -> Completion:
         import openai
 
         line = self._line
         if (spent := self.allowance.refusal()) is not None:
-            return Answer("", 0, spent, fault=True, refused=True)
+            return Completion("", 0, spent, fault=True, refused=True)
         if (cut := line.refusal()) is not None:
-            return Answer("", 0, cut, fault=True)
-        if (marks := _marks(ask)) is not None:
-            return Answer("", 0, marks)
+            return Completion("", 0, cut, fault=True)
+        if (marks := _marks(request)) is not None:
+            return Completion("", 0, marks)
         try:
-            reply = self._send(ask)
+            reply = self._send(request)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             if not line.ever:
                 raise RequestsRefused(self._unusable(error)) from error
-            return Answer("", 0, f"the server refused the request: {one_line(error)}", fault=True)
+            return Completion("", 0, f"the server refused the request: {one_line(error)}", fault=True)
         except openai.APIConnectionError as error:  # a timeout is one too
             if line.lost():
                 raise ConnectionError(self._unusable(error)) from error
-            return Answer("", 0, f"no answer after {self.tries} tries: {error}", fault=True)
+            return Completion("", 0, f"no answer after {self.tries} tries: {error}", fault=True)
         except openai.APIError as error:
             line.heard()
             why = f"the server refused the request: {one_line(error)}"
             if isinstance(error, openai.NotFoundError):
                 why += "; check reports.generator.options.model and base_url"
-            return Answer("", 0, why, fault=True, refused=_is_refusal(error))
+            return Completion("", 0, why, fault=True, refused=_is_refusal(error))
         except ValueError as error:
             line.heard()
-            return Answer("", 0, f"the server's answer is no JSON: {error}", fault=True)
+            return Completion("", 0, f"the server's answer is no JSON: {error}", fault=True)
         line.heard()
-        return self._read(ask, reply)
+        return self._read(request, reply)
 
-    def _send(self, ask: Ask) -> Any:
+    def _send(self, request: CompletionRequest) -> Any:
         extra: dict[str, Any] = {}
-        messages = ask.messages
-        if ask.grammar:
-            extra["structured_outputs"] = {"grammar": ask.grammar}
-        if ask.schema:
-            schema = {"name": "report", "schema": dict(ask.schema), "strict": True}
+        messages = request.messages
+        if request.grammar:
+            extra["structured_outputs"] = {"grammar": request.grammar}
+        if request.schema:
+            schema = {"name": "report", "schema": dict(request.schema), "strict": True}
             extra["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if ask.prefix:
-            messages = [*messages, {"role": "assistant", "content": ask.prefix}]
+        if request.prefix:
+            messages = [*messages, {"role": "assistant", "content": request.prefix}]
             extra |= {"continue_final_message": True, "add_generation_prompt": False}
-        if ask.stop:
-            extra["stop"] = [ask.stop]
+        if request.stop:
+            extra["stop"] = [request.stop]
         sampling = self.sampling | {
-            "max_tokens": min(self.sampling["max_tokens"], ask.budget),
-            "temperature": self.sampling["temperature"] * step_of(self.ladder, ask.attempt),
+            "max_tokens": min(self.sampling["max_tokens"], request.budget),
+            "temperature": self.sampling["temperature"] * step_of(self.ladder, request.attempt),
         }
         return self.client.chat.completions.create(
-            model=self.model, messages=messages, seed=ask.seed, extra_body=extra or None, **sampling
+            model=self.model, messages=messages, seed=request.seed, extra_body=extra or None, **sampling
         )
 
-    def _read(self, ask: Ask, reply: Any) -> Answer:
+    def _read(self, request: CompletionRequest, reply: Any) -> Completion:
         try:
             choice = reply.choices[0]
             raw, ending = choice.message.content or "", choice.finish_reason
             usage = reply.usage
             prompt_tokens, tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
         except (AttributeError, TypeError, IndexError):
-            return Answer("", 0, "the server's answer is no chat completion", fault=True)
+            return Completion("", 0, "the server's answer is no chat completion", fault=True)
         self.allowance.charge(prompt_tokens, tokens)
         if ending == "length":
-            return Answer(raw, tokens, f"the server stopped with 'length' after {tokens} tokens: raise max_tokens")
+            return Completion(raw, tokens, f"the server stopped with 'length' after {tokens} tokens: raise max_tokens")
         if ending != "stop":
-            return Answer(raw, tokens, f"the server stopped with {ending!r} after {tokens} tokens", fault=True)
-        if ask.pattern is not None and ask.pattern.fullmatch(raw) is None:
+            return Completion(raw, tokens, f"the server stopped with {ending!r} after {tokens} tokens", fault=True)
+        if request.pattern is not None and request.pattern.fullmatch(raw) is None:
             why = "the text breaks its grammar: the server ignores structured_outputs"
-            return Answer(raw, tokens, why, fault=True)
-        return Answer(raw, tokens)
+            return Completion(raw, tokens, why, fault=True)
+        return Completion(raw, tokens)
 
     def _unusable(self, error: Exception) -> str:
         return (
@@ -211,9 +212,9 @@ class OpenAIReportGenerator:
         )
 
 
-def _marks(ask: Ask) -> str | None:
-    """Why the texts of `ask` are not sent; None where no mark in them could end a turn."""
-    for text in (*(message["content"] for message in ask.messages), ask.prefix):
+def _marks(request: CompletionRequest) -> str | None:
+    """Why the texts of `request` are not sent; None where no mark in them could end a turn."""
+    for text in (*(message["content"] for message in request.messages), request.prefix):
         for kind, found in (("a mark of a chat", chat_marks(text)), ("a control character", control_characters(text))):
             if found:
                 return f"the prompt holds {kind}, {found[0]!r}, and is not sent: take it out of the entity bank"

@@ -9,36 +9,38 @@ from models.contracts import Mention, ReportRequest
 from models.findings.content import arrange
 from models.language.grammar import findings_grammar, findings_pattern, impression_grammar, impression_pattern
 from models.language.prompts import findings_messages, impression_messages
-from models.language.writing import Answer, Ask, Script, Written, budget_of, clean
+from models.language.script import Completion, CompletionRequest, ReportCoroutine, ReportResult, budget_of, clean
 
 
-def constrained(request: ReportRequest) -> Script:
-    """The script of ``entity_grammar``."""
+def constrained(request: ReportRequest) -> ReportCoroutine:
+    """How ``entity_grammar`` writes a report: each section bound by a grammar of its own."""
     return _two_passes(request, bound=True)
 
 
-def free(request: ReportRequest) -> Script:
-    """The script of ``free``."""
+def free(request: ReportRequest) -> ReportCoroutine:
+    """How ``free`` writes a report: both sections unbound."""
     return _two_passes(request, bound=False)
 
 
-def _two_passes(request: ReportRequest, bound: bool) -> Script:
+def _two_passes(request: ReportRequest, bound: bool) -> ReportCoroutine:
     mentions = order_of_findings(request)
     try:
         grammar = findings_grammar(mentions)
     except ValueError as error:
-        return Written("", "", 0, f"FINDINGS: {error}")
-    ask = ask_findings(request, mentions)
-    (first,) = yield [replace(ask, grammar=grammar, pattern=findings_pattern(mentions)) if bound else ask]
+        return ReportResult("", "", 0, f"FINDINGS: {error}")
+    wanted = findings_request(request, mentions)
+    (first,) = yield [replace(wanted, grammar=grammar, pattern=findings_pattern(mentions)) if bound else wanted]
     findings = clean(first.text)
     if first.error:
         return failed_findings(first)
-    ask, named = ask_impression(request, mentions, findings)
+    wanted, named = impression_request(request, mentions, findings)
     if bound:
-        ask = replace(ask, grammar=impression_grammar(named), pattern=impression_pattern(named))
-    (second,) = yield [ask]
+        wanted = replace(wanted, grammar=impression_grammar(named), pattern=impression_pattern(named))
+    (second,) = yield [wanted]
     error = second.error and f"IMPRESSION: {second.error}"
-    return Written(findings, clean(second.text), first.tokens + second.tokens, error, second.fault, second.refused)
+    return ReportResult(
+        findings, clean(second.text), first.tokens + second.tokens, error, second.fault, second.refused
+    )
 
 
 def order_of_findings(request: ReportRequest) -> tuple[Mention, ...]:
@@ -51,20 +53,29 @@ def order_of_impression(request: ReportRequest) -> tuple[Mention, ...]:
     return arrange(request.mentions, request.seed + 1)
 
 
-def ask_findings(request: ReportRequest, mentions: Sequence[Mention]) -> Ask:
-    """Ask for FINDINGS, free."""
-    return Ask(findings_messages(mentions), 2 * request.seed, budget_of(request), attempt=request.attempt)
+def findings_request(request: ReportRequest, mentions: Sequence[Mention]) -> CompletionRequest:
+    """The request for FINDINGS, unbound."""
+    return CompletionRequest(
+        findings_messages(mentions), 2 * request.seed, budget_of(request), attempt=request.attempt
+    )
 
 
-def ask_impression(
+def impression_request(
     request: ReportRequest, mentions: Sequence[Mention], findings: str
-) -> tuple[Ask, tuple[Mention, ...]]:
-    """Ask for the IMPRESSION of `findings`, free; with the mentions in the order that it is asked for."""
+) -> tuple[CompletionRequest, tuple[Mention, ...]]:
+    """The request for the IMPRESSION of `findings`, unbound; with the mentions in the order that it lists."""
     named = order_of_impression(request)
     messages = impression_messages(named, findings_messages(mentions), findings)
-    return Ask(messages, 2 * request.seed + 1, budget_of(request), attempt=request.attempt), named
+    return CompletionRequest(messages, 2 * request.seed + 1, budget_of(request), attempt=request.attempt), named
 
 
-def failed_findings(answer: Answer) -> Written:
-    """The end of a script whose FINDINGS did not come."""
-    return Written(clean(answer.text), "", answer.tokens, f"FINDINGS: {answer.error}", answer.fault, answer.refused)
+def failed_findings(completion: Completion) -> ReportResult:
+    """The result of a report whose FINDINGS did not come."""
+    return ReportResult(
+        clean(completion.text),
+        "",
+        completion.tokens,
+        f"FINDINGS: {completion.error}",
+        completion.fault,
+        completion.refused,
+    )

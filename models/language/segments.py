@@ -20,23 +20,23 @@ from dataclasses import replace
 from models.contracts import EntityType, Mention, ReportRequest
 from models.findings.content import core
 from models.language.grammar import DENIALS, capital, impression_shapes, sentence_patterns
-from models.language.sections import ask_findings, failed_findings, order_of_findings, order_of_impression
-from models.language.writing import Ask, Script, Written, clean
+from models.language.script import CompletionRequest, ReportCoroutine, ReportResult, clean
+from models.language.sections import failed_findings, findings_request, order_of_findings, order_of_impression
 
 TOKENS_TO_FULL_STOP = 24
 _LEADS = ("", "Findings are consistent with ")
 _DENIED = re.compile(r"\b(?:no|not|without|absent)\b", re.IGNORECASE)
 
 
-def script(request: ReportRequest) -> Script:
-    """The script of ``segments``: FINDINGS, then the sentences that it missed."""
+def segmented(request: ReportRequest) -> ReportCoroutine:
+    """How ``segments`` writes a report: FINDINGS, then the sentences that it missed."""
     mentions = order_of_findings(request)
     try:
         patterns = sentence_patterns(mentions)
     except ValueError as error:
-        return Written("", "", 0, f"FINDINGS: {error}")
-    ask = ask_findings(request, mentions)
-    (first,) = yield [ask]
+        return ReportResult("", "", 0, f"FINDINGS: {error}")
+    wanted = findings_request(request, mentions)
+    (first,) = yield [wanted]
     if first.error and not first.text:
         return failed_findings(first)
     tokens = first.tokens
@@ -45,13 +45,14 @@ def script(request: ReportRequest) -> Script:
     if missing:
         openings = [opening(mentions[number], request.seed + number) for number in missing]
         repairs = yield [
-            _ask_rest(ask, sentences[:number], begun, number) for number, begun in zip(missing, openings, strict=True)
+            _rest_of(wanted, sentences[:number], begun, number)
+            for number, begun in zip(missing, openings, strict=True)
         ]
         tokens += sum(repair.tokens for repair in repairs)
         for number, begun, repair in zip(missing, openings, repairs, strict=True):
             sentences[number] = closed(mentions[number], begun, repair.text, patterns[number])
     findings = " ".join(sentence for sentence in sentences if sentence)
-    return Written(findings, drawn_impression(request), tokens)
+    return ReportResult(findings, drawn_impression(request), tokens)
 
 
 def stated(text: str, mentions: Sequence[Mention], patterns: Sequence[re.Pattern[str]]) -> list[str | None]:
@@ -93,10 +94,10 @@ def drawn_impression(request: ReportRequest) -> str:
     return random.Random(f"impression {request.seed}").choice(impression_shapes(order_of_impression(request)))
 
 
-def _ask_rest(ask: Ask, before: Sequence[str | None], begun: str, number: int) -> Ask:
+def _rest_of(wanted: CompletionRequest, before: Sequence[str | None], begun: str, number: int) -> CompletionRequest:
     prefix = " ".join([*(sentence for sentence in before if sentence), begun])
-    seed = ask.seed + ((number + 1) << 40)
-    return replace(ask, prefix=prefix, stop=".", seed=seed, budget=TOKENS_TO_FULL_STOP)
+    seed = wanted.seed + ((number + 1) << 40)
+    return replace(wanted, prefix=prefix, stop=".", seed=seed, budget=TOKENS_TO_FULL_STOP)
 
 
 def _starts(text: str) -> list[int]:

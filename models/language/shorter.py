@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.contracts import ReportDraft, ReportRequest
+from models.language.decodings import Decoding
 from models.language.grammar import impression_shapes
-from models.language.sections import ask_impression, order_of_findings, order_of_impression
-from models.language.writing import Ask, Decoding, Engine, Script, Written, clean, play
+from models.language.script import CompletionRequest, Engine, ReportCoroutine, ReportResult, clean, run_concurrently
+from models.language.sections import impression_request, order_of_findings, order_of_impression
 
 AGAIN = "That is too long. Say it again in at most {words} words, and name every finding that you named."
 _OWN_SEED = 1 << 50
@@ -31,7 +32,7 @@ def shorten_drafts(
     if decoding in ("entity_grammar", "segments"):
         said = [_shortest(request, draft) for request, draft in zip(requests, drafts, strict=True)]
     else:
-        said = play([_asked(*of) for of in zip(requests, drafts, shares, strict=True)], engine)
+        said = run_concurrently([_said_again(*of) for of in zip(requests, drafts, shares, strict=True)], engine)
     return [
         ReportDraft(
             sample_id=draft.sample_id,
@@ -47,19 +48,19 @@ def shorten_drafts(
     ]
 
 
-def _asked(request: ReportRequest, draft: ReportDraft, share: float) -> Script:
-    ask, _ = ask_impression(request, order_of_findings(request), draft.findings)
+def _said_again(request: ReportRequest, draft: ReportDraft, share: float) -> ReportCoroutine:
+    wanted, _ = impression_request(request, order_of_findings(request), draft.findings)
     words = max(1, int(share * len(draft.impression.split())))
     messages = [
-        *ask.messages,
+        *wanted.messages,
         {"role": "assistant", "content": draft.impression},
         {"role": "user", "content": AGAIN.format(words=words)},
     ]
-    (answer,) = yield [Ask(messages, ask.seed + _OWN_SEED, ask.budget, attempt=ask.attempt)]
-    error = answer.error and f"IMPRESSION, said again: {answer.error}"
-    return Written(draft.findings, clean(answer.text), answer.tokens, error, answer.fault)
+    (completion,) = yield [CompletionRequest(messages, wanted.seed + _OWN_SEED, wanted.budget, attempt=wanted.attempt)]
+    error = completion.error and f"IMPRESSION, said again: {completion.error}"
+    return ReportResult(draft.findings, clean(completion.text), completion.tokens, error, completion.fault)
 
 
-def _shortest(request: ReportRequest, draft: ReportDraft) -> Written:
+def _shortest(request: ReportRequest, draft: ReportDraft) -> ReportResult:
     shapes = impression_shapes(order_of_impression(request))
-    return Written(draft.findings, min([draft.impression, *shapes], key=len), 0)
+    return ReportResult(draft.findings, min([draft.impression, *shapes], key=len), 0)

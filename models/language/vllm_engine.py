@@ -19,24 +19,15 @@ from typing import Any
 from models.compat import torchvision_ready
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.chat import prompt_ids
+from models.language.decodings import Decoding, check_decoding, write_drafts
 from models.language.files import PACKAGE_PREFIX, Weights
 from models.language.lora import adapter_folder, adapter_sha256
 from models.language.options import Dtype, EngineOptions
 from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.resolve import resolve
+from models.language.script import Completion, CompletionRequest, OnCompletion, check_ladder, most_tokens, step_of
 from models.language.shorter import shorten_drafts
 from models.language.threads import FittedThreads
-from models.language.writing import (
-    Answer,
-    Ask,
-    Decoding,
-    Then,
-    check_decoding,
-    check_ladder,
-    most_tokens,
-    step_of,
-    write_drafts,
-)
 from models.typed import Count, Mass, Temperature
 
 SEED_LIMIT = 2**63 - 1
@@ -177,39 +168,41 @@ class VllmReportGenerator:
         self.__dict__.pop("llm", None)
         gc.collect()  # the engine's parts refer to each other, and its cache must go before the next one comes
 
-    def run(self, asks: Sequence[Ask], then: Then) -> None:
-        """Write texts (`models.language.writing.Engine`): what `then` asks for joins the running batch."""
+    def run(self, requests: Sequence[CompletionRequest], on_completion: OnCompletion) -> None:
+        """Write texts (`models.language.script.Engine`): what `on_completion` returns joins the running batch."""
         engine, running, numbers = self.llm.llm_engine, dict[str, int](), count()
         with self.threads() as threads:
             try:
-                while asks or running:
-                    ended = self._start(asks, running, numbers)
+                while requests or running:
+                    ended = self._start(requests, running, numbers)
                     if running:
                         threads.keep_up()
                         written = [output for output in engine.step() if output.finished]
                         ended += [(running.pop(output.request_id), _read(output.outputs[0])) for output in written]
-                    asks = [more for number, answer in ended for more in then(number, answer)]
+                    requests = [more for number, completion in ended for more in on_completion(number, completion)]
             finally:
                 if running:
                     engine.abort_request(list(running))
 
-    def _start(self, asks: Sequence[Ask], running: dict[str, int], numbers: Iterator[int]) -> list[tuple[int, Answer]]:
-        """Give the engine `asks`; those that it refuses have ended."""
+    def _start(
+        self, requests: Sequence[CompletionRequest], running: dict[str, int], numbers: Iterator[int]
+    ) -> list[tuple[int, Completion]]:
+        """Give the engine `requests`; those that it refuses have ended."""
         from vllm.exceptions import VLLMClientError
 
         engine, lora = self.llm.llm_engine, self.peft.request() if self.peft else None
-        refused: list[tuple[int, Answer]] = []
-        for ask, ids, number in zip(asks, self.prompts(asks), numbers, strict=False):
-            most, name = self._most_tokens(ask), f"text-{number}"
+        refused: list[tuple[int, Completion]] = []
+        for request, ids, number in zip(requests, self.prompts(requests), numbers, strict=False):
+            most, name = self._most_tokens(request), f"text-{number}"
             if len(ids) + most > self.max_model_len:
                 why = too_long(len(ids), most, self.max_model_len)
-                refused.append((number, Answer("", 0, why, refused=True)))
+                refused.append((number, Completion("", 0, why, refused=True)))
                 continue
             try:
-                engine.add_request(name, {"prompt_token_ids": ids}, self.sampling_params(ask), lora_request=lora)
+                engine.add_request(name, {"prompt_token_ids": ids}, self.sampling_params(request), lora_request=lora)
             except (VLLMClientError, ValueError) as error:
                 why = f"the engine refused the request: {one_line(error)}"
-                refused.append((number, Answer("", 0, why, fault=True, refused=True)))
+                refused.append((number, Completion("", 0, why, fault=True, refused=True)))
             else:
                 running[name] = number
         return refused
@@ -220,27 +213,27 @@ class VllmReportGenerator:
 
         return FittedThreads(0 if torch.cuda.is_available() else self._threads)
 
-    def prompts(self, asks: Sequence[Ask]) -> list[list[int]]:
+    def prompts(self, requests: Sequence[CompletionRequest]) -> list[list[int]]:
         """Token ids of each chat, ready to be continued; no control token comes from its contents."""
-        return prompt_ids(self.llm.get_tokenizer(), [(ask.messages, ask.prefix) for ask in asks])
+        return prompt_ids(self.llm.get_tokenizer(), [(request.messages, request.prefix) for request in requests])
 
-    def sampling_params(self, ask: Ask) -> Any:
+    def sampling_params(self, request: CompletionRequest) -> Any:
         """vLLM's sampling parameters of one section."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
-        bound = StructuredOutputsParams(grammar=ask.grammar) if ask.grammar else None
-        if ask.schema:
-            bound = StructuredOutputsParams(json=dict(ask.schema))
+        bound = StructuredOutputsParams(grammar=request.grammar) if request.grammar else None
+        if request.schema:
+            bound = StructuredOutputsParams(json=dict(request.schema))
         sampling: dict[str, Any] = self.sampling | {
-            "max_tokens": self._most_tokens(ask),
-            "temperature": self.sampling["temperature"] * step_of(self.ladder, ask.attempt),
+            "max_tokens": self._most_tokens(request),
+            "temperature": self.sampling["temperature"] * step_of(self.ladder, request.attempt),
             "output_kind": RequestOutputKind.FINAL_ONLY,
         }
-        return SamplingParams(**sampling, seed=ask.seed & SEED_LIMIT, structured_outputs=bound, stop=ask.stop)
+        return SamplingParams(**sampling, seed=request.seed & SEED_LIMIT, structured_outputs=bound, stop=request.stop)
 
-    def _most_tokens(self, ask: Ask) -> int:
-        return most_tokens(ask, self.sampling["max_tokens"])
+    def _most_tokens(self, request: CompletionRequest) -> int:
+        return most_tokens(request, self.sampling["max_tokens"])
 
 
 def too_long(prompt: int, text: int, limit: int) -> str:
@@ -294,13 +287,13 @@ def _inspect_in_process() -> None:
     registry._run_in_subprocess = lambda fn: fn()
 
 
-def _read(output: Any) -> Answer:
+def _read(output: Any) -> Completion:
     tokens = len(output.token_ids)
     if output.finish_reason == "stop":
-        return Answer(output.text, tokens)
+        return Completion(output.text, tokens)
     if output.finish_reason == "length":
-        return Answer(output.text, tokens, f"cut off after {tokens} tokens: raise max_tokens")
-    return Answer(output.text, tokens, f"the engine stopped with {output.finish_reason!r}", fault=True)
+        return Completion(output.text, tokens, f"cut off after {tokens} tokens: raise max_tokens")
+    return Completion(output.text, tokens, f"the engine stopped with {output.finish_reason!r}", fault=True)
 
 
 def _vllm_version() -> str:

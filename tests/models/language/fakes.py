@@ -6,25 +6,25 @@ import json
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from models.language.writing import Answer, Ask, Then
-from models.language.writing import Engine as AnyEngine
+from models.language.script import Completion, CompletionRequest, OnCompletion
+from models.language.script import Engine as AnyEngine
 
 
-def lines_of(ask: Ask) -> list[str]:
+def lines_of(request: CompletionRequest) -> list[str]:
     """What the last message lists, one entity a line."""
-    return ask.messages[-1]["content"].split("\n")
+    return request.messages[-1]["content"].split("\n")
 
 
-def obedient(ask: Ask) -> str:
+def obedient(request: CompletionRequest) -> str:
     """Does what it is told, in every decoding."""
-    if ask.prefix:
+    if request.prefix:
         return " is seen."
-    if ask.schema:
-        said = " ".join(f"{line}." for line in lines_of(ask))
+    if request.schema:
+        said = " ".join(f"{line}." for line in lines_of(request))
         return json.dumps({"findings": said, "impression": said})
-    if len(ask.messages) > 2:
-        return " ".join(f"{line[0].upper()}{line[1:]}." for line in lines_of(ask)[1:])
-    return " ".join(_sentence(line) for line in lines_of(ask))
+    if len(request.messages) > 2:
+        return " ".join(f"{line[0].upper()}{line[1:]}." for line in lines_of(request)[1:])
+    return " ".join(_sentence(line) for line in lines_of(request))
 
 
 def _sentence(line: str) -> str:
@@ -36,26 +36,26 @@ def _sentence(line: str) -> str:
 class Engine:
     """An engine that writes with a function, 5 tokens each, and remembers its rounds: what it had to do at once."""
 
-    def __init__(self, write: Callable[[Ask], str | Answer]) -> None:
+    def __init__(self, write: Callable[[CompletionRequest], str | Completion]) -> None:
         self.write, self.calls = write, []
 
-    def __call__(self, asks: Sequence[Ask], then: Then) -> None:
+    def __call__(self, requests: Sequence[CompletionRequest], on_completion: OnCompletion) -> None:
         numbers = count()
-        while asks:
-            self.calls.append(list(asks))
-            said = [self.write(ask) for ask in asks]
-            ended = [one if isinstance(one, Answer) else Answer(one, 5) for one in said]
-            asks = [more for answer in ended for more in then(next(numbers), answer)]
+        while requests:
+            self.calls.append(list(requests))
+            said = [self.write(request) for request in requests]
+            ended = [one if isinstance(one, Completion) else Completion(one, 5) for one in said]
+            requests = [more for completion in ended for more in on_completion(next(numbers), completion)]
 
 
-def answers(run: AnyEngine, asks: Sequence[Ask]) -> list[Answer]:
-    """What an engine writes for `asks`, in order."""
-    written: dict[int, Answer] = {}
+def completions(run: AnyEngine, requests: Sequence[CompletionRequest]) -> list[Completion]:
+    """What an engine writes for `requests`, in order."""
+    written: dict[int, Completion] = {}
 
-    def then(number: int, answer: Answer) -> list[Ask]:
+    def on_completion(number: int, completion: Completion) -> list[CompletionRequest]:
         assert number not in written
-        written[number] = answer
+        written[number] = completion
         return []
 
-    run(asks, then)
-    return [written[number] for number in range(len(asks))]
+    run(requests, on_completion)
+    return [written[number] for number in range(len(requests))]

@@ -8,7 +8,7 @@ import pytest
 
 from models.contracts import EntityType, Mention, ReportRequest
 from models.language.as_json import SCHEMA
-from models.language.writing import write_drafts
+from models.language.decodings import write_drafts
 from tests.models.language.fakes import Engine
 
 REQUEST = ReportRequest("s", (Mention("a", EntityType.ABNORMALITY, "lung nodule", "lung nodule"),), 4)
@@ -18,8 +18,8 @@ def test_the_schema_and_the_entities_are_asked_for_once() -> None:
     engine = Engine(lambda _: json.dumps({"impression": " Lung nodule. ", "findings": "FINDINGS: Lung\nnodule."}))
     (draft,) = write_drafts([REQUEST], "json", engine)
     assert (draft.findings, draft.impression, draft.error) == ("Lung nodule.", "Lung nodule.", None)
-    ((ask,),) = engine.calls
-    assert (ask.schema, ask.messages[1]["content"]) == (SCHEMA, "lung nodule")
+    ((request,),) = engine.calls
+    assert (request.schema, request.messages[1]["content"]) == (SCHEMA, "lung nodule")
     assert set(SCHEMA["required"]) == {"findings", "impression"}
 
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from models.contracts import Candidate, EntityType, Mention, ReportRequest
 from models.findings.content import arrange
 from models.gates.text.report import Completeness
+from models.language.decodings import write_drafts
 from models.language.grammar import findings_pattern, impression_shapes, sentence_patterns
+from models.language.script import Completion, CompletionRequest
 from models.language.segments import drawn_impression, stated
-from models.language.writing import Answer, Ask, write_drafts
 from tests.models.language.fakes import Engine, obedient
 
 A, N, P = EntityType.ABNORMALITY, EntityType.NON_DISEASE, EntityType.ANATOMY
@@ -33,13 +34,13 @@ def test_right_text_is_kept_as_it_is_and_costs_one_call() -> None:
     assert [len(call) for call in calls] == [1]
     assert findings_pattern(arrange(REQUEST.mentions, 11)).fullmatch(draft.findings)
     assert (draft.tokens, draft.error) == (5, None)
-    assert all(ask.grammar is None for call in calls for ask in call)
+    assert all(request.grammar is None for call in calls for request in call)
 
 
 def test_only_the_sentences_that_are_missing_are_opened_and_all_in_one_call() -> None:
-    def say(ask: Ask) -> str:
-        if ask.prefix:
-            return obedient(ask)
+    def say(request: CompletionRequest) -> str:
+        if request.prefix:
+            return obedient(request)
         return "There is a small right pleural effusion. There is no pneumothorax. The heart is big."
 
     (draft,), calls = write(say, REQUEST)
@@ -48,13 +49,13 @@ def test_only_the_sentences_that_are_missing_are_opened_and_all_in_one_call() ->
     assert "right" not in draft.findings
     assert "heart" not in draft.findings
     assert "mall left pleural effusion is seen." in draft.findings
-    assert all(ask.stop == "." and ask.prefix.endswith(("effusion", "nodule", "zone")) for ask in calls[1])
-    assert len({ask.seed for call in calls for ask in call}) == 4
+    assert all(request.stop == "." and request.prefix.endswith(("effusion", "nodule", "zone")) for request in calls[1])
+    assert len({request.seed for call in calls for request in call}) == 4
 
 
 @pytest.mark.parametrize("tail", ["", " 3 cm wide.", " is not seen.", "\n\nSorry!", " a b c d e f g h i j.", '"'])
 def test_a_tail_that_is_not_allowed_is_dropped(tail: str) -> None:
-    (draft,), _ = write(lambda ask: tail if ask.prefix else "Clear lungs.", ReportRequest("s", (EFFUSION,), 3))
+    (draft,), _ = write(lambda request: tail if request.prefix else "Clear lungs.", ReportRequest("s", (EFFUSION,), 3))
     assert draft.findings.endswith("mall left pleural effusion.")
 
 
@@ -81,11 +82,11 @@ def test_the_impression_is_drawn_from_all_allowed_texts_by_the_seed() -> None:
 
 
 def test_a_cut_off_text_is_used_as_far_as_it_goes_and_a_refusal_is_an_error() -> None:
-    cut = Answer("There is small left pleural effusion. There is no", 9, "cut off after 9 tokens")
-    (draft,), calls = write(lambda ask: obedient(ask) if ask.prefix else cut, ONE)
+    cut = Completion("There is small left pleural effusion. There is no", 9, "cut off after 9 tokens")
+    (draft,), calls = write(lambda request: obedient(request) if request.prefix else cut, ONE)
     assert draft.error is None
     assert len(calls[1]) == 1
-    (draft,), _ = write(lambda _: Answer("", 0, "the engine refused the request", fault=True), ONE)
+    (draft,), _ = write(lambda _: Completion("", 0, "the engine refused the request", fault=True), ONE)
     assert (draft.error, draft.fault) == ("FINDINGS: the engine refused the request", True)
 
 
@@ -116,8 +117,8 @@ def test_hostile_entities_are_stated_word_for_word(words: str, present: bool) ->
 def test_complete_by_construction(phrases: list[str], says: list[str], seed: int) -> None:
     mentions = tuple(Mention(str(n), A, words) for n, words in enumerate(phrases))
 
-    def say(ask: Ask) -> str:
-        return says[1] if ask.prefix else says[0]
+    def say(request: CompletionRequest) -> str:
+        return says[1] if request.prefix else says[0]
 
     (draft,), calls = write(say, ReportRequest("s", mentions, seed))
     assert draft.error is None

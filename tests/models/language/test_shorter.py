@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from models.contracts import ReportDraft, ReportRequest
+from models.language.script import Completion, CompletionRequest
 from models.language.shorter import shorten_drafts
-from models.language.writing import Answer, Ask
 from tests.models.language.fakes import Engine
 
 LONG = "There is, as far as this film can tell, a finding of note, and another one, and the rest is unremarkable."
@@ -24,10 +24,10 @@ def test_free_text_is_asked_for_again_with_a_number_of_words(
     assert [draft.impression for draft in drafts] == ["Short."] * 3
     assert [draft.findings for draft in drafts] == ["Findings."] * 3
     assert [draft.tokens for draft in drafts] == [45] * 3
-    (asks,) = engine.calls
-    assert all("at most 10 words" in ask.messages[-1]["content"] for ask in asks)
-    assert all(ask.messages[-2] == {"role": "assistant", "content": LONG} for ask in asks)
-    assert len({ask.seed for ask in asks}) == 3
+    (sent,) = engine.calls
+    assert all("at most 10 words" in request.messages[-1]["content"] for request in sent)
+    assert all(request.messages[-2] == {"role": "assistant", "content": LONG} for request in sent)
+    assert len({request.seed for request in sent}) == 3
 
 
 def test_bound_text_takes_the_shortest_that_is_allowed_and_asks_nobody(
@@ -42,8 +42,8 @@ def test_bound_text_takes_the_shortest_that_is_allowed_and_asks_nobody(
 
 
 def test_an_engine_that_fails_leaves_its_reason(requests_for: Callable[..., list[ReportRequest]]) -> None:
-    def broken(_: Ask) -> Answer:
-        return Answer("", 0, "cut off", fault=True)
+    def broken(_: CompletionRequest) -> Completion:
+        return Completion("", 0, "cut off", fault=True)
 
     (draft,) = shorten_drafts(requests_for(1), [draft_of(requests_for(1)[0])], [0.5], "free", Engine(broken))
     assert (draft.error, draft.fault) == ("IMPRESSION, said again: cut off", True)

@@ -15,11 +15,11 @@ from models.gates.text.report import Completeness, ImpressionConsistency, NoExtr
 from models.language import vllm_engine
 from models.language.as_json import SCHEMA, JsonReport
 from models.language.grammar import findings_pattern, impression_shapes
+from models.language.script import Completion, CompletionRequest
 from models.language.vllm_engine import VllmReportGenerator
-from models.language.writing import Answer, Ask
 from tasks.generate.reports import write_reports
 from tasks.plan.spec import SampleSpec
-from tests.models.language.fakes import answers
+from tests.models.language.fakes import completions
 
 GATES = [(Completeness(), 1.0), (NoExtraFinding(), 1.0), (ImpressionConsistency(), 1.0)]
 Requests = Callable[..., list[ReportRequest]]
@@ -96,14 +96,16 @@ class TestPoison:
 
     def test_a_grammar_that_does_not_parse_is_refused_alone(self, engine: VllmReportGenerator) -> None:
         chat = [{"role": "user", "content": "Say yes."}]
-        good = Ask(chat, 1, 16, 'root ::= "yes"\n')
-        done = answers(engine.run, [good, Ask(chat, 1, 16, "root ::= ("), good, good])
-        assert [answer.text for answer in done] == ["yes", "", "yes", "yes"]
+        good = CompletionRequest(chat, 1, 16, 'root ::= "yes"\n')
+        done = completions(engine.run, [good, CompletionRequest(chat, 1, 16, "root ::= ("), good, good])
+        assert [completion.text for completion in done] == ["yes", "", "yes", "yes"]
         assert "refused" in (done[1].error or "")
 
     def test_a_cut_off_text_is_an_error(self, engine: VllmReportGenerator) -> None:
-        (answer,) = answers(engine.run, [Ask([{"role": "user", "content": "Count."}], 1, 8, "root ::= [a-z]*\n")])
-        assert "cut off after 8 tokens" in (answer.error or "")
+        (completion,) = completions(
+            engine.run, [CompletionRequest([{"role": "user", "content": "Count."}], 1, 8, "root ::= [a-z]*\n")]
+        )
+        assert "cut off after 8 tokens" in (completion.error or "")
 
     def test_no_request_is_no_work(self, engine: VllmReportGenerator) -> None:
         assert engine.generate([]) == []
@@ -134,10 +136,12 @@ class TestSegments:
 
     def test_the_model_goes_on_from_where_we_began_and_stops_at_the_full_stop(self, sharing) -> None:
         chat = [{"role": "user", "content": "Describe a normal chest film."}]
-        (answer,) = answers(sharing(decoding="segments").run, [Ask(chat, 3, 40, prefix="The lungs", stop=".")])
-        assert answer.text.startswith(" ")
-        assert "." not in answer.text
-        assert answer.error is None
+        (completion,) = completions(
+            sharing(decoding="segments").run, [CompletionRequest(chat, 3, 40, prefix="The lungs", stop=".")]
+        )
+        assert completion.text.startswith(" ")
+        assert "." not in completion.text
+        assert completion.error is None
 
     def test_a_model_that_knows_no_reports_is_still_complete(self, sharing, requests) -> None:
         generator = sharing(decoding="segments", temperature=2.0, max_tokens=48)  # noise
@@ -150,7 +154,9 @@ def test_the_engine_obeys_a_schema_without_wandering_in_white_space(sharing) -> 
     generator = sharing(decoding="json")
     chat = [{"role": "user", "content": "Say hello."}]
     fixed = SCHEMA | {"properties": {"findings": {"enum": ["Clear."]}, "impression": {"enum": ["Normal."]}}}
-    free, bound = answers(generator.run, [Ask(chat, 1, 24, schema=SCHEMA), Ask(chat, 1, 40, schema=fixed)])
+    free, bound = completions(
+        generator.run, [CompletionRequest(chat, 1, 24, schema=SCHEMA), CompletionRequest(chat, 1, 40, schema=fixed)]
+    )
     assert free.text.startswith('{"findings":"')
     assert JsonReport.model_validate_json(bound.text) == JsonReport(findings="Clear.", impression="Normal.")
 
@@ -158,9 +164,9 @@ def test_the_engine_obeys_a_schema_without_wandering_in_white_space(sharing) -> 
 @pytest.mark.engine
 def test_a_later_attempt_is_warmer_and_the_first_is_as_before(sharing) -> None:
     plain, ladder = sharing(), sharing(ladder=(1.0, 1.4))
-    ask = Ask([{"role": "user", "content": "x"}], 1, 8)
-    assert plain.sampling_params(ask) == ladder.sampling_params(ask)
-    assert ladder.sampling_params(replace(ask, attempt=1)).temperature == pytest.approx(0.98)
+    request = CompletionRequest([{"role": "user", "content": "x"}], 1, 8)
+    assert plain.sampling_params(request) == ladder.sampling_params(request)
+    assert ladder.sampling_params(replace(request, attempt=1)).temperature == pytest.approx(0.98)
 
 
 @pytest.mark.engine
@@ -220,22 +226,25 @@ def test_what_is_asked_next_joins_the_texts_that_are_still_being_written(engine:
     chat = [{"role": "user", "content": "Count."}]
     ended: list[int] = []
 
-    def then(number: int, _: Answer) -> list[Ask]:
+    def on_completion(number: int, _: Completion) -> list[CompletionRequest]:
         ended.append(number)
-        return [Ask(chat, 2, 4, "root ::= [a-z]*\n")] if number == 0 else []
+        return [CompletionRequest(chat, 2, 4, "root ::= [a-z]*\n")] if number == 0 else []
 
-    engine.run([Ask(chat, 1, 4, "root ::= [a-z]*\n"), Ask(chat, 1, 40, "root ::= [a-z]*\n")], then)
+    engine.run(
+        [CompletionRequest(chat, 1, 4, "root ::= [a-z]*\n"), CompletionRequest(chat, 1, 40, "root ::= [a-z]*\n")],
+        on_completion,
+    )
     assert ended == [0, 2, 1]
 
 
 @pytest.mark.engine
 def test_a_batch_that_is_broken_off_leaves_nothing_behind_in_the_engine(engine: VllmReportGenerator) -> None:
-    def then(*_: object) -> list[Ask]:
+    def on_completion(*_: object) -> list[CompletionRequest]:
         raise KeyboardInterrupt
 
     chat = [{"role": "user", "content": "Count."}]
     with pytest.raises(KeyboardInterrupt):
-        engine.run([Ask(chat, 1, budget, "root ::= [a-z]*\n") for budget in (2, 60)], then)
+        engine.run([CompletionRequest(chat, 1, budget, "root ::= [a-z]*\n") for budget in (2, 60)], on_completion)
     assert not engine.llm.llm_engine.has_unfinished_requests()
 
 

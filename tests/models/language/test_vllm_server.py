@@ -18,12 +18,13 @@ import pytest
 from models.contracts import ReportRequest
 from models.findings.content import arrange
 from models.language.as_json import SCHEMA, JsonReport
+from models.language.decodings import Decoding
 from models.language.grammar import findings_pattern, impression_shapes
 from models.language.lora import adapter_folder
 from models.language.openai_endpoint import OpenAIReportGenerator
 from models.language.resolve import resolve
-from models.language.writing import Ask, Decoding
-from tests.models.language.fakes import answers
+from models.language.script import CompletionRequest
+from tests.models.language.fakes import completions
 
 pytestmark = [pytest.mark.engine, pytest.mark.server, pytest.mark.timeout(600)]
 PATIENCE = 400.0  # seconds to start, on a machine with other work; idle it takes half a minute
@@ -104,24 +105,26 @@ def test_reports_are_complete(
 
 def test_the_answer_goes_on_from_where_we_began_and_stops(make: Make) -> None:
     chat = [{"role": "user", "content": "Describe a normal chest film."}]
-    (answer,) = answers(make().run, [Ask(chat, 3, 40, prefix="The lungs", stop=".")])
-    assert answer.text.startswith(" ")
-    assert not answer.text.lstrip().startswith("The lungs")
-    assert "." not in answer.text
+    (completion,) = completions(make().run, [CompletionRequest(chat, 3, 40, prefix="The lungs", stop=".")])
+    assert completion.text.startswith(" ")
+    assert not completion.text.lstrip().startswith("The lungs")
+    assert "." not in completion.text
 
 
 def test_a_schema_is_obeyed(make: Make) -> None:
     chat = [{"role": "user", "content": "Say hello."}]
     fixed = SCHEMA | {"properties": {"findings": {"enum": ["Clear."]}, "impression": {"enum": ["Normal."]}}}
-    free, bound = answers(make().run, [Ask(chat, 1, 24, schema=SCHEMA), Ask(chat, 1, 60, schema=fixed)])
+    free, bound = completions(
+        make().run, [CompletionRequest(chat, 1, 24, schema=SCHEMA), CompletionRequest(chat, 1, 60, schema=fixed)]
+    )
     assert free.text.startswith('{"findings":')
     assert JsonReport.model_validate_json(bound.text) == JsonReport(findings="Clear.", impression="Normal.")
 
 
 def test_a_grammar_that_does_not_parse_is_refused_alone(make: Make) -> None:
     chat = [{"role": "user", "content": "Say yes."}]
-    good, bad = Ask(chat, 1, 16, 'root ::= "yes"\n'), Ask(chat, 1, 16, "root ::= (")
-    done = answers(make(tries=1).run, [good, bad, good])
-    assert [answer.text for answer in done] == ["yes", "", "yes"]
+    good, bad = CompletionRequest(chat, 1, 16, 'root ::= "yes"\n'), CompletionRequest(chat, 1, 16, "root ::= (")
+    done = completions(make(tries=1).run, [good, bad, good])
+    assert [completion.text for completion in done] == ["yes", "", "yes"]
     assert "refused" in (done[1].error or "")
     assert done[1].fault
