@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 added what an archive says of a film (patient, boxes, masks …), label sets and use agreements; 1 is read too."""
+
+FILM_FACTS = ("patient", "study", "view", "sex", "age", "split", "labeller", "boxes", "masks", "text_from")
+"""Fields of a `PairRow` that an archive fills; JSON of a pair has all of them, or, where none is told, none."""
 
 
 class Record(BaseModel):
@@ -50,11 +54,39 @@ class ReportRow(Record):
     axes: dict[str, str] | None = None
 
 
+class Box(Record):
+    """A finding's place in pixels of the published film: left edge `x`, top edge `y`, `width` and `height`."""
+
+    finding: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Mask(Record):
+    """A finding's area on the published film (height, width), as runs down the columns.
+
+    `runs` are numbers with blanks between them: so many pixels outside, so many inside, and so on, from the top left
+    corner. `storage.masks` makes an array of it.
+    """
+
+    finding: str
+    height: int
+    width: int
+    runs: str
+
+
 class PairRow(Record):
     """One row of ``pairs/00042.parquet``: everything about an accepted sample except its pixels.
 
-    `labels` maps a finding to 1 or 0 where that is known (phantom archives, planned findings). `axes` holds age, sex
-    and view where the recipe deals them, and is left out of JSON where it does not.
+    `labels` maps a finding to 1 (present), 0 (absent) or -1 (uncertain); one that nobody spoke of is not in it. `axes`
+    holds age, sex and view where the recipe deals them, and is left out of JSON where it does not.
+
+    What an archive says of a film (`FILM_FACTS`) is None or empty where it says nothing: `patient` and `study` are its
+    ids, `age` is in years, `split` is as the archive names it, `labeller` says who labelled the film, and `text_from`
+    whether the text is the film's ``report``, was made from its ``labels``, follows a ``plan``, or is ``none``; it is
+    empty in generated pairs and in rows of format 1.
     """
 
     sample_id: str
@@ -76,11 +108,23 @@ class PairRow(Record):
     image_model: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
     axes: dict[str, str] | None = None
+    patient: str | None = None
+    study: str | None = None
+    view: str | None = None
+    sex: str | None = None
+    age: float | None = None
+    split: str | None = None
+    labeller: str | None = None
+    boxes: list[Box] = Field(default_factory=list)
+    masks: list[Mask] = Field(default_factory=list)
+    text_from: Literal["", "report", "labels", "plan", "none"] = ""
 
     @model_serializer(mode="wrap")
-    def _without_empty_axes(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_nobody_told(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         plain = serialise(self)
-        return plain if self.axes is not None else {name: value for name, value in plain.items() if name != "axes"}
+        absent = set() if any(getattr(self, name) not in (None, "", []) for name in FILM_FACTS) else {*FILM_FACTS}
+        absent |= {"axes"} if self.axes is None else set()
+        return {name: value for name, value in plain.items() if name not in absent}
 
 
 class RejectRow(Record):
@@ -126,7 +170,9 @@ class ShardEntry(Record):
 class Manifest(Record):
     """``manifest.json``: written last, create-only; the only thing downstream flows read.
 
-    `seal` is the SHA-256 of the file with an empty seal, so that an edit of it shows.
+    `label_set` names the findings that its labels speak of (see `models.findings`), `agreement` is the use agreement
+    of the archive that it was made from. `seal` is the SHA-256 of the file with an empty seal, so that an edit of it
+    shows.
     """
 
     format: int = FORMAT_VERSION
@@ -144,6 +190,8 @@ class Manifest(Record):
     lineage: dict[str, str] = Field(default_factory=dict)
     licence: str = "Apache-2.0"
     credentialed: bool = False
+    label_set: str = ""
+    agreement: str = ""
     statistics: dict[str, Any] = Field(default_factory=dict)
     code_version: str = ""
     seal: str = ""

@@ -26,8 +26,11 @@ from storage.read_ahead import Readable, read_ahead
 from storage.records import PairRow
 from storage.tars import Group, proper_key, read_groups
 
-SHAPED = ("axes", "entities", "gates", "labels", "mentions", "provenance")
+SHAPED = ("axes", "boxes", "entities", "gates", "labels", "masks", "mentions", "provenance")
 """The fields of a `PairRow` that are JSON in a text in the JSON of a sample."""
+
+UNTOLD = {"patient": "", "study": "", "view": "", "sex": "", "age": -1.0, "split": "", "labeller": ""}
+"""What stands in the JSON of a sample for a fact that its archive does not tell: the type of a field never changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +168,12 @@ def _members(sample: Sample) -> list[tuple[str, bytes]]:
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """The row with what has a shape of its own as JSON in a text."""
     shaped = {name: canonical_json(row[name]) for name in SHAPED if row.get(name) is not None}
-    return {**row, **shaped}
+    untold = {name: value for name, value in UNTOLD.items() if name in row and row[name] is None}
+    return {**row, **shaped, **untold}
 
 
 def _shaped(row: dict[str, Any]) -> dict[str, Any]:
     """The row that `_flat` was made of; also what is not flat."""
-    return {**row, **{name: json.loads(row[name]) for name in SHAPED if isinstance(row.get(name), str)}}
+    shaped = {name: json.loads(row[name]) for name in SHAPED if isinstance(row.get(name), str)}
+    untold = {name: None for name, value in UNTOLD.items() if name in row and row[name] == value}
+    return {**row, **shaped, **untold}

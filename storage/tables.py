@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -161,6 +161,8 @@ def _field(name: str, annotation: Any) -> pa.Field:
 def _type(name: str, annotation: Any) -> pa.DataType:
     if annotation in _SCALARS:
         return _SCALARS[annotation]
+    if get_origin(annotation) is Literal:
+        return _SCALARS[type(get_args(annotation)[0])]
     if _free_form(annotation):
         return pa.string()
     if isinstance(annotation, type) and issubclass(annotation, Record):
@@ -187,6 +189,8 @@ def _free_form(annotation: Any) -> bool:
 
 def _pack(row: Record) -> dict[str, Any]:
     plain = row.model_dump()
+    for name, value in row:  # what JSON leaves out is a column all the same
+        plain.setdefault(name, value)
     return _each_json_field(type(row), plain, canonical_json)
 
 

@@ -12,7 +12,9 @@ from models.phantom.film import Film
 from models.phantom.hospital import HOSPITALS
 from models.phantom.vocabulary import LABELS
 from storage.layout import DatasetRef
+from storage.masks import encode_mask
 from storage.objects import ObjectStore
+from storage.records import Box, Mask
 from storage.tags import advance_latest
 from tasks.publish.archive import publish_archive
 
@@ -22,7 +24,10 @@ _SHARD = 256
 
 @dataclass(frozen=True, slots=True)
 class LabelledFilm:
-    """A film as an archive publishes it, its label vector named."""
+    """A film as an archive publishes it, its label vector named.
+
+    A spoilt film has no boxes and no masks, as its defect may have moved what they show.
+    """
 
     film: Film
 
@@ -45,6 +50,25 @@ class LabelledFilm:
     @property
     def defect(self) -> str | None:
         return self.film.defect
+
+    @property
+    def view(self) -> str:
+        return self.film.view
+
+    @property
+    def boxes(self) -> list[Box]:
+        if self.film.defect:
+            return []
+        return [
+            Box(finding=finding, x=left, y=top, width=right - left, height=bottom - top)
+            for finding, places in self.film.boxes.items()
+            for left, top, right, bottom in places
+        ]
+
+    @property
+    def masks(self) -> list[Mask]:
+        areas = {} if self.film.defect else self.film.masks
+        return [encode_mask(finding, area) for finding, area in areas.items() if area.any()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +111,7 @@ def ensure_phantom(store: ObjectStore, sample: PhantomSample, on_progress: Progr
 
 def _films(sample: PhantomSample, on_progress: Progress) -> Iterator[LabelledFilm]:
     indices = sampled(sample.seed, sample.films)
-    drawn = films(HOSPITALS[sample.hospital], sample.seed, indices, sample.size)
+    drawn = films(HOSPITALS[sample.hospital], sample.seed, indices, sample.size, masks=True)
     for number, film in enumerate(drawn, 1):
         on_progress(f"hospital {sample.hospital.upper()}", number, sample.films)
         yield LabelledFilm(film)

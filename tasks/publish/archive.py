@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from storage.layout import DatasetRef
 from storage.ledger import commit_shard, committed_shards
 from storage.objects import ObjectStore
 from storage.png import encode_png
-from storage.records import Manifest, PairRow
+from storage.records import Box, Manifest, Mask, PairRow
 from storage.shards import Sample, sample_of
 from tasks.publish.dataset import find_version, open_version, publish_manifest
 
@@ -24,7 +24,10 @@ FORMAT = 1
 
 
 class ArchiveFilm(Protocol):
-    """What an archive must know of one film: pixels (H, W) uint8, labels 1 or 0, report, and what is wrong with it."""
+    """What an archive must know of one film.
+
+    Pixels (H, W) uint8, labels 1 or 0, report, what is wrong with it, its view, and where its findings are.
+    """
 
     @property
     def image(self) -> np.ndarray: ...
@@ -36,6 +39,12 @@ class ArchiveFilm(Protocol):
     def impression_text(self) -> str: ...
     @property
     def defect(self) -> str | None: ...
+    @property
+    def view(self) -> str | None: ...
+    @property
+    def boxes(self) -> Sequence[Box]: ...
+    @property
+    def masks(self) -> Sequence[Mask]: ...
 
 
 def publish_archive(
@@ -79,7 +88,13 @@ def publish_archive(
             raise ValueError(f"archive {ref}: {start + len(samples)} films came, {count} were promised")
         done[shard] = commit_shard(store, ref, shard, pairs=samples, rejects=[], seconds={}, counts={"films": size})
     return publish_manifest(
-        store, ref, list(done.values()), fingerprint=fingerprint, asked=count, models={"renderer": _renderer(ref)}
+        store,
+        ref,
+        list(done.values()),
+        fingerprint=fingerprint,
+        asked=count,
+        models={"renderer": _renderer(ref)},
+        label_set="phantom",
     )
 
 
@@ -104,6 +119,10 @@ def _sample(ref: DatasetRef, index: int, film: ArchiveFilm) -> Sample:
         report_model="phantom",
         image_model="phantom",
         provenance={"archive": ref.name, "defect": film.defect},
+        view=film.view,
+        boxes=list(film.boxes),
+        masks=list(film.masks),
+        text_from="report",
     )
     return sample_of(row, png)
 

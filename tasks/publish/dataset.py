@@ -114,6 +114,8 @@ def make_manifest(
     statistics: Mapping[str, Any] | None = None,
     licence: str = "Apache-2.0",
     credentialed: bool = False,
+    label_set: str = "",
+    agreement: str = "",
 ) -> Manifest:
     """The manifest of `shards`, its counts taken from what is stored; nothing is written.
 
@@ -127,6 +129,8 @@ def make_manifest(
         statistics: anything measured; JSON values.
         licence: SPDX id for the data.
         credentialed: whether the data may be shared only with credentialed users.
+        label_set: the findings that labels speak of.
+        agreement: the use agreement that comes with the data, in words.
 
     Raises:
         NothingAccepted: no shard holds a pair.
@@ -147,6 +151,8 @@ def make_manifest(
         lineage=dict(lineage or {}),
         licence=licence,
         credentialed=credentialed,
+        label_set=label_set,
+        agreement=agreement,
         statistics=dict(statistics or {}),
         code_version=_code_version(),
     )

@@ -77,7 +77,7 @@ def test_an_object_elsewhere_is_refused(local_store: LocalStore, ref: DatasetRef
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 2}, "has format 2, this program reads up to 1: upgrade"),
+        ({"format": 3}, "has format 3, this program reads up to 2: upgrade"),
         ({"version": "other"}, "is the manifest of films/other, not of films/v-"),
         ({"asked": "six"}, "is not a manifest: asked: Input should be a valid integer"),
         ({"surprise": 1}, "is not a manifest: surprise: Extra inputs"),

@@ -14,8 +14,8 @@ import pytest
 from storage.canonical import canonical_json
 from storage.errors import CorruptShard, ObjectMissing
 from storage.objects import ObjectStore
-from storage.records import GateRow, PairRow
-from storage.shards import SHAPED, Sample, read_samples, read_tar, sample_of, write_tar
+from storage.records import Box, GateRow, PairRow
+from storage.shards import SHAPED, UNTOLD, Sample, read_samples, read_tar, sample_of, write_tar
 
 Make = Callable[..., Sample]
 
@@ -40,6 +40,21 @@ def test_what_goes_in_comes_out(make_pair: Make) -> None:
     samples = [make_pair(1), make_pair(2, findings='Ünïcode, "quotes" & a\nbreak.', impression="")]
     assert read_tar(write_tar(samples)) == samples
     assert read_tar(write_tar([])) == []
+
+
+def test_what_an_archive_does_not_tell_has_a_type_all_the_same(make_pair: Make) -> None:
+    """Readers take the types from the first samples, and an untold age must not hide the age of the next."""
+    row = PairRow.model_validate(make_pair(1).json).model_copy(update={"text_from": "labels", "patient": "p1"})
+    told = row.model_copy(update={"age": 3.0, "boxes": [Box(finding="mass", x=1, y=2, width=3, height=4)]})
+    samples = [sample_of(each, make_pair(1).png) for each in (row, told)]
+    for sample in samples:
+        assert read_tar(write_tar([sample])) == [sample]
+    with tarfile.open(fileobj=io.BytesIO(write_tar(samples[:1]))) as tar:
+        file = tar.extractfile("sample-00001.json")
+        assert file is not None
+        plain = json.loads(file.read())
+    assert (plain["age"], plain["sex"], plain["patient"], plain["boxes"]) == (-1.0, "", "p1", "[]")
+    assert not {*make_pair(1).json} & {"age", "boxes", "text_from"}, "a generated pair tells nothing of an archive"
 
 
 @pytest.mark.parametrize("key", ["", "a.b", "a/b", "ü", "x" * 91])
@@ -144,7 +159,8 @@ def test_what_has_a_shape_comes_back_as_it_was(make_pair: Make, mention: dict[st
 
 def test_every_field_with_a_shape_is_flat() -> None:
     flat = {"str", "int", "int | None"}
-    assert {name for name, kind in PairRow.__annotations__.items() if kind not in flat} == set(SHAPED)
+    others = {name for name, kind in PairRow.__annotations__.items() if kind not in flat}
+    assert others == {*SHAPED, *UNTOLD, "text_from"}
 
 
 def test_a_tar_of_an_older_version_is_read_as_before(make_pair: Make) -> None:

@@ -153,7 +153,16 @@ def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(memory,
 
     store, ref = open_store(str(tmp_path)), DatasetRef("leaky", "v1")
     drawn: list[Any] = [
-        SimpleNamespace(image=film.image, labels={}, findings_text="x", impression_text="y", defect=None)
+        SimpleNamespace(
+            image=film.image,
+            labels={},
+            findings_text="x",
+            impression_text="y",
+            defect=None,
+            view="PA",
+            boxes=[],
+            masks=[],
+        )
         for film in films(HOSPITAL_A, 7, [3, 5000, 4, 5001])
     ]
     publish_archive(store, ref, drawn, count=4, shard_size=2)

@@ -11,14 +11,16 @@ import pytest
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards
 from storage.manifest import find_manifest, verify, write_manifest
+from storage.masks import decode_mask, encode_mask
 from storage.objects import ObjectStore
 from storage.png import decode_png
-from storage.records import PairRow
+from storage.records import Box, Mask, PairRow
 from storage.shards import read_samples
 from storage.versions import pair_rows, tar_keys
 from tasks.publish.archive import publish_archive
 from tasks.publish.dataset import RecipeChanged
 
+BOX = Box(finding="pleural effusion", x=3, y=4, width=10.5, height=2)
 REF = DatasetRef("hospital-a", "v-10x64-7")
 
 
@@ -29,6 +31,9 @@ class Film:
     labels: dict[str, int] = field(default_factory=lambda: {"pleural effusion": 1, "cardiomegaly": 0, "odd": 1})
     findings_text: str = "There is a left effusion."
     impression_text: str = "Left effusion."
+    view: str | None = "AP"
+    boxes: list[Box] = field(default_factory=lambda: [BOX])
+    masks: list[Mask] = field(default_factory=lambda: [encode_mask("pleural effusion", np.eye(64))])
 
 
 class Cinema:
@@ -51,6 +56,9 @@ def test_films_labels_and_defects_come_back(local_store: ObjectStore) -> None:
     assert [row.provenance["defect"] for row in rows] == [None] * 3 + ["blurred"] + [None] * 6
     assert rows[0].labels == {"pleural effusion": 1, "cardiomegaly": 0, "odd": 1}
     assert rows[0].entities == ["abnormality/pleural effusion", "odd"]
+    assert (rows[0].view, rows[0].boxes, rows[0].text_from) == ("AP", [BOX], "report")
+    assert (decode_mask(rows[0].masks[0]) == np.eye(64, dtype=bool)).all()
+    assert (manifest.format, manifest.label_set) == (2, "phantom")
     samples = list(read_samples(local_store, tar_keys(REF, manifest)))
     assert [int(decode_png(sample.png)[0, 0]) for sample in samples] == list(range(10))
     assert [PairRow.model_validate(sample.json) for sample in samples] == rows
