@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -38,7 +39,7 @@ def committed_shards(store: ObjectStore, ref: DatasetRef) -> dict[int, ShardEntr
     keys = [info.key for info in store.list(ref.key("pairs/")) if split_version(info.key) is not None]
     numbers = sorted(number for key in keys if (number := shard_of_index(key)) is not None)
     with ThreadPoolExecutor(_READERS) as pool:
-        entries = pool.map(lambda number: committed_shard(store, ref, number), numbers)
+        entries = pool.map(partial(committed_shard, store, ref), numbers)
     return {entry.shard: entry for entry in entries if entry is not None}
 
 
@@ -186,7 +187,7 @@ def _publish(store: ObjectStore, key: str, data: bytes) -> tuple[bytes, str]:
 
 
 @contextmanager
-def _named(where: str) -> Iterator[None]:
+def _named(where: str) -> Generator[None, None, None]:
     """What is wrong with a stored object becomes one error that begins with its name."""
     try:
         yield

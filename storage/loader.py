@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -49,7 +50,7 @@ def ids_by_tar(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> dict[
     """The ids of the samples in every tar of a version, read from the indices, several at a time."""
     shards = [shard for shard in manifest.shards if shard.pairs is not None]
     with ThreadPoolExecutor(_READERS) as pool:
-        ids = pool.map(lambda shard: _ids(store, ref.key(shard.index.key)), shards)
+        ids = pool.map(partial(_ids, store), [ref.key(shard.index.key) for shard in shards])
         return {ref.key(shard.pairs.key): list(found) for shard, found in zip(shards, ids, strict=True) if shard.pairs}
 
 
@@ -60,7 +61,7 @@ def some_parts(ids: Mapping[str, Sequence[str]], chosen: Iterable[str]) -> list[
         ValueError: a chosen sample is in no tar.
     """
     missing = set(chosen)
-    parts = []
+    parts: list[Part] = []
     for key, held in ids.items():
         wanted = missing.intersection(held)
         missing -= wanted
@@ -102,7 +103,8 @@ class Loader:
     ) -> None:
         if not (0 <= rank < ranks and 0 <= worker < workers and block > 0):
             raise ValueError(f"rank {rank} of {ranks}, worker {worker} of {workers}, block {block}: out of range")
-        self.store, self.parts, self.seed = store, tuple(parts), seed
+        self.store, self.seed = store, seed
+        self.parts: tuple[Part, ...] = tuple(parts)
         self.block, self.prefetch = block, prefetch
         total, reader, readers = sum(part.samples for part in parts), rank * workers + worker, ranks * workers
         self._share = total * reader // readers, total * (reader + 1) // readers
@@ -136,7 +138,7 @@ class Loader:
         pieces: list[tuple[Part, int, int]] = []
         place = 0
         for at in self._order(len(self.parts), number):
-            part = self.parts[at]
+            part: Part = self.parts[at]
             begin, end = max(low - place, 0), min(high - place, part.samples)
             if begin < end:
                 pieces.append((part, begin, end))

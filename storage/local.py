@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -88,7 +88,7 @@ class LocalStore:
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects whose key starts with `prefix`, sorted."""
         root = len(str(self.folder)) + 1
-        paths = []
+        paths = _no_paths()
         for folder, names, files in os.walk(self.folder / prefix.rpartition("/")[0], onerror=self._unlisted):
             if len(folder) < root and _TEMPORARY in names:
                 names.remove(_TEMPORARY)
@@ -145,7 +145,7 @@ class LocalStore:
         return self.folder / check_key(key)
 
     @contextmanager
-    def _explained(self, path: Path) -> Iterator[None]:
+    def _explained(self, path: Path) -> Generator[None, None, None]:
         try:
             yield
         except OSError as error:
@@ -207,9 +207,14 @@ def _publish(draft: Path, path: Path, create_only: bool) -> None:
     _sync_folder(path.parent)
 
 
+def _no_paths() -> list[str]:
+    """An empty list, made where no method of that name hides the type."""
+    return []
+
+
 def _make_folders(folder: Path) -> None:
     """Create `folder` and sync every parent that got a new entry, so that a power cut keeps the path."""
-    missing = []
+    missing: list[Path] = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent

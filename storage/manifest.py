@@ -12,6 +12,7 @@ from storage.documents import BadDocument, first_problem, parse_json, read_bound
 from storage.errors import AlreadyExists, ManifestConflict, ObjectMissing
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
+from storage.plain import is_dict
 from storage.records import FORMAT_VERSION, Manifest, ObjectEntry, ShardEntry
 
 _REMEDY = "restore it, or make the version anew under another name"
@@ -106,7 +107,7 @@ def reached(ref: DatasetRef, manifest: Manifest) -> set[str]:
 
 def _of_known_format(where: str, document: object) -> object:
     """`document`, unless it says that a later program wrote it."""
-    said = document.get("format", 0) if isinstance(document, dict) else 0
+    said = document.get("format", 0) if is_dict(document) else 0
     if isinstance(said, int) and said > FORMAT_VERSION:
         raise ManifestConflict(
             f"{where} has format {said}, this program reads up to {FORMAT_VERSION}: upgrade synthcxr"

@@ -35,7 +35,7 @@ def leftovers(store: ObjectStore, older: timedelta) -> list[Leftover]:
 
 
 def _probes(store: S3Store, before: datetime) -> list[Leftover]:
-    found = []
+    found: list[Leftover] = []
     for info in store.list("probe-"):
         with store.explained(info.key):
             key = f"{store.prefix}/{info.key}" if store.prefix else info.key

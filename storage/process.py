@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import psutil
 
@@ -37,7 +38,8 @@ class Identity:
     created: float
 
     def __post_init__(self) -> None:
-        if type(self.pid) is not int or not isinstance(self.created, (int, float)):
+        pid, created = cast("object", self.pid), cast("object", self.created)  # a file may say anything
+        if type(pid) is not int or not isinstance(created, (int, float)):
             raise TypeError(f"{self!r} names no process")
 
     @staticmethod
@@ -143,7 +145,7 @@ def described(pid: int) -> str:
 
 
 @contextmanager
-def locked(path: Path, *, wait: float = 90, say: Say = say_on_stderr) -> Iterator[None]:
+def locked(path: Path, *, wait: float = 90, say: Say = say_on_stderr) -> Generator[None, None, None]:
     """Hold a lock file, which no two processes do at a time; it goes with its holder, however that ends.
 
     Args:

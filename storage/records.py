@@ -141,7 +141,7 @@ class RejectRow(Record):
     entities: list[str]
     findings: str = ""
     impression: str = ""
-    gates: list[GateRow] = Field(default_factory=list)
+    gates: list[GateRow] = Field(default_factory=list[GateRow])
 
 
 class ObjectEntry(Record):

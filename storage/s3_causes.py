@@ -79,7 +79,7 @@ def bucket_region(error: ClientError) -> str | None:
 def clock_difference(error: ClientError) -> str | None:
     """Both times, where this machine's clock and the server's are further apart than S3 allows."""
     told: Any = error.response.get("Error", {})
-    date = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    date: Any = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:
         theirs = datetime.fromisoformat(told["ServerTime"]) if "ServerTime" in told else parsedate_to_datetime(date)
     except (TypeError, ValueError):

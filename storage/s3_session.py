@@ -73,7 +73,7 @@ class Connection:
                 read_timeout=self.read_timeout,
                 max_pool_connections=16,
                 # A signed SHA-256 of the body goes along with every write: signing the body would hash it again.
-                s3={"payload_signing_enabled": False} | ({"addressing_style": "path"} if self.address else {}),
+                s3=_s3_options(self.address),
                 proxies={} if _on_loopback(self.address) else None,
             ),
         )
@@ -86,8 +86,13 @@ class Connection:
         return os.environ.get("AWS_REGION") or core.get_config_variable("region") or REGION
 
 
+def _s3_options(address: str | None) -> Any:
+    options: dict[str, Any] = {"payload_signing_enabled": False}
+    return options | {"addressing_style": "path"} if address else options
+
+
 def _session(settings: Mapping[str, Any] | None = None) -> botocore.session.Session:
-    core = botocore.session.Session(session_vars=settings)
+    core = botocore.session.Session(session_vars=dict(settings) if settings else None)
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     return core
 

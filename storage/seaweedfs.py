@@ -7,12 +7,12 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from storage.errors import ServerError
+from storage.plain import is_mapping
 from storage.process import launch, mark_of
 
 GRPC_OFFSET = 10_000
@@ -151,5 +151,5 @@ def _remembered(folder: Path) -> dict[str, int]:
     except (FileNotFoundError, ValueError, RecursionError):
         return {}
     names = {part.name for part in fields(Ports)}
-    pairs = ports.items() if isinstance(ports, Mapping) else ()
+    pairs = ports.items() if is_mapping(ports) else ()
     return {name: port for name, port in pairs if name in names and type(port) is int and 0 < port < 65_536}

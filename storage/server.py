@@ -12,7 +12,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -100,7 +100,9 @@ def start(state: Path, *, port: int | None = None, timeout: float = 60, say: Say
 
 
 @contextmanager
-def use(state: Path, *, reads: bool = False, timeout: float = 60, say: Say = say_on_stderr) -> Iterator[StoreAddress]:
+def use(
+    state: Path, *, reads: bool = False, timeout: float = 60, say: Say = say_on_stderr
+) -> Generator[StoreAddress, None, None]:
     """The store under `state` for as long as the block lasts, started where it does not run.
 
     The last process that leaves ends it, unless `start` has said that it stays; one that only `reads` ends no store

@@ -4,15 +4,18 @@ Columns follow the record's fields: scalars and nested records are native Parque
 can query gates or labels; free-form values (``dict[str, Any]``) are canonical JSON strings.
 """
 
+# pyarrow's stubs leave the types of some functions partly open.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import io
 import json
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -125,7 +128,8 @@ def check_claims(data: bytes) -> int:
 def _read(data: bytes, columns: list[str] | None = None) -> pa.Table:
     """The table in Parquet bytes, decoded a few rows at a time, so that a bomb is met before it fills the memory."""
     most = check_claims(data)
-    batches, size = [], 0
+    batches: list[pa.RecordBatch] = []
+    size = 0
     with pq.ParquetFile(io.BytesIO(data)) as file:
         for batch in file.iter_batches(batch_size=_BATCH, columns=columns):
             size += batch.nbytes
@@ -134,11 +138,12 @@ def _read(data: bytes, columns: list[str] | None = None) -> pa.Table:
             batches.append(batch)
         if batches:
             return pa.Table.from_batches(batches)
-        return pa.schema([field for field in file.schema_arrow if not columns or field.name in columns]).empty_table()
+        schema = cast("Iterable[Any]", file.schema_arrow)
+        return pa.schema([field for field in schema if not columns or field.name in columns]).empty_table()
 
 
 @contextmanager
-def _corrupt(what: str) -> Iterator[None]:
+def _corrupt(what: str) -> Generator[None, None, None]:
     """Whatever the readers of a damaged file raise becomes one `CorruptShard`, in one line."""
     try:
         yield
@@ -153,7 +158,7 @@ def _schema(kind: type[Record]) -> pa.Schema:
     return pa.schema([_field(name, info.annotation) for name, info in kind.model_fields.items()])
 
 
-def _field(name: str, annotation: Any) -> pa.Field:
+def _field(name: str, annotation: Any) -> pa.Field[Any]:
     inner, optional = _optional(annotation)
     return pa.field(name, _type(name, inner), nullable=optional)
 
@@ -168,10 +173,15 @@ def _type(name: str, annotation: Any) -> pa.DataType:
     if isinstance(annotation, type) and issubclass(annotation, Record):
         return pa.struct(list(_schema(annotation)))
     if get_origin(annotation) is list:
-        return pa.list_(pa.field("element", _type(name, get_args(annotation)[0]), nullable=False))
+        return pa.list_(_item("element", _type(name, get_args(annotation)[0])))
     if get_origin(annotation) is dict:
-        return pa.map_(pa.string(), pa.field("value", _type(name, get_args(annotation)[1]), nullable=False))
+        return pa.map_(pa.string(), _item("value", _type(name, get_args(annotation)[1])))
     raise TypeError(f"field {name!r}: {annotation} has no Parquet type here")
+
+
+def _item(name: str, kind: pa.DataType) -> Any:
+    """An item's field; the stubs of pyarrow take a type only, the library a field as well."""
+    return pa.field(name, kind, nullable=False)
 
 
 def _optional(annotation: Any) -> tuple[Any, bool]:

@@ -60,7 +60,8 @@ def read_groups(stream: Any) -> Iterator[Group]:
         DamagedTar: the message names the member and what is wrong with it.
     """
     done: set[str] = set()
-    key, parts = "", {}
+    key = ""
+    parts: dict[str, Member] = {}
     for member, data in _files(stream):
         stem, _, extension = member.name.partition(".")
         if stem != key:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from storage.documents import BadDocument, read_bounded
@@ -39,13 +40,13 @@ class ShardCheck:
     `counted` is False where a table could not be read, so that the counts say nothing.
     """
 
-    films: dict[str, str] = field(default_factory=dict)
-    rejects: list[str] = field(default_factory=list)
-    entities: Counter[str] = field(default_factory=Counter)
-    gates: Counter[str] = field(default_factory=Counter)
+    films: dict[str, str] = field(default_factory=dict[str, str])
+    rejects: list[str] = field(default_factory=list[str])
+    entities: Counter[str] = field(default_factory=Counter[str])
+    gates: Counter[str] = field(default_factory=Counter[str])
     counted: bool = True
     size: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list[Problem])
 
     def add(self, name: str, what: str) -> None:
         """Note a problem."""
@@ -63,11 +64,11 @@ class VersionCheck:
 
     objects: int = 0
     size: int = 0
-    samples: dict[str, str] = field(default_factory=dict)
-    same_films: list[tuple[str, str]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    _homes: dict[str, str] = field(default_factory=dict)
-    _shown: dict[str, str] = field(default_factory=dict)
+    samples: dict[str, str] = field(default_factory=dict[str, str])
+    same_films: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    _homes: dict[str, str] = field(default_factory=dict[str, str])
+    _shown: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, entry: ShardEntry, check: ShardCheck) -> None:
         """Take in one shard, and look whether it repeats what others hold."""
@@ -98,7 +99,7 @@ def verify_version(
     found = VersionCheck()
     entities, gates, counted = Counter[str](), Counter[str](), True
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        checks = pool.map(lambda entry: verify_shard(store, ref, entry), manifest.shards)
+        checks = pool.map(partial(verify_shard, store, ref), manifest.shards)
         for done, (entry, check) in enumerate(zip(manifest.shards, checks, strict=True), 1):
             found.add(entry, check)
             entities += check.entities

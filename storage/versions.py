@@ -9,7 +9,7 @@ from storage.layout import DATASETS, DatasetRef, split_version
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, RejectRow
-from storage.tables import from_parquet, read_table_object
+from storage.tables import R, from_parquet, read_table_object
 
 __all__ = ["DatasetRef", "begun", "dataset_names", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
 
@@ -62,7 +62,7 @@ def reject_rows(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iter
         yield from _rows(store, ref.key(entry.rejects.key), RejectRow)
 
 
-def _rows(store: ObjectStore, key: str, kind: type) -> list:
+def _rows(store: ObjectStore, key: str, kind: type[R]) -> list[R]:
     try:
         return from_parquet(read_table_object(store, key), kind)
     except CorruptShard as error:

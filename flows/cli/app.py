@@ -30,7 +30,7 @@ class Commands(TyperGroup):
             failure.run(words, lambda: super(Commands, self).main(words, *others, standalone_mode=False, **details))
         )
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:  # a `typer.Context`; typer and click differ on its class
         """Run the command that the line names."""
         try:
             from flows.cli.interrupts import interruptible

@@ -33,7 +33,7 @@ class FilmResNet(ResNet):
         )
         self.default_cfg = {"pool_size": (3, 3)}
 
-    def reset_classifier(self, num_classes: int, global_pool: str = "avg") -> None:
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """Pool as timm does, then centre and scale what comes out.
 
         Averages of rectified features point all the same way (measured cosine between films of a fresh tower:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.plain import is_mapping, is_sequence
 from tasks.recipe import retired
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Recipe
@@ -146,9 +147,9 @@ def reason_excluded(path: str) -> str | None:
 
 def leaves(data: Any, path: str = "") -> dict[str, Any]:
     """The plain values in `data` by dotted path; an empty list or mapping is a leaf of its own."""
-    if isinstance(data, Mapping) and data:
+    if is_mapping(data) and data:
         pairs = [(str(key), value) for key, value in data.items()]
-    elif isinstance(data, list | tuple) and data:
+    elif is_sequence(data) and data:
         pairs = [(str(number), value) for number, value in enumerate(data)]
     else:
         # 4 and 4.0 are one value, whichever the profile says.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from storage.plain import is_dict, is_list
 from tasks.recipe.errors import RecipeError, quoted
 from tasks.recipe.reading import DEEPEST, LARGEST, parse_yaml
 
@@ -45,11 +46,11 @@ def apply_override(data: dict[str, Any], change: Override) -> list[str]:
     node: Any = data
     for depth, part in enumerate(change.path):
         here, last = ".".join(change.path[:depth]), depth == len(change.path) - 1
-        if isinstance(node, list):
+        if is_list(node):
             if part not in map(str, range(len(node))):
                 return [f"{here}: has no item {quoted(part)}; it is a list of {len(node)}, numbered from 0"]
             key: Any = int(part)
-        elif isinstance(node, dict):
+        elif is_dict(node):
             key = part
         else:
             return [f"{here}: is a plain value and has no {quoted(part)} in it"]
@@ -57,5 +58,5 @@ def apply_override(data: dict[str, Any], change: Override) -> list[str]:
             node[key] = change.value
         else:
             # An unknown section is made here so that the schema can name it with its full path.
-            node = node.setdefault(key, {}) if isinstance(node, dict) else node[key]
+            node = node.setdefault(key, {}) if is_dict(node) else node[key]
     return []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from models.typed import quoted
+from storage.plain import is_mapping, is_sequence
 
 _VARIABLE = re.compile(r"\$(\w+|\{)")
 _ADDRESS = re.compile(r"(?P<scheme>sqlite[\w+.-]*:///|file:(?://[^/]*)?)(?P<path>/.*)", re.I)
@@ -44,18 +44,18 @@ def unexpanded(path: str) -> str | None:
 
 def published(data: Any) -> Any:
     """A recipe's plain data as others may see it: of an absolute path only the last part stays, after `ELSEWHERE`."""
-    if isinstance(data, Mapping):
+    if is_mapping(data):
         return {key: published(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
+    if is_sequence(data):
         return [published(value) for value in data]
     return _without_place(data) if isinstance(data, str) else data
 
 
 def hides_places(data: Any) -> bool:
     """Whether `published` left a place out of `data`, so that its fingerprint cannot be worked out from it."""
-    if isinstance(data, Mapping):
+    if is_mapping(data):
         return any(map(hides_places, data.values()))
-    if isinstance(data, list | tuple):
+    if is_sequence(data):
         return any(map(hides_places, data))
     return isinstance(data, str) and ELSEWHERE in data
 

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from models.typed import worded
+from storage.plain import is_dict
 from tasks.recipe import retired
 from tasks.recipe.errors import RecipeError, did_you_mean, nearest, quoted
 from tasks.recipe.overrides import Override, apply_override, parse_override
@@ -110,7 +111,7 @@ def dump_published(recipe: Recipe) -> str:
 
 
 def _yaml(data: Any) -> str:
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=119)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=119)  # pyright: ignore[reportUnknownMemberType]
 
 
 def find_profile(profile: str, profiles_dir: Path) -> Path:
@@ -145,7 +146,8 @@ def _named(profile: str) -> str:
 
 
 def _parse_all(overrides: Sequence[str]) -> tuple[list[Override], list[str]]:
-    changes, problems = [], []
+    changes: list[Override] = []
+    problems: list[str] = []
     for text in overrides:
         try:
             changes.append(parse_override(text))
@@ -160,7 +162,7 @@ def _fit_controls(base: dict[str, Any], data: dict[str, Any], changes: Sequence[
     if any(isinstance(section, dict) and "controls" in section for section in told):
         return
     section = base.get("pretrain")
-    if any(change.path[:2] == ("pretrain", "controls") for change in changes) or not isinstance(section, dict):
+    if any(change.path[:2] == ("pretrain", "controls") for change in changes) or not is_dict(section):
         return
     arms, default = section.get("arms"), TrainSection().controls
     if isinstance(arms, list):
@@ -197,11 +199,12 @@ def _salvaged(data: Any, changes: Sequence[Override] = ()) -> tuple[Recipe | Non
 def _leave_out(data: dict[str, Any], loc: Sequence[str | int]) -> bool:
     """Take what is wrong out of `data`, with the whole list that it stands in; False where nothing is left to take."""
     node: Any = data
-    holder, last = None, None
+    holder: dict[str, Any] | None = None
+    last = ""
     for part in loc:
-        if not isinstance(node, dict) or part not in node:
+        if not is_dict(node) or (key := str(part)) not in node:
             break
-        holder, last, node = node, part, node[part]
+        holder, last, node = node, key, node[key]
     if holder is None:
         field = Recipe.model_fields.get(str(loc[0])) if loc else None
         if field is not None and field.is_required():
@@ -245,7 +248,7 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
     """The section class in an annotation such as ``Section`` or ``tuple[Section, ...]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((model for arg in getattr(annotation, "__args__", ()) if (model := _model_of(arg))), None)
+    return next((model for arg in get_args(annotation) if (model := _model_of(arg))), None)
 
 
 def _fields(model: type[BaseModel], parents: Sequence[str]) -> list[str]:
@@ -261,7 +264,7 @@ def _fields(model: type[BaseModel], parents: Sequence[str]) -> list[str]:
 
 
 def _paths(model: type[BaseModel], prefix: str = "") -> list[str]:
-    paths = []
+    paths: list[str] = []
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
         paths.append(prefix + name)

@@ -4,6 +4,9 @@ A key given twice is an error and 1e-3 is a number. What YAML 1.1 reads in its o
 (eight), ``1:30`` (ninety) and ``no`` (false). A field that wants a number then refuses it instead of taking another.
 """
 
+# The stubs of PyYAML leave the types of nodes and events partly open.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import json
@@ -12,10 +15,11 @@ import re
 import stat
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
+from storage.plain import is_dict, is_list
 from tasks.recipe.errors import RecipeError, quoted
 from tasks.text_files import TextError, decode_text
 
@@ -55,7 +59,7 @@ class _Loader(yaml.SafeLoader):
         Raises:
             yaml.YAMLError: a tag, too deep, too many values, or an alias to what it stands in.
         """
-        event: Any = self.peek_event()
+        event = cast("Any", self.peek_event())
         before, self._depth = self._values, self._depth + 1
         if getattr(event, "tag", None) not in (None, "!", f"{_PREFIX}str"):
             raise _refused(f"the tag {event.tag.replace(_PREFIX, '!!')} is not read: write the value plainly", event)
@@ -162,7 +166,7 @@ def read_mapping(path: Path, where: str) -> dict[str, Any]:
     data = parse_yaml(_text(path, where), where)
     if data is None:
         raise RecipeError(where, ["is empty; start from a copy of a profile that works"])
-    if not isinstance(data, dict):
+    if not is_dict(data):
         raise RecipeError(where, [f"holds a {type(data).__name__}; a profile is a mapping of 'key: value' lines"])
     return data
 
@@ -188,12 +192,12 @@ def _text(path: Path, where: str) -> str:
 
 def non_json(value: Any, path: str = "") -> list[str]:
     """Problems that keep `value` out of JSON and off a terminal: keys and values that are no text, number or list."""
-    if isinstance(value, dict):
+    if is_dict(value):
         here = f"{path}: " if path else ""
         found = [f"{here}key {quoted(key)} is not text; put it in quotes" for key in value if type(key) is not str]
         found += [f"{here}key {quoted(key)} holds a control character" for key in value if _odd(key)]
         return found + [line for key, item in value.items() for line in non_json(item, dotted(path, str(key)))]
-    if isinstance(value, list):
+    if is_list(value):
         return [line for number, item in enumerate(value) for line in non_json(item, dotted(path, str(number)))]
     if isinstance(value, float) and not math.isfinite(value):
         return [f"{path}: {value} is not allowed: a finite number is needed"]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from models.typed import ServerAddress
+from storage.plain import is_list
 from storage.roots import wrong_root
 from tasks.recipe.base import LARGEST_SEED, Section
 from tasks.recipe.curation import Rules
@@ -131,7 +132,7 @@ class GateSpec(Section):
     @field_validator("allow_unjudged", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+        return (value,) if isinstance(value, str) else tuple(value) if is_list(value) else value
 
 
 class TrainSection(Section):

@@ -20,7 +20,7 @@ REMEDIES: Mapping[str, str] = {
 
 def secrets_in(data: Mapping[str, Any]) -> list[str]:
     """A problem for each value of plain recipe data that holds a secret; the secret itself is not repeated."""
-    found = []
+    found: list[str] = []
     for path, value in leaves(data).items():
         named = bool(_NAMED.search(path.rpartition(".")[2])) and isinstance(value, str) and bool(value)
         if named or (isinstance(value, str) and has_secret(value)):
