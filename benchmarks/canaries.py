@@ -96,19 +96,20 @@ def tune(generator: DiffusersImageGenerator, archive: Archive, minutes: float, c
     import torch
 
     from models.build.autoencoder import encode
-    from models.build.denoiser import BATCH, train_denoiser
+    from models.build.denoiser import BATCH, DescribedLatents, train_denoiser
+    from models.build.fit import Run
     from models.build.text_tower import read
-    from models.training.loop import Schedule
+    from models.training.schedule import Schedule
+    from models.training.state import steps_done
 
     parts, kept = generator.pipeline, np.flatnonzero(archive.often)
     states = read(parts.text_encoder, parts.tokenizer, ["", *(archive.texts[row] for row in kept)])
     wordings, often = torch.arange(1, len(kept) + 1)[:, None], archive.often[kept]
     path = cache / f"canaries-{len(kept)}-{often.sum()}-{minutes:g}.pt"
-    train_denoiser(
-        encode(parts.vae, archive.films[kept]), states, wordings, states[0], torch.from_numpy(often).float(),
-        Schedule(1_000_000, RATE, minutes), path, start=parts.unet,
-    )  # fmt: skip
-    return torch.load(path, weights_only=True)["step"] * BATCH / often.sum()
+    latents, chances = encode(parts.vae, archive.films[kept]), torch.from_numpy(often).float()
+    data = DescribedLatents(latents, states, wordings, states[0], chances)
+    train_denoiser(data, Run(Schedule(1_000_000, RATE, minutes), path), start=parts.unet)
+    return steps_done(path) * BATCH / often.sum()
 
 
 def lines(seen: Seen, shipped: Seen, archive: Archive) -> list[str]:

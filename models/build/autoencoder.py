@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.build.fit import Run, fit
 from models.compat import torchvision_ready
-from models.training.loop import Schedule, fit, rank, shuffled
+from models.training.distributed import rank
+from models.training.rows import drawn_rows
+from models.training.trainer import TrainerOptions, TrainingTask
 
 LATENT_CHANNELS = 4
 STRIDE = 4  # pixels per latent
-CROP, BATCH = 64, 16
+CROP, BATCH, SEED = 64, 16, 3  # a batch per process
 KL_WEIGHT = 2e-4
 
 
@@ -44,24 +45,22 @@ def film_tensor(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images).unsqueeze(1).float().div_(127.5).sub_(1)
 
 
-def train_autoencoder(
-    images: np.ndarray, chances: Tensor, schedule: Schedule, checkpoint: Path,
-    progress: Callable[[str], None] = print,
-) -> Any:  # fmt: skip
+def train_autoencoder(images: np.ndarray, chances: Tensor, run: Run) -> Any:
     """Fit on random crops of films drawn with `chances`, then whiten the latents: unit variance per channel."""
-    torch.manual_seed(3)
+    torch.manual_seed(SEED)
     net = new_autoencoder()
-    rows = shuffled(len(images), BATCH, 3, chances)
-    dice = np.random.default_rng((3, rank()))
+    rows = drawn_rows(len(images), BATCH, SEED, chances)
 
-    def loss(_: int) -> Tensor:
-        crops = film_tensor(_crops(images, next(rows).numpy(), dice))
-        with torch.autocast("cpu", torch.bfloat16):
-            posterior = net.encode(crops).latent_dist
-            rebuilt = net.decode(posterior.sample()).sample
+    def batch(step: int) -> Tensor:
+        return film_tensor(_crops(images, rows(step).numpy(), np.random.default_rng((SEED, step, rank()))))
+
+    def loss(crops: Tensor) -> Tensor:
+        posterior = net.encode(crops).latent_dist
+        rebuilt = net.decode(posterior.sample()).sample
         return _distance(rebuilt.float(), crops) + KL_WEIGHT * posterior.kl().float().mean() / _elements()
 
-    fit(net, loss, schedule, checkpoint, "autoencoder", progress)
+    options = TrainerOptions(seed=SEED, precision="bfloat16", average=0.999)
+    fit("autoencoder", net, TrainingTask(batch, loss), run, options)
     _whiten(net, images)
     return net
 
@@ -70,8 +69,8 @@ def _elements() -> int:
     return LATENT_CHANNELS * (CROP // STRIDE) ** 2
 
 
-def _crops(images: np.ndarray, rows: np.ndarray, dice: np.random.Generator) -> np.ndarray:
-    down, across = (dice.integers(0, images.shape[axis] - CROP + 1, len(rows)) for axis in (1, 2))
+def _crops(images: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    down, across = (rng.integers(0, images.shape[axis] - CROP + 1, len(rows)) for axis in (1, 2))
     return np.stack([images[r, y : y + CROP, x : x + CROP] for r, y, x in zip(rows, down, across, strict=True)])
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,40 +10,41 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.build.fit import Run, fit
 from models.nets.classifier import NETS, SIZE, film_batch
 from models.phantom.vocabulary import LABELS
-from models.training.loop import Schedule, fit, shuffled
+from models.training.rows import drawn_rows
+from models.training.trainer import TrainerOptions, TrainingTask
 
 BATCH = 64
 SEEDS = {"agreement": 21, "examiner": 22}
 
 
-def train_classifier(
-    name: str, images: np.ndarray, targets: np.ndarray, chances: Tensor, schedule: Schedule, checkpoint: Path,
-    progress: Callable[[str], None] = print,
-) -> nn.Module:  # fmt: skip
+def train_classifier(name: str, images: np.ndarray, targets: np.ndarray, chances: Tensor, run: Run) -> nn.Module:
     """Fit the net called `name`.
 
     Args:
         images: (n, 128, 128) uint8.
         targets: (n, len(SIDED)) of 0 and 1.
         chances: how likely each film is drawn, (n,).
+        run: how long, and where its state is kept.
     """
     torch.manual_seed(SEEDS[name])
     net: Any = NETS[name]()
     net.to(memory_format=torch.channels_last)
-    rows = shuffled(len(images), BATCH, SEEDS[name], chances)
+    rows = drawn_rows(len(images), BATCH, SEEDS[name], chances)
     answers = torch.from_numpy(targets).float()
 
-    def loss(_: int) -> Tensor:
-        net.train()
-        at = next(rows)
-        films = augmented(film_batch(images[at.numpy()]))
-        with torch.autocast("cpu", torch.bfloat16):
-            guess = net(films)
-        return F.binary_cross_entropy_with_logits(guess.float(), answers[at] * 0.96 + 0.02)
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        at = rows(step)
+        return augmented(film_batch(images[at.numpy()])), answers[at] * 0.96 + 0.02
 
-    return fit(net, loss, schedule, checkpoint, name, progress, decay=0.998, weight_decay=0.02)
+    def loss(inputs: tuple[Tensor, Tensor]) -> Tensor:
+        films, wanted = inputs
+        return F.binary_cross_entropy_with_logits(net(films).float(), wanted)
+
+    options = TrainerOptions(seed=SEEDS[name], precision="bfloat16", average=0.998, weight_decay=0.02)
+    return fit(name, net, TrainingTask(batch, loss), run, options)
 
 
 def augmented(films: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ another body would make it, so that the judge also serves films that no phantom 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.build.films import load_films
+from models.build.fit import Run, fit
 from models.build.planted_defects import STRENGTHS, plant
 from models.encoders.image import FilmEncoder
 from models.gates import ensemble
@@ -28,31 +28,32 @@ from models.gates.film.bad_bank import make_bank, save_bank
 from models.gates.film.defect_net import CLASSES, DefectNet, films_to_tensor, save_defect_net
 from models.nets.shipped import SHIPPED
 from models.phantom.hospital import HOSPITAL_A
-from models.training.loop import Schedule, fit
+from models.training.distributed import rank
+from models.training.schedule import Schedule
+from models.training.trainer import TrainerOptions, TrainingTask
 
 BATCH, SEED, GOOD = 64, 31, 0.4
-Dice = np.random.Generator
+Rng = np.random.Generator
 
 
-def train(
-    films: np.ndarray, schedule: Schedule, checkpoint: Path, progress: Callable[[str], None] = print
-) -> DefectNet:
+def train(films: np.ndarray, run: Run) -> DefectNet:
     """Fit a judge on sound films (n, 128, 128) uint8, spoilt as it goes."""
     torch.manual_seed(SEED)
     net = DefectNet()
 
-    def loss(step: int) -> Tensor:
-        net.train()
-        images, answers = lesson(films, BATCH, np.random.default_rng((SEED, step)))
-        with torch.autocast("cpu", torch.bfloat16):
-            guess = net(images)
-        return F.cross_entropy(guess.float(), answers, label_smoothing=0.02)
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        return lesson(films, BATCH, np.random.default_rng((SEED, step, rank())))
 
-    fit(net, loss, schedule, checkpoint, "defects", progress, decay=0.995)
+    def loss(inputs: tuple[Tensor, Tensor]) -> Tensor:
+        images, answers = inputs
+        return F.cross_entropy(net(images).float(), answers, label_smoothing=0.02)
+
+    options = TrainerOptions(seed=SEED, precision="bfloat16", average=0.995)
+    fit("defects", net, TrainingTask(batch, loss), run, options)
     return net
 
 
-def lesson(films: np.ndarray, count: int, rng: Dice) -> tuple[Tensor, Tensor]:
+def lesson(films: np.ndarray, count: int, rng: Rng) -> tuple[Tensor, Tensor]:
     """Films (count, 1, 128, 128) in 0..1 and their classes (count,)."""
     images, answers = [], []
     for row in rng.integers(0, len(films), count):
@@ -63,7 +64,7 @@ def lesson(films: np.ndarray, count: int, rng: Dice) -> tuple[Tensor, Tensor]:
     return films_to_tensor(images), torch.tensor(answers)
 
 
-def restyled(film: np.ndarray, rng: Dice) -> np.ndarray:
+def restyled(film: np.ndarray, rng: Rng) -> np.ndarray:
     """The same film of another body on another machine, (H, W) uint8; still a good film."""
     if rng.random() < 0.15:
         return film
@@ -78,7 +79,7 @@ def restyled(film: np.ndarray, rng: Dice) -> np.ndarray:
     return _marked(np.clip(_collimated(film, rng), 0, 255).astype(np.uint8), rng)
 
 
-def _warped(film: np.ndarray, rng: Dice) -> np.ndarray:
+def _warped(film: np.ndarray, rng: Rng) -> np.ndarray:
     """Turned by at most 6 degrees, zoomed, shifted, and bent smoothly."""
     size = film.shape[0]
     turn = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(-6, 6), 1.0)
@@ -92,11 +93,11 @@ def _warped(film: np.ndarray, rng: Dice) -> np.ndarray:
                      borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
 
 
-def _shade(shape: tuple[int, ...], cells: int, rng: Dice) -> np.ndarray:
+def _shade(shape: tuple[int, ...], cells: int, rng: Rng) -> np.ndarray:
     return cv2.resize(rng.standard_normal((cells, cells)).astype(np.float32), shape[::-1], None, 0, 0, cv2.INTER_CUBIC)
 
 
-def _collimated(film: np.ndarray, rng: Dice) -> np.ndarray:
+def _collimated(film: np.ndarray, rng: Rng) -> np.ndarray:
     size = film.shape[0]
     for side in range(4):
         if rng.random() < 0.25:
@@ -106,7 +107,7 @@ def _collimated(film: np.ndarray, rng: Dice) -> np.ndarray:
     return np.ascontiguousarray(film)
 
 
-def _marked(film: np.ndarray, rng: Dice) -> np.ndarray:
+def _marked(film: np.ndarray, rng: Rng) -> np.ndarray:
     """With a side marker, as films have them: at most four letters near an upper corner."""
     if rng.random() < 0.4:
         return film
@@ -117,7 +118,7 @@ def _marked(film: np.ndarray, rng: Dice) -> np.ndarray:
                        float(rng.uniform(200, 255)), 1, cv2.LINE_AA)  # fmt: skip
 
 
-def bad_films(films: np.ndarray, rng: Dice, each: int = 8) -> list[np.ndarray]:
+def bad_films(films: np.ndarray, rng: Rng, each: int = 8) -> list[np.ndarray]:
     """`each` films of every planted defect the judge knows and every strength: the default bad bank."""
     return [
         plant(films[rng.integers(0, len(films))], kind, strength, rng)
@@ -129,28 +130,28 @@ def bad_films(films: np.ndarray, rng: Dice, each: int = 8) -> list[np.ndarray]:
 
 def main() -> None:
     """Train, fill the bank, calibrate the ensemble; write it all under ``assets/judges``."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--films", type=int, default=2000, help="films to learn from")
-    ask.add_argument("--held", type=int, default=1000, help="further films that only calibrate")
-    ask.add_argument("--steps", type=int, default=900)
-    ask.add_argument("--cache", type=Path, default=Path(".synthcxr") / "train")
-    ask.add_argument("--out", type=Path, default=SHIPPED)
-    told = ask.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=int, default=2000, help="films to learn from")
+    parser.add_argument("--held", type=int, default=1000, help="further films that only calibrate")
+    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--cache", type=Path, default=Path(".synthcxr") / "train")
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    archive = load_films(HOSPITAL_A, 7, told.films + told.held, told.cache, workers=1)
+    archive = load_films(HOSPITAL_A, 7, args.films + args.held, args.cache, workers=1)
     sound = np.array([defect is None for defect in archive.defects])
-    lessons = archive.images[: told.films][sound[: told.films]]
-    held = list(archive.images[told.films :][sound[told.films :]])
-    net = train(lessons, Schedule(told.steps, 3e-3), told.cache / "defects.pt")
-    save_defect_net(net, told.out, {"films": len(lessons), "steps": told.steps, "seed": SEED})
-    bank = make_bank(FilmEncoder(told.out), bad_films(lessons, np.random.default_rng(SEED)), held[::2])
-    save_bank(bank, told.out / bad_bank.FILE)
+    lessons = archive.images[: args.films][sound[: args.films]]
+    held = list(archive.images[args.films :][sound[args.films :]])
+    net = train(lessons, Run(Schedule(args.steps, 3e-3), args.cache / "defects.pt"))
+    save_defect_net(net, args.out, {"films": len(lessons), "steps": args.steps, "seed": SEED})
+    bank = make_bank(FilmEncoder(args.out), bad_films(lessons, np.random.default_rng(SEED)), held[::2])
+    save_bank(bank, args.out / bad_bank.FILE)
     options = {
-        "film_defects": {"folder": told.out},
-        "bad_bank": {"bank": told.out / bad_bank.FILE, "folder": told.out},
+        "film_defects": {"folder": args.out},
+        "bad_bank": {"bank": args.out / bad_bank.FILE, "folder": args.out},
     }
     scores = {gate.name: score_films(gate, held[1::2]) for gate in ensemble.members(ensemble.MEMBERS, options)}
-    ensemble.save_calibration(ensemble.calibrate(scores), told.out / ensemble.FILE)
+    ensemble.save_calibration(ensemble.calibrate(scores), args.out / ensemble.FILE)
 
 
 if __name__ == "__main__":

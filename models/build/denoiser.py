@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,13 @@ import torch
 from torch import Tensor
 
 from models.build.autoencoder import LATENT_CHANNELS
+from models.build.fit import Run, fit
 from models.build.text_tower import WIDTH
 from models.compat import torchvision_ready
-from models.training.loop import Schedule, fit, shuffled
+from models.training.rows import drawn_rows
+from models.training.trainer import TrainerOptions, TrainingTask
 
-BATCH = 16  # per process
+BATCH, SEED = 16, 9  # a batch per process
 DROP_TEXT = 0.1  # share of films learnt without their text, for guidance
 SNR_CEILING = 5.0  # min-SNR weighting, Hang et al. 2023
 TAIL_POWER, NORMAL_SHARE = 0.85, 0.4  # prompts ask for every finding alike, hospital A does not show them so
@@ -61,44 +62,61 @@ def film_chances(labels: np.ndarray, good: np.ndarray, power: float, normal: flo
     return torch.from_numpy(np.where(rarity > 0, rarity, usual * normal) * good).float()
 
 
-def train_denoiser(
-    latents: Tensor, states: Tensor, wordings: Tensor, silence: Tensor, chances: Tensor, schedule: Schedule,
-    checkpoint: Path, progress: Callable[[str], None] = print, start: Any = None,
-) -> Any:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class DescribedLatents:
+    """What the denoiser learns from.
+
+    Args:
+        latents: of n films, (n, 4, 32, 32).
+        states: of all texts, (texts, 77, width).
+        wordings: rows of `states` that describe each film, (n, ways to put it); one is picked each time.
+        silence: state of the empty prompt, (77, width).
+        chances: how likely each film is drawn, (n,).
+    """
+
+    latents: Tensor
+    states: Tensor
+    wordings: Tensor
+    silence: Tensor
+    chances: Tensor
+
+
+def train_denoiser(data: DescribedLatents, run: Run, start: Any = None) -> Any:
     """Fit with v-prediction and min-SNR weights.
 
     Args:
-        latents: (n, 4, 32, 32).
-        states: states of all texts (texts, 77, width).
-        wordings: rows of `states` that describe each film, (n, ways to put it); one is picked each time.
-        silence: state of the empty prompt (77, width).
-        chances: how likely each film is drawn, (n,).
-        schedule: how long.
-        checkpoint: where to keep the state.
-        progress: called with lines of text.
+        data: latents with their texts.
+        run: how long, and where its state is kept.
         start: a net of `new_denoiser`'s inputs to go on from, changed in place; None begins a new one.
     """
     from diffusers.models.attention_processor import AttnProcessor
 
-    torch.manual_seed(9)
+    torch.manual_seed(SEED)
     net = new_denoiser() if start is None else start
     net.set_attn_processor(AttnProcessor())  # its backward pass is twice as fast on a CPU as the fused one's
     keep = new_scheduler().alphas_cumprod.float()
-    rows = shuffled(len(latents), BATCH, 9, chances)
+    rows = drawn_rows(len(data.latents), BATCH, SEED, data.chances)
 
-    def loss(_: int) -> Tensor:
-        at = next(rows)
-        film, noise = latents[at], torch.randn(BATCH, *latents.shape[1:])
-        text = states[wordings[at, torch.randint(wordings.shape[1], (BATCH,))]].float()
-        text = torch.where(torch.rand(BATCH, 1, 1) < DROP_TEXT, silence.float(), text)
+    def batch(step: int) -> dict[str, Tensor]:
+        at = rows(step)
+        film, noise = data.latents[at], torch.randn(BATCH, *data.latents.shape[1:])
+        text = data.states[data.wordings[at, torch.randint(data.wordings.shape[1], (BATCH,))]].float()
+        text = torch.where(torch.rand(BATCH, 1, 1) < DROP_TEXT, data.silence.float(), text)
         time = torch.randint(len(keep), (BATCH,))
         signal = keep[time].view(-1, 1, 1, 1)
-        noisy = signal.sqrt() * film + (1 - signal).sqrt() * noise
-        target = signal.sqrt() * noise - (1 - signal).sqrt() * film
-        with torch.autocast("cpu", torch.bfloat16):
-            guess = net(noisy, time, encoder_hidden_states=text).sample
         ratio = (signal / (1 - signal)).flatten()
-        weight = (ratio.clamp(max=SNR_CEILING) + 1) / (ratio + 1)  # + 1: pure noise must be learnt as well
-        return (weight * (guess.float() - target).square().mean((1, 2, 3))).mean() / weight.mean()
+        return {
+            "noisy": signal.sqrt() * film + (1 - signal).sqrt() * noise,
+            "target": signal.sqrt() * noise - (1 - signal).sqrt() * film,
+            "weight": (ratio.clamp(max=SNR_CEILING) + 1) / (ratio + 1),  # + 1: pure noise must be learnt as well
+            "time": time,
+            "text": text,
+        }
 
-    return fit(net, loss, schedule, checkpoint, "denoiser", progress, decay=0.999)
+    def loss(inputs: dict[str, Tensor]) -> Tensor:
+        guess = net(inputs["noisy"], inputs["time"], encoder_hidden_states=inputs["text"]).sample.float()
+        error, weight = (guess - inputs["target"]).square().mean((1, 2, 3)), inputs["weight"]
+        return (weight * error).mean() / weight.mean()
+
+    options = TrainerOptions(seed=SEED, precision="bfloat16", average=0.999)
+    return fit("denoiser", net, TrainingTask(batch, loss), run, options)

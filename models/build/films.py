@@ -13,14 +13,14 @@ from models.phantom.archive import render_many
 from models.phantom.case import draw_case
 from models.phantom.hospital import Hospital
 from models.phantom.vocabulary import Finding
-from models.training.loop import rank, team, together
+from models.training.distributed import barrier, rank, world_size
 
 CHUNK = 500
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Films:
+class RenderedArchive:
     """An archive in memory: `images` (n, H, W) uint8, `labels` (n, L), impressions, findings and defects."""
 
     images: np.ndarray
@@ -36,22 +36,22 @@ class Films:
 def load_films(
     hospital: Hospital, seed: int, count: int, cache: Path, *, size: int = 128, workers: int = 2,
     progress: Progress = print,
-) -> Films:  # fmt: skip
+) -> RenderedArchive:  # fmt: skip
     """The first `count` films of an archive, rendered where `cache` does not hold them yet."""
     folder = cache / f"films-{hospital.name}-{seed}-{size}"
     folder.mkdir(parents=True, exist_ok=True)
     chunks = {start: folder / f"{start:06d}.npz" for start in range(0, count, CHUNK)}
-    for start, path in list(chunks.items())[rank() :: team()]:
+    for start, path in list(chunks.items())[rank() :: world_size()]:
         if not path.exists():
             _render(path, hospital, seed, range(start, start + CHUNK), size, workers)
             progress(f"rendered films {start} to {start + CHUNK} of hospital {hospital.name}")
-    together()
+    barrier()
     parts = []
     for path in chunks.values():
         with np.load(path) as part:
             parts.append((part["images"], part["labels"], json.loads(str(part["impressions"]))))
     cases = [draw_case(hospital, seed, index) for index in range(count)]
-    return Films(
+    return RenderedArchive(
         np.concatenate([p[0] for p in parts])[:count],
         np.concatenate([p[1] for p in parts])[:count],
         [text for p in parts for text in p[2]][:count],

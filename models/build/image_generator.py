@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,16 @@ import torch
 
 from models.build.autoencoder import encode, train_autoencoder
 from models.build.classifiers import label_auroc, train_classifier
-from models.build.denoiser import NORMAL_SHARE, TAIL_POWER, film_chances, new_scheduler, train_denoiser
-from models.build.films import Films, load_films
+from models.build.denoiser import (
+    NORMAL_SHARE,
+    TAIL_POWER,
+    DescribedLatents,
+    film_chances,
+    new_scheduler,
+    train_denoiser,
+)
+from models.build.films import RenderedArchive, load_films
+from models.build.fit import Run
 from models.build.text_tower import load_tokenizer, new_tokenizer, read, train_text_tower
 from models.build.wording import plain_impression, writer
 from models.compat import torchvision_ready
@@ -34,7 +40,8 @@ from models.nets.classifier import logits, save_classifier
 from models.nets.slots import sided_vector, slot_vector
 from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
 from models.phantom.vocabulary import LABELS
-from models.training.loop import Schedule, rank, team, together
+from models.training.distributed import barrier, join_ranks, rank, world_size
+from models.training.schedule import Schedule
 
 STAGES = ("render", "text", "looks", "autoencoder", "agreement", "examiner", "denoiser", "save")
 SEED_A, SEED_B = 7, 11
@@ -43,7 +50,7 @@ WORDINGS = 2  # of each film: the archive's own and a plain one
 
 
 @dataclass(frozen=True)
-class Workshop:
+class AssetBuilder:
     """Where a training keeps its things, and how much of everything it does."""
 
     out: Path
@@ -60,12 +67,12 @@ class Workshop:
         print(time.strftime("%H:%M:%S"), text, flush=True)
 
     @cached_property
-    def archive(self) -> Films:
+    def archive(self) -> RenderedArchive:
         """Hospital A: all that anything here learns from."""
         return load_films(HOSPITAL_A, SEED_A, self.films, self.cache, workers=self.workers, progress=self.say)
 
     @cached_property
-    def test(self) -> Films:
+    def test(self) -> RenderedArchive:
         """Hospital B: only to measure the classifiers."""
         return load_films(HOSPITAL_B, SEED_B, self.test_films, self.cache, workers=self.workers, progress=self.say)
 
@@ -77,7 +84,7 @@ class Workshop:
         """Train the autoencoder and keep it with whitened latents."""
         schedule = Schedule(steps=max(20, self.steps * 5 // 8), rate=2e-3, minutes=self.minutes / 3)
         chances = film_chances(self.archive.labels, self.good, TAIL_POWER, NORMAL_SHARE)
-        net = train_autoencoder(self.archive.images, chances, schedule, self.cache / "autoencoder.pt", self.say)
+        net = train_autoencoder(self.archive.images, chances, self._run("autoencoder", schedule))
         if rank() == 0:
             net.save_pretrained(self.cache / "vae")
 
@@ -87,7 +94,7 @@ class Workshop:
         write = writer(archive)
         if rank() == 0:
             new_tokenizer((write(i)[0] for i in range(20_000)), self.cache / "tokenizer")
-        together()
+        barrier()
         tokenizer = load_tokenizer(self.cache / "tokenizer")
 
         def lesson(index: int) -> tuple[str, torch.Tensor]:
@@ -95,7 +102,7 @@ class Workshop:
             return text, torch.from_numpy(slot_vector(findings))
 
         schedule = Schedule(steps=max(20, self.steps * 3 // 8), rate=1.5e-3, minutes=self.minutes / 15)
-        tower = train_text_tower(lesson, tokenizer, schedule, self.cache / "text.pt", self.say)
+        tower = train_text_tower(lesson, tokenizer, self._run("text", schedule))
         if rank() == 0:
             tower.save_pretrained(self.cache / "text_encoder")
 
@@ -127,9 +134,7 @@ class Workshop:
         targets = np.stack([sided_vector(findings) for findings in self.archive.findings])
         chances = film_chances(self.archive.labels, self.good, power=1.0, normal=1.0)
         schedule = Schedule(steps=max(20, self.steps // 4), rate=3e-3, minutes=self.minutes / 8)
-        net = train_classifier(
-            name, self.archive.images, targets, chances, schedule, self.cache / f"{name}.pt", self.say
-        )
+        net = train_classifier(name, self.archive.images, targets, chances, self._run(name, schedule))
         if rank() > 0:
             return
         auroc = label_auroc(logits(net, self.test.images), self.test.labels)
@@ -157,30 +162,32 @@ class Workshop:
         count = min(LESSONS, int((chances > 0).sum()))
         rows = torch.multinomial(chances, count, generator=torch.Generator().manual_seed(17))
         latents = self._shared("latents", self.archive.images[rows.numpy()], lambda images: encode(vae, images))
-        told = self._wordings()
-        texts = sorted({"", *(text for way in told for text in way)})
+        worded = self._wordings()
+        texts = sorted({"", *(text for way in worded for text in way)})
         states = self._shared("states", texts, lambda part: read(tower, tokenizer, part))
         place = {text: at for at, text in enumerate(texts)}
-        wordings = torch.tensor([[place[text] for text in way] for way in told]).T[rows]
+        wordings = torch.tensor([[place[text] for text in way] for way in worded]).T[rows]
         schedule = Schedule(self.steps, 6e-4, self.minutes)
-        net = train_denoiser(
-            latents, states, wordings, states[place[""]], chances[rows], schedule, self.cache / "denoiser.pt", self.say
-        )
+        data = DescribedLatents(latents, states, wordings, states[place[""]], chances[rows])
+        net = train_denoiser(data, self._run("denoiser", schedule))
         if rank() == 0:
             net.save_pretrained(self.cache / "unet")
 
+    def _run(self, name: str, schedule: Schedule) -> Run:
+        return Run(schedule, self.cache / f"{name}.pt", self.say)
+
     def _shared(self, name: str, things: Any, make: Callable[[Any], torch.Tensor]) -> torch.Tensor:
-        """`make` over `things`, each process of the team doing its part, kept under the cache folder."""
-        bounds = np.linspace(0, len(things), team() + 1).astype(int)
-        paths = [self.cache / f"{name}-{len(things)}-{team()}-{part}.pt" for part in range(team())]
+        """`make` over `things`, each process doing its part, kept under the cache folder."""
+        bounds = np.linspace(0, len(things), world_size() + 1).astype(int)
+        paths = [self.cache / f"{name}-{len(things)}-{world_size()}-{part}.pt" for part in range(world_size())]
         if not paths[rank()].exists():
             torch.save(make(things[bounds[rank()] : bounds[rank() + 1]]), paths[rank()])
-        together()
+        barrier()
         return torch.cat([torch.load(path, weights_only=True) for path in paths])
 
     def _wordings(self) -> list[list[str]]:
-        dice = np.random.default_rng(13)
-        plain = [[plain_impression(f, dice) for f in self.archive.findings] for _ in range(WORDINGS - 1)]
+        rng = np.random.default_rng(13)
+        plain = [[plain_impression(f, rng) for f in self.archive.findings] for _ in range(WORDINGS - 1)]
         return [self.archive.impressions, *plain]
 
     def save(self) -> None:
@@ -223,25 +230,26 @@ def save_pipeline(parts: Path, out: Path) -> None:
 def main() -> None:
     """Run the stages asked for, in order."""
     root = Path(__file__).parents[2]
-    ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--out", type=Path, default=root / "models" / "assets" / "image-generator")
-    ask.add_argument("--judges", type=Path, default=root / "models" / "assets" / "judges")
-    ask.add_argument("--cache", type=Path, default=root / ".synthcxr" / "cache" / "image-generator")
-    ask.add_argument("--films", type=int, default=20_000)
-    ask.add_argument("--minutes", type=float, default=45.0, help="most time for the denoiser; other stages in scale")
-    ask.add_argument("--steps", type=int, default=8_000)
-    ask.add_argument("--threads", type=int, default=torch.get_num_threads())
-    ask.add_argument("--workers", type=int, default=2)
-    ask.add_argument("--only", nargs="*", choices=STAGES, default=STAGES)
-    told = ask.parse_args()
-    torch.set_num_threads(told.threads)
-    if "LOCAL_RANK" in os.environ:
-        torch.distributed.init_process_group("gloo", timeout=timedelta(hours=2))
-    shop = Workshop(told.out, told.judges, told.cache, told.films, 1_500, told.minutes, told.steps, told.workers)
-    for stage in told.only:
-        shop.say(f"stage {stage}")
-        getattr(shop, stage)()
-        together()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=root / "models" / "assets" / "image-generator")
+    parser.add_argument("--judges", type=Path, default=root / "models" / "assets" / "judges")
+    parser.add_argument("--cache", type=Path, default=root / ".synthcxr" / "cache" / "image-generator")
+    parser.add_argument("--films", type=int, default=20_000)
+    parser.add_argument("--minutes", type=float, default=45.0, help="most time for the denoiser; others in scale")
+    parser.add_argument("--steps", type=int, default=8_000)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", nargs="*", choices=STAGES, default=STAGES)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    join_ranks()
+    builder = AssetBuilder(
+        args.out, args.judges, args.cache, args.films, minutes=args.minutes, steps=args.steps, workers=args.workers
+    )
+    for stage in args.only:
+        builder.say(f"stage {stage}")
+        getattr(builder, stage)()
+        barrier()
 
 
 if __name__ == "__main__":

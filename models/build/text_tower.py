@@ -15,11 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.build.fit import Run, fit
 from models.compat import torchvision_ready
 from models.nets.slots import SLOTS
-from models.training.loop import Schedule, fit, rank, team
+from models.training.distributed import rank, world_size
+from models.training.trainer import TrainerOptions, TrainingTask
 
-VOCABULARY, TOKENS, WIDTH, BATCH = 1200, 77, 160, 64
+VOCABULARY, TOKENS, WIDTH = 1200, 77, 160
+BATCH, SEED = 64, 5  # a batch per process
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -91,30 +94,31 @@ class _Reader(nn.Module):
         return self.mean_head(states.mean(1)), found
 
 
-def train_text_tower(
-    write: Callable[[int], tuple[str, Tensor]], tokenizer: Any, schedule: Schedule, checkpoint: Path,
-    progress: Callable[[str], None] = print,
-) -> Any:  # fmt: skip
+def train_text_tower(write: Callable[[int], tuple[str, Tensor]], tokenizer: Any, run: Run) -> Any:
     """Fit on endless text: `write(n)` gives the n-th text and its slot vector.
 
     Returns:
         The `CLIPTextModel`, frozen, in evaluation mode.
     """
-    torch.manual_seed(5)
+    torch.manual_seed(SEED)
     reader = _Reader(new_text_model(tokenizer))
 
-    def loss(step: int) -> Tensor:
-        texts, targets = zip(*(write((step * team() + rank()) * BATCH + i) for i in range(BATCH)), strict=True)
-        target = torch.stack(targets)
-        heads = reader(token_ids(tokenizer, texts))
-        return sum((F.binary_cross_entropy_with_logits(h, target) for h in heads), torch.zeros(()))
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        first = (step * world_size() + rank()) * BATCH
+        texts, targets = zip(*(write(first + i) for i in range(BATCH)), strict=True)
+        return token_ids(tokenizer, texts), torch.stack(targets)
 
-    fit(reader, loss, schedule, checkpoint, "text tower", progress)
+    def loss(inputs: tuple[Tensor, Tensor]) -> Tensor:
+        ids, target = inputs
+        mean, search = (F.binary_cross_entropy_with_logits(head, target) for head in reader(ids))
+        return mean + search
+
+    fit("text tower", reader, TrainingTask(batch, loss), run, TrainerOptions(seed=SEED, average=0.999))
     texts, targets = zip(*(write(10**9 + i) for i in range(512)), strict=True)
     with torch.no_grad():
-        right = [((h > 0) == (torch.stack(targets) > 0.5)).all(1).float().mean() for h in reader(
-            token_ids(tokenizer, texts))]  # fmt: skip
-    progress(f"text tower reads every slot of {float(right[0]):.1%} (mean) and {float(right[1]):.1%} (search) texts")
+        heads = reader(token_ids(tokenizer, texts))
+    mean, search = (float(((head > 0) == (torch.stack(targets) > 0.5)).all(1).float().mean()) for head in heads)
+    run.progress(f"text tower reads every slot of {mean:.1%} (mean) and {search:.1%} (search) texts")
     return reader.text_model.requires_grad_(False).eval()
 
 

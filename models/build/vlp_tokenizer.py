@@ -14,12 +14,12 @@ REPORTS = 6_000
 
 def phantom_reports(count: int, seed: int = 0) -> list[str]:
     """Reports of up to four findings, every finding as often as every other."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     texts = []
     for _ in range(count):
-        labels = dice.choice(LABELS, int(dice.integers(0, 5)), replace=False)
-        findings = [draw_finding(str(label), dice) for label in labels]
-        texts.append(" ".join(write_report(mentions_of(findings, dice), dice)))
+        labels = rng.choice(LABELS, int(rng.integers(0, 5)), replace=False)
+        findings = [draw_finding(str(label), rng) for label in labels]
+        texts.append(" ".join(write_report(mentions_of(findings, rng), rng)))
     return texts
 
 

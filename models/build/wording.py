@@ -14,36 +14,36 @@ DENIALS = ("No {}", "There is no {}", "No evidence of {}", "Without {}")
 MOST = 4
 
 
-def random_findings(dice: np.random.Generator, most: int = MOST) -> list[Finding]:
+def random_findings(rng: np.random.Generator, most: int = MOST) -> list[Finding]:
     """Any combination of up to `most` findings with any attributes; some say nothing of an attribute."""
-    count = int(dice.integers(0 if dice.random() < 0.1 else 1, most + 1))
+    count = int(rng.integers(0 if rng.random() < 0.1 else 1, most + 1))
     findings = []
-    for place in dice.permutation(len(KINDS))[:count]:
+    for place in rng.permutation(len(KINDS))[:count]:
         kind = KINDS[int(place)]
-        values = [_pick(options, dice) for options in (kind.sides, kind.zones, kind.severities)]
+        values = [_pick(options, rng) for options in (kind.sides, kind.zones, kind.severities)]
         findings.append(Finding(kind.name, *values))
     return findings
 
 
-def _pick(options: Sequence[str], dice: np.random.Generator) -> str | None:
-    return str(dice.choice(options)) if options and dice.random() > 0.06 else None
+def _pick(options: Sequence[str], rng: np.random.Generator) -> str | None:
+    return str(rng.choice(options)) if options and rng.random() > 0.06 else None
 
 
-def plain_impression(findings: Sequence[Finding], dice: np.random.Generator) -> str:
+def plain_impression(findings: Sequence[Finding], rng: np.random.Generator) -> str:
     """The findings' canonical phrases, joined as grammars and language models join them."""
     if not findings:
-        return str(dice.choice(NORMAL))
+        return str(rng.choice(NORMAL))
     words = [phrase(finding) for finding in findings]
-    dice.shuffle(words)
-    text = words[0].capitalize() if dice.random() < 0.9 else words[0]
+    rng.shuffle(words)
+    text = words[0].capitalize() if rng.random() < 0.9 else words[0]
     for more in words[1:]:
-        join = str(dice.choice(JOINS))
+        join = str(rng.choice(JOINS))
         text += join + (more.capitalize() if join.strip() == "." else more)
-    if dice.random() < 0.15:
+    if rng.random() < 0.15:
         named = {finding.name for finding in findings}
-        absent = str(dice.choice([label for label in LABELS if label not in named]))
-        text += ". " + str(dice.choice(DENIALS)).format(absent)
-    return text + ("." if dice.random() < 0.9 else "")
+        absent = str(rng.choice([label for label in LABELS if label not in named]))
+        text += ". " + str(rng.choice(DENIALS)).format(absent)
+    return text + ("." if rng.random() < 0.9 else "")
 
 
 def writer(
@@ -52,11 +52,11 @@ def writer(
     """A function from n to the n-th text with its findings: `share` of them from `archive`, the rest plain."""
 
     def write(index: int) -> tuple[str, list[Finding]]:
-        dice = np.random.default_rng((seed, index))
-        if archive and dice.random() < share:
-            text, findings = archive[int(dice.integers(len(archive)))]
+        rng = np.random.default_rng((seed, index))
+        if archive and rng.random() < share:
+            text, findings = archive[int(rng.integers(len(archive)))]
             return text, list(findings)
-        findings = random_findings(dice)
-        return plain_impression(findings, dice), findings
+        findings = random_findings(rng)
+        return plain_impression(findings, rng), findings
 
     return write

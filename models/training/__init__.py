@@ -1,1 +1,1 @@
-"""What every training loop of ours shares."""
+"""The one trainer that every training loop here uses, and its parts."""

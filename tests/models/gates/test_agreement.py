@@ -11,6 +11,7 @@ import torch
 
 from models import registry
 from models.build.classifiers import augmented, label_auroc, train_classifier
+from models.build.fit import Run
 from models.contracts import Candidate, EntityType, Gate, Mention, ModelNotFound
 from models.gates.agreement import Agreement
 from models.nets.classifier import NETS, load_classifier, logits, save_classifier
@@ -21,7 +22,7 @@ from models.phantom.case import Case
 from models.phantom.film import draw_film
 from models.phantom.hospital import HOSPITAL_B
 from models.phantom.vocabulary import LABELS, Finding
-from models.training.loop import Schedule
+from models.training.schedule import Schedule
 
 SARCOIDOSIS = Mention("disease/sarcoidosis", EntityType.DISEASE, "sarcoidosis")
 EFFUSION = Finding("pleural effusion", "left", None, "large")
@@ -152,7 +153,7 @@ def test_a_classifier_learns_what_it_is_shown(tmp_path: Path) -> None:
     images[::2, 40:90, 20:60] += 90
     targets[::2, 0] = 1
     net = train_classifier(
-        "agreement", images, targets, torch.ones(64), Schedule(12, 3e-3, warmup=1), tmp_path / "c.pt"
+        "agreement", images, targets, torch.ones(64), Run(Schedule(12, 3e-3, warmup=1), tmp_path / "c.pt")
     )
     answers = logits(net, images)[:, 0]
     assert answers[::2].mean() > answers[1::2].mean()

@@ -12,6 +12,7 @@ import torch
 
 from models import registry
 from models.build.defects import lesson, restyled, train
+from models.build.fit import Run
 from models.build.planted_defects import PLANTED, plant
 from models.contracts import Candidate, ModelNotFound
 from models.gates.calibration import fit_scale, score_films, threshold_at
@@ -36,7 +37,7 @@ from models.gates.film.defect_net import (
 )
 from models.gates.film.view import Films
 from models.nets.shipped import SHIPPED
-from models.training.loop import Schedule
+from models.training.schedule import Schedule
 
 
 def planted(films: list[np.ndarray], kind: str) -> list[np.ndarray]:
@@ -100,7 +101,7 @@ class TestTrainedJudge:
         assert restyled(films[0], np.random.default_rng(1)).dtype == np.uint8
 
     def test_training_learns(self, tmp_path: Path, sound_films: list[np.ndarray]) -> None:
-        net = train(np.stack(sound_films), Schedule(12, 3e-3, warmup=1), tmp_path / "d.pt", lambda _: None)
+        net = train(np.stack(sound_films), Run(Schedule(12, 3e-3, warmup=1), tmp_path / "d.pt"))
         with torch.inference_mode():
             chances = net(films_to_tensor([*sound_films, *planted(sound_films, "blank")])).softmax(1)[:, 0]
         assert chances[:24].mean() > chances[24:].mean()

@@ -1,0 +1,57 @@
+"""Several processes that train one model together, started by ``torchrun``; alone where there is no group."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+PATIENCE = timedelta(hours=2)  # one process may render or encode while the others wait
+
+
+def join_ranks() -> None:
+    """Join the group that ``torchrun`` started: NCCL where there is CUDA, else gloo; nothing without torchrun."""
+    if "LOCAL_RANK" not in os.environ or dist.is_initialized():
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+
+
+def rank() -> int:
+    """This process's number among those that train together."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def barrier() -> None:
+    """Wait until every process has come here."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def own_rows(rows: int) -> slice:
+    """The part of a batch of `rows` that this process computes: equal parts in the order of the ranks.
+
+    Raises:
+        ValueError: the batch cannot be split into equal parts.
+    """
+    if rows % world_size():
+        raise ValueError(f"a batch of {rows} cannot be shared by {world_size()} processes: take a multiple of them")
+    each = rows // world_size()
+    return slice(rank() * each, (rank() + 1) * each)
+
+
+def mean_over_ranks(values: tuple[float, ...], device: torch.device) -> tuple[float, ...]:
+    """The mean of each value over all processes."""
+    if world_size() == 1:
+        return values
+    shared = torch.tensor(values, dtype=torch.float64, device=device)
+    dist.all_reduce(shared)
+    return tuple((shared / world_size()).tolist())

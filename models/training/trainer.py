@@ -1,0 +1,247 @@
+"""The trainer: one loop for everything that learns here.
+
+Torch's own parts do the work: `DistributedDataParallel` where ``torchrun`` started several processes, `torch.amp` for
+autocast and loss scaling, `LambdaLR` for the schedule, `AveragedModel` for the moving average of the weights. What a
+step does depends on the options, the seed and the step's number alone, so that a training which was stopped goes on
+to the same weights to the bit, on one machine and with as many threads.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from models.device import pick_device, to_device
+from models.training.distributed import mean_over_ranks, rank, world_size
+from models.training.schedule import Schedule
+from models.training.state import StateStore, pack, restore, trained_part, unpack
+
+Precision = Literal["float32", "bfloat16", "float16"]
+OnStep = Callable[[int, float, float], None]
+
+
+class LossNotFinite(RuntimeError):
+    """The loss is NaN or infinite; `step` and `value` say where and what."""
+
+    def __init__(self, value: float, step: int, steps: int) -> None:
+        super().__init__(f"the loss is {value} at step {step} of {steps}")
+        self.value, self.step = value, step
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTask:
+    """What is learnt.
+
+    Args:
+        batch: from the step's number to the inputs of `loss` that this process computes. It may draw from torch's
+            global generator, which is seeded anew for each step.
+        loss: from such inputs, on the trainer's device, to a scalar. It runs under autocast where that is asked for.
+        after_step: called without gradients after every step of the optimiser, to keep a weight within bounds.
+    """
+
+    batch: Callable[[int], Any]
+    loss: Callable[[Any], Tensor]
+    after_step: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerOptions:
+    """How it is learnt.
+
+    Args:
+        seed: decides, with the step, every random draw of `TrainingTask`.
+        device: see `models.device`.
+        precision: of the sums under autocast; ``float32`` is no autocast. Weights are always kept as they come.
+        betas: of AdamW.
+        weight_decay: of AdamW.
+        decay_vectors: False leaves biases, norms and scalars without decay.
+        clip_norm: gradients longer than this are shortened to it.
+        average: decay of the moving average that becomes the result; None keeps the last weights.
+        save_seconds: a state is kept after so many seconds; None never by time.
+        save_steps: a state is kept after so many steps; None never by steps.
+    """
+
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "float32"
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    decay_vectors: bool = True
+    clip_norm: float = 1.0
+    average: float | None = None
+    save_seconds: float | None = 60.0
+    save_steps: int | None = None
+
+
+class Trainer:
+    """Minimises a task's loss over the weights of a module, which it moves to its device and changes in place.
+
+    Args:
+        module: frozen weights stay as they are and are left out of the state.
+        task: inputs and loss; its functions close over `module`.
+        schedule: for how long, and how fast.
+        options: see there.
+        states: where the state is kept; a training that finds one goes on from it. None keeps none.
+        on_step: called by the first process with steps done, the step's loss (a mean over processes) and seconds.
+    """
+
+    def __init__(
+        self, module: nn.Module, task: TrainingTask, schedule: Schedule, options: TrainerOptions = TrainerOptions(),
+        *, states: StateStore | None = None, on_step: OnStep | None = None,
+    ) -> None:  # fmt: skip
+        self.device = pick_device(options.device)
+        self.module, self.task, self.schedule, self.options = module.to(self.device), task, schedule, options
+        self._states, self._on_step = states, on_step
+        self._loss = self._distributed(_TaskModule(self.module, task.loss))
+        self._optimiser = torch.optim.AdamW(self._groups(), lr=schedule.rate, betas=options.betas)
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "float16")
+        self._average = None if options.average is None else _averaged(self.module, options.average)
+        self.step, self.seconds = self._resume()
+        self._rates = LambdaLR(
+            self._optimiser, lambda step: schedule.factor(step, self.seconds), last_epoch=self.step - 1
+        )
+
+    def run(self) -> nn.Module:
+        """Train to the end of the schedule; a training that had ended returns at once.
+
+        Returns:
+            The module in evaluation mode, with the averaged weights where an average was asked for.
+
+        Raises:
+            LossNotFinite: the loss is no number; the weights are those of the last good step.
+        """
+        began, saved = time.monotonic() - self.seconds, (self.step, time.monotonic())
+        self.module.train()
+        with torch.random.fork_rng(devices=self._generators()):
+            while self.schedule.done(self.step, self.seconds) < 1:
+                loss = self._train_step()
+                loss, self.seconds = mean_over_ranks((loss, time.monotonic() - began), self.device)
+                self.step += 1
+                self._rates.step()
+                if self._on_step and rank() == 0:
+                    self._on_step(self.step, loss, self.seconds)
+                if self._due(*saved):
+                    self._save()
+                    saved = (self.step, time.monotonic())
+        if saved[0] < self.step:
+            self._save()
+        if self._average is not None:
+            self.module.load_state_dict(self._average.module.state_dict())
+        return self.module.eval()
+
+    def _train_step(self) -> float:
+        torch.manual_seed(_step_seed(self.options.seed, self.step))
+        inputs = to_device(self.task.batch(self.step), self.device)
+        with self._autocast():
+            loss = self._loss(inputs)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise LossNotFinite(value, self.step, self.schedule.steps)
+        self._optimiser.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()
+        self._scaler.unscale_(self._optimiser)
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.options.clip_norm)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        if self.task.after_step is not None:
+            with torch.no_grad():
+                self.task.after_step()
+        if self._average is not None:
+            self._average.update_parameters(self.module)
+        return value
+
+    def _autocast(self) -> Any:
+        if self.options.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, getattr(torch, self.options.precision))
+
+    def _generators(self) -> list[int]:
+        return [self.device.index or torch.cuda.current_device()] if self.device.type == "cuda" else []
+
+    def _distributed(self, module: nn.Module) -> nn.Module:
+        if world_size() == 1:
+            return module
+        if self.device.type == "cuda":  # statistics of the whole batch, as one process would take them
+            module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        return DistributedDataParallel(module)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        trained = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        decay = self.options.weight_decay
+        if self.options.decay_vectors:
+            return [{"params": trained, "weight_decay": decay}]
+        return [
+            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": decay},
+            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        ]
+
+    def _due(self, step: int, when: float) -> bool:
+        by_steps, by_time = self.options.save_steps, self.options.save_seconds
+        return (by_steps is not None and self.step - step >= by_steps) or (
+            by_time is not None and time.monotonic() - when > by_time
+        )
+
+    def _save(self) -> None:
+        if self._states is None or rank() > 0:
+            return
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "model": trained_part(self.module),
+            "optimiser": self._optimiser.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
+        }
+        self._states.write(self.step, pack(state))
+
+    def _resume(self) -> tuple[int, float]:
+        data = None if self._states is None else self._states.read()
+        if data is None:
+            return 0, 0.0
+        state = unpack(data, self._states)
+        restore(self.module, state["model"], self._states)
+        self._optimiser.load_state_dict(state["optimiser"])
+        if state["scaler"] and self._scaler.is_enabled():
+            self._scaler.load_state_dict(state["scaler"])
+        if self._average is not None and state["average"] is not None:
+            self._average.load_state_dict(state["average"])
+        return int(state["step"]), float(state["seconds"])
+
+
+class _TaskModule(nn.Module):
+    """A loss as the forward pass of a module: what `DistributedDataParallel` can watch."""
+
+    def __init__(self, module: nn.Module, loss: Callable[[Any], Tensor]) -> None:
+        super().__init__()
+        self.module, self.loss = module, loss
+
+    def forward(self, inputs: Any) -> Tensor:
+        return self.loss(inputs)
+
+
+def _averaged(module: nn.Module, decay: float) -> AveragedModel:
+    """The exponential moving average of weights and buffers; a young one forgets faster."""
+
+    def blend(averages: Any, values: Any, count: Any) -> None:
+        if not averages[0].is_floating_point():
+            for average, value in zip(averages, values, strict=True):
+                average.copy_(value)
+            return
+        get_ema_multi_avg_fn(min(decay, (1 + int(count)) / (10 + int(count))))(averages, values, count)
+
+    return AveragedModel(module, multi_avg_fn=blend, use_buffers=True)
+
+
+def _step_seed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence((seed, step, rank())).generate_state(1, np.uint64)[0] >> 1)
