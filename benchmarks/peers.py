@@ -227,10 +227,10 @@ def record(reports: int) -> tuple[str, Asks]:
     from reports import plan
 
     from models.contracts import ReportRequest
-    from models.findings.content import arrange
+    from models.findings.mention_text import arrange
     from models.language.prompts import findings_messages, impression_messages
-    from models.language.template import TemplateReportGenerator
     from models.language.vllm_engine import VllmReportGenerator
+    from models.phantom.template import TemplateReportGenerator
 
     specs = plan(reports)
     drafts = TemplateReportGenerator().generate([ReportRequest(s.sample_id, s.mentions, s.index) for s in specs])

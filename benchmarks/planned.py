@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from models.contracts import Gate, ReportRequest
-from models.language.template import TemplateReportGenerator
+from models.phantom.template import TemplateReportGenerator
 from storage.records import ReportRow
 from tasks.generate.decide import open_gates
 from tasks.plan.plan import make_plan

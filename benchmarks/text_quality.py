@@ -28,9 +28,9 @@ from benchmarks import public_corpora as public
 from models import registry
 from models.contracts import EntityType, Mention
 from models.findings.chest_recogniser import ChestRecogniser
-from models.findings.content import core
-from models.findings.foreign import SIGNS
-from models.findings.words import key
+from models.findings.extra_findings import SIGNS
+from models.findings.mention_text import core
+from models.findings.tokens import key
 from models.phantom.report import write_report
 from storage.records import ReportRow
 from tasks.audit.duplicates import near_duplicates

@@ -12,11 +12,11 @@ from models.typed import options_model, quoted, suggest, wrong_options
 REPORT_GENERATORS: Mapping[str, str] = {
     "vllm": "models.language.vllm_engine:VllmReportGenerator",
     "openai": "models.language.openai_endpoint:OpenAIReportGenerator",
-    "template": "models.language.template:TemplateReportGenerator",
+    "template": "models.phantom.template:TemplateReportGenerator",
 }
 IMAGE_GENERATORS: Mapping[str, str] = {
     "diffusers": "models.diffusion.pipeline:DiffusersImageGenerator",
-    "renderer": "models.diffusion.renderer:RendererImageGenerator",
+    "renderer": "models.phantom.renderer:RendererImageGenerator",
 }
 REPORT_GATES: Mapping[str, str] = {
     "completeness": "models.gates.text.report:Completeness",

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from models.contracts import Entity, EntityType, Mention
-from models.findings.content import core, for_impression
+from models.findings.mention_text import core, for_impression
 from models.language.lora import BUILTIN, inject, save
 from models.language.prompts import Messages, findings_messages, impression_messages
 from models.phantom.bank import entity_bank

@@ -15,11 +15,11 @@ from typing import Literal, Protocol, runtime_checkable
 
 from models.contracts import EntityType
 from models.findings.anatomy import places
-from models.findings.chest import DESCRIPTORS, FRAMES, Frame, phrases
 from models.findings.lexicon import SIDES
 from models.findings.negation import asked, cues, denied, doubted, sentences
+from models.findings.ontology import Frame, descriptors, frames, phrases
 from models.findings.sections import BODY, sections
-from models.findings.words import bag, words
+from models.findings.tokens import bag, words
 
 Status = Literal["present", "uncertain", "absent"]
 Word = tuple[str, int, int]
@@ -83,7 +83,7 @@ class _Hit:
 
 
 class ChestRecogniser:
-    """Rules over the vocabulary of `models.findings.chest` (protocols `SpanRecogniser` and `Recogniser`).
+    """Rules over the vocabulary of `models.findings.ontology` (protocols `SpanRecogniser` and `Recogniser`).
 
     Args:
         read: the sections that count; None reads everything, a question asked in INDICATION included.
@@ -141,7 +141,7 @@ def _tables() -> tuple[dict[str, list[tuple[tuple[str, ...], str, EntityType]]],
     for entries in by_first.values():
         entries.sort(key=lambda entry: -len(entry[0]))
     by_property: dict[str, list[Frame]] = {}
-    for frame in FRAMES:
+    for frame in frames():
         for word in frame.properties:
             by_property.setdefault(word, []).append(frame)
     return by_first, by_property
@@ -236,7 +236,7 @@ def _beside(tokens: list[Word], hit: _Hit) -> tuple[str | None, str | None, tupl
             side = side or SIDES[word]
         elif word in _GRADES:
             severity = severity or word
-        elif word in DESCRIPTORS and not hit.frame:
+        elif word in descriptors() and not hit.frame:
             described.insert(0, word)
         elif word not in ("sided", "upper", "lower", "middle", "mid", "lobe", "zone", "lung", "pleural"):
             break

@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.findings.lexicon import NORMALS, SEVERITIES, SIDES, SYNONYMS, ZONES
+from models.findings.lexicon import NORMALS, PHANTOM, SEVERITIES, SIDES, SYNONYMS, ZONES
 from models.findings.negation import cues, denied, sentences
-from models.phantom.vocabulary import BY_NAME, LABELS
 
-_GROUPS = {f"p{LABELS.index(label)}": label for label in SYNONYMS} | {f"n{LABELS.index(k)}": k for k in NORMALS}
+_SEVERITIES_OF = {label.name: label.severities for label in PHANTOM.labels}
+_GROUPS = {f"p{PHANTOM.names.index(label)}": label for label in SYNONYMS} | {
+    f"n{PHANTOM.names.index(k)}": k for k in NORMALS
+}
 _FINDINGS = re.compile(
     r"\b(?:"
     + "|".join(
@@ -126,6 +128,6 @@ def _severity(beside: str, label: str) -> str | None:
     match = _SEVERITY.search(beside)
     if match is None:
         return None
-    word, known = match.group(), BY_NAME[label].severities
+    word, known = match.group(), _SEVERITIES_OF[label]
     other = word.removesuffix("ly") if word.endswith("ly") else f"{word}ly"
     return word if word in known else other if other in known else None

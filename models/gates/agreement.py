@@ -11,8 +11,7 @@ import numpy as np
 
 from models.contracts import Candidate, EntityType, GateScore, Mention
 from models.nets.shipped import SHIPPED
-from models.nets.slots import SIDED
-from models.phantom.vocabulary import LABELS
+from models.nets.slots import LABEL_SET, SIDED
 
 
 class Agreement:
@@ -37,11 +36,11 @@ class Agreement:
     @property
     def known_labels(self) -> frozenset[str]:
         """The findings that the classifier was trained on."""
-        return frozenset(LABELS)
+        return frozenset(LABEL_SET.names)
 
     def judges(self, mention: Mention) -> bool:
         """Denied findings and places are not asked about; of the rest, whether it is a finding that it knows."""
-        return not mention.present or mention.type is EntityType.ANATOMY or mention.label in LABELS
+        return not mention.present or mention.type is EntityType.ANATOMY or mention.label in LABEL_SET.names
 
     @cached_property
     def _judge(self) -> tuple[Any, dict[str, float]]:

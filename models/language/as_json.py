@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from models.contracts import Mention, ReportRequest
-from models.findings.content import core, for_impression
+from models.findings.mention_text import core, for_impression
 from models.language.prompts import Messages, findings_messages
 from models.language.script import CompletionRequest, ReportCoroutine, ReportResult, budget_of, clean
 from models.language.sections import order_of_findings

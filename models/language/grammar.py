@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from models.contracts import Mention
-from models.findings.content import NOTHING_FOUND, core, for_impression
+from models.findings.mention_text import NOTHING_FOUND, core, for_impression
 
 LEAD_WORDS, TAIL_WORDS = 8, 8
 DENIALS = ("No ", "There is no ", "No evidence of ", "There is no evidence of ", "No sign of ")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.contracts import EntityType, Mention
-from models.findings.content import core, for_impression
+from models.findings.mention_text import core, for_impression
 
 Messages = list[dict[str, str]]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from models.contracts import Mention, ReportRequest
-from models.findings.content import arrange
+from models.findings.mention_text import arrange
 from models.language.grammar import findings_grammar, findings_pattern, impression_grammar, impression_pattern
 from models.language.prompts import findings_messages, impression_messages
 from models.language.script import Completion, CompletionRequest, ReportCoroutine, ReportResult, budget_of, clean

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from models.contracts import EntityType, Mention, ReportRequest
-from models.findings.content import core
+from models.findings.mention_text import core
 from models.language.grammar import DENIALS, capital, impression_shapes, sentence_patterns
 from models.language.script import CompletionRequest, ReportCoroutine, ReportResult, clean
 from models.language.sections import failed_findings, findings_request, order_of_findings, order_of_impression

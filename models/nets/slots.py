@@ -1,4 +1,7 @@
-"""Say a film's findings as one vector of yes and no: present, and each side, zone and severity."""
+"""Say a film's findings as one vector of yes and no: present, and each side, zone and severity.
+
+The shipped networks answer for the label set ``phantom``, in its order.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,33 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from models.phantom.vocabulary import KINDS, LABELS, SIDES, Finding
+from models.findings.finding import Finding
+from models.findings.label_sets import load
 
-__all__ = ["SIDED", "SLOTS", "sided_vector", "slot_vector"]
+__all__ = ["LABEL_SET", "SIDED", "SLOTS", "sided_vector", "slot_vector"]
+
+
+LABEL_SET = load("phantom")
+_BOTH_SIDES = ("left", "right")
 
 
 def _slots() -> tuple[str, ...]:
-    names = list(LABELS)
-    for kind in KINDS:
+    names = list(LABEL_SET.names)
+    for kind in LABEL_SET.labels:
         names += [f"{kind.name}/{value}" for value in (*kind.sides, *kind.zones, *kind.severities)]
     return tuple(names)
 
 
 SLOTS: tuple[str, ...] = _slots()
-SIDED: tuple[str, ...] = LABELS + tuple(f"{kind.name}/{side}" for kind in KINDS for side in SIDES if kind.sides)
+SIDED: tuple[str, ...] = LABEL_SET.names + tuple(
+    f"{kind.name}/{side}" for kind in LABEL_SET.labels for side in _BOTH_SIDES if kind.sides
+)
 _SLOT_AT = {name: i for i, name in enumerate(SLOTS)}
 _SIDED_AT = {name: i for i, name in enumerate(SIDED)}
 
 
 def slot_vector(findings: Iterable[Finding]) -> np.ndarray:
-    """Float32 (len(SLOTS),) of 0 and 1; the first `len(LABELS)` are the labels themselves."""
+    """Float32 (len(SLOTS),) of 0 and 1; the first `len(LABEL_SET.names)` are the labels themselves."""
     return _vector(findings, _SLOT_AT)
 
 

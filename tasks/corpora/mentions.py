@@ -14,12 +14,11 @@ from itertools import islice
 
 from models.contracts import EntityType
 from models.findings.anatomy import ABBREVIATIONS
-from models.findings.chest import TYPES, phrases
 from models.findings.chest_recogniser import Span, SpanRecogniser
-from models.findings.content import NEGATION
-from models.findings.lexicon import SEVERITIES
-from models.findings.words import bag, key
-from models.phantom.vocabulary import LABELS
+from models.findings.lexicon import PHANTOM, SEVERITIES
+from models.findings.mention_text import NEGATION
+from models.findings.ontology import phrases
+from models.findings.tokens import bag, key
 from tasks.corpora.reports import Report
 
 BATCH = 256
@@ -33,6 +32,7 @@ _NORMAL = frozenset(
 _GRADES = frozenset(SEVERITIES)
 _NEGATED = (EntityType.NON_ABNORMALITY, EntityType.NON_DISEASE)
 _TABLE = phrases()
+_CONCEPTS = frozenset(concept for concept, _ in _TABLE.values())
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ def normalise(span: Span) -> tuple[str, list[str], list[str]]:
 
     A place keeps its side: the left lung base is not the right one.
     """
-    if span.concept in TYPES:  # the rules' terms are normalised already
+    if span.concept in _CONCEPTS:  # the rules' terms are normalised already
         return span.term, [side for side in (span.side,) if side], [grade for grade in (span.severity,) if grade]
     words: list[str] = []
     for word in key(NEGATION.sub("", span.term)):
@@ -131,7 +131,7 @@ def is_junk(term: str) -> str:
 
 
 def _entity(entities: dict[tuple[EntityType, str], Mined], span: Span, term: str) -> Mined:
-    label = next((name for name in (span.concept, term) if name in LABELS), None)
+    label = next((name for name in (span.concept, term) if name in PHANTOM.names), None)
     denied = span.type in _NEGATED and span.status == "absent" and not _NORMAL & set(term.split())
     name = f"no {term}" if denied else term
     return entities.setdefault((span.type, name), Mined(span.type, name, not denied, label))

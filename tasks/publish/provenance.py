@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.findings.content import arrange
+from models.findings.mention_text import arrange
 from models.language.prompts import findings_messages, impression_messages
 from storage.records import GateRow, Manifest, PairRow, RejectRow, ReportRow
 from tasks.generate.images import read_mentions

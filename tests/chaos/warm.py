@@ -5,10 +5,10 @@ import importlib
 for name in (
     "boto3.session",
     "cv2",
-    "models.diffusion.renderer",
+    "models.phantom.renderer",
     "models.gates.film.basics",
     "models.gates.text.report",
-    "models.language.template",
+    "models.phantom.template",
     "models.phantom.film",
     "models.phantom.report",
     "pandas",  # pyarrow imports it when it makes a table of rows

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models.findings.content import core
+from models.findings.mention_text import core
 from storage.local import LocalStore
 from storage.manifest import find_manifest, verify
 from storage.shards import read_samples

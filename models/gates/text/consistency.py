@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from models.findings.lexicon import PHANTOM
 from models.findings.recogniser import Found, mentions
-from models.phantom.vocabulary import BY_NAME
 
 _NORMAL = re.compile(
     r"\bno (?:evidence of )?(?P<acute>acute )?(?:cardiopulmonary |intrathoracic |cardiothoracic )?"
     r"(?:abnormalit(?:y|ies)|process|disease|findings?)\b(?! in)"
     r"|\b(?:normal|unremarkable) (?:chest|exam|study|radiograph)"
 )
+_DEVICES = frozenset(label.name for label in PHANTOM.labels if label.device)
 _CHRONIC = frozenset({"scoliosis", "hiatal hernia", "emphysema", "pulmonary fibrosis", "hemidiaphragm elevation"})
 
 
@@ -52,6 +53,6 @@ def _normal(first: list[Found], last: list[Found], impression: str) -> list[str]
     normal = _NORMAL.search(impression.lower())
     if normal is None or any(found.present for found in last):
         return []
-    there = {found.label for found in first if found.present and not BY_NAME[found.label].device}
+    there = {found.label for found in first if found.present and found.label not in _DEVICES}
     there -= _CHRONIC if normal.group("acute") else frozenset()
     return [f"IMPRESSION is normal, but FINDINGS state {', '.join(sorted(there))}"] if there else []

@@ -7,10 +7,10 @@ from typing import Literal
 
 from models.contracts import Encoder, EntityType, Mention
 from models.findings.chest_recogniser import ChestRecogniser
-from models.findings.content import core
+from models.findings.mention_text import core
 from models.findings.negation import denied, sentences
 from models.findings.recogniser import Found, mentions, polarities
-from models.findings.words import key, words
+from models.findings.tokens import key, words
 
 Mode = Literal["exact", "normalised", "soft"]
 MODES: tuple[Mode, ...] = ("exact", "normalised", "soft")

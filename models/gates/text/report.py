@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from models.contracts import Candidate, EntityType, GateScore, Mention
 from models.encoders.text import NGRAMS, text_encoder
-from models.findings.content import core, for_impression
-from models.findings.foreign import KNOWN, foreign_findings, recognises
+from models.findings.extra_findings import KNOWN, foreign_findings, recognises
+from models.findings.lexicon import PHANTOM
+from models.findings.mention_text import core, for_impression
 from models.findings.recogniser import Found, mentions
 from models.gates.text.consistency import clashes
 from models.gates.text.match import MODES, Mode, stated
 from models.language.prompts import LEAKS
-from models.phantom.vocabulary import LABELS
 from models.typed import Count, Share
 
 RULES = "rules/1"
@@ -100,7 +100,7 @@ class NoExtraFinding:
     @property
     def known_labels(self) -> frozenset[str]:
         """The findings that are seen in a text."""
-        return frozenset(LABELS) | (KNOWN if self._wide else frozenset())
+        return frozenset(PHANTOM.names) | (KNOWN if self._wide else frozenset())
 
     def judges(self, mention: Mention) -> bool:
         """Whether it would be seen if the text held it without being asked for it."""
@@ -137,7 +137,7 @@ class ImpressionConsistency:
     @property
     def known_labels(self) -> frozenset[str]:
         """The findings that are compared between the sections."""
-        return frozenset(LABELS)
+        return frozenset(PHANTOM.names)
 
     def judges(self, mention: Mention) -> bool:
         """Whether it is compared between the sections."""
@@ -183,7 +183,7 @@ class PromptLength:
 
 def _recognised(mention: Mention) -> bool:
     """Whether the rules see the mention in a text; places are not looked for."""
-    return mention.type is EntityType.ANATOMY or mention.label in LABELS or bool(mentions(mention.phrase))
+    return mention.type is EntityType.ANATOMY or mention.label in PHANTOM.names or bool(mentions(mention.phrase))
 
 
 def _is_asked(found: Found, text: str, asked: Sequence[Mention]) -> bool:

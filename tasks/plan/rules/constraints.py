@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from models.contracts import Entity, EntityType
-from models.findings.content import NEGATION
+from models.findings.mention_text import NEGATION
 from tasks.plan.errors import PlanError
 from tasks.plan.rules.places import Setting, accommodates, incompatible, known_words, other_side, setting_of
 from tasks.recipe.errors import did_you_mean

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.contracts import Entity, EntityType
-from models.findings.words import bag, key
+from models.findings.tokens import bag, key
 
 KINDS: Mapping[str, frozenset[str]] = {
     "pleura": bag("pneumothorax hydropneumothorax hydrothorax hemothorax empyema effusion pleural"),

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 from models.contracts import ImageRequest
-from models.diffusion.renderer import RendererImageGenerator
+from models.phantom.renderer import RendererImageGenerator
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard
 from storage.local import LocalStore

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.build.report_adapter import IGNORED, by_position, conversations, draw_mentions, encode
-from models.findings.content import NOTHING_FOUND, core
+from models.findings.mention_text import NOTHING_FOUND, core
 from models.language.grammar import findings_pattern, impression_pattern
 from models.phantom.bank import entity_bank
 from models.phantom.report import write_report

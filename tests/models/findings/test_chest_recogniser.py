@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from models.contracts import EntityType, Recogniser
-from models.findings.chest import TYPES
 from models.findings.chest_recogniser import ChestRecogniser, Span, SpanRecogniser
+from models.findings.ontology import concepts
 from models.phantom.vocabulary import KINDS
 
 
@@ -21,7 +21,7 @@ def stated(text: str) -> dict[str, str]:
 def test_it_keeps_both_protocols_and_knows_the_phantoms_findings_by_name_and_type() -> None:
     assert isinstance(ChestRecogniser(), Recogniser)
     assert isinstance(ChestRecogniser(), SpanRecogniser)
-    assert {kind.name: kind.type for kind in KINDS} == {kind.name: TYPES.get(kind.name) for kind in KINDS}
+    assert {kind.name: kind.type for kind in KINDS} == {kind.name: concepts()[kind.name].type for kind in KINDS}
 
 
 @pytest.mark.parametrize(

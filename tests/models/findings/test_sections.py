@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.findings.sections import body, last, sections, without_titles
-from models.findings.words import key, singular, words
+from models.findings.tokens import key, singular, words
 
 REPORT = (
     "EXAMINATION: CHEST\n\nINDICATION: cough\nand fever\n\nThe lungs are clear.\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.compat import torchvision_ready
 from models.contracts import EntityType, Mention
-from models.findings.content import arrange, core
+from models.findings.mention_text import arrange, core
 from models.language.grammar import (
     findings_grammar,
     findings_pattern,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.contracts import Candidate, EntityType, Mention, ReportRequest
-from models.findings.content import arrange
+from models.findings.mention_text import arrange
 from models.gates.text.report import Completeness
 from models.language.decodings import write_drafts
 from models.language.grammar import findings_pattern, impression_shapes, sentence_patterns

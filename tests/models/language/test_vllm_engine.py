@@ -10,7 +10,7 @@ import pytest
 
 from models import registry
 from models.contracts import Candidate, EntityType, Mention, ModelNotFound, ReportDraft, ReportGenerator, ReportRequest
-from models.findings.content import arrange
+from models.findings.mention_text import arrange
 from models.gates.text.report import Completeness, ImpressionConsistency, NoExtraFinding
 from models.language import vllm_engine
 from models.language.as_json import SCHEMA, JsonReport

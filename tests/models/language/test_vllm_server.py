@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from models.contracts import ReportRequest
-from models.findings.content import arrange
+from models.findings.mention_text import arrange
 from models.language.as_json import SCHEMA, JsonReport
 from models.language.decodings import Decoding
 from models.language.grammar import findings_pattern, impression_shapes

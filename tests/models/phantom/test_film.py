@@ -7,15 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.findings.label_sets import Label
 from models.phantom.case import Case, draw_case
 from models.phantom.film import PAINTERS, render
 from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
-from models.phantom.vocabulary import KINDS, LABELS, Finding, FindingKind
+from models.phantom.vocabulary import KINDS, LABELS, Finding
 
 DIFFUSE = {"pulmonary edema", "emphysema", "pulmonary fibrosis"}
 
 
-def examples(kind: FindingKind) -> list[Finding]:
+def examples(kind: Label) -> list[Finding]:
     """One finding for each grade and, in turn, each side and zone."""
     grades, sides, zones = kind.severities or (None,), kind.sides or (None,), kind.zones or (None,)
     many = max(len(grades), len(sides), len(zones))

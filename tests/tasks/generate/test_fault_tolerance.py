@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from models.contracts import Gate, ModelNotFound, ReportDraft, ReportRequest, RequestsRefused
 from models.gates.text.report import Completeness, PromptLength
-from models.language.template import TemplateReportGenerator
+from models.phantom.template import TemplateReportGenerator
 from tasks.generate.fault_tolerance import ReportsLost, check_refusals
 from tasks.generate.reports import ReportBatch, write_reports
 from tasks.plan.spec import SampleSpec

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from models.contracts import Candidate, EntityType, GateScore, ImageRequest, Mention, ModelCard, RequestsRefused
-from models.diffusion.renderer import RendererImageGenerator
 from models.gates.film.basics import Contrast, Finite
+from models.phantom.renderer import RendererImageGenerator
 from storage.png import decode_png
 from storage.records import GateRow, ReportRow
 from tasks.generate.images import ImageBatch, draw_images, labels_of

@@ -10,7 +10,7 @@ import pytest
 from models.contracts import Mention, ReportDraft, ReportRequest
 from models.gates.text.duplicates import NearDuplicate
 from models.gates.text.report import Completeness, ImpressionConsistency, NoExtraFinding, PromptLength
-from models.language.template import TemplateReportGenerator
+from models.phantom.template import TemplateReportGenerator
 from storage.records import RejectRow, ReportRow
 from tasks.generate.reports import write_reports
 from tasks.plan.plan import make_plan

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from models.contracts import ImageRequest, ReportDraft, ReportRequest, RequestsRefused
-from models.diffusion.renderer import RendererImageGenerator
-from models.language.template import TemplateReportGenerator
+from models.phantom.renderer import RendererImageGenerator
+from models.phantom.template import TemplateReportGenerator
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards
 from storage.local import LocalStore

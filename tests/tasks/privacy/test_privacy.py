@@ -13,10 +13,10 @@ import pytest
 from benchmarks.noise_gap import NoGap, noise_gaps
 from models.contracts import Candidate, ImageRequest, ModelCard, ModelNotFound
 from models.diffusion.pipeline import DiffusersImageGenerator
-from models.diffusion.renderer import RendererImageGenerator
 from models.encoders.classifier_features import PenultimateEncoder
 from models.gates.memorisation import Memorisation
 from models.gates.training_index import load_memory, memory_figures, remember, save_memory
+from models.phantom.renderer import RendererImageGenerator
 from storage.layout import DatasetRef
 from storage.objects import open_store
 from storage.records import ReportRow

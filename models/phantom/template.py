@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from models.contracts import ModelCard, ReportDraft, ReportRequest
+from models.phantom import report
 
 
 class TemplateReportGenerator:
@@ -20,8 +21,6 @@ class TemplateReportGenerator:
     @property
     def card(self) -> ModelCard:
         """The writer's card; `sha256` covers its source, which is all the weights it has."""
-        from models.phantom import report
-
         digest = hashlib.sha256(Path(report.__file__).read_bytes()).hexdigest()
         return ModelCard("template", "phantom-report", digest[:12], digest, "Apache-2.0")
 
@@ -31,10 +30,10 @@ class TemplateReportGenerator:
 
 
 def _write(request: ReportRequest) -> ReportDraft:
-    from models.phantom.report import write_report
-
     empty = [mention.entity for mention in request.mentions if not mention.phrase.strip()]
     error = f"entity {empty[0]!r} has no words to state" if empty else None
     error = error or (None if request.mentions else "a report needs at least one mention")
-    findings, impression = ("", "") if error else write_report(request.mentions, np.random.default_rng(request.seed))
+    findings, impression = (
+        ("", "") if error else report.write_report(request.mentions, np.random.default_rng(request.seed))
+    )
     return ReportDraft(request.sample_id, findings, impression, 0, request.seed, request.attempt, error)

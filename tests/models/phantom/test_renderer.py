@@ -7,7 +7,7 @@ import pytest
 
 from models import registry
 from models.contracts import ImageGenerator, ImageRequest
-from models.diffusion.renderer import RendererImageGenerator
+from models.phantom.renderer import RendererImageGenerator
 
 
 def film(prompt: str, seed: int = 3) -> np.ndarray:
