@@ -52,10 +52,11 @@ image-generator: install ## train the shipped image generator and judges again, 
 report-adapter: install ## train the shipped report adapter again, from the phantom's reports
 	$(BIN)/python -m models.build.report_adapter
 
-lock: install ## resolve requirements/cpu.txt anew (needs uv)
-	uv pip compile -q pyproject.toml --extra cpu --extra dev --override requirements/overrides.txt \
-	  --python-version 3.11 --no-header --no-annotate -o requirements/cpu.txt
-	sed -i -E '/^(torch|torchaudio|torchcodec|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==/d' requirements/cpu.txt
+lock: ## resolve requirements/cpu.txt anew, one lock for Python 3.11 to 3.13 (needs uv)
+	uv pip compile -q pyproject.toml --universal --python-version 3.11 --extra cpu --extra dev --extra docs \
+	  --override requirements/overrides.txt --no-header --no-annotate -o requirements/cpu.txt
+	sed -i -E -e '/^(torch|torchaudio|torchcodec|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==/d' \
+	  -e "s/( ;| and) platform_machine == 'x86_64' and sys_platform == 'linux'//" requirements/cpu.txt
 
 clean: stop ## remove the state folder (dataset versions in the managed store included)
 	rm -rf .synthcxr

@@ -9,6 +9,7 @@ from pathlib import Path
 
 PROFILES = Path(__file__).parents[1] / "profiles"
 REPOSITORY = Path(__file__).parents[2]
+"""The checkout; where a wheel is installed, the folder of its packages."""
 WRITTEN = "# Written by `synth serve`, removed by `synth stop`.\n"
 """How a ``prefect.toml`` begins that is ours."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -31,6 +32,21 @@ _QUIET = {
 def state_folder() -> Path:
     """The folder for everything that is not the repository's: ``SYNTHCXR_HOME``, or ``.synthcxr`` here."""
     return Path(os.environ.get("SYNTHCXR_HOME", ".synthcxr")).resolve()
+
+
+def in_checkout() -> bool:
+    """Whether this code runs from a checkout, which may be written to, and not from an installed wheel."""
+    return (REPOSITORY / "pyproject.toml").is_file()
+
+
+def workspace(home: Path) -> Path:
+    """Where Prefect's workers stand and its ``prefect.toml`` lies: the checkout, or else the state folder `home`."""
+    return REPOSITORY if in_checkout() else home
+
+
+def deployments() -> Path:
+    """The ``prefect.yaml`` of every deployment; a wheel carries it among the flows."""
+    return REPOSITORY / "prefect.yaml" if in_checkout() else REPOSITORY / "flows" / "prefect.yaml"
 
 
 def prepare(*, room: bool = True) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.services.home import REPOSITORY, WRITTEN
+from flows.services.home import WRITTEN, deployments, in_checkout, workspace
 from flows.services.prefect_server import answers, pointed_at, stop_shared
 from flows.services.prefect_server import users as prefect_users
 from flows.services.processes import SERVED, Service, ServiceError, Services, end, free_port, spawn, wait_for
@@ -73,7 +73,7 @@ def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print)
         for name in reversed(SERVED):
             if end(home, (name,), services):
                 say(f"stopped {name}")
-        _forget_api(services)
+        _forget_api(home, services)
         (home / "services.json").unlink(missing_ok=True)
         if stop_shared(home):
             say("stopped the Prefect server of runs that were killed")
@@ -89,8 +89,10 @@ def _start_all(
     say(f"object store    {store.endpoint}")
     services = _ensure(home, services, "prefect", lambda: _prefect(home, ports[0]), "/api/health")
     api = f"{_url(services, 'prefect')}/api"
-    (REPOSITORY / "prefect.toml").write_text(_api_setting(api))
+    (workspace(home) / "prefect.toml").write_text(_api_setting(api))
     say(f"Prefect UI      {_url(services, 'prefect')}")
+    if not in_checkout():
+        say(f"from a shell    export PREFECT_API_URL={api}")
     services = _ensure(home, services, "mlflow", lambda: _mlflow(home, ports[1], store, say), "/health")
     say(f"MLflow UI       {_url(services, 'mlflow')}")
     with pointed_at(api):
@@ -117,7 +119,7 @@ def _undo(home: Path, before: Services, seconds: float) -> None:
     fresh = [name for name in SERVED if before.get(name) is None]
     end(home, fresh, now, seconds)
     if "prefect" in fresh:
-        _forget_api(now)
+        _forget_api(home, now)
     before.save(home)
 
 
@@ -145,9 +147,9 @@ def _api_setting(api: str) -> str:
     return f'{WRITTEN}api.url = "{api}"\n'
 
 
-def _forget_api(services: Services) -> None:
+def _forget_api(home: Path, services: Services) -> None:
     """Remove the ``prefect.toml`` that `serve` wrote, unless it is that of another state folder."""
-    path, prefect = REPOSITORY / "prefect.toml", services.recorded("prefect")
+    path, prefect = workspace(home) / "prefect.toml", services.recorded("prefect")
     text = path.read_text(errors="replace") if path.is_file() else ""
     ours = prefect is not None and text == _api_setting(f"{prefect.url}/api")
     if ours or (text.startswith(WRITTEN) and not answers(text.removeprefix(WRITTEN).partition('"')[2].strip('"\n'))):
@@ -195,8 +197,10 @@ def _deploy(home: Path) -> None:
         for pool in POOLS:
             work_pool = WorkPoolCreate(name=pool, type="process", base_job_template=template)
             client.create_work_pool(work_pool, overwrite=True)
-    argv = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False, start_new_session=True)
+    argv = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(deployments())]
+    done = subprocess.run(
+        argv, cwd=workspace(home), capture_output=True, text=True, check=False, start_new_session=True
+    )
     (home / "logs" / "deploy.log").write_text(done.stdout + done.stderr)
     if done.returncode != 0:
         raise ServiceError(f"`prefect deploy --all` failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -205,5 +209,5 @@ def _deploy(home: Path) -> None:
 def _worker(home: Path, pool: str, api: str) -> Service:
     argv = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--name", f"{pool}-local"]
     argv += ["--limit", "1"]
-    env = {**os.environ, "APP_HOME": str(REPOSITORY), "SYNTHCXR_HOME": str(home), "PREFECT_API_URL": api}
+    env = {**os.environ, "APP_HOME": str(workspace(home)), "SYNTHCXR_HOME": str(home), "PREFECT_API_URL": api}
     return spawn(f"worker-{pool}", home, argv, env)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from flows.services import home as folders
 from flows.services import serve
 from flows.services.processes import ServiceError, Services, end, spawn
 from storage import leases
@@ -23,10 +24,11 @@ PARENT = [sys.executable, "-c", f"import subprocess, time; subprocess.Popen({SLE
 INTERRUPTED = f"""
 import os, pathlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+from flows.services import home as folders
 from flows.services import serve
 from flows.cli.interrupts import interruptible
 from flows.services.processes import spawn
-serve.REPOSITORY = home = pathlib.Path(sys.argv[1])
+folders.REPOSITORY = home = pathlib.Path(sys.argv[1])
 serve._prefect = lambda home, port: spawn("prefect", home, {PARENT!r}, os.environ, "http://127.0.0.1:9")
 with interruptible():
     serve.serve(home)
@@ -36,7 +38,7 @@ with interruptible():
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A state folder; ``prefect.toml`` is written there, and not in the checkout."""
-    monkeypatch.setattr(serve, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(folders, "REPOSITORY", tmp_path)
     yield tmp_path
     end(tmp_path, serve.SERVED, Services())
 
