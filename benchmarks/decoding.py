@@ -21,7 +21,7 @@ from models.contracts import ReportDraft, ReportRequest
 from models.language.decodings import Decoding
 from models.language.script import CompletionRequest
 from models.language.vllm_engine import VllmReportGenerator
-from tasks.generate.reports import ReportBatch, write_reports
+from tasks.generate.reports import ReportBatch, ReportOptions, write_reports
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.plan.spec import SampleSpec
@@ -69,7 +69,10 @@ def stage(specs: list[SampleSpec], engine: VllmReportGenerator, mode: Decoding, 
     wall, cpu = seconds(
         lambda: batches.append(
             write_reports(
-                specs, generator, text_gates(), attempts=attempts, seed_of=lambda s, a: seed_for(salt, s, "reports", a)
+                specs,
+                generator,
+                text_gates(),
+                ReportOptions(attempts=attempts, seed_of=lambda s, a: seed_for(salt, s, "reports", a)),
             )
         )
     )

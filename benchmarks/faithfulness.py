@@ -25,7 +25,7 @@ from models.phantom.hospital import HOSPITAL_B
 from models.phantom.vocabulary import LABELS
 from storage.png import decode_png
 from storage.records import PairRow
-from tasks.generate.images import ImageBatch, draw_images
+from tasks.generate.images import ImageBatch, ImageOptions, draw_images
 
 TILE, COLUMNS, LINE = 192, 6, 13
 Sample = tuple[PairRow, bytes]
@@ -46,9 +46,12 @@ def main() -> None:
     generator = registry.build(registry.IMAGE_GENERATORS, told.kind, options)
     started = time.perf_counter()
     batch = draw_images(
-        planned_reports(recipe, told.films), generator, image_gates(recipe), attempts=recipe.images.attempts,
-        batch=recipe.images.batch, seed_of=seed_of, on_progress=_progress,
-    )  # fmt: skip
+        planned_reports(recipe, told.films),
+        generator,
+        image_gates(recipe),
+        ImageOptions(attempts=recipe.images.attempts, batch=recipe.images.batch, seed_of=seed_of),
+        _progress,
+    )
     _print_yield(batch, told.films, time.perf_counter() - started)
     _print_auroc(batch.samples, told.real)
     if told.sheet and batch.samples:

@@ -29,7 +29,7 @@ from models.gates.film.view import Films
 from models.phantom.archive import films as phantom_films
 from models.phantom.hospital import HOSPITAL_A
 from storage.records import ReportRow
-from tasks.generate.images import draw_images
+from tasks.generate.images import ImageOptions, draw_images
 
 IDLE = 0.05
 LEARNT = ("film_defects", "bad_bank")
@@ -90,11 +90,11 @@ def measure_stage(films: int, rounds: int) -> None:
     rows = planned_reports(recipe, films)
     pipeline = bare_pipeline(generator)
     run_bare(pipeline, generator, rows[:batch], batch)
-    draw_images(rows[:batch], generator, gates, attempts=1, batch=batch, seed_of=seed_of)
+    draw_images(rows[:batch], generator, gates, ImageOptions(attempts=1, batch=batch, seed_of=seed_of))
     bare, stage, idle = [], [], []
     for number in range(rounds):
         bare.append(run_bare(pipeline, generator, rows, batch))
-        done = draw_images(rows, generator, gates, attempts=1, batch=batch, seed_of=seed_of)
+        done = draw_images(rows, generator, gates, ImageOptions(attempts=1, batch=batch, seed_of=seed_of))
         stage.append(done.stats["seconds"] / done.stats["films"])
         idle.append(1 - done.stats["ms.generator"] / 1000 / done.stats["seconds"])
         print(

@@ -68,7 +68,7 @@ def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
     from storage.layout import DatasetRef
     from storage.ledger import load_reports, publish_reports
     from storage.local import LocalStore
-    from tasks.generate.reports import write_reports
+    from tasks.generate.reports import ReportOptions, write_reports
     from tasks.plan.seeds import seed_for
 
     generator = VllmReportGenerator(
@@ -76,9 +76,11 @@ def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
     )
     store, ref = LocalStore(out), DatasetRef("peers", "v1")
     batch = write_reports(
-        plan(len(asks) // 2), generator, text_gates(), attempts=1,
-        seed_of=lambda sample, attempt: seed_for(FINGERPRINT, sample, "reports", attempt),
-    )  # fmt: skip
+        plan(len(asks) // 2),
+        generator,
+        text_gates(),
+        ReportOptions(attempts=1, seed_of=lambda sample, attempt: seed_for(FINGERPRINT, sample, "reports", attempt)),
+    )
     publish_reports(store, ref, 0, batch.rows, batch.rejects)
     stored = load_reports(store, ref, 0)
     assert stored is not None

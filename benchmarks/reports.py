@@ -24,7 +24,7 @@ from storage.layout import DatasetRef
 from storage.ledger import publish_reports
 from storage.local import LocalStore
 from storage.objects import ObjectStore
-from tasks.generate.reports import ReportBatch, write_reports
+from tasks.generate.reports import ReportBatch, ReportOptions, write_reports
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.plan.spec import SampleSpec
@@ -43,7 +43,10 @@ def plan(reports: int) -> list[SampleSpec]:
 def run_ours(reports: int, generator: VllmReportGenerator, store: ObjectStore) -> ReportBatch:
     """Plan, write, verify and publish; one attempt, for a retry would have no counterpart on the raw side."""
     batch = write_reports(
-        plan(reports), generator, text_gates(), attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)
+        plan(reports),
+        generator,
+        text_gates(),
+        ReportOptions(attempts=1, seed_of=lambda s, a: seed_for(FINGERPRINT, s, "reports", a)),
     )
     ref = DatasetRef("benchmark", f"v-{uuid4().hex[:10]}")
     publish_reports(store, ref, 0, batch.rows, batch.rejects)

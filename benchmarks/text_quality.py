@@ -37,7 +37,7 @@ from tasks.audit.duplicates import near_duplicates
 from tasks.corpora.reports import Report
 from tasks.generate.decide import open_gates
 from tasks.generate.images import read_mentions
-from tasks.generate.reports import ReportBatch, write_reports
+from tasks.generate.reports import ReportBatch, ReportOptions, write_reports
 from tasks.plan.plan import make_plan
 from tasks.plan.seeds import seed_for
 from tasks.recipe.schema import Recipe
@@ -110,10 +110,12 @@ def write(recipe: Recipe, count: int, decoding: str | None) -> list[ReportBatch]
             plan.samples(start, min(start + recipe.shard_size, count)),
             generator,
             gates,
-            attempts=recipe.reports.attempts,
-            seed_of=lambda sample, attempt: seed_for(MARK, sample, "reports", attempt),
-            count_tokens=painter.count_tokens,
-            token_limit=painter.token_limit,
+            ReportOptions(
+                attempts=recipe.reports.attempts,
+                seed_of=lambda sample, attempt: seed_for(MARK, sample, "reports", attempt),
+                count_tokens=painter.count_tokens,
+                token_limit=painter.token_limit,
+            ),
         )
         for start in range(0, count, recipe.shard_size)
     ]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
-from storage.records import Manifest, ShardEntry
+from storage.ledger import committed_shards
+from storage.records import Manifest
 from storage.tags import advance_latest
 from tasks.check.unjudged import unjudged_problems
-from tasks.engine.pool import Engine, Job, open_engine
+from tasks.engine.engines import open_engine
+from tasks.engine.pool import Engine
+from tasks.generate.generation import Generation
 from tasks.generate.prompts import token_problems
-from tasks.generate.rounds import Rounds
-from tasks.plan.plan import Plan, make_plan
-from tasks.prefect_tasks import step, steps
+from tasks.generate.stages import cards_of, stages_of
+from tasks.plan.plan import make_plan
+from tasks.prefect_tasks import Lane, one_by_one, side_by_side, step
 from tasks.publish.dataset import NothingAccepted, find_version, open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.errors import RecipeError
@@ -56,55 +58,64 @@ def _generate(run: Run) -> Manifest:
         run.progress.say(note)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
+    generation = Generation(run.recipe, run.fingerprint, run.store, run.ref, plan)
     with run.tracked.nested("generate") as tracked:
-        with _engine(run) as engine:
-            entries = _make(run, engine, plan.base_shards)
-            entries += _top_up(run, engine, plan)
-            cards = engine.cards()
-        lineage = parent_of(run.store, run.ref)
-        manifest = step(
-            "publish",
-            "publish",
-            lambda: finish_version(run.store, run.ref, run.recipe, entries, cards, lineage=lineage),
-        )
+        with open_engine(run.recipe.engine, stages_of(generation)) as engine:
+            _make(run, engine, plan.base_shards)
+            _top_up(run, engine, generation)
+        manifest = step("publish", "publish", lambda: _publish(run, generation))
         tracked.metrics(_numbers(manifest))
         tracked.dataset(run.ref.name, run.fingerprint, run.store.uri(run.ref.prefix), "synthetic")
     return manifest
 
 
-def _make(run: Run, engine: Engine, shards: Sequence[int]) -> list[ShardEntry]:
-    """One task run per shard, `engine.parallel` at a time; bars and a progress artifact follow them."""
+def _make(run: Run, engine: Engine, shards: Sequence[int]) -> None:
+    """One task run per shard and stage that is missing; bars and a progress artifact follow them."""
     artifact = cast("UUID", create_progress_artifact(0.0, key="shards", description=f"Shards of {run.ref}"))
-    calls = [(f"shard-{n:05d}", lambda n=n: engine.run(n, run.progress.within(f"shard {n}"))) for n in shards]
-    entries: list[ShardEntry] = []
-    for entry in steps("shard", calls, engine.parallel):
-        entries.append(entry)
-        run.progress.stage("shards", len(entries), len(shards))
-        update_progress_artifact(artifact, 100.0 * len(entries) / len(shards))
-    return sorted(entries, key=lambda entry: entry.shard)
+    lanes = [
+        Lane(
+            pool.stage.name,
+            frozenset(pool.stage.missing(run.store)),
+            lambda n, pool=pool: pool.run(n, run.progress.within(f"shard {n}")),
+            pool.parallel,
+        )
+        for pool in engine.pools
+    ]
+    for done, _ in enumerate(_through(engine, lanes, shards), start=1):
+        run.progress.stage("shards", done, len(shards))
+        update_progress_artifact(artifact, 100.0 * done / len(shards))
 
 
-def _top_up(run: Run, engine: Engine, plan: Plan) -> list[ShardEntry]:
+def _through(engine: Engine, lanes: Sequence[Lane], shards: Sequence[int]) -> Iterator[int]:
+    """Take shards through the stages as the engine can; the shards as their last stage ends."""
+    if engine.overlap == "shards":
+        yield from one_by_one(lanes, shards)
+    elif engine.overlap == "stages":
+        yield from side_by_side(lanes, shards)
+    else:
+        for pool, lane in zip(engine.pools, lanes, strict=True):
+            done = list(side_by_side([lane], shards))
+            pool.close()
+            if lane is lanes[-1]:
+                yield from done
+
+
+def _top_up(run: Run, engine: Engine, generation: Generation) -> None:
     """Round after round, what was rejected is asked for again, until all is there or the plan ends."""
-    more: list[ShardEntry] = []
-    rounds = Rounds(plan, run.store, run.ref)
-    for found in rounds:
+    for found in generation.rounds:
         asked = f"the entities of {len(found.rows)} rejected samples are dealt again"
         run.progress.say(f"top-up round {found.number}: {asked}, in {len(found.shards)} more shards")
-        more += _make(run, engine, found.shards)
-    missing = rounds.given_up()
-    if 0 < missing < plan.pairs:
-        run.progress.say(f"{missing} of {plan.pairs} pairs are missing: raise top_up for more attempts at them")
-    return more
+        _make(run, engine, found.shards)
+    missing, pairs = generation.rounds.given_up(), generation.plan.pairs
+    if 0 < missing < pairs:
+        run.progress.say(f"{missing} of {pairs} pairs are missing: raise top_up for more attempts at them")
 
 
-@contextmanager
-def _engine(run: Run) -> Iterator[Engine]:
-    engine = open_engine(Job(run.recipe, run.fingerprint, run.ref, run.store))
-    try:
-        yield engine
-    finally:
-        engine.close()
+def _publish(run: Run, generation: Generation) -> Manifest:
+    committed = committed_shards(run.store, run.ref)
+    entries = [committed[shard] for shard in generation.shards(committed)]
+    lineage = parent_of(run.store, run.ref)
+    return finish_version(run.store, run.ref, run.recipe, entries, cards_of(generation), lineage=lineage)
 
 
 def _numbers(manifest: Manifest) -> dict[str, float]:

@@ -152,6 +152,11 @@ class ModelCard:
     licence: str
     details: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def reference(self) -> str:
+        """What a sample's row says that made it: name and revision."""
+        return f"{self.name}@{self.revision}"
+
 
 class ModelNotFound(FileNotFoundError):
     """Weights or a model package are missing; the message says which and how to get them."""

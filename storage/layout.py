@@ -1,7 +1,8 @@
 """Where everything is in a store: the one place that spells keys.
 
-datasets/<name>/<version>/  recipe.yaml  reports/00042.parquet  pairs/00042.tar  pairs/00042.parquet
-                            rejects/00042.parquet  manifest.json  card/
+datasets/<name>/<version>/  recipe.yaml  weights.json  models/<stage>.json
+                            reports/00042.parquet  reports/00042.json  rejects/00042.parquet
+                            pairs/00042.tar  pairs/00042.parquet  manifest.json  card/
 selections/<name>/<version>/<selection>/
 runs/<run>/
 tags/<name>/<tag>/000003.json
@@ -20,13 +21,16 @@ MEASURES = "measures/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHARD = r"(?:\d{5}|[1-9]\d{5,8})"
 _OF_VERSION = re.compile(
-    rf"recipe\.yaml|manifest\.json|(?:reports|rejects)/{_SHARD}\.parquet|pairs/{_SHARD}\.(?:tar|parquet)"
+    rf"recipe\.yaml|weights\.json|manifest\.json|(?:reports|rejects)/{_SHARD}\.parquet|reports/{_SHARD}\.json"
+    rf"|pairs/{_SHARD}\.(?:tar|parquet)|models/[a-z][a-z0-9_-]*\.json"
     r"|card/(?!Thumbs\.db$|desktop\.ini$)[A-Za-z0-9][A-Za-z0-9._-]*"
 )
 _OF_RUN = re.compile(r"[^/]+/(?:scores\.json|[^/]+/(?:checkpoint\.safetensors|config\.json))")
 _OF_TAG = re.compile(r"(\d{6}|[1-9]\d{6,11})\.json")
 _INDEX = re.compile(r"pairs/(\d{5,})\.parquet$")
-_PART = re.compile(r"(?:reports|pairs|rejects)/(\d{5,})\.(?:parquet|tar)$")
+_REPORT_ENTRY = re.compile(r"reports/(\d{5,})\.json$")
+_MODEL = re.compile(r"models/([a-z][a-z0-9_-]*)\.json$")
+_PART = re.compile(r"(?:(?:reports|pairs|rejects)/(\d{5,})\.parquet|pairs/(\d{5,})\.tar|reports/(\d{5,})\.json)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ class DatasetRef:
         return self.key("recipe.yaml")
 
     @property
+    def weights(self) -> str:
+        """Key of the frozen hashes of the weights that the recipe names."""
+        return self.key("weights.json")
+
+    @property
     def manifest(self) -> str:
         """Key of the manifest."""
         return self.key("manifest.json")
@@ -62,6 +71,14 @@ class DatasetRef:
     def reports(self, shard: int) -> str:
         """Key of a shard's reports."""
         return self.key(f"reports/{shard:05d}.parquet")
+
+    def report_entry(self, shard: int) -> str:
+        """Key of the entry of a shard's reports, whose presence says that they are done."""
+        return self.key(f"reports/{shard:05d}.json")
+
+    def model_card(self, stage: str) -> str:
+        """Key of the card of the model that a stage runs."""
+        return self.key(f"models/{stage}.json")
 
     def pairs(self, shard: int) -> str:
         """Key of a shard's tar."""
@@ -94,10 +111,22 @@ def shard_of_index(key: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def shard_of(key: str) -> int | None:
-    """The shard that `key` is a part of: reports, rejects, tar or index; None for any other key."""
-    found = _PART.search(key)
+def shard_of_report_entry(key: str) -> int | None:
+    """The shard whose report entry `key` is; None for any other key."""
+    found = _REPORT_ENTRY.search(key)
     return int(found[1]) if found else None
+
+
+def stage_of_card(key: str) -> str | None:
+    """The stage whose model card `key` is; None for any other key."""
+    found = _MODEL.search(key)
+    return found[1] if found else None
+
+
+def shard_of(key: str) -> int | None:
+    """The shard that `key` is a part of: reports and their entry, rejects, tar or index; None for any other key."""
+    found = _PART.search(key)
+    return int(found[1] or found[2] or found[3]) if found else None
 
 
 def selection_key(ref: DatasetRef, selection: str, name: str) -> str:

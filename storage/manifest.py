@@ -101,8 +101,10 @@ def _problem(store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, sizes: dic
 
 
 def reached(ref: DatasetRef, manifest: Manifest) -> set[str]:
-    """Keys of recipe, manifest and everything that the manifest names; the card's files come on top."""
-    return {ref.recipe, ref.manifest, *(ref.key(entry.key) for entry in objects(manifest))}
+    """Keys of recipe, weights, model cards, manifest and all that the manifest names; the card's files come on top."""
+    entries = {ref.report_entry(shard.shard) for shard in manifest.shards if shard.reports is not None}
+    cards = {ref.model_card(stage) for stage in manifest.models}
+    return {ref.recipe, ref.weights, ref.manifest, *entries, *cards, *(ref.key(e.key) for e in objects(manifest))}
 
 
 def _of_known_format(where: str, document: object) -> object:

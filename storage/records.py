@@ -52,6 +52,7 @@ class ReportRow(Record):
     tokens_all_attempts: int
     gates: list[GateRow]
     axes: dict[str, str] | None = None
+    model: str = Field(default="", description="what wrote it: name@revision; empty in versions that did not say")
 
 
 class Box(Record):
@@ -142,6 +143,19 @@ class RejectRow(Record):
     findings: str = ""
     impression: str = ""
     gates: list[GateRow] = Field(default_factory=list[GateRow])
+
+
+class ReportEntry(Record):
+    """``reports/00042.json``: written when a shard's reports are done, with what they took.
+
+    `seconds` and `counts` are empty where a worker died between the reports and this entry.
+    """
+
+    shard: int
+    accepted: int
+    rejected: int
+    seconds: dict[str, float] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(default_factory=dict)
 
 
 class ObjectEntry(Record):

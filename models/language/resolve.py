@@ -25,20 +25,21 @@ def resolve(spec: str, adapter: Path | None = None) -> Weights:
         raise ValueError(f"adapter {adapter} was made for the packaged SmolLM2, not for {spec!r}: set adapter to null")
     folder = Path(spec).expanduser()
     if folder.is_dir():
-        return _from_folder(folder, spec, "local")
+        return _from_folder(folder, spec, None)
     if spec.startswith(("/", ".", "~")) or spec.count("/") != 1:
         raise ModelNotFound(f"no model folder at {spec!r}: give a folder with config.json and *.safetensors")
     return _from_hub(spec)
 
 
-def _from_folder(folder: Path, name: str, revision: str) -> Weights:
+def _from_folder(folder: Path, name: str, revision: str | None) -> Weights:
+    """The weights in a folder; without a revision of their own, their SHA-256 stands for one."""
     missing = [what for what in ("config.json", "*.safetensors") if not any(folder.glob(what))]
     if missing:
         raise ModelNotFound(
             f"model folder {folder} lacks {' and '.join(missing)}: only safetensors weights are loaded"
         )
-    licence = "unknown"
-    return Weights(folder, name, revision, sha256_weights(folder), licence)
+    licence, digest = "unknown", sha256_weights(folder)
+    return Weights(folder, name, revision or digest[:12], digest, licence)
 
 
 def _from_hub(spec: str) -> Weights:

@@ -1,1 +1,1 @@
-"""Runs the shard worker over many shards: in this process, or on a pool of Ray actors."""
+"""Runs stages over shards: in this process, or on a pool of Ray actors for each stage. It knows no stage."""

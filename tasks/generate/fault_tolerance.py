@@ -32,7 +32,7 @@ class ReportsLost(RuntimeError):
     """Too many samples of a shard have no report because the engine failed; nothing of the shard is published."""
 
 
-class GuardedGenerator:
+class FaultTolerantGenerator:
     """A report generator for one shard, of which a death costs the request that causes it and no other.
 
     An engine that dies takes its whole call with it. The call is repeated once on a fresh engine, which writes the
@@ -89,7 +89,7 @@ class GuardedGenerator:
         while parts:
             part = parts.pop()
             if self._deaths >= self._most_deaths:
-                self._lose(after, part, f"not asked, since the engine died {self._deaths} times in this shard")
+                self._mark_failed(after, part, f"not asked, since the engine died {self._deaths} times in this shard")
             elif (made := self._try(call, part)) is not None:
                 for n, draft in zip(part, made, strict=True):
                     after[n] = draft
@@ -100,7 +100,7 @@ class GuardedGenerator:
                 half = len(part) // 2
                 parts += [part[half:], part[:half]]
             else:
-                self._lose(after, part, "the engine died each time that it was given this request")
+                self._mark_failed(after, part, "the engine died each time that it was given this request")
         return after
 
     def _try(self, call: Callable[[range], list[ReportDraft]], part: range) -> list[ReportDraft] | None:
@@ -118,7 +118,7 @@ class GuardedGenerator:
             self._generator.restart()
         return None
 
-    def _lose(self, drafts: list[ReportDraft], part: range, why: str) -> None:
+    def _mark_failed(self, drafts: list[ReportDraft], part: range, why: str) -> None:
         for n in part:
             drafts[n] = replace(drafts[n], error=f"{why}: {self._last}", fault=True)
             self.lost.add(drafts[n].sample_id)

@@ -1,47 +1,25 @@
-"""Draw the films of a shard: generate, score, decide, and retry only what failed.
-
-On a GPU one thread judges and encodes a batch while the next is drawn: the generator never waits for the gates but at
-the end of an attempt. Batches are judged one at a time and in order, so the outcome is as if nothing ran side by side.
-On a CPU nothing does: the gates would take their cores from the generator, which cost a tenth of its pace.
-"""
+"""Draw the films of a shard: generate, score, decide, and retry only what failed."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from models.contracts import (
-    Candidate,
-    EntityType,
-    Gate,
-    ImageGenerator,
-    ImageRequest,
-    Mention,
-    ModelNotFound,
-    RequestsRefused,
-    one_line,
-)
+from models.contracts import Candidate, EntityType, Gate, ImageGenerator, ImageRequest, Mention
 from models.gates.film.view import Seen
 from storage.png import encode_png
-from storage.records import GateRow, PairRow, RejectRow, ReportRow
-from tasks.generate.decide import decide
+from storage.records import PairRow, RejectRow, ReportRow
+from tasks.generate.attempts import Attempts, SampleState, SeedOf, SettledCallback, run_attempts
+from tasks.generate.image_faults import FaultTolerantImageGenerator
 from tasks.plan.axes import prompt_prefix
 
 STAGE = "images"
 NOT_A_NUMBER = "the film holds values that are no numbers"
-FAILED_IN_A_ROW = 3
-"""So many samples in a row whose prompts fail alone are no bad prompts: the generator is broken."""
-
-_log = logging.getLogger(__name__)
-SeedOf = Callable[[str, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +36,49 @@ class ImageBatch:
     stats: dict[str, float]
 
 
-@dataclass(slots=True)
-class _Tries:
-    """What has come of one report so far."""
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """How films are drawn.
+
+    Args:
+        attempts: most films per report.
+        batch: films asked of the generator at a time.
+        seed_of: the seed for a sample id and an attempt (from 0).
+        provenance: kept with every pair.
+        prompt_axes: whether age, sex and view stand before the IMPRESSION in the prompt.
+    """
+
+    attempts: int
+    batch: int
+    seed_of: SeedOf
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    prompt_axes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.batch < 1:
+            raise ValueError(f"images.attempts ({self.attempts}) and images.batch ({self.batch}) must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompted:
+    """A report and the prompt that it makes."""
 
     report: ReportRow
     mentions: tuple[Mention, ...]
     prompt: str
     prompt_tokens: int
-    attempts: int = 0
-    seed: int = 0
-    png: bytes = b""
-    gates: list[GateRow] = field(default_factory=list)
-    failed: GateRow | None = None
+
+
+State = SampleState[_Prompted, np.ndarray | bytes]
+"""`made` is a film until the gates have decided, and a PNG of one that passed from then on."""
 
 
 def draw_images(
     reports: Sequence[ReportRow],
     generator: ImageGenerator,
     gates: Sequence[tuple[Gate, float]],
-    *,
-    attempts: int,
-    batch: int,
-    seed_of: SeedOf,
-    on_progress: Callable[[int, int], None] | None = None,
-    provenance: Mapping[str, Any] | None = None,
-    prompt_axes: bool = False,
+    options: ImageOptions,
+    on_progress: SettledCallback | None = None,
 ) -> ImageBatch:
     """Draw and verify one film per report from its IMPRESSION; a failed one is tried again with a new seed.
 
@@ -91,164 +86,78 @@ def draw_images(
         reports: accepted reports.
         generator: the image generator.
         gates: image gates, each with the score that it takes to pass.
-        attempts: most films per report.
-        batch: films asked of the generator at a time.
-        seed_of: the seed for a sample id and an attempt (from 0).
-        on_progress: called with films settled and films in all, after each batch.
-        provenance: kept with every pair.
-        prompt_axes: whether age, sex and view stand before the IMPRESSION in the prompt.
+        options: see there.
+        on_progress: called after each batch.
 
     Raises:
-        ValueError: `attempts` or `batch` is below 1.
         RequestsRefused: the generator fails whatever it is asked; one bad prompt among good ones is a reject.
     """
-    if attempts < 1 or batch < 1:
-        raise ValueError(f"images.attempts ({attempts}) and images.batch ({batch}) must be at least 1")
-    started, spent = time.perf_counter(), defaultdict[str, float](float)
-    prompts = [(prompt_prefix(report.axes) if prompt_axes else "") + report.impression for report in reports]
-    tokens = generator.count_tokens(prompts)
-    every = [_Tries(r, read_mentions(r), p, n) for r, p, n in zip(reports, prompts, tokens, strict=True)]
-    pending, guarded = every, _GuardedImages(generator, spent, min(FAILED_IN_A_ROW, max(2, len(every))))
-    with _judge_for(generator) as judge:
-        for attempt in range(attempts):
-            judging: Future[None] | None = None
-            for start in range(0, len(pending), batch):
-                part = pending[start : start + batch]
-                for tries in part:
-                    tries.attempts, tries.seed = attempt + 1, seed_of(tries.report.sample_id, attempt)
-                films = guarded.draw(part, attempt)
-                if judging is not None:
-                    judging.result()
-                drawn = [(tries, film) for tries, film in zip(part, films, strict=True) if film is not None]
-                judging = judge.submit(_judge, drawn, generator.token_limit, gates, spent)
-                if on_progress is not None and start:
-                    on_progress(_settled(every, pending, start, attempt + 1 == attempts), len(every))
-            if judging is not None:
-                judging.result()
-                if on_progress is not None:
-                    on_progress(_settled(every, pending, len(pending), attempt + 1 == attempts), len(every))
-            pending = [tries for tries in pending if tries.failed is not None]
-    model = f"{generator.card.name}@{generator.card.revision}"
+    started = time.perf_counter()
+    states = [State(prompted, prompted.report.sample_id) for prompted in _prompted(reports, generator, options)]
+    drawer = _Drawer(generator, len(states))
+    on_gpu = not generator.card.details.get("device", "cpu").startswith("cpu")
+    attempts = Attempts(options.attempts, options.seed_of, options.batch, beside=on_gpu)
+    spent = run_attempts(states, drawer, gates, attempts, on_progress)
+    model = generator.card.reference
     return ImageBatch(
-        samples=[_sample(tries, model, provenance or {}) for tries in every if tries.failed is None],
-        rejects=[_reject(tries) for tries in every if tries.failed is not None],
+        samples=[_sample(state, model, options.provenance) for state in states if state.failed is None],
+        rejects=[_reject(state) for state in states if state.failed is not None],
         stats={
-            "films": sum(tries.attempts for tries in every),
-            "attempts": max((tries.attempts for tries in every), default=0),
-            "retried": sum(tries.attempts > 1 for tries in every),
-            "batch": min(batch, int(generator.card.details.get("batch", batch))),
+            "films": sum(state.attempts for state in states),
+            "attempts": max((state.attempts for state in states), default=0),
+            "retried": sum(state.attempts > 1 for state in states),
+            "batch": min(options.batch, int(generator.card.details.get("batch", options.batch))),
             "seconds": time.perf_counter() - started,
+            **({"ms.generator": drawer.milliseconds} if states else {}),
             **spent,
         },
     )
 
 
-class _AtOnce(Executor):
-    """Does its work where it is asked to."""
+class _Drawer:
+    """Draws the films of a batch (`tasks.generate.attempts.Maker`).
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(fn(*args, **kwargs))
-        return done
+    Attributes:
+        milliseconds: spent in the generator.
+    """
 
+    def __init__(self, generator: ImageGenerator, samples: int) -> None:
+        self._generator, self._limit = FaultTolerantImageGenerator(generator, samples), generator.token_limit
+        self.milliseconds = 0.0
 
-def _judge_for(generator: ImageGenerator) -> Executor:
-    on_cpu = generator.card.details.get("device", "cpu").startswith("cpu")
-    return _AtOnce() if on_cpu else ThreadPoolExecutor(1, thread_name_prefix="judge")
-
-
-def _settled(every: Sequence[_Tries], pending: Sequence[_Tries], judged: int, last: bool) -> int:
-    """Samples that need no further film, when the first `judged` of those `pending` have been judged."""
-    again = 0 if last else sum(tries.failed is not None for tries in pending[:judged])
-    return len(every) - (len(pending) - judged) - again
-
-
-class _GuardedImages:
-    """Draws with a generator of which a bad prompt costs its own film: what fails together is drawn one by one."""
-
-    def __init__(self, generator: ImageGenerator, spent: dict[str, float], patience: int) -> None:
-        self._generator, self._spent, self._patience = generator, spent, patience
-        self._failed: set[str] = set()
-
-    def draw(self, part: Sequence[_Tries], attempt: int) -> list[np.ndarray | None]:
-        """One film per sample; None for one whose prompt fails alone, which then has the reason.
-
-        Raises:
-            RequestsRefused: memory does not hold one film, or prompt after prompt fails.
-        """
-        requests = [ImageRequest(t.report.sample_id, t.prompt, t.seed, attempt) for t in part]
+    def make(self, batch: Sequence[State], attempt: int) -> None:
+        """Draw one film per state; a prompt that cannot be drawn fails its own."""
+        requests = [ImageRequest(state.sample_id, state.sample.prompt, state.seed, attempt) for state in batch]
         started = time.perf_counter()
-        films: list[np.ndarray | None]
-        try:
-            films = [*self._generate(requests)]
-        except (ModelNotFound, RequestsRefused):
-            raise
-        except Exception as error:
-            _log.warning("the image generator failed with %d prompts: %r", len(part), error)
-            films = [self._alone(tries, request) for tries, request in zip(part, requests, strict=True)]
-        self._spent["ms.generator"] += 1000 * (time.perf_counter() - started)
-        return films
+        films = self._generator.generate(requests)
+        self.milliseconds += 1000 * (time.perf_counter() - started)
+        for state, film in zip(batch, films, strict=True):
+            if isinstance(film, str):
+                state.gates = [state.fail("draft", f"the image generator failed: {film}")]
+            else:
+                state.made = film
 
-    def _generate(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
-        try:
-            films = self._generator.generate(requests)
-        except MemoryError as error:  # generators halve their batch first, so that it speaks of a single film
-            raise RequestsRefused(f"the image generator cannot draw: {one_line(error)}") from error
-        self._failed.clear()
-        return films
-
-    def _alone(self, tries: _Tries, request: ImageRequest) -> np.ndarray | None:
-        try:
-            return self._generate([request])[0]
-        except (ModelNotFound, RequestsRefused):
-            raise
-        except Exception as error:
-            why = f"{type(error).__name__}: {one_line(error)}"
-            self._failed.add(request.sample_id)
-            if len(self._failed) == self._patience:
-                raise RequestsRefused(
-                    f"the image generator failed with {self._patience} samples in a row, the last of which is "
-                    f"{request.sample_id}: {why}; mend images.generator and run again: finished shards are safe"
-                ) from error
-            tries.failed = GateRow(
-                gate="draft", score=0.0, threshold=1.0, passed=False, reason=f"the image generator failed: {why}"
+    def candidates(self, batch: Sequence[State]) -> Sequence[Candidate]:
+        """The films, with what they were asked to show."""
+        return Seen(
+            Candidate(
+                sample_id=state.sample_id,
+                mentions=state.sample.mentions,
+                findings=state.sample.report.findings,
+                impression=state.sample.report.impression,
+                image=_film(state),
+                prompt_tokens=state.sample.prompt_tokens,
+                prompt_limit=self._limit,
             )
-            tries.gates = [tries.failed]
-            return None
-
-
-def _judge(
-    drawn: Sequence[tuple[_Tries, np.ndarray]],
-    token_limit: int,
-    gates: Sequence[tuple[Gate, float]],
-    spent: dict[str, float],
-) -> None:
-    """Score, decide, and encode what passed."""
-    if not drawn:
-        return
-    candidates = Seen(
-        Candidate(
-            sample_id=tries.report.sample_id,
-            mentions=tries.mentions,
-            findings=tries.report.findings,
-            impression=tries.report.impression,
-            image=film,
-            prompt_tokens=tries.prompt_tokens,
-            prompt_limit=token_limit,
+            for state in batch
         )
-        for tries, film in drawn
-    )
-    scores = [gate.score(candidates) for gate, _ in gates]
-    for column in scores:
-        for score in column:
-            spent[f"ms.gate.{score.gate}"] += 1000 * score.seconds
-    thresholds = {gate.name: threshold for gate, threshold in gates}
-    for number, (tries, film) in enumerate(drawn):
-        tries.gates, tries.failed = decide([column[number] for column in scores], thresholds)
-        if tries.failed is None and film.dtype != np.uint8:  # without a finite gate nothing else would stop it
-            tries.failed = GateRow(gate="finite", score=0.0, threshold=1.0, passed=False, reason=NOT_A_NUMBER)
-        if tries.failed is None:
-            tries.png = encode_png(film)
+
+    def settle(self, state: State) -> None:
+        """Keep the PNG of a film that passed, and no other."""
+        film = _film(state)
+        if state.failed is None and film.dtype != np.uint8:  # without a finite gate nothing else would stop it
+            state.fail("finite", NOT_A_NUMBER)
+        state.made = encode_png(film) if state.failed is None else None
 
 
 def read_mentions(row: ReportRow | PairRow) -> tuple[Mention, ...]:
@@ -262,8 +171,20 @@ def labels_of(mentions: Sequence[Mention]) -> dict[str, int]:
     return known | {m.label: 1 for m in mentions if m.label is not None and m.present}
 
 
-def _sample(tries: _Tries, model: str, provenance: Mapping[str, Any]) -> tuple[PairRow, bytes]:
-    report, data = tries.report, tries.png
+def _prompted(reports: Sequence[ReportRow], generator: ImageGenerator, options: ImageOptions) -> list[_Prompted]:
+    prompts = [(prompt_prefix(report.axes) if options.prompt_axes else "") + report.impression for report in reports]
+    counts = generator.count_tokens(prompts)
+    return [_Prompted(r, read_mentions(r), p, n) for r, p, n in zip(reports, prompts, counts, strict=True)]
+
+
+def _film(state: State) -> np.ndarray:
+    assert isinstance(state.made, np.ndarray), state.sample_id
+    return state.made
+
+
+def _sample(state: State, model: str, provenance: Mapping[str, Any]) -> tuple[PairRow, bytes]:
+    report, prompt, data = state.sample.report, state.sample.prompt, state.made
+    assert isinstance(data, bytes), state.sample_id
     row = PairRow(
         sample_id=report.sample_id,
         index=report.index,
@@ -271,24 +192,25 @@ def _sample(tries: _Tries, model: str, provenance: Mapping[str, Any]) -> tuple[P
         impression=report.impression,
         entities=report.entities,
         mentions=report.mentions,
-        labels=labels_of(tries.mentions),
+        labels=labels_of(state.sample.mentions),
         report_seed=report.seed,
         report_attempts=report.attempts,
         report_tokens=report.tokens_all_attempts,
-        image_seed=tries.seed,
-        image_attempts=tries.attempts,
-        prompt_tokens=tries.prompt_tokens,
+        report_model=report.model,
+        image_seed=state.seed,
+        image_attempts=state.attempts,
+        prompt_tokens=state.sample.prompt_tokens,
         png_sha256=hashlib.sha256(data).hexdigest(),
-        gates=[*report.gates, *tries.gates],
+        gates=[*report.gates, *state.gates],
         image_model=model,
         axes=report.axes,
-        provenance=dict(provenance) if tries.prompt == report.impression else {**provenance, "prompt": tries.prompt},
+        provenance=dict(provenance) if prompt == report.impression else {**provenance, "prompt": prompt},
     )
     return row, data
 
 
-def _reject(tries: _Tries) -> RejectRow:
-    report, failed = tries.report, tries.failed
+def _reject(state: State) -> RejectRow:
+    report, failed = state.sample.report, state.failed
     assert failed is not None, report.sample_id
     return RejectRow(
         sample_id=report.sample_id,
@@ -298,9 +220,9 @@ def _reject(tries: _Tries) -> RejectRow:
         score=float("nan") if failed.score is None else failed.score,
         threshold=failed.threshold,
         reason=failed.reason,
-        attempts=tries.attempts,
+        attempts=state.attempts,
         entities=report.entities,
         findings=report.findings,
         impression=report.impression,
-        gates=[*report.gates, *tries.gates],
+        gates=[*report.gates, *state.gates],
     )

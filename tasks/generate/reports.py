@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from models.contracts import Candidate, Gate, Remembers, ReportDraft, ReportGenerator, ReportRequest
-from storage.records import GateRow, RejectRow, ReportRow
-from tasks.generate.decide import decide
-from tasks.generate.fault_tolerance import GuardedGenerator, check_losses, check_refusals
+from models.contracts import Candidate, Gate, ReportDraft, ReportGenerator, ReportRequest
+from storage.records import RejectRow, ReportRow
+from tasks.generate.attempts import Attempts, SampleState, SeedOf, SettledCallback, run_attempts
+from tasks.generate.fault_tolerance import FaultTolerantGenerator, check_losses, check_refusals
 from tasks.generate.fit import CountTokens, check_shortens, fit_drafts
 from tasks.plan.spec import SampleSpec
 
 STAGE = "reports"
-SeedOf = Callable[[str, int], int]
+State = SampleState[SampleSpec, ReportDraft]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +32,11 @@ class ReportBatch:
     stats: dict[str, float]
 
 
-@dataclass(slots=True)
-class _Tries:
-    """What has come of one sample so far."""
-
-    spec: SampleSpec
-    attempts: int = 0
-    tokens: int = 0
-    draft: ReportDraft | None = None
-    gates: list[GateRow] = field(default_factory=list)
-    failed: GateRow | None = None
-
-
-def write_reports(
-    specs: Sequence[SampleSpec],
-    generator: ReportGenerator,
-    gates: Sequence[tuple[Gate, float]],
-    *,
-    attempts: int,
-    seed_of: SeedOf,
-    count_tokens: CountTokens | None = None,
-    token_limit: int | None = None,
-    summarise_again: bool = False,
-    error_budget: float = 1.0,
-    stop_at_refusal: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> ReportBatch:
-    """Write and verify one report per spec; a failed one is tried again with a new seed, `attempts` times in all.
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """How reports are written.
 
     Args:
-        specs: what each report must state.
-        generator: the report generator.
-        gates: text gates, each with the score that it takes to pass.
         attempts: most drafts per sample.
         seed_of: the seed for a sample id and an attempt (from 0).
         count_tokens: token counts of prompts for the image generator; the prompt-length gate needs it.
@@ -71,135 +45,163 @@ def write_reports(
         error_budget: largest share of the samples that may be lost to the engine.
         stop_at_refusal: fail the shard where the engine takes none of its requests. Not for a top-up: its samples may
             all be bad by themselves.
-        on_progress: called with samples settled and samples in all, after each round.
+    """
+
+    attempts: int
+    seed_of: SeedOf
+    count_tokens: CountTokens | None = None
+    token_limit: int | None = None
+    summarise_again: bool = False
+    error_budget: float = 1.0
+    stop_at_refusal: bool = False
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"reports.attempts is {self.attempts}: at least one attempt is needed")
+
+
+def write_reports(
+    specs: Sequence[SampleSpec],
+    generator: ReportGenerator,
+    gates: Sequence[tuple[Gate, float]],
+    options: ReportOptions,
+    on_progress: SettledCallback | None = None,
+) -> ReportBatch:
+    """Write and verify one report per spec; a failed one is tried again with a new seed.
+
+    Args:
+        specs: what each report must state.
+        generator: the report generator.
+        gates: text gates, each with the score that it takes to pass.
+        options: see there.
+        on_progress: called after each attempt.
 
     Raises:
-        ValueError: `attempts` is below 1, the prompt-length gate is asked for without token counts, or
-            `summarise_again` of a generator that cannot.
+        ValueError: the prompt-length gate is asked for without token counts, or `summarise_again` of a generator that
+            cannot.
         RequestsRefused: the engine cannot serve any request, or took none (`stop_at_refusal`).
         ReportsLost: more than `error_budget` of the samples have no report because the engine failed.
     """
-    thresholds = {gate.name: threshold for gate, threshold in gates}
-    if attempts < 1:
-        raise ValueError(f"reports.attempts is {attempts}: at least one attempt is needed")
-    if "prompt_length" in thresholds and (count_tokens is None or token_limit is None):
+    limited = options.count_tokens is not None and options.token_limit is not None
+    if not limited and "prompt_length" in {gate.name for gate, _ in gates}:
         raise ValueError("the gate prompt_length needs count_tokens and token_limit of an image generator")
-    if summarise_again:
+    if options.summarise_again:
         check_shortens(generator)
-    engine = GuardedGenerator(generator, len(specs))
-    memories = [gate for gate, _ in gates if isinstance(gate, Remembers)]
-    for gate in memories:
-        gate.forget()
     started = time.perf_counter()
-    every = [_Tries(spec) for spec in specs]
-    pending, errors = every, 0
-    for attempt in range(attempts):
-        requests = [
-            ReportRequest(t.spec.sample_id, t.spec.mentions, seed_of(t.spec.sample_id, attempt), attempt)
-            for t in pending
-        ]
-        drafts = engine.generate(requests)
-        if attempt == 0 and stop_at_refusal:
-            check_refusals(drafts)
-        if summarise_again and count_tokens and token_limit:
-            prefixes = [t.spec.image_prefix for t in pending]
-            drafts = fit_drafts(engine, requests, drafts, prefixes, count_tokens, token_limit)
-        errors += sum(draft.error is not None for draft in drafts)
-        candidates = _judge(pending, drafts, gates, thresholds, count_tokens, token_limit)
-        for gate in memories:
-            gate.remember([c for tries, c in zip(pending, candidates, strict=True) if tries.failed is None])
-        pending = [t for t in pending if t.failed is not None and t.spec.sample_id not in engine.lost]
-        if on_progress is not None:
-            on_progress(len(every) - (0 if attempt + 1 == attempts else len(pending)), len(every))
-        if not pending:
-            break
-    check_losses({t.spec.sample_id: _draft(t) for t in every if t.failed is not None}, len(every), error_budget)
+    states = [State(spec, spec.sample_id) for spec in specs]
+    writer = _Writer(FaultTolerantGenerator(generator, len(specs)), options)
+    run_attempts(states, writer, gates, Attempts(options.attempts, options.seed_of), on_progress)
+    failed = {state.sample_id: _draft(state) for state in states if state.failed is not None}
+    check_losses(failed, len(states), options.error_budget)
+    passed = [state for state in states if state.failed is None]
+    model = generator.card.reference if passed else ""
     return ReportBatch(
-        rows=[_row(tries) for tries in every if tries.failed is None],
-        rejects=[_reject(tries) for tries in every if tries.failed is not None],
+        rows=[_row(state, model, writer.tokens[state.sample_id]) for state in passed],
+        rejects=[_reject(state) for state in states if state.failed is not None],
         stats={
-            "drafts": sum(tries.attempts for tries in every),
-            "tokens": sum(tries.tokens for tries in every),
-            "attempts": max((tries.attempts for tries in every), default=0),
-            "errors": errors,
+            "drafts": sum(state.attempts for state in states),
+            "tokens": writer.tokens.total(),
+            "attempts": max((state.attempts for state in states), default=0),
+            "errors": writer.errors,
             "seconds": time.perf_counter() - started,
         },
     )
 
 
-def _judge(
-    pending: Sequence[_Tries],
-    drafts: Sequence[ReportDraft],
-    gates: Sequence[tuple[Gate, float]],
-    thresholds: dict[str, float],
-    count_tokens: CountTokens | None,
-    token_limit: int | None,
-) -> list[Candidate]:
-    prompts = [tries.spec.image_prefix + draft.impression for tries, draft in zip(pending, drafts, strict=True)]
-    counts = count_tokens(prompts) if count_tokens else [None] * len(drafts)
-    candidates = [
-        Candidate(
-            sample_id=tries.spec.sample_id,
-            mentions=tries.spec.mentions,
-            findings=draft.findings,
-            impression=draft.impression,
-            prompt_tokens=count,
-            prompt_limit=token_limit,
-        )
-        for tries, draft, count in zip(pending, drafts, counts, strict=True)
-    ]
-    scores = [gate.score(candidates) for gate, _ in gates]
-    for number, (tries, draft) in enumerate(zip(pending, drafts, strict=True)):
-        tries.draft = draft
-        tries.attempts += 1
-        tries.tokens += draft.tokens
-        tries.gates, tries.failed = decide([column[number] for column in scores], thresholds)
-        if draft.error is not None:
-            tries.failed = GateRow(gate="draft", score=0.0, threshold=1.0, passed=False, reason=draft.error)
-            tries.gates.append(tries.failed)
-    return candidates
+class _Writer:
+    """Writes the drafts of a batch (`tasks.generate.attempts.Maker`).
+
+    Attributes:
+        tokens: of all drafts so far, by sample id.
+        errors: drafts that the engine failed.
+    """
+
+    def __init__(self, generator: FaultTolerantGenerator, options: ReportOptions) -> None:
+        self._generator, self._options = generator, options
+        self.tokens: Counter[str] = Counter()
+        self.errors = 0
+
+    def make(self, batch: Sequence[State], attempt: int) -> None:
+        """Write one draft per state; those that the engine failed say why."""
+        options = self._options
+        requests = [ReportRequest(state.sample_id, state.sample.mentions, state.seed, attempt) for state in batch]
+        drafts = self._generator.generate(requests)
+        if attempt == 0 and options.stop_at_refusal:
+            check_refusals(drafts)
+        if options.summarise_again and options.count_tokens and options.token_limit:
+            prefixes = [state.sample.image_prefix for state in batch]
+            drafts = fit_drafts(self._generator, requests, drafts, prefixes, options.count_tokens, options.token_limit)
+        for state, draft in zip(batch, drafts, strict=True):
+            state.made = draft
+            state.given_up = state.sample_id in self._generator.lost
+            self.tokens[state.sample_id] += draft.tokens
+            self.errors += draft.error is not None
+
+    def candidates(self, batch: Sequence[State]) -> list[Candidate]:
+        """The drafts, with the tokens of the prompts that they would make."""
+        drafts, count = [_draft(state) for state in batch], self._options.count_tokens
+        prompts = [state.sample.image_prefix + draft.impression for state, draft in zip(batch, drafts, strict=True)]
+        counts = count(prompts) if count else [None] * len(prompts)
+        return [
+            Candidate(
+                sample_id=state.sample_id,
+                mentions=state.sample.mentions,
+                findings=draft.findings,
+                impression=draft.impression,
+                prompt_tokens=tokens,
+                prompt_limit=self._options.token_limit,
+            )
+            for state, draft, tokens in zip(batch, drafts, counts, strict=True)
+        ]
+
+    def settle(self, state: State) -> None:
+        """A draft with an error fails, whatever the gates say of its text."""
+        error = _draft(state).error
+        if error is not None:
+            state.gates.append(state.fail("draft", error))
 
 
-def _row(tries: _Tries) -> ReportRow:
-    draft = _draft(tries)
+def _row(state: State, model: str, tokens: int) -> ReportRow:
+    draft, spec = _draft(state), state.sample
     return ReportRow(
-        sample_id=tries.spec.sample_id,
-        index=tries.spec.index,
+        sample_id=spec.sample_id,
+        index=spec.index,
         findings=draft.findings,
         impression=draft.impression,
-        entities=_entities(tries.spec),
-        mentions=[_plain(asdict(mention)) for mention in tries.spec.mentions],
+        entities=_entities(spec),
+        mentions=[_plain(asdict(mention)) for mention in spec.mentions],
         seed=draft.seed,
-        attempts=tries.attempts,
+        attempts=state.attempts,
         tokens=draft.tokens,
-        tokens_all_attempts=tries.tokens,
-        gates=tries.gates,
-        axes=None if tries.spec.axes is None else dict(tries.spec.axes),
+        tokens_all_attempts=tokens,
+        gates=state.gates,
+        axes=None if spec.axes is None else dict(spec.axes),
+        model=model,
     )
 
 
-def _reject(tries: _Tries) -> RejectRow:
-    draft, failed = _draft(tries), tries.failed
-    assert failed is not None, tries.spec.sample_id
+def _reject(state: State) -> RejectRow:
+    draft, failed = _draft(state), state.failed
+    assert failed is not None, state.sample_id
     return RejectRow(
-        sample_id=tries.spec.sample_id,
-        index=tries.spec.index,
+        sample_id=state.sample_id,
+        index=state.sample.index,
         stage=STAGE,
         gate=failed.gate,
         score=float("nan") if failed.score is None else failed.score,
         threshold=failed.threshold,
         reason=failed.reason,
-        attempts=tries.attempts,
-        entities=_entities(tries.spec),
+        attempts=state.attempts,
+        entities=_entities(state.sample),
         findings=draft.findings,
         impression=draft.impression,
-        gates=tries.gates,
+        gates=state.gates,
     )
 
 
-def _draft(tries: _Tries) -> ReportDraft:
-    assert tries.draft is not None, tries.spec.sample_id
-    return tries.draft
+def _draft(state: State) -> ReportDraft:
+    assert state.made is not None, state.sample_id
+    return state.made
 
 
 def _entities(spec: SampleSpec) -> list[str]:

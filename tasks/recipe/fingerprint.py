@@ -54,6 +54,7 @@ EXCLUDED: Mapping[str, str] = {
     "images.generator.options.attention": "the same sum by another kernel",
     "images.generator.options.batch": _THROUGHPUT,
     "images.generator.options.device": _PLACE,
+    "images.resources": _PLACE,
     "reports.error_budget": "when to stop, not what to write",
     "reports.generator.options.answer_price": "a price",
     "reports.generator.options.api_key_variable": "a credential's name",
@@ -70,6 +71,7 @@ EXCLUDED: Mapping[str, str] = {
     "reports.generator.options.timeout": "when to give up waiting, not what to ask",
     "reports.generator.options.token_budget": "when to stop, not what to write",
     "reports.generator.options.tries": "retries on infrastructure",
+    "reports.resources": _PLACE,
 }
 
 ADDED: Mapping[str, Any] = {

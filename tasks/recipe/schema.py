@@ -94,6 +94,27 @@ class Component(Section):
     credentialed: bool | None = Field(default=None, description="trained on data under a use agreement")
 
 
+class ResourcesSection(Section):
+    """What one worker of a stage holds on a cluster; it counts for the engine ``ray`` only."""
+
+    gpus: float | None = Field(
+        default=None, ge=0, le=64, description="None takes what the generator needs; a fraction shares one GPU"
+    )
+    cpus: float = Field(default=1, ge=0, le=4096)
+    memory_gib: float | None = Field(default=None, gt=0, description="main memory to reserve; None reserves none")
+    workers: int | None = Field(default=None, ge=1, description="None is as many as the GPUs allow")
+    python: File | None = Field(
+        default=None, description="the workers' interpreter, such as one that has xformers but no vLLM"
+    )
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_above_one(cls, value: float | None) -> float | None:
+        if value is not None and value > 1 and value != int(value):
+            raise ValueError(f"{value:g} GPUs cannot be held: give a whole number, or a fraction below 1")
+        return value
+
+
 class ReportSection(Section):
     """The report generator, its decoding and how often a report is tried."""
 
@@ -105,6 +126,7 @@ class ReportSection(Section):
     error_budget: float = Field(
         default=0.2, ge=0, le=1, description="largest share of a shard that may be lost to a failing engine"
     )
+    resources: ResourcesSection = ResourcesSection()
 
 
 class ImageSection(Section):
@@ -116,6 +138,7 @@ class ImageSection(Section):
     prompt_axes: bool = Field(
         default=False, description="put plan.axes before the prompt: '62 year old female, PA view.'"
     )
+    resources: ResourcesSection = ResourcesSection()
 
 
 class GateSpec(Section):

@@ -12,12 +12,11 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.s3 import S3Store
 from storage.tags import advance_latest
-from tasks.generate.worker import ShardWorker
 from tasks.publish.dataset import open_version
-from tasks.publish.finish import finish_version
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe
 from tasks.recipe.schema import Recipe
+from tests.making import Making
 
 FINISH = -1
 """The stage after the last shard, as a shard number."""
@@ -37,17 +36,17 @@ def live(
         store.check()
         mark = fingerprint(recipe)
         open_version(store, ref, dump_recipe(recipe), mark)
-        worker = ShardWorker(recipe, mark, store, ref)
+        making = Making(recipe, store, ref)
         entries = []
         for shard in order:
             out.send(("begin", shard))
             entries.append(
-                worker.run(shard, lambda stage, done, _, shard=shard: out.send(("work", shard, stage, done)))
+                making.run(shard, lambda stage, done, _, shard=shard: out.send(("work", shard, stage, done)))
             )
             out.send(("end", shard))
         if finish:
             out.send(("begin", FINISH))
-            finish_version(store, ref, recipe, entries, worker.cards())
+            making.finish(entries)
             advance_latest(store, ref)
             out.send(("end", FINISH))
     except StoreError as error:

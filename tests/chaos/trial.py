@@ -200,6 +200,8 @@ def judge(recipe: Recipe, store: ObjectStore, undisturbed: dict[str, str]) -> Ve
 def orphans(store: ObjectStore, manifest: Manifest) -> list[str]:
     """What the manifest does not reach, and what is neither card nor tag; in a folder also unfinished writes."""
     reached = {REF.key(entry.key) for entry in objects(manifest)} | {REF.recipe, REF.manifest}
+    reached |= {REF.report_entry(entry.shard) for entry in manifest.shards}
+    reached |= {REF.model_card(stage) for stage in ("reports", "images")}
     reached |= {REF.card(name) for name in ("README.md", "report.html", "croissant.json", "records.parquet")}
     left = {info.key for info in store.list()} - reached - {tag_key(REF.name, LATEST, 1)}
     drafts = (store.folder / ".tmp").glob("*") if isinstance(store, LocalStore) else ()

@@ -15,7 +15,7 @@ import pytest
 from models.contracts import EntityType, Mention, ReportGenerator, ReportRequest, RequestsRefused
 from models.gates.text.report import Completeness
 from models.language.openai_endpoint import OpenAIReportGenerator
-from tasks.generate.reports import write_reports
+from tasks.generate.reports import ReportOptions, write_reports
 from tasks.plan.spec import SampleSpec
 
 Reply = Callable[[dict[str, Any]], tuple[Any, ...]]
@@ -214,7 +214,10 @@ def test_the_stage_rejects_what_the_endpoint_lost_with_the_reason(serve) -> None
     specs = [SampleSpec(request.sample_id, n, 0, request.mentions) for n, request in enumerate(MANY)]
     seed_of = {request.sample_id: request.seed for request in MANY}
     batch = write_reports(
-        specs, generator, [(Completeness(), 1.0)], attempts=1, error_budget=0.2, seed_of=lambda s, _: seed_of[s]
+        specs,
+        generator,
+        [(Completeness(), 1.0)],
+        ReportOptions(attempts=1, error_budget=0.2, seed_of=lambda s, _: seed_of[s]),
     )
     assert [row.sample_id for row in batch.rejects] == ["s-0", "s-10"]
     assert all("is no JSON" in row.reason for row in batch.rejects)

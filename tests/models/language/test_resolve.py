@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_local_folder_is_taken_as_it_is(folder: Path) -> None:
     found = resolve(str(folder))
-    assert (found.folder, found.revision, len(found.sha256)) == (folder, "local", 64)
+    assert (found.folder, found.revision, len(found.sha256)) == (folder, found.sha256[:12], 64)
     with pytest.raises(ValueError, match="set adapter to null"):
         resolve(str(folder), adapter=folder)
 

@@ -17,7 +17,7 @@ from models.language.as_json import SCHEMA, JsonReport
 from models.language.grammar import findings_pattern, impression_shapes
 from models.language.script import Completion, CompletionRequest
 from models.language.vllm_engine import VllmReportGenerator
-from tasks.generate.reports import write_reports
+from tasks.generate.reports import ReportOptions, write_reports
 from tasks.plan.spec import SampleSpec
 from tests.models.language.fakes import completions
 
@@ -116,7 +116,9 @@ def test_free_running_text_is_verified_and_tried_again(
     free_engine: VllmReportGenerator, requests_for: Requests
 ) -> None:
     specs = [SampleSpec(r.sample_id, n, 0, r.mentions) for n, r in enumerate(requests_for(6))]
-    batch = write_reports(specs, free_engine, GATES, attempts=3, seed_of=lambda s, a: 17 * int(s[2:]) + a)
+    batch = write_reports(
+        specs, free_engine, GATES, ReportOptions(attempts=3, seed_of=lambda s, a: 17 * int(s[2:]) + a)
+    )
     assert len(batch.rows) + len(batch.rejects) == len(specs)
     assert all(row.gates and all(gate.passed for gate in row.gates) for row in batch.rows)
     assert all(row.attempts == 3 and row.reason for row in batch.rejects)
@@ -264,5 +266,7 @@ def test_an_engine_that_dies_in_mid_batch_is_replaced_and_nothing_is_missing(
     monkeypatch.setattr(vllm_engine, "start_engine", lambda *_: started.append(1) or engine.llm)
     generator = sharing()
     specs = [SampleSpec(r.sample_id, n, 0, r.mentions) for n, r in enumerate(requests_for(4))]
-    batch = write_reports(specs, generator, GATES[:1], attempts=1, seed_of=lambda s, a: 17 * int(s[2:]) + a)
+    batch = write_reports(
+        specs, generator, GATES[:1], ReportOptions(attempts=1, seed_of=lambda s, a: 17 * int(s[2:]) + a)
+    )
     assert (len(batch.rows), started) == (4, [1])

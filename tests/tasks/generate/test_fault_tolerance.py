@@ -17,7 +17,7 @@ from models.contracts import Gate, ModelNotFound, ReportDraft, ReportRequest, Re
 from models.gates.text.report import Completeness, PromptLength
 from models.phantom.template import TemplateReportGenerator
 from tasks.generate.fault_tolerance import ReportsLost, check_refusals
-from tasks.generate.reports import ReportBatch, write_reports
+from tasks.generate.reports import ReportBatch, ReportOptions, write_reports
 from tasks.plan.spec import SampleSpec
 from tests.tasks.generate.test_reports import Wordy, seed_of, spec, words_in
 
@@ -55,7 +55,7 @@ def lose(*samples: str) -> Callable[[ReportDraft], ReportDraft]:
 
 def write(generator: TemplateReportGenerator, count: int = 5, **options: float) -> ReportBatch:
     specs = [spec(n) for n in range(count)]
-    return write_reports(specs, generator, GATES, attempts=3, seed_of=seed_of, **options)  # type: ignore[arg-type]
+    return write_reports(specs, generator, GATES, ReportOptions(attempts=3, seed_of=seed_of, **options))  # type: ignore[arg-type]
 
 
 def test_one_death_costs_a_fresh_start_and_no_sample() -> None:
@@ -81,7 +81,7 @@ def test_progress_ends_at_all_when_the_engine_dies() -> None:
     seen: list[tuple[int, int]] = []
     generator = Mortal(RuntimeError(), RuntimeError())
     write_reports(
-        [spec(0)], generator, GATES, attempts=3, seed_of=seed_of, on_progress=lambda *count: seen.append(count)
+        [spec(0)], generator, GATES, ReportOptions(attempts=3, seed_of=seed_of), lambda *count: seen.append(count)
     )
     assert seen == [(1, 1)]
 
@@ -115,7 +115,9 @@ def test_a_fault_that_a_later_attempt_cures_is_no_loss() -> None:
 
 def test_bad_text_and_bad_input_are_not_the_engines_losses() -> None:
     specs = [spec(0, "  "), SampleSpec("s-1", 1, 0, ())]
-    batch = write_reports(specs, TemplateReportGenerator(), GATES, attempts=2, seed_of=seed_of, error_budget=0.0)
+    batch = write_reports(
+        specs, TemplateReportGenerator(), GATES, ReportOptions(attempts=2, seed_of=seed_of, error_budget=0.0)
+    )
     assert len(batch.rejects) == 2
 
 
@@ -201,9 +203,18 @@ class Poisoned(Wordy):
 
 def shorten(generator: Poisoned, count: int = 8, error_budget: float = 1.0) -> ReportBatch:
     return write_reports(
-        [spec(n) for n in range(count)], generator, [*GATES, (PromptLength(), 0.0)], attempts=3, seed_of=seed_of,
-        count_tokens=words_in, token_limit=20, summarise_again=True, error_budget=error_budget,
-    )  # fmt: skip
+        [spec(n) for n in range(count)],
+        generator,
+        [*GATES, (PromptLength(), 0.0)],
+        ReportOptions(
+            attempts=3,
+            seed_of=seed_of,
+            count_tokens=words_in,
+            token_limit=20,
+            summarise_again=True,
+            error_budget=error_budget,
+        ),
+    )
 
 
 def names(numbers: Collection[int]) -> list[str]:

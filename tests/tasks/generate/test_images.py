@@ -15,7 +15,8 @@ from models.gates.film.basics import Contrast, Finite
 from models.phantom.renderer import RendererImageGenerator
 from storage.png import decode_png
 from storage.records import GateRow, ReportRow
-from tasks.generate.images import ImageBatch, draw_images, labels_of
+from tasks.generate.attempts import SettledCallback
+from tasks.generate.images import ImageBatch, ImageOptions, draw_images, labels_of
 
 EFFUSION = Mention(
     "abnormality/pleural effusion", EntityType.ABNORMALITY, "small left pleural effusion", "pleural effusion", True,
@@ -57,10 +58,12 @@ def seed(sample: str, attempt: int) -> int:
     return int(sample[1:]) * 10 + attempt
 
 
-def draw(generator: RendererImageGenerator, count: int = 5, **options: object) -> ImageBatch:
+def draw(
+    generator: RendererImageGenerator, count: int = 5, on_progress: SettledCallback | None = None, **options: object
+) -> ImageBatch:
     settings = {"attempts": 3, "batch": 2, "seed_of": seed, "provenance": {"fingerprint": "f"}, **options}
     gates = [(Finite(), 1.0), (Contrast(), 0.3)]
-    return draw_images([report(i) for i in range(count)], generator, gates, **settings)  # pyright: ignore
+    return draw_images([report(i) for i in range(count)], generator, gates, ImageOptions(**settings), on_progress)  # type: ignore
 
 
 def test_every_report_becomes_a_pair_with_all_that_is_known_of_it() -> None:
@@ -103,7 +106,7 @@ def test_a_sample_given_up_says_at_which_gate_and_why() -> None:
 
 
 def test_a_film_of_no_numbers_is_never_accepted_even_without_gates() -> None:
-    batch = draw_images([report(1)], Counting(spoilt=[10]), [], attempts=1, batch=4, seed_of=seed)
+    batch = draw_images([report(1)], Counting(spoilt=[10]), [], ImageOptions(attempts=1, batch=4, seed_of=seed))
     assert [reject.gate for reject in batch.rejects] == ["finite"]
 
 
@@ -117,7 +120,7 @@ def test_gates_see_the_mentions_and_the_prompt() -> None:
             seen.extend(batch)
             return [GateScore("spy", 1.0)] * len(batch)
 
-    draw_images([report(1)], Counting(), [(Spy(), 1.0)], attempts=1, batch=4, seed_of=seed)
+    draw_images([report(1)], Counting(), [(Spy(), 1.0)], ImageOptions(attempts=1, batch=4, seed_of=seed))
     assert seen[0].mentions == (EFFUSION, NO_EDEMA, PLACE)
     assert (seen[0].impression, seen[0].prompt_tokens) == ("Small left pleural effusion.", 4)
 
@@ -155,7 +158,7 @@ def test_on_a_gpu_a_batch_is_judged_while_the_next_is_drawn() -> None:
             return [GateScore("slow", 1.0)] * len(batch)
 
     reports = [report(number) for number in range(4)]
-    batch = draw_images(reports, Waiting(), [(Slow(), 1.0)], attempts=1, batch=2, seed_of=seed)
+    batch = draw_images(reports, Waiting(), [(Slow(), 1.0)], ImageOptions(attempts=1, batch=2, seed_of=seed))
     assert [row.sample_id for row, _ in batch.samples] == ["s0", "s1", "s2", "s3"]
 
 
@@ -169,7 +172,9 @@ def test_on_a_cpu_nothing_runs_beside_the_generator() -> None:
             threads.add(threading.current_thread().name)
             return [GateScore("watching", 1.0)] * len(batch)
 
-    draw_images([report(n) for n in range(4)], Counting(), [(Watching(), 1.0)], attempts=1, batch=2, seed_of=seed)
+    draw_images(
+        [report(n) for n in range(4)], Counting(), [(Watching(), 1.0)], ImageOptions(attempts=1, batch=2, seed_of=seed)
+    )
     assert threads == {threading.current_thread().name}
 
 
@@ -191,7 +196,9 @@ def test_an_error_of_a_gate_or_of_the_generator_stops_the_stage(bad: str, kind: 
             return [GateScore("broken", 1.0)] * len(batch)
 
     with pytest.raises(RuntimeError, match=f"{bad} is broken"):
-        draw_images([report(n) for n in range(6)], Broken(), [(Gate(), 1.0)], attempts=1, batch=2, seed_of=seed)
+        draw_images(
+            [report(n) for n in range(6)], Broken(), [(Gate(), 1.0)], ImageOptions(attempts=1, batch=2, seed_of=seed)
+        )
 
 
 class Choosy(Counting):
@@ -234,7 +241,9 @@ def test_what_generator_and_gates_took_is_summed_and_kept_out_of_the_rows() -> N
             return [GateScore("finite", 1.0, seconds=0.5)] * len(batch)
 
     gates = [(Dear(), 1.0), (Contrast(), 0.3)]
-    batch = draw_images([report(n) for n in range(3)], Counting(), gates, attempts=1, batch=2, seed_of=seed)
+    batch = draw_images(
+        [report(n) for n in range(3)], Counting(), gates, ImageOptions(attempts=1, batch=2, seed_of=seed)
+    )
     assert batch.stats["ms.gate.finite"] == 1500
     for part in ("ms.generator", "ms.gate.contrast"):
         assert 0 < batch.stats[part] < 1000 * batch.stats["seconds"]
@@ -264,7 +273,9 @@ def test_a_finding_asked_and_denied_counts_as_asked() -> None:
 def test_axes_stand_before_the_impression_only_where_the_profile_says_so() -> None:
     row = report(1).model_copy(update={"axes": {"age": "62", "age_band": "60-79", "sex": "female", "view": "PA"}})
     drawn = {
-        asked: draw_images([row], Counting(), [], attempts=1, batch=1, seed_of=seed, prompt_axes=asked).samples[0][0]
+        asked: draw_images(
+            [row], Counting(), [], ImageOptions(attempts=1, batch=1, seed_of=seed, prompt_axes=asked)
+        ).samples[0][0]
         for asked in (False, True)
     }
     assert "prompt" not in drawn[False].provenance

@@ -12,7 +12,7 @@ from models.gates.text.duplicates import NearDuplicate
 from models.gates.text.report import Completeness, ImpressionConsistency, NoExtraFinding, PromptLength
 from models.phantom.template import TemplateReportGenerator
 from storage.records import RejectRow, ReportRow
-from tasks.generate.reports import write_reports
+from tasks.generate.reports import ReportOptions, write_reports
 from tasks.plan.plan import make_plan
 from tasks.plan.spec import SampleSpec
 from tasks.recipe.schema import GateSpec, Recipe
@@ -54,7 +54,7 @@ def test_a_planned_shard_is_written_and_passes() -> None:
     recipe = Recipe(pairs=48, report_gates=(GateSpec(kind="completeness", threshold=1.0),), image_gates=())
     specs = make_plan(recipe, "f" * 64).samples(0, 48)
     batch = write_reports(
-        specs, TemplateReportGenerator(), GATES, attempts=1, seed_of=lambda s, a: hash((s, a)) % 2**53
+        specs, TemplateReportGenerator(), GATES, ReportOptions(attempts=1, seed_of=lambda s, a: hash((s, a)) % 2**53)
     )
     assert batch.rejects == []
     assert [row.sample_id for row in batch.rows] == [s.sample_id for s in specs]
@@ -66,7 +66,7 @@ def test_a_planned_shard_is_written_and_passes() -> None:
 
 def test_only_the_failed_are_tried_again_and_with_a_new_seed() -> None:
     generator = Faulty(s_1=("extra", "extra"), s_2=("error",))
-    batch = write_reports([spec(n) for n in range(4)], generator, GATES, attempts=3, seed_of=seed_of)
+    batch = write_reports([spec(n) for n in range(4)], generator, GATES, ReportOptions(attempts=3, seed_of=seed_of))
     assert [[sample for sample, _, _ in call] for call in generator.seen] == [
         ["s-0", "s-1", "s-2", "s-3"], ["s-1", "s-2"], ["s-1"],
     ]  # fmt: skip
@@ -78,7 +78,7 @@ def test_only_the_failed_are_tried_again_and_with_a_new_seed() -> None:
 
 def test_what_never_passes_is_rejected_with_its_reason() -> None:
     generator = Faulty(s_0=("extra",) * 9, s_1=("error",) * 9)
-    batch = write_reports([spec(n) for n in range(3)], generator, GATES, attempts=2, seed_of=seed_of)
+    batch = write_reports([spec(n) for n in range(3)], generator, GATES, ReportOptions(attempts=2, seed_of=seed_of))
     assert [row.sample_id for row in batch.rows] == ["s-2"]
     extra, error = (RejectRow.model_validate_json(row.model_dump_json()) for row in batch.rejects)
     assert (extra.gate, extra.attempts, extra.stage) == ("no_extra_finding", 2, "reports")
@@ -88,7 +88,7 @@ def test_what_never_passes_is_rejected_with_its_reason() -> None:
 
 def test_a_poison_request_stops_no_other() -> None:
     specs = [spec(0), spec(1, "   "), SampleSpec("s-2", 2, 0, ()), spec(3, 'a {p} "quoted" \\ {0} opacity')]
-    batch = write_reports(specs, TemplateReportGenerator(), GATES[:1], attempts=2, seed_of=seed_of)
+    batch = write_reports(specs, TemplateReportGenerator(), GATES[:1], ReportOptions(attempts=2, seed_of=seed_of))
     assert [row.sample_id for row in batch.rows] == ["s-0", "s-3"]
     assert [row.gate for row in batch.rejects] == ["draft", "draft"]
 
@@ -96,29 +96,39 @@ def test_a_poison_request_stops_no_other() -> None:
 def test_prompt_length_is_measured_by_the_image_generators_tokenizer() -> None:
     gates = [*GATES, (PromptLength(), 0.0)]
     batch = write_reports(
-        [spec(0)], TemplateReportGenerator(), gates, attempts=1, seed_of=seed_of,
-        count_tokens=lambda texts: [len(text.split()) for text in texts], token_limit=3,
-    )  # fmt: skip
+        [spec(0)],
+        TemplateReportGenerator(),
+        gates,
+        ReportOptions(
+            attempts=1,
+            seed_of=seed_of,
+            count_tokens=lambda texts: [len(text.split()) for text in texts],
+            token_limit=3,
+        ),
+    )
     assert batch.rejects[0].reason == "4 tokens exceed the limit of 3"
     with pytest.raises(ValueError, match="prompt_length needs count_tokens"):
-        write_reports([spec(0)], TemplateReportGenerator(), gates, attempts=1, seed_of=seed_of)
+        write_reports([spec(0)], TemplateReportGenerator(), gates, ReportOptions(attempts=1, seed_of=seed_of))
 
 
 def test_progress_counts_the_settled_and_ends_at_all() -> None:
     seen: list[tuple[int, int]] = []
     generator = Faulty(s_0=("extra",), s_1=("extra",) * 9)
     write_reports(
-        [spec(n) for n in range(3)], generator, GATES, attempts=3, seed_of=seed_of,
-        on_progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
+        [spec(n) for n in range(3)],
+        generator,
+        GATES,
+        ReportOptions(attempts=3, seed_of=seed_of),
+        lambda done, total: seen.append((done, total)),
+    )
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_no_specs_and_no_attempts() -> None:
-    batch = write_reports([], TemplateReportGenerator(), GATES, attempts=1, seed_of=seed_of)
+    batch = write_reports([], TemplateReportGenerator(), GATES, ReportOptions(attempts=1, seed_of=seed_of))
     assert (batch.rows, batch.rejects, batch.stats["attempts"]) == ([], [], 0)
     with pytest.raises(ValueError, match="at least one attempt"):
-        write_reports([spec(0)], TemplateReportGenerator(), GATES, attempts=0, seed_of=seed_of)
+        write_reports([spec(0)], TemplateReportGenerator(), GATES, ReportOptions(attempts=0, seed_of=seed_of))
 
 
 def test_a_copy_of_an_accepted_report_is_written_anew_and_a_new_shard_starts_empty() -> None:
@@ -132,7 +142,7 @@ def test_a_copy_of_an_accepted_report_is_written_anew_and_a_new_shard_starts_emp
 
     gates = [(NearDuplicate(), 0.3)]
     for _ in range(2):
-        batch = write_reports([spec(0), spec(1)], Parrot(), gates, attempts=2, seed_of=seed_of)
+        batch = write_reports([spec(0), spec(1)], Parrot(), gates, ReportOptions(attempts=2, seed_of=seed_of))
         assert [(row.sample_id, row.attempts) for row in batch.rows] == [("s-0", 1), ("s-1", 2)]
 
 
@@ -160,22 +170,29 @@ def words_in(prompts: Sequence[str]) -> list[int]:
 def test_an_impression_that_would_be_cut_off_is_summarised_once_more_where_asked() -> None:
     gates = [*GATES, (PromptLength(), 0.0)]
     limits = {"attempts": 1, "seed_of": seed_of, "count_tokens": words_in, "token_limit": 20}
-    cut = write_reports([spec(0)], Wordy(""), gates, **limits)
+    cut = write_reports([spec(0)], Wordy(""), gates, ReportOptions(**limits))
     assert "prompt_length" in {gate.gate for gate in cut.rejects[0].gates if not gate.passed}
     generator = Wordy("")
-    kept = write_reports([spec(0)], generator, gates, summarise_again=True, **limits)
+    kept = write_reports([spec(0)], generator, gates, ReportOptions(summarise_again=True, **limits))
     assert (len(kept.rows), generator.asked) == (1, [[round(0.85 * 20 / 84, 2)]])
 
 
 def test_a_second_summary_that_is_still_too_long_is_rejected() -> None:
     gates = [*GATES, (PromptLength(), 0.0)]
     batch = write_reports(
-        [spec(0)], Wordy("Still far " * 30), gates, attempts=1, seed_of=seed_of, count_tokens=words_in,
-        token_limit=20, summarise_again=True,
-    )  # fmt: skip
+        [spec(0)],
+        Wordy("Still far " * 30),
+        gates,
+        ReportOptions(attempts=1, seed_of=seed_of, count_tokens=words_in, token_limit=20, summarise_again=True),
+    )
     assert "prompt_length" in {gate.gate for gate in batch.rejects[0].gates if not gate.passed}
 
 
 def test_a_generator_that_cannot_shorten_is_refused_before_it_writes() -> None:
     with pytest.raises(ValueError, match="summarise_again is true, but template cannot"):
-        write_reports([spec(0)], TemplateReportGenerator(), GATES, attempts=1, seed_of=seed_of, summarise_again=True)
+        write_reports(
+            [spec(0)],
+            TemplateReportGenerator(),
+            GATES,
+            ReportOptions(attempts=1, seed_of=seed_of, summarise_again=True),
+        )

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.contracts import ReportDraft, ReportRequest
+from models.language.template import TemplateReportGenerator
 from storage.records import PairRow, ReportRow
 from storage.tables import from_parquet, to_parquet
-from tasks.generate.reports import write_reports
+from tasks.generate.reports import ReportOptions, write_reports
 from tasks.plan.axes import AxisDecks, prompt_prefix
 from tasks.plan.errors import PlanError
 from tasks.plan.plan import make_plan
@@ -84,7 +85,7 @@ def test_the_prompt_has_them_where_the_profile_says_so(recipe: Callable[..., Rec
 
 def test_the_tokens_of_a_report_count_them(recipe: Callable[..., Recipe]) -> None:
     class Writer:
-        card = None
+        card = TemplateReportGenerator().card
 
         def generate(self, requests: list[ReportRequest]) -> list[ReportDraft]:
             return [ReportDraft(request.sample_id, "", "Clear.", 1, request.seed, 0) for request in requests]
@@ -93,12 +94,14 @@ def test_the_tokens_of_a_report_count_them(recipe: Callable[..., Recipe]) -> Non
     specs = make_plan(recipe(ASKED, "images.prompt_axes=true"), "f" * 64).samples(0, 2)
     rows = write_reports(
         specs,
-        Writer(),  # type: ignore[arg-type]
+        Writer(),
         [],
-        attempts=1,
-        seed_of=lambda *_: 0,
-        count_tokens=lambda prompts: [len(counted.append(prompt) or prompt) for prompt in prompts],  # type: ignore[func-returns-value]
-        token_limit=77,
+        ReportOptions(
+            attempts=1,
+            seed_of=lambda *_: 0,
+            count_tokens=lambda prompts: [len(counted.append(prompt) or prompt) for prompt in prompts],
+            token_limit=77,
+        ),
     ).rows
     assert counted == [f"{spec.image_prefix}Clear." for spec in specs]
     assert [row.axes for row in rows] == [spec.axes for spec in specs]

@@ -19,12 +19,12 @@ from tasks.audit.entities import write_entities
 from tasks.check.unjudged import unjudged_problems
 from tasks.corpora.mentions import mine
 from tasks.corpora.reports import Report
-from tasks.generate.worker import ShardWorker
 from tasks.plan.plan import make_plan
 from tasks.publish.dataset import open_version
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe, load_recipe
 from tasks.recipe.schema import Recipe
+from tests.making import Making
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "fast.yaml"
 UNJUDGED = [f"report_gates.{number}.allow_unjudged=['*']" for number in (1, 2)]
@@ -68,7 +68,7 @@ def test_sixteen_samples_are_written_and_judged(bank: Path, tmp_path: Path) -> N
     mark = fingerprint(recipe)
     store, ref = LocalStore(tmp_path), DatasetRef("mined", f"v-{mark[:10]}")
     open_version(store, ref, dump_recipe(recipe), mark)
-    entry = ShardWorker(recipe, mark, store, ref).run(0)
+    entry = Making(recipe, store, ref).run(0)
     assert entry.accepted >= 12
     rows = [PairRow.model_validate(sample.json) for sample in read_samples(store, [ref.pairs(0)])]
     assert any(gate.not_judged for row in rows for gate in row.gates)

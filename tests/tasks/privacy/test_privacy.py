@@ -24,7 +24,7 @@ from storage.tables import from_parquet
 from storage.versions import open_dataset
 from tasks import publish
 from tasks.curate.table import read_table
-from tasks.generate.images import draw_images
+from tasks.generate.images import ImageOptions, draw_images
 from tasks.privacy.archive import ArchiveUnknown, archive_films
 from tasks.privacy.audit import NeighbourRow, audit
 from tasks.privacy.canaries import KINDS
@@ -228,7 +228,9 @@ def test_a_film_known_by_heart_ends_among_the_rejects_and_others_are_kept(path, 
         for at, name in enumerate(films)
     ]  # fmt: skip
     gates = [(Memorisation(path), 0.5)]
-    drawn = draw_images(rows, Leaking(*films.values()), gates, attempts=2, batch=2, seed_of=lambda _, attempt: attempt)
+    drawn = draw_images(
+        rows, Leaking(*films.values()), gates, ImageOptions(attempts=2, batch=2, seed_of=lambda _, attempt: attempt)
+    )
     assert [row.sample_id for row, _ in drawn.samples] == ["new"]
     assert [(row.sample_id, row.gate, row.attempts) for row in drawn.rejects] == [("by heart", "memorisation", 2)]
     assert "nearest is phantom-a-7-" in drawn.rejects[0].reason

@@ -12,12 +12,11 @@ from storage.ledger import commit_shard
 from storage.local import LocalStore
 from storage.records import Manifest, PairRow
 from storage.shards import read_samples, sample_of
-from tasks.generate.worker import ShardWorker
 from tasks.plan.plan import make_plan
 from tasks.publish.dataset import open_version
-from tasks.publish.finish import finish_version
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe, load_recipe
+from tests.making import Making
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "fast.yaml"
 EVIL = '<script>document.title = "owned"</script><img src=x onerror=alert(1)> "quoted" & done'
@@ -50,14 +49,13 @@ def factory_version(tmp_path_factory: pytest.TempPathFactory) -> Published:
     mark = fingerprint(recipe)
     store, ref = LocalStore(tmp_path_factory.mktemp("publish") / "store"), DatasetRef("fast-cxr", f"v-{mark[:10]}")
     open_version(store, ref, dump_recipe(recipe), mark)
-    worker = ShardWorker(recipe, mark, store, ref)
-    entries = [worker.run(shard) for shard in range(2)]
+    making = Making(recipe, store, ref)
+    entries = [making.run(shard) for shard in range(2)]
     good = next(iter(read_samples(store, [ref.pairs(0)])))
     said = {"findings": EVIL, "impression": EVIL, "entities": [EVIL], "mentions": [], "sample_id": "attack"}
     evil = PairRow.model_validate(good.json).model_copy(update=said)
     entries.append(commit_shard(store, ref, 2, pairs=[sample_of(evil, good.png)], rejects=[], seconds={}, counts={}))
-    manifest = finish_version(store, ref, recipe, entries, worker.cards())
-    return Published(store, ref, manifest)
+    return Published(store, ref, making.finish(entries))
 
 
 LATE_BANK = """type,term,label,sides,severities
@@ -98,6 +96,5 @@ def late_version(tmp_path_factory: pytest.TempPathFactory) -> Published:
         raise AssertionError("no seed deals the label late")
     store, ref = LocalStore(folder / "store"), DatasetRef("late", f"v-{mark[:10]}")
     open_version(store, ref, dump_recipe(recipe), mark)
-    worker = ShardWorker(recipe, mark, store, ref)
-    entries = [worker.run(0)]
-    return Published(store, ref, finish_version(store, ref, recipe, entries, worker.cards()))
+    making = Making(recipe, store, ref)
+    return Published(store, ref, making.finish([making.run(0)]))

@@ -1,0 +1,26 @@
+"""What a worker of a stage needs, as the recipe says it."""
+
+from __future__ import annotations
+
+from tasks.engine.stage import Resources
+from tasks.recipe.schema import ResourcesSection
+
+GIB = 1 << 30
+
+
+def resources_of(section: ResourcesSection, gpus: float, variables: tuple[str, ...] = ()) -> Resources:
+    """The resources of a stage.
+
+    Args:
+        section: what the recipe says.
+        gpus: what the generator takes where the recipe says nothing.
+        variables: environment variables that its worker needs.
+    """
+    return Resources(
+        gpus=gpus if section.gpus is None else section.gpus,
+        cpus=section.cpus,
+        memory=None if section.memory_gib is None else int(section.memory_gib * GIB),
+        workers=section.workers,
+        variables=variables,
+        python=section.python,
+    )
