@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import open_run
+from tasks.check.stored import need_version
 from tasks.curate.explain import explain, spread
 from tasks.curate.keep import decide, write_selection
 from tasks.curate.select import Selection
@@ -20,7 +21,7 @@ def curate(parameters: FlowParameters) -> dict[str, Any]:
     The selection is called ``default``, or after its rules where they are others.
     """
     with (
-        open_run("curate", parameters) as run,
+        open_run("curate", parameters, needs=need_version) as run,
         run.tracked.nested("curate") as tracked,
     ):
         rules = run.recipe.curate

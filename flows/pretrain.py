@@ -8,6 +8,7 @@ from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
 from storage.layout import DatasetRef
 from storage.versions import open_dataset
+from tasks.check.stored import need_selection
 from tasks.corpora.ensure import ensure_source, need_source
 from tasks.curate.keep import read_selection
 from tasks.evaluate.figures import loss_figure
@@ -20,7 +21,7 @@ from tasks.pretrain.train import TrainedArm
 @factory_flow(FlowParameters)
 def pretrain(parameters: FlowParameters) -> dict[str, Any]:
     """Train every arm that has no checkpoint in the store yet."""
-    with open_run("pretrain", parameters) as run:
+    with open_run("pretrain", parameters, needs=need_selection) as run:
         real = ensure_source(run.store, need_source(run.recipe, "real"), run.progress.stage).ref
         with run.tracked.nested("pretrain") as tracked:
             trained = [_train(run, arm) for arm in arms_of(run, real)]

@@ -21,7 +21,7 @@ from tasks.publish.dataset import find_version
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.paths import published
-from tasks.recipe.profile import dump_published, dump_recipe, load_recipe, parse_recipe
+from tasks.recipe.profile import dump_published, dump_recipe, parse_recipe
 from tasks.recipe.reading import parse_yaml
 from tasks.recipe.schema import Recipe, StorageSection
 from tasks.track.names import RECIPE
@@ -63,48 +63,59 @@ def run_fingerprint(recipe: Recipe) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
 
 
-def recipe_of(parameters: FlowParameters) -> Recipe:
-    """The recipe that a flow's parameters ask for.
+def recipe_of(flow: str, parameters: FlowParameters) -> Recipe:
+    """The recipe that a flow's parameters ask for, with nothing wrong in it for the stages of that flow.
 
     Raises:
-        RecipeError: unknown profile or key, bad value; or a whole recipe is given, and fields that would change it.
+        RecipeError: with all problems at once; or a whole recipe is given, and fields that would change it.
     """
+    from tasks.check.check import FLOWS, check_recipe, checked_recipe  # loads the gates
+
     changes = parameters.changes()
     if parameters.recipe is None:
-        return load_recipe(parameters.profile, changes, PROFILES)
+        return checked_recipe(parameters.profile, changes, PROFILES, FLOWS[flow])
     where = "parameter recipe"
     if changes:
-        raise RecipeError(
-            where, [f"it is the whole recipe, and {', '.join(changes)} would change it: give one of both"]
-        )
+        problem = f"it is the whole recipe, and {', '.join(changes)} would change it: give one of both"
+        raise RecipeError(where, [problem])
     data = parse_yaml(parameters.recipe, where)
     if not isinstance(data, dict):
         raise RecipeError(where, ["it is no mapping: give what `recipe.yaml` of an MLflow run holds"])
-    return parse_recipe(data, where)
+    recipe = parse_recipe(data, where)
+    check_recipe(recipe, FLOWS[flow])
+    return recipe
+
+
+Need = Callable[[ObjectStore, Recipe, DatasetRef], None]
+"""Raises a StoreError where the store lacks what a flow works on."""
 
 
 @contextmanager
-def open_run(flow: str, parameters: FlowParameters) -> Iterator[Run]:
+def open_run(flow: str, parameters: FlowParameters, *, needs: Need | None = None) -> Iterator[Run]:
     """Open the store and tracking for the recipe of a flow run.
 
     A flow that is given the id of a parent's MLflow run writes below that run and does not end it; it may be the
     parent's subflow, or a deployment of its own in another process. A managed store stays up while any run uses it.
+
+    Args:
+        flow: its name.
+        parameters: what it was asked for.
+        needs: asked before anything is tracked or done.
 
     Raises:
         RecipeError: something is wrong with the recipe; all of it at once.
         RecipeChanged: the version was made with a recipe of another fingerprint.
         TrackingError: MLflow cannot be opened, or `parent_run` names no run, or one of another recipe.
     """
-    from tasks.check.check import FLOWS, check_recipe  # loads the gates, which commands on a store do not need
-
     home = prepare()
-    recipe = recipe_of(parameters)
-    check_recipe(recipe, FLOWS[flow])
+    recipe = recipe_of(flow, parameters)
     mark = fingerprint(recipe)
     with open_storage(recipe.storage, home) as store:
         # A version that another recipe made is refused before anything is tracked or done.
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         find_version(store, ref, dump_published(recipe), mark)
+        if needs is not None:
+            needs(store, recipe, ref)
         with Progress() as progress, _tracked(flow, recipe, parameters.parent_run, (home, store, progress)) as tracked:
             run = Run(recipe, mark, ref, store, tracked, home, progress)
             if not parameters.parent_run:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,21 @@ class SmallFactory:
     home: Path
     store: LocalStore
 
+    @staticmethod
+    def at(folder: Path, tracked_home: Path) -> SmallFactory:
+        """An empty one in `folder`."""
+        shutil.copytree(tracked_home, folder / "home")
+        return SmallFactory(folder / "home", LocalStore(folder / "store"))
+
+    def copy(self, folder: Path) -> SmallFactory:
+        """The same in `folder`, with all that it holds."""
+        shutil.copytree(self.home.parent, folder, dirs_exist_ok=True)
+        return SmallFactory(folder / "home", LocalStore(folder / "store"))
+
     def parameters(self, *overrides: str, **fields: Any) -> dict[str, Any]:
         """Parameters of a flow: the profile ``fast``, smaller, on this store."""
-        small = ("pairs=8", "sources.real.films=8", "sources.test.films=40", f"storage.root={self.store.root}")
-        return {"profile": FAST, "overrides": [*small, *overrides], **fields}
+        small = ("pairs=8", "sources.real.films=8", "sources.test.films=40", "pretrain.samples_seen=16")
+        return {"profile": FAST, "overrides": [*small, f"storage.root={self.store.root}", *overrides], **fields}
 
     def runs(self) -> list[Run]:
         """All MLflow runs, the oldest first."""
@@ -64,8 +76,52 @@ class SmallFactory:
 
 @pytest.fixture
 def factory(tmp_path: Path, tracked_home: Path, monkeypatch: pytest.MonkeyPatch) -> SmallFactory:
-    """A place for small runs."""
-    home = tmp_path / "home"
-    shutil.copytree(tracked_home, home)
-    monkeypatch.setenv("SYNTHCXR_HOME", str(home))
-    return SmallFactory(home, LocalStore(tmp_path / "store"))
+    """A place for small runs, with nothing in it."""
+    made = SmallFactory.at(tmp_path, tracked_home)
+    monkeypatch.setenv("SYNTHCXR_HOME", str(made.home))
+    return made
+
+
+class Stages:
+    """What the store holds before each stage: made once, by the flows themselves, and copied for each test."""
+
+    def __init__(self, folder: Path, tracked_home: Path) -> None:
+        self._folder, self._last = folder, SmallFactory.at(folder / "empty", tracked_home)
+        self._after: dict[str, SmallFactory] = {}
+
+    def after(self, name: str) -> SmallFactory:
+        """A factory in which the flows up to `name` have run."""
+        for stage in ("generate", "curate", "pretrain", "evaluate"):
+            if stage not in self._after:
+                made = self._last.copy(self._folder / stage)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("SYNTHCXR_HOME", str(made.home))
+                    run_flow(stage, made.parameters())
+                self._after[stage] = self._last = made
+            if stage == name:
+                break
+        return self._after[name]
+
+
+def run_flow(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a flow in this process, as a worker does."""
+    return getattr(importlib.import_module(f"flows.{name}"), name)(**parameters)
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory, tracked_home: Path, prefect_server: str) -> Stages:
+    """The states of a small factory between its stages."""
+    assert prefect_server
+    return Stages(tmp_path_factory.mktemp("stages"), tracked_home)
+
+
+@pytest.fixture
+def factory_after(stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SmallFactory]:
+    """A factory of the test's own, in which the flows up to the named one have run."""
+
+    def take(name: str) -> SmallFactory:
+        made = stages.after(name).copy(tmp_path)
+        monkeypatch.setenv("SYNTHCXR_HOME", str(made.home))
+        return made
+
+    return take

@@ -84,7 +84,7 @@ def test_an_edit_of_the_profile_in_mid_run_changes_nothing(factory: SmallFactory
     with open_run("synth", FlowParameters(**factory.parameters() | {"profile": str(profile)})) as parent:
         profile.write_text(profile.read_text().replace("seed: 11", "seed: 12") + "seed: 99\n")
         given = FlowParameters(**parent.for_subflow())
-        assert recipe_of(given) == parent.recipe
+        assert recipe_of("synth", given) == parent.recipe
         with open_run("curate", given) as child:
             assert child.ref == parent.ref
             assert child.tracked.id == parent.tracked.id
@@ -109,13 +109,13 @@ def test_a_parent_run_that_is_not_there_is_refused(factory: SmallFactory) -> Non
 
 
 def test_a_whole_recipe_stands_alone() -> None:
-    recipe = recipe_of(FlowParameters(profile=FAST))
+    recipe = recipe_of("synth", FlowParameters(profile=FAST))
     assert version_of(recipe) == "v-27e7aebfbc"
     text = dump_recipe(recipe)
-    assert recipe_of(FlowParameters(profile="anything", recipe=text)) == recipe
+    assert recipe_of("synth", FlowParameters(profile="anything", recipe=text)) == recipe
     with pytest.raises(RecipeError, match="pairs=8, seed=3 would change it"):
-        recipe_of(FlowParameters(recipe=text, pairs=8, overrides=("seed=3",)))
+        recipe_of("synth", FlowParameters(recipe=text, pairs=8, overrides=("seed=3",)))
     with pytest.raises(RecipeError, match="it is no mapping"):
-        recipe_of(FlowParameters(recipe="just a line"))
+        recipe_of("synth", FlowParameters(recipe="just a line"))
     with pytest.raises(RecipeError, match="pears: unknown key"):
-        recipe_of(FlowParameters(recipe=f"{text}\npears: 3\n"))
+        recipe_of("synth", FlowParameters(recipe=f"{text}\npears: 3\n"))

@@ -1,0 +1,37 @@
+"""What a flow needs in the store before it begins: told before anything is tracked or done."""
+
+from __future__ import annotations
+
+from storage.errors import DatasetMissing, ObjectMissing
+from storage.layout import DatasetRef, selection_key
+from storage.objects import ObjectStore
+from storage.versions import open_dataset
+from tasks.recipe.schema import Recipe
+
+
+def need_version(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
+    """The recipe's version must be published.
+
+    Raises:
+        DatasetMissing: it is not; the message says what to run.
+    """
+    try:
+        open_dataset(store, ref)
+    except DatasetMissing as error:
+        raise DatasetMissing(f"{error}: generate it first (`synth generate --profile {recipe.profile}`)") from error
+
+
+def need_selection(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
+    """The recipe's version must be published and curated by its rules.
+
+    Raises:
+        DatasetMissing: it is not published.
+        ObjectMissing: it is not curated by these rules.
+    """
+    need_version(store, recipe, ref)
+    key = selection_key(ref, recipe.curate.name, "selection.parquet")
+    if store.head(key) is None:
+        raise ObjectMissing(
+            f"no selection {recipe.curate.name!r} of {ref}: {store.uri(key)} is missing; curate it first "
+            f"(`synth curate --profile {recipe.profile}`)"
+        )
