@@ -26,11 +26,11 @@ from benchmarks.noise_gap import noise_gaps
 from benchmarks.strict_copies import TILES, StrictCopies
 from models.contracts import ImageRequest
 from models.diffusion.pipeline import DiffusersImageGenerator
-from models.encoders.classifier_features import PenultimateEncoder
-from models.gates.training_index import Memory
+from models.encoders.classifier_features import ClassifierFeatureEncoder
+from models.gates.training_index import TrainingSetIndex
 from tasks.evaluate.auroc import auroc
 from tasks.privacy.canaries import CanaryFigures
-from tasks.privacy.remember import remember_and_measure
+from tasks.privacy.index import index_and_measure
 
 ROOT = Path(__file__).parents[1]
 UNSEEN, RATE = 400, 6e-4
@@ -73,8 +73,8 @@ class Keeping(DiffusersImageGenerator):
 class Judges:
     """The gate as it stands, and the comparison that measures it."""
 
-    memory: Memory
-    encoder: PenultimateEncoder
+    index: TrainingSetIndex
+    encoder: ClassifierFeatureEncoder
     strict: StrictCopies
 
     def look(self, generator: Keeping, archive: Archive, seeds: int) -> Seen:
@@ -83,11 +83,11 @@ class Judges:
         asked = [ImageRequest(f"{row}-{seed}", archive.texts[row], 100_000 * seed + row) for row in rows.tolist()
                  for seed in range(seeds)]  # fmt: skip
         gaps = noise_gaps(generator, asked)
-        alike = np.array([near.correlation for near in self.memory.nearest(generator.kept, self.encoder)])
+        alike = np.array([near.correlation for near in self.index.nearest(generator.kept, self.encoder)])
         films = np.stack(generator.kept)
         agreement = self.strict.agreement(films)
         copied = agreement[:, archive.often > 0].max(1) > self.strict.limit
-        found = (films, gaps, alike, alike >= self.memory.limit, copied, agreement.argmax(1), agreement.max(1))
+        found = (films, gaps, alike, alike >= self.index.limit, copied, agreement.argmax(1), agreement.max(1))
         return Seen(rows, *(each.reshape(len(rows), seeds, *each.shape[1:]) for each in found))
 
 
@@ -159,8 +159,8 @@ come, and which are {HELD_OUT} (neither film nor report is trained on), among fi
 {archive.alike:.0%} of their words with any other. {ORDINARY.capitalize()} films are of the rest. Autoencoder
 and text tower stay as they are; films with planted defects are left out.
 
-**The gate** remembers the films trained on, as `synth privacy remember` does, and flags fine structure that agrees
-from {judges.memory.limit:.3f}, set for 1 in 100 of unseen films. By planted copies: {facts}.
+**The gate** indexes the films trained on, as `synth privacy index` does, and flags fine structure that agrees
+from {judges.index.limit:.3f}, set for 1 in 100 of unseen films. By planted copies: {facts}.
 
 **A true copy** agrees with one film trained on by more than {judges.strict.limit:.3f} in the worst of {TILES} x
 {TILES} tiles, film on film without alignment: more than any two different films. Of the archive's films with a little
@@ -220,9 +220,9 @@ def main() -> None:
     archive = make_archive(films[: told.films], told.repeats, told.each)
     unseen = [(f"unseen-{at}", film.image) for at, film in enumerate(films[told.films :])]
     kept = ((f"row-{row}", archive.films[row]) for row in np.flatnonzero(archive.often))
-    encoder, options = PenultimateEncoder(), local_recipe().images.generator.options
-    memory, figures = remember_and_measure(kept, unseen, encoder, canaries=20)
-    judges = Judges(memory, encoder, StrictCopies(archive.films, np.stack([film for _, film in unseen])))
+    encoder, options = ClassifierFeatureEncoder(), local_recipe().images.generator.options
+    index, figures = index_and_measure(kept, unseen, encoder, canaries=20)
+    judges = Judges(index, encoder, StrictCopies(archive.films, np.stack([film for _, film in unseen])))
     copy, dice = redrawn(Keeping(**options)), np.random.default_rng(SEED)
     control = np.diag(judges.strict.agreement(np.stack([copy(film, dice) for film in archive.films])))
     page = written(archive, judges, figures, control)

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.planted_reports import COPY, ERRORS, Writer, plant
 from benchmarks.public_corpora import Labelled
-from models.contracts import Candidate, Gate, Mention, Remembers
+from models.contracts import Candidate, Gate, Mention, StatefulGate
 
 ON_TEXT = ("impression_consistency", "repetition", "leakage", "lint", "length")
 """Gates that judge a text without knowing what was asked for."""
@@ -88,9 +88,9 @@ def _objections(gates: Judges, batch: Sequence[Candidate], known: Sequence[Candi
     """The places in `batch` that each gate would reject."""
     result: dict[str, set[int]] = {}
     for gate, threshold in gates:
-        if isinstance(gate, Remembers):
-            gate.forget()
-            gate.remember(known)
+        if isinstance(gate, StatefulGate):
+            gate.reset()
+            gate.update(known)
         scores = gate.score(batch)
         result[gate.name] = {place for place, score in enumerate(scores) if not score.score >= threshold}
     return result

@@ -25,7 +25,7 @@ from models.compat import torchvision_ready
 from models.contracts import Candidate
 from models.diffusion.pipeline import DiffusersImageGenerator
 from models.gates.ensemble import MEMBERS, Ensemble, members
-from models.gates.film.view import Films
+from models.gates.film.view import FilmBatch
 from models.phantom.archive import films as phantom_films
 from models.phantom.hospital import HOSPITAL_A
 from storage.records import ReportRow
@@ -115,7 +115,7 @@ def measure_judges(count: int, rounds: int) -> None:
         films = [cv2.resize(film, (side, side), interpolation=cv2.INTER_CUBIC) for film in sound]
         batch = [Candidate(str(at), (), "", "", film) for at, film in enumerate(films)]
         each: dict[str, Callable[[], object]] = {
-            "classical": lambda batch=batch: [gate.judge(view) for view in [Films(batch)] for gate in classical],
+            "classical": lambda batch=batch: [gate.judge(view) for view in [FilmBatch(batch)] for gate in classical],
             "ensemble": lambda batch=batch: ensemble.score(batch),
         }
         for name, judge in each.items():

@@ -3,7 +3,7 @@
     python benchmarks/privacy.py [--archive 3000] [--generated 48]
 
 Plants exact and near copies of hospital A's films, among them copies that went through the generator's own
-autoencoder, before a memory of the archive: sensitivity by kind, specificity on unseen films, seed consistency.
+autoencoder, before an index of the archive: sensitivity by kind, specificity on unseen films, seed consistency.
 Then draws films with the shipped generator, three seeds a prompt, and compares them with the archive, and takes
 the text-conditional noise gap on prompts of the archive and on prompts that it does not hold.
 """
@@ -21,13 +21,13 @@ from benchmarks.noise_gap import noise_gaps
 from models import registry
 from models.contracts import ImageRequest
 from models.diffusion.pipeline import DiffusersImageGenerator
-from models.encoders.classifier_features import PenultimateEncoder
-from models.gates.training_index import Memory
+from models.encoders.classifier_features import ClassifierFeatureEncoder
+from models.gates.training_index import TrainingSetIndex
 from models.phantom.archive import render_many
 from models.phantom.hospital import HOSPITAL_A
 from tasks.privacy.archive import archive_films
 from tasks.privacy.canaries import KINDS, CanaryFigures, plant
-from tasks.privacy.remember import clear, remember_and_measure
+from tasks.privacy.index import clear, index_and_measure
 
 TRAINED = 20_000
 SEEDS = 3
@@ -61,17 +61,19 @@ def show(figures: CanaryFigures) -> None:
     )
 
 
-def generated(generator: DiffusersImageGenerator, memory: Memory, encoder: PenultimateEncoder, count: int) -> None:
+def generated(
+    generator: DiffusersImageGenerator, index: TrainingSetIndex, encoder: ClassifierFeatureEncoder, count: int
+) -> None:
     """Compare drawn films with the archive."""
     rows = planned_reports(local_recipe(), max(1, count // SEEDS))
     asked = [ImageRequest(row.sample_id, row.impression, 1000 * seed + n) for n, row in enumerate(rows)
              for seed in range(SEEDS)]  # fmt: skip
-    near = memory.nearest(generator.generate(asked), encoder)
-    flags = np.array([n.correlation >= memory.limit for n in near]).reshape(-1, SEEDS)
+    near = index.nearest(generator.generate(asked), encoder)
+    flags = np.array([n.correlation >= index.limit for n in near]).reshape(-1, SEEDS)
     highest = np.quantile([n.correlation for n in near], [0.5, 0.95, 1])
     print(f"{len(near)} generated films: {flags.sum()} flagged, {flags.all(1).sum()} prompts under all {SEEDS} seeds")
     print(f"  fine structure with the nearest: median {highest[0]:.3f}, 95 % {highest[1]:.3f}, most {highest[2]:.3f}, "
-          f"limit {memory.limit:.3f}")  # fmt: skip
+          f"limit {index.limit:.3f}")  # fmt: skip
 
 
 def gaps(generator: DiffusersImageGenerator, count: int) -> None:
@@ -86,26 +88,26 @@ def gaps(generator: DiffusersImageGenerator, count: int) -> None:
 def main() -> None:
     """Measure and print."""
     ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--archive", type=int, default=3000, help="films of the archive to remember")
+    ask.add_argument("--archive", type=int, default=3000, help="films of the archive to index")
     ask.add_argument("--unseen", type=int, default=400)
     ask.add_argument("--canaries", type=int, default=40)
     ask.add_argument("--generated", type=int, default=48)
     told = ask.parse_args()
-    encoder, started = PenultimateEncoder(), time.perf_counter()
+    encoder, started = ClassifierFeatureEncoder(), time.perf_counter()
     generator = registry.build(registry.IMAGE_GENERATORS, "diffusers", local_recipe().images.generator.options)
     unseen = list(archive_films(f"phantom:a/7/{TRAINED}-{TRAINED + told.unseen}"))
     archive = archive_films(f"phantom:a/7/{told.archive}")
-    memory, figures = remember_and_measure(archive, unseen, encoder, canaries=told.canaries)
-    print(f"{len(memory)} archive films remembered and tried in {time.perf_counter() - started:.0f} s")
+    index, figures = index_and_measure(archive, unseen, encoder, canaries=told.canaries)
+    print(f"{len(index)} archive films indexed and tried in {time.perf_counter() - started:.0f} s")
     show(figures)
     originals = [film for _, film in archive_films(f"phantom:a/7/{2 * told.canaries}") if clear(film)]
-    show(plant(memory, encoder, originals[: told.canaries], [film for _, film in unseen[1::2]],
+    show(plant(index, encoder, originals[: told.canaries], [film for _, film in unseen[1::2]],
                kinds={"exact": KINDS["exact"], "redrawn": redrawn(generator)}, seeds=SEEDS))  # fmt: skip
     films = [film for _, film in unseen[:64]]
     started = time.perf_counter()
-    memory.nearest(films, encoder)
+    index.nearest(films, encoder)
     print(f"the gate looks at {len(films) / (time.perf_counter() - started):.1f} films/s")
-    generated(generator, memory, encoder, told.generated)
+    generated(generator, index, encoder, told.generated)
     gaps(generator, min(24, told.generated))
 
 

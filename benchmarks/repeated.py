@@ -12,7 +12,7 @@ import numpy as np
 from models.phantom.archive import films as phantom_films
 from models.phantom.film import Film
 from models.phantom.hospital import HOSPITAL_A
-from tasks.privacy.remember import clear
+from tasks.privacy.index import clear
 
 SEED = 77  # of an archive that neither the shipped generator nor any judge has seen
 HELD_OUT, ORDINARY = "held out", "ordinary"

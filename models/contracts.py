@@ -234,15 +234,15 @@ class KnowsFindings(Gate, Protocol):
 
 
 @runtime_checkable
-class Remembers(Protocol):
+class StatefulGate(Protocol):
     """A gate that compares a sample with those accepted before it in its shard.
 
-    Whoever runs it calls `forget` at the start of a shard, so that a sample's score depends on its shard alone.
+    Whoever runs it calls `reset` at the start of a shard, so that a sample's score depends on its shard alone.
     """
 
-    def forget(self) -> None: ...
+    def reset(self) -> None: ...
 
-    def remember(self, accepted: Sequence[Candidate]) -> None: ...
+    def update(self, accepted: Sequence[Candidate]) -> None: ...
 
 
 @runtime_checkable

@@ -56,10 +56,13 @@ SCORES = (0.0, 1.0)
 KNOW_FINDINGS = frozenset({"agreement", "no_extra_finding", "impression_consistency"})
 """The gates that judge findings of a vocabulary (protocol `models.contracts.KnowsFindings`)."""
 ENCODERS: Mapping[str, str] = {
-    "penultimate": "models.encoders.classifier_features:PenultimateEncoder",
+    "classifier-features": "models.encoders.classifier_features:ClassifierFeatureEncoder",
     "film": "models.encoders.image:FilmEncoder",
     "transformers": "models.encoders.image:TransformersEncoder",
 }
+
+RENAMED: Mapping[str, str] = {"penultimate": "classifier-features"}
+"""Kinds by the names that they had before; profiles and stored recipes may still use these."""
 
 
 class UnknownKind(ValueError):
@@ -84,6 +87,7 @@ def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> An
 
 def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> dict[str, str]:
     """What keeps `build` from making a kind, by dotted path: ``kind``, or ``options.`` and the option's name."""
+    kind = current(kind)
     if kind not in table:
         return {"kind": f"unknown kind {quoted(kind)}{suggest(kind, table)}; known: {', '.join(sorted(table))}"}
     factory = factory_of(table, kind)
@@ -100,6 +104,11 @@ def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) ->
     return found
 
 
+def current(kind: str) -> str:
+    """The name of a kind today."""
+    return RENAMED.get(kind, kind)
+
+
 def score_range(kind: str) -> tuple[float, float]:
     """The lowest and the highest score that the gate `kind` gives."""
     return getattr(factory_of(GATES, kind), "scores", SCORES)
@@ -107,7 +116,7 @@ def score_range(kind: str) -> tuple[float, float]:
 
 def factory_of(table: Mapping[str, str], kind: str) -> Any:
     """The class that `kind` names in `table`; imports what it needs, but loads no weights."""
-    module, name = table[kind].split(":")
+    module, name = table[current(kind)].split(":")
     return getattr(importlib.import_module(module), name)
 
 

@@ -13,7 +13,7 @@ from tasks.plan.errors import PlanError
 from tasks.pretrain.checkpoint import CheckpointConflict
 from tasks.pretrain.train import TrainingDiverged
 from tasks.privacy.archive import ArchiveUnknown
-from tasks.privacy.remember import NotEnoughFilms
+from tasks.privacy.index import NotEnoughFilms
 from tasks.recipe.errors import RecipeError
 
 MENDABLE = (

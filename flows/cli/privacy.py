@@ -1,4 +1,4 @@
-"""The commands `synth privacy remember` and `synth privacy audit`: copies of the generator's training films."""
+"""The commands `synth privacy index` and `synth privacy audit`: copies of the generator's training films."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ Changes = Annotated[
     list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one field of the profile.")
 ]
 Kind = Annotated[str, typer.Option("--encoder", help="Kind of film encoder; the gate must name the same.")]
-File = Annotated[Path, typer.Option("--memory", "-m", help="The memory's file. Guard it as the archive itself.")]
+File = Annotated[Path, typer.Option("--memory", "-m", help="The file of the index. Guard it as the archive itself.")]
 
 
 @app.command()
-def remember(
+@app.command("remember", hidden=True)  # its name until 0.2
+def index(
     archive: Annotated[str, typer.Option(help="What the generator was trained on.")] = "phantom:a/7/20000",
     unseen: Annotated[
         str, typer.Option(help="400 films or more of the same kind that it was not trained on.")
@@ -41,39 +42,39 @@ def remember(
     canaries: Annotated[int, typer.Option(help="Films to plant copies of.", min=10)] = 60,
     false_alarms: Annotated[float, typer.Option(help="Share of unseen films that may be flagged.")] = 0.01,
     workers: Annotated[int, typer.Option(help="Processes that render a phantom archive.")] = 1,
-    encoder: Kind = "penultimate",
+    encoder: Kind = "classifier-features",
     profile: Profile = "local",
     changes: Changes = None,
 ) -> None:
-    """Read a training archive once, and measure on planted copies how well copies of it are found.
+    """Index a training archive, and measure on planted copies how well copies of it are found.
 
     Half of the unseen films sets the limit, the other half measures it; then exact and near copies of archive
-    films are planted, each under several seeds. The figures are kept with the memory and go into the card of every
+    films are planted, each under several seeds. The figures are kept with the index and go into the card of every
     dataset whose recipe has the gate. An archive is NAME@VERSION in the profile's store, or a phantom hospital's.
 
     \b
-    synth privacy remember --memory a.safetensors
-    synth privacy remember --archive mimic@v1 --unseen mimic-held-out@v1 --memory mimic.safetensors
+    synth privacy index --memory a.safetensors
+    synth privacy index --archive mimic@v1 --unseen mimic-held-out@v1 --memory mimic.safetensors
 
     Then add to the profile's image_gates, last:
     - {kind: memorisation, threshold: 0.5, options: {memory: a.safetensors}}
     """
 
     from flows.session import open_storage
-    from models.gates.training_index import save_memory
+    from models.gates.training_index import save_index
     from models.registry import ENCODERS, build
     from tasks.privacy.archive import archive_films
-    from tasks.privacy.remember import remember_and_measure
+    from tasks.privacy.index import index_and_measure
     from tasks.recipe.profile import load_recipe
 
     with explained():
         recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
         with open_storage(recipe.storage, home, writes=False) as store:
-            kept, figures = remember_and_measure(
+            kept, figures = index_and_measure(
                 archive_films(archive, store, workers), archive_films(unseen, store, workers),
                 build(ENCODERS, encoder, {}), canaries=canaries, false_alarms=false_alarms,
             )  # fmt: skip
-        save_memory(kept, memory)
+        save_index(kept, memory)
     console().print(_table(figures))
     say(f"limit {kept.limit:.4f}; written to {memory}")
 
@@ -82,7 +83,7 @@ def remember(
 def audit(
     memory: File = Path("memory.safetensors"),
     show: Annotated[int, typer.Option(help="How many of the nearest to show.")] = 10,
-    encoder: Kind = "penultimate",
+    encoder: Kind = "classifier-features",
     profile: Profile = "local",
     changes: Changes = None,
 ) -> None:
@@ -98,7 +99,7 @@ def audit(
 
     from flows.progress import Progress
     from flows.session import open_storage
-    from models.gates.training_index import load_memory
+    from models.gates.training_index import load_index
     from models.registry import ENCODERS, build
     from storage.layout import DatasetRef
     from storage.versions import open_dataset
@@ -109,7 +110,7 @@ def audit(
 
     with explained():
         recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
-        ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_memory(memory)
+        ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_index(memory)
         with open_storage(recipe.storage, home) as store, Progress() as bars:
             find_version(store, ref, dump_published(recipe), fingerprint(recipe))
             manifest = open_dataset(store, ref)

@@ -25,7 +25,7 @@ def plant(image: np.ndarray, kind: str, strength: str, rng: np.random.Generator)
         image: (H, W) uint8.
         kind: one of `PLANTED`.
         strength: one of `STRENGTHS`.
-        rng: dice.
+        rng: source of every draw.
 
     Returns:
         (H, W) uint8, or float32 where the kind is ``nan``.

@@ -16,7 +16,7 @@ from models.nets.shipped import REMEDY, SHIPPED
 from models.typed import Count
 
 
-class PenultimateEncoder:
+class ClassifierFeatureEncoder:
     """An `Encoder`: the input of a classifier's last stage, scaled to length 1.
 
     Args:

@@ -33,12 +33,12 @@ def arrange(mentions: Sequence[Mention], seed: int) -> tuple[Mention, ...]:
 
     A place that the words of a finding name already (``dense right upper zone consolidation``) needs no sentence.
     """
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     there = for_impression(mentions)
     absent = [mention for mention in mentions if not mention.present]
     places = [mention for mention in mentions if mention.present and mention.type is EntityType.ANATOMY]
     loose = [place for place in places if not any(core(place).lower() in core(m).lower() for m in there)]
     rest = absent + loose
-    dice.shuffle(there)
-    dice.shuffle(rest)
+    rng.shuffle(there)
+    rng.shuffle(rest)
     return (*there, *rest)

@@ -24,7 +24,7 @@ import numpy as np
 from models import registry
 from models.contracts import GateScore, ModelNotFound
 from models.gates.calibration import Scale, fit_scale, score_films, threshold_at
-from models.gates.film.view import FilmGate, Films
+from models.gates.film.view import FilmBatch, FilmGate
 from models.nets.shipped import SHIPPED
 
 FILE = "ensemble.json"
@@ -74,7 +74,7 @@ def load_calibration(path: Path) -> Calibration:
 
 
 class Ensemble(FilmGate):
-    """0.5 where the least content member is as discontent as the calibration's share of good films make it.
+    """Minimum of the calibrated member scores; 0.5 is the threshold that rejects the calibrated share of good films.
 
     Args:
         calibration: a file that `save_calibration` wrote, which names the members, or the name of a shipped one.
@@ -96,7 +96,7 @@ class Ensemble(FilmGate):
         revision = f"{self.name}@{hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]}"
         return calibration, members(calibration.scales, self._options), revision
 
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         calibration, gates, revision = self._parts
         columns = {gate.name: gate.judge(films) for gate in gates}

@@ -11,19 +11,19 @@ import numpy as np
 
 from models.contracts import Candidate, Encoder, GateScore
 from models.gates.film.view import film_of
-from models.gates.training_index import Memory, Neighbour, load_memory
+from models.gates.training_index import Neighbour, TrainingSetIndex, load_index
 
 
 class Memorisation:
     """How unlike a film is to the nearest film of the generator's training archive.
 
-    The score is 0.5 where the fine structure agrees as much as in the odd held-out film that the memory's limit was
+    The score is 0.5 where the fine structure agrees as much as in the odd held-out film that the index's limit was
     set by (1 in 100 unless it says otherwise), and 0 for an exact copy. How many copies this finds is measured on
-    planted ones and kept with the memory: without those figures the gate proves nothing.
+    planted ones and kept with the index: without those figures the gate proves nothing.
 
     Args:
-        memory: file written by `synth privacy remember`.
-        encoder: kind of the encoder that the memory was made with.
+        memory: index of the training archive, a file written by `synth privacy index`.
+        encoder: kind of the encoder that the index was made with.
         encoder_options: its options.
     """
 
@@ -32,14 +32,14 @@ class Memorisation:
     def __init__(
         self,
         memory: str | Path = "memory.safetensors",
-        encoder: str = "penultimate",
+        encoder: str = "classifier-features",
         encoder_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._path, self._kind, self._options = memory, encoder, dict(encoder_options or {})
 
     @cached_property
-    def _memory(self) -> Memory:
-        return load_memory(self._path)
+    def _index(self) -> TrainingSetIndex:
+        return load_index(self._path)
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -51,12 +51,12 @@ class Memorisation:
         """See the class.
 
         Raises:
-            ModelNotFound: there is no memory.
-            ValueError: a candidate has no image, or the memory was made with another encoder.
+            ModelNotFound: there is no index.
+            ValueError: a candidate has no image, or the index was made with another encoder.
         """
-        near = self._memory.nearest([_film(candidate) for candidate in batch], self._encoder)
-        model = f"memory of {len(self._memory)} films, {self._memory.encoder}"
-        return [GateScore(self.name, unlikeness(n, self._memory.limit), _reason(n), model) for n in near]
+        near = self._index.nearest([_film(candidate) for candidate in batch], self._encoder)
+        model = f"memory of {len(self._index)} films, {self._index.encoder}"
+        return [GateScore(self.name, unlikeness(n, self._index.limit), _reason(n), model) for n in near]
 
 
 def unlikeness(near: Neighbour, limit: float) -> float:

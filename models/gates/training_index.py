@@ -1,6 +1,6 @@
-"""Remember the films a generator was trained on, to tell whether a new film is one of them.
+"""Index the films that a generator was trained on, to tell whether a new film is one of them.
 
-A film is looked up by embedding and by a coarse picture of itself, the nearest are laid over it, and what counts
+A film is looked up by embedding and by a thumbnail of itself, the nearest are laid over it, and what counts
 is how far the fine structure agrees (ribs, vessels, grain): all chest films agree in the coarse. Nearest
 neighbours in pixels and in features after Carlini et al. 2023 (arXiv 2301.13188, section 4.2), who compare small
 pictures as they lie; the alignment is ours, since a copy may be shifted, turned or mirrored.
@@ -22,7 +22,7 @@ from models.contracts import Encoder, ModelNotFound
 from models.encoders.image import unit
 from models.gates.alignment import SIDE, aligned, fine, shifts, standard
 
-THUMB = 16
+THUMBNAIL = 16
 LOOKED_UP, LAID_OVER = 24, 4
 """Films taken from each of two look-ups, and how many of them are laid over the new film."""
 _BLOCK = 16_384
@@ -46,16 +46,16 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """An archive of n films, ready to be asked.
+class TrainingSetIndex:
+    """A training archive of n films, searchable for the films nearest to a new one.
 
     Args:
         names: of the films.
         films: (n, SIDE, SIDE) uint8.
         embeddings: (n, d) float16, standardised and of unit length.
         centre, spread: (d,) float32, what the embeddings were standardised with.
-        thumbs: (n, THUMB²) float16, the coarse films without their mean `typical`, of unit length.
-        typical: (THUMB²,) float32.
+        thumbnails: (n, THUMBNAIL²) float16, thumbnails less `mean_image`, of unit length.
+        mean_image: (THUMBNAIL²,) float32, the mean thumbnail.
         encoder: revision of the encoder.
         limit: correlation from which a film counts as a copy.
         figures: what planted copies showed about the limit; see `tasks.privacy`.
@@ -66,8 +66,8 @@ class Memory:
     embeddings: np.ndarray
     centre: np.ndarray
     spread: np.ndarray
-    thumbs: np.ndarray
-    typical: np.ndarray
+    thumbnails: np.ndarray
+    mean_image: np.ndarray
     encoder: str
     limit: float = 1.0
     figures: dict[str, Any] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Memory:
     def __len__(self) -> int:
         return len(self.names)
 
-    def with_limit(self, limit: float, figures: dict[str, Any] | None = None) -> Memory:
+    def with_limit(self, limit: float, figures: dict[str, Any] | None = None) -> TrainingSetIndex:
         """The same archive with another limit."""
         return replace(self, limit=limit, figures=figures or {})
 
@@ -102,7 +102,7 @@ class Memory:
         """Candidates (m, 2 * LOOKED_UP), the nearest by embedding first, and that one's cosine (m,)."""
         embedded = unit((encoder.embed(images) - self.centre) / self.spread)
         rows, cosines = _top(embedded, self.embeddings)
-        return np.concatenate([rows, _top(_coarse(images, self.typical), self.thumbs)[0]], 1), cosines[:, 0]
+        return np.concatenate([rows, _top(_thumbnails(images, self.mean_image), self.thumbnails)[0]], 1), cosines[:, 0]
 
     def _neighbour(self, ways: list[np.ndarray], rows: list[np.ndarray], cosine: float) -> Neighbour:
         best = (-1.0, 0, False)
@@ -116,8 +116,8 @@ class Memory:
         return Neighbour(self.names[rows[0][0]], float(cosine), self.names[best[1]], best[0], best[2])
 
 
-def remember(films: Iterable[tuple[str, np.ndarray]], encoder: Encoder, batch: int = 64) -> Memory:
-    """Read an archive once, named films (H, W) uint8 in any number.
+def build_index(films: Iterable[tuple[str, np.ndarray]], encoder: Encoder, batch: int = 64) -> TrainingSetIndex:
+    """Index an archive, read once: named films (H, W) uint8 in any number.
 
     Raises:
         ValueError: there are no films.
@@ -128,38 +128,43 @@ def remember(films: Iterable[tuple[str, np.ndarray]], encoder: Encoder, batch: i
         names += [name for name, _ in part]
         images = [image for _, image in part]
         small.append(np.stack([_shrunk(image, SIDE) for image in images]).round().astype(np.uint8))
-        coarse.append(_coarse(images))
+        coarse.append(_thumbnails(images))
         embedded.append(encoder.embed(images))
     if not names:
-        raise ValueError("an archive without films cannot be remembered")
-    embeddings, thumbs = np.concatenate(embedded), np.concatenate(coarse)
-    centre, spread, typical = embeddings.mean(0), np.maximum(embeddings.std(0), 1e-6), thumbs.mean(0)
-    return Memory(
+        raise ValueError("an archive without films cannot be indexed")
+    embeddings, thumbnails = np.concatenate(embedded), np.concatenate(coarse)
+    centre, spread, mean_image = embeddings.mean(0), np.maximum(embeddings.std(0), 1e-6), thumbnails.mean(0)
+    return TrainingSetIndex(
         names=tuple(names),
         films=np.concatenate(small),
         embeddings=unit((embeddings - centre) / spread).astype(np.float16),
         centre=centre.astype(np.float32),
         spread=spread.astype(np.float32),
-        thumbs=unit(thumbs - typical).astype(np.float16),
-        typical=typical.astype(np.float32),
+        thumbnails=unit(thumbnails - mean_image).astype(np.float16),
+        mean_image=mean_image.astype(np.float32),
         encoder=encoder.revision,
     )
 
 
-_ARRAYS = ("films", "embeddings", "centre", "spread", "thumbs", "typical")
+_ARRAYS = {
+    "films": "films", "embeddings": "embeddings", "centre": "centre", "spread": "spread", "thumbnails": "thumbs",
+    "mean_image": "typical",
+}  # fmt: skip
+"""The arrays of an index by their names in its file, which are those of its first format."""
 
 
-def save_memory(memory: Memory, path: Path) -> None:
+def save_index(index: TrainingSetIndex, path: Path) -> None:
     """Write one safetensors file. It holds the archive's films in small: guard it as the archive itself."""
     from safetensors.numpy import save_file
 
-    facts = {"encoder": memory.encoder, "limit": memory.limit, "figures": memory.figures}
-    text = {"facts": json.dumps(facts), "names": json.dumps(memory.names)}
+    facts = {"encoder": index.encoder, "limit": index.limit, "figures": index.figures}
+    text = {"facts": json.dumps(facts), "names": json.dumps(index.names)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(getattr(memory, name)) for name in _ARRAYS}, path, metadata=text)
+    arrays = {stored: np.ascontiguousarray(getattr(index, name)) for name, stored in _ARRAYS.items()}
+    save_file(arrays, path, metadata=text)
 
 
-def load_memory(path: str | Path) -> Memory:
+def load_index(path: str | Path) -> TrainingSetIndex:
     """What `save_memory` wrote.
 
     Raises:
@@ -169,12 +174,12 @@ def load_memory(path: str | Path) -> Memory:
     from safetensors import safe_open
 
     with safe_open(path, "numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in _ARRAYS}
-    return Memory(names=tuple(json.loads(text["names"])), **json.loads(text["facts"]), **arrays)
+        arrays = {name: file.get_tensor(stored) for name, stored in _ARRAYS.items()}
+    return TrainingSetIndex(names=tuple(json.loads(text["names"])), **json.loads(text["facts"]), **arrays)
 
 
-def memory_figures(path: str | Path) -> dict[str, Any]:
-    """The figures of a memory, without its films.
+def index_figures(path: str | Path) -> dict[str, Any]:
+    """The figures of an index, without its films.
 
     Raises:
         ModelNotFound: there is no such file, or it is another's.
@@ -185,14 +190,14 @@ def memory_figures(path: str | Path) -> dict[str, Any]:
 def _metadata(path: str | Path) -> dict[str, str]:
     from safetensors import SafetensorError, safe_open
 
-    remedy = "`synth privacy remember` makes one from the generator's training archive"
+    remedy = "`synth privacy index` makes one from the generator's training archive"
     try:
         with safe_open(path, "numpy") as file:
             text = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise ModelNotFound(f"no memory of a training archive at {path} ({error}); {remedy}") from error
+        raise ModelNotFound(f"no index of a training archive at {path} ({error}); {remedy}") from error
     if not {"names", "facts"} <= text.keys():
-        raise ModelNotFound(f"{path} is no memory of a training archive; {remedy}")
+        raise ModelNotFound(f"{path} is no index of a training archive; {remedy}")
     return text
 
 
@@ -206,11 +211,11 @@ def _shrunk(image: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(np.asarray(image, np.float32), (side, side), interpolation=cv2.INTER_AREA)
 
 
-def _coarse(images: Sequence[np.ndarray], typical: np.ndarray | None = None) -> np.ndarray:
-    """(n, THUMB²) float32 of zero mean and unit spread; with `typical`, what is left without it, of unit length."""
-    rows = np.stack([_shrunk(image, THUMB).ravel() for image in images])
+def _thumbnails(images: Sequence[np.ndarray], mean_image: np.ndarray | None = None) -> np.ndarray:
+    """(n, THUMBNAIL²) float32 of mean 0 and spread 1; with `mean_image`, what is left without it, of unit length."""
+    rows = np.stack([_shrunk(image, THUMBNAIL).ravel() for image in images])
     rows = (rows - rows.mean(1, keepdims=True)) / np.maximum(rows.std(1, keepdims=True), 1e-3)
-    return rows if typical is None else unit(rows - typical)
+    return rows if mean_image is None else unit(rows - mean_image)
 
 
 def _top(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

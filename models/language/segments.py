@@ -76,10 +76,10 @@ def stated(text: str, mentions: Sequence[Mention], patterns: Sequence[re.Pattern
 
 def opening(mention: Mention, seed: int) -> str:
     """The beginning of the sentence that states `mention`, up to and including its words."""
-    words, dice = core(mention), random.Random(seed)
+    words, rng = core(mention), random.Random(seed)
     if not mention.present:
-        return dice.choice(DENIALS) + words
-    lead = "" if mention.type is EntityType.ANATOMY else dice.choice(_LEADS)
+        return rng.choice(DENIALS) + words
+    lead = "" if mention.type is EntityType.ANATOMY else rng.choice(_LEADS)
     return lead + words if lead else capital(words)
 
 

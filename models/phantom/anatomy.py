@@ -8,7 +8,7 @@ import numpy as np
 
 from models.phantom.body import MIDDLE, SIGN, Body
 from models.phantom.canvas import Canvas, smooth, soft_step
-from models.phantom.dice import between, chance
+from models.phantom.rng import between, chance
 from models.phantom.skeleton import draw_skeleton
 from models.phantom.vessels import draw_vessels
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.phantom.canvas import Pose, smooth
-from models.phantom.dice import between, chance
 from models.phantom.hospital import Appearance
+from models.phantom.rng import between, chance
 from models.phantom.vocabulary import Finding
 
 SIGN = {"right": -1.0, "left": 1.0}  # the patient's right lung is on the left of the film

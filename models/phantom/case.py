@@ -15,8 +15,8 @@ from math import sqrt
 import numpy as np
 
 from models.phantom.defects import DEFECTS
-from models.phantom.dice import chance, digest, stream
 from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B, HOSPITALS, Appearance, Hospital
+from models.phantom.rng import chance, digest, stream
 from models.phantom.vocabulary import BY_NAME, LABELS, Finding
 
 __all__ = ["HOSPITALS", "HOSPITAL_A", "HOSPITAL_B", "Appearance", "Case", "Hospital", "draw_case"]
@@ -47,7 +47,7 @@ class Case:
     defect: str | None = None
 
     def rng(self, purpose: str) -> np.random.Generator:
-        """The dice for one purpose, the same whatever the findings are."""
+        """The random stream for one purpose, the same whatever the findings are."""
         return stream(self.hospital, self.seed, self.index, purpose)
 
 

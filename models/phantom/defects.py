@@ -17,7 +17,7 @@ def apply_defect(image: np.ndarray, kind: str, rng: np.random.Generator, strengt
     Args:
         image: (H, W) uint8.
         kind: one of `DEFECTS`.
-        rng: dice.
+        rng: source of every draw.
         strength: 0 (hardly) to 1 (fully).
 
     Raises:

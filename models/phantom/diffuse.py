@@ -7,8 +7,8 @@ import numpy as np
 from models.phantom.anatomy import Scene
 from models.phantom.body import MIDDLE, SIGN
 from models.phantom.canvas import Canvas
-from models.phantom.dice import between
 from models.phantom.lesions import Masks
+from models.phantom.rng import between
 from models.phantom.vocabulary import Finding
 
 SIDES = ("right", "left")

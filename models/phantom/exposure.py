@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from models.phantom.canvas import Canvas
-from models.phantom.dice import between, chance
 from models.phantom.hospital import Appearance
+from models.phantom.rng import between, chance
 
 
 def expose(canvas: Canvas, thickness: np.ndarray, look: Appearance, rng: np.random.Generator, view: str) -> np.ndarray:

@@ -14,10 +14,10 @@ from models.phantom.body import shape_body
 from models.phantom.canvas import Canvas
 from models.phantom.case import Case
 from models.phantom.defects import apply_defect
-from models.phantom.dice import chance
 from models.phantom.exposure import expose
 from models.phantom.hospital import HOSPITALS
 from models.phantom.report import mentions_of, write_report
+from models.phantom.rng import chance
 from models.phantom.vocabulary import LABELS, Finding
 
 Box = tuple[int, int, int, int]
@@ -71,8 +71,8 @@ def render(case: Case, size: int = 128, masks: bool = True) -> Film:
     image, areas, view = draw_film(case, size)
     if case.defect:
         image = apply_defect(image, case.defect, case.rng("defect"))
-    dice = case.rng("report")
-    findings_text, impression_text = write_report(mentions_of(case.findings, dice), dice)
+    rng = case.rng("report")
+    findings_text, impression_text = write_report(mentions_of(case.findings, rng), rng)
     truth = {label: [area > MASK_LEVEL for area in parts] for label, parts in areas.items()} if masks else {}
     return Film(
         image=image,
@@ -97,9 +97,9 @@ def draw_film(case: Case, size: int) -> tuple[np.ndarray, dict[str, list[np.ndar
     for finding in sorted(case.findings, key=lambda each: order.index(each.name)):
         parts = PAINTERS[finding.name](scene, finding, case.rng(finding.name))
         scene.marks.setdefault(finding.name, []).extend(parts)
-    dice = case.rng("exposure")
-    view = "AP" if chance(dice, look.portable) else "PA"
-    return expose(canvas, scene.thickness(), look, dice, view), scene.marks, view
+    rng = case.rng("exposure")
+    view = "AP" if chance(rng, look.portable) else "PA"
+    return expose(canvas, scene.thickness(), look, rng, view), scene.marks, view
 
 
 def label_vector(findings: tuple[Finding, ...]) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from models.phantom.anatomy import Scene
 from models.phantom.body import MIDDLE, SIGN
 from models.phantom.canvas import Canvas, smooth, soft_step
-from models.phantom.dice import between
+from models.phantom.rng import between
 from models.phantom.vocabulary import Finding
 
 Masks = list[np.ndarray]

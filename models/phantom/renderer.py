@@ -51,17 +51,17 @@ class RendererImageGenerator:
         return [self._render(request) for request in requests]
 
     def _render(self, request: ImageRequest) -> np.ndarray:
-        dice = np.random.default_rng(request.seed)
+        rng = np.random.default_rng(request.seed)
         found = {each.label: each for each in mentions(request.prompt) if each.present}
-        findings = tuple(_finding(found[label], dice) for label in LABELS if label in found)
+        findings = tuple(_finding(found[label], rng) for label in LABELS if label in found)
         film, _, _ = draw_film(Case(self.hospital, request.seed, 0, findings), self.size)
         return film
 
 
-def _finding(found: Found, dice: np.random.Generator) -> Finding:
+def _finding(found: Found, rng: np.random.Generator) -> Finding:
     kind = BY_NAME[found.label]
     drawn = Finding(kind.name, *(
-        str(dice.choice(options)) if options else None for options in (kind.sides, kind.zones, kind.severities)
+        str(rng.choice(options)) if options else None for options in (kind.sides, kind.zones, kind.severities)
     ))  # fmt: skip
     return replace(
         drawn,

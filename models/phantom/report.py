@@ -82,7 +82,7 @@ def write_report(mentions: Sequence[Mention], rng: np.random.Generator) -> tuple
 
     Args:
         mentions: what to state; a negated one's phrase begins with ``no``.
-        rng: dice for words and order.
+        rng: draws words and order.
     """
     present = [m for m in mentions if m.present and m.type is not EntityType.ANATOMY]
     absent = [m for m in mentions if not m.present]

@@ -6,7 +6,7 @@ import numpy as np
 
 from models.phantom.body import MIDDLE, Body
 from models.phantom.canvas import Canvas, ribbon_outline, smooth, soft_step
-from models.phantom.dice import between
+from models.phantom.rng import between
 
 RIBS = 10
 

@@ -37,23 +37,23 @@ def _sentences(body: str) -> tuple[str, ...]:
     return tuple(piece for piece in stripped if any(char.isalpha() for char in piece))
 
 
-def training_text(report: ReportText, dice: random.Random, whole: float = 0.1, from_findings: float = 0.3) -> str:
+def training_text(report: ReportText, rng: random.Random, whole: float = 0.1, from_findings: float = 0.3) -> str:
     """What one step reads of `report`: mostly one random sentence, as GLoRIA does (paper section 4).
 
     Short texts are what a zero-shot prompt looks like, and two films with the same finding but different
-    company still meet as equals. The draws depend on `dice` only.
+    company still meet as equals. The draws depend on `rng` only.
 
     Args:
         report: sentences of FINDINGS and IMPRESSION, not both empty.
-        dice: seeded by arm, epoch and sample.
+        rng: seeded by arm, epoch and sample.
         whole: how often the whole IMPRESSION is read instead (ConVIRT, CheXzero).
         from_findings: how often the sentence comes from FINDINGS where both parts have some.
     """
-    roll, part = dice.random(), dice.random()
+    roll, part = rng.random(), rng.random()
     if report.impression and (roll < whole or (not report.findings and len(report.impression) == 1)):
         return " ".join(report.impression)
     use_findings = bool(report.findings) and (part < from_findings or not report.impression)
     pool = report.findings if use_findings else report.impression
     if not pool:
         raise ValueError("the report has no sentence to read: neither FINDINGS nor IMPRESSION holds a word")
-    return pool[dice.randrange(len(pool))]
+    return pool[rng.randrange(len(pool))]

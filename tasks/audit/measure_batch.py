@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.contracts import Candidate
-from models.gates.film.view import FilmGate, Films, reduced
+from models.gates.film.view import FilmBatch, FilmGate, reduced
 from tasks.audit.measurement_cache import Key, MeasurementCache
 from tasks.corpora.archives.errors import UnreadableFilm
 from tasks.corpora.archives.film import ArchiveFilm
@@ -100,7 +100,7 @@ def _check(good: Sequence[tuple[Key, Read]], config: MeasurementConfig, into: li
     lacking = [(key, seen) for key, seen in good if key not in config.checks]
     hashes = hash_films([small for _, (_, small) in lacking])
     for (key, (film, small)), bits in zip(lacking, hashes, strict=True):
-        view = Films([Candidate(key.film, (), "", "", small)])
+        view = FilmBatch([Candidate(key.film, (), "", "", small)])
         said = [gate.judge(view)[0] for gate in config.gates]
         height, width = film.pixels.shape
         row = {"kind": film.kind, "height": height, "width": width, "hash": bits.tobytes()}

@@ -78,7 +78,7 @@ def _built(where: str, table: Mapping[str, str], kind: str, options: Mapping[str
 def _nested(where: str, kind: str, options: Mapping[str, Any], report: Report) -> None:
     """Options that are the options of another part."""
     if kind == "memorisation":
-        told = options.get("encoder", "penultimate"), options.get("encoder_options") or {}
+        told = options.get("encoder", "classifier-features"), options.get("encoder_options") or {}
         for path, what in registry.problems(registry.ENCODERS, *told).items():
             report.problems.append(f"{where}.options.{'encoder' if path == 'kind' else f'encoder_{path}'}: {what}")
     if kind == "film_ensemble":

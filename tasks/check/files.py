@@ -70,7 +70,7 @@ def _ensemble(part: Part) -> list[str]:
 
 def _memorisation(part: Part) -> list[str]:
     wrong = [
-        f"{line}: `synth privacy remember` makes one from the generator's training archive"
+        f"{line}: `synth privacy index` makes one from the generator's training archive"
         for line in found([Path(part.options["memory"]).expanduser()])
     ]
     kind, given = str(part.options["encoder"]), part.options["encoder_options"] or {}
@@ -79,7 +79,7 @@ def _memorisation(part: Part) -> list[str]:
     return wrong + _wrong(part.other(registry.ENCODERS, kind, given))
 
 
-def _penultimate(part: Part) -> list[str]:
+def _classifier_features(part: Part) -> list[str]:
     name, folder = str(part.options["classifier"]), Path(part.options["folder"]).expanduser()
     return found([folder / f"{name}.safetensors", folder / f"{name}.json"])
 
@@ -102,7 +102,7 @@ _LOOKS: Mapping[str, Callable[[Part], list[str]]] = {
     "bad_bank": _bad_bank,
     "film_ensemble": _ensemble,
     "memorisation": _memorisation,
-    "penultimate": _penultimate,
+    "classifier-features": _classifier_features,
     "transformers": _transformers,
     "completeness": _completeness,
 }

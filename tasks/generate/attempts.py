@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from models.contracts import Candidate, Gate, Remembers
+from models.contracts import Candidate, Gate, StatefulGate
 from storage.records import GateRow
 from tasks.generate.decide import decide
 
@@ -148,10 +148,10 @@ class _Scorer(Generic[S, M]):
     def __init__(self, maker: Maker[S, M], gates: Sequence[tuple[Gate, float]]) -> None:
         self._maker, self._gates = maker, [gate for gate, _ in gates]
         self._thresholds = {gate.name: threshold for gate, threshold in gates}
-        self._stateful = [gate for gate in self._gates if isinstance(gate, Remembers)]
+        self._stateful = [gate for gate in self._gates if isinstance(gate, StatefulGate)]
         self.spent = defaultdict[str, float](float)
         for gate in self._stateful:
-            gate.forget()
+            gate.reset()
 
     def score(self, batch: Sequence[SampleState[S, M]]) -> None:
         made = [state for state in batch if state.made is not None]
@@ -167,7 +167,7 @@ class _Scorer(Generic[S, M]):
             self._maker.settle(state)
         accepted = [candidate for state, candidate in zip(made, candidates, strict=True) if state.failed is None]
         for gate in self._stateful:
-            gate.remember(accepted)
+            gate.update(accepted)
 
 
 def _goes_on(state: SampleState[S, M]) -> bool:

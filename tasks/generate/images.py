@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.contracts import Candidate, EntityType, Gate, ImageGenerator, ImageRequest, Mention
-from models.gates.film.view import Seen
+from models.gates.film.view import CachedCandidates
 from storage.png import encode_png
 from storage.records import PairRow, RejectRow, ReportRow
 from tasks.generate.attempts import Attempts, SampleState, SeedOf, SettledCallback, run_attempts
@@ -139,7 +139,7 @@ class _Drawer:
 
     def candidates(self, batch: Sequence[State]) -> Sequence[Candidate]:
         """The films, with what they were asked to show."""
-        return Seen(
+        return CachedCandidates(
             Candidate(
                 sample_id=state.sample_id,
                 mentions=state.sample.mentions,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from models.contracts import Encoder
 from models.gates.memorisation import unlikeness
-from models.gates.training_index import Memory
+from models.gates.training_index import TrainingSetIndex
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef, measure_key
 from storage.objects import ObjectStore, get_or_make
@@ -34,7 +34,7 @@ def audit(
     store: ObjectStore,
     ref: DatasetRef,
     manifest: Manifest,
-    memory: Memory,
+    index: TrainingSetIndex,
     encoder: Encoder,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[NeighbourRow]:
@@ -45,8 +45,8 @@ def audit(
     """
     rows: list[NeighbourRow] = []
     for done, entry in enumerate(manifest.shards):
-        key = measure_key(ref, f"memorisation-{mark(memory)}", f"{entry.shard:05d}.parquet")
-        data = get_or_make(store, key, lambda e=entry: _shard(store, ref, e, memory, encoder))
+        key = measure_key(ref, f"memorisation-{mark(index)}", f"{entry.shard:05d}.parquet")
+        data = get_or_make(store, key, lambda e=entry: _shard(store, ref, e, index, encoder))
         try:
             rows += from_parquet(data, NeighbourRow)
         except CorruptShard as error:
@@ -56,16 +56,16 @@ def audit(
     return rows
 
 
-def mark(memory: Memory) -> str:
+def mark(index: TrainingSetIndex) -> str:
     """Ten digits that change with the archive, the encoder or the limit."""
-    digest = hashlib.sha256(f"{memory.encoder} {memory.limit!r}".encode())
-    digest.update(memory.films.tobytes())
+    digest = hashlib.sha256(f"{index.encoder} {index.limit!r}".encode())
+    digest.update(index.films.tobytes())
     return digest.hexdigest()[:10]
 
 
-def _shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, memory: Memory, encoder: Encoder) -> bytes:
+def _shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, index: TrainingSetIndex, encoder: Encoder) -> bytes:
     samples = list(read_samples(store, [ref.key(entry.pairs.key)] if entry.pairs is not None else []))
-    near = memory.nearest([decode_png(sample.png) for sample in samples], encoder)
+    near = index.nearest([decode_png(sample.png) for sample in samples], encoder)
     rows = [
         NeighbourRow(
             sample_id=sample.key,
@@ -74,8 +74,8 @@ def _shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, memory: Memor
             by_pixels=found.by_pixels,
             correlation=found.correlation,
             mirrored=found.mirrored,
-            score=unlikeness(found, memory.limit),
-            flagged=found.correlation >= memory.limit,
+            score=unlikeness(found, index.limit),
+            flagged=found.correlation >= index.limit,
         )
         for sample, found in zip(samples, near, strict=True)
     ]

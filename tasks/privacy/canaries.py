@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Encoder
-from models.gates.training_index import Memory
+from models.gates.training_index import TrainingSetIndex
 from storage.records import Record
 
 Copy = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -36,10 +36,10 @@ class KindFigures(Record):
 
 
 class CanaryFigures(Record):
-    """What planted copies say about a memory's limit.
+    """What planted copies say about an index's limit.
 
     Args:
-        archive: films in the memory.
+        archive: films in the index.
         unseen: films that nobody trained on, of which `passed` are rightly let through (interval `low`, `high`).
         kinds: one line a kind of copy.
         seeds: draws of each copy.
@@ -73,7 +73,9 @@ class CanaryFigures(Record):
         }
 
 
-def calibrate(memory: Memory, encoder: Encoder, unseen: Sequence[np.ndarray], false_alarms: float = 0.01) -> Memory:
+def calibrate(
+    index: TrainingSetIndex, encoder: Encoder, unseen: Sequence[np.ndarray], false_alarms: float = 0.01
+) -> TrainingSetIndex:
     """Set the limit so that `false_alarms` of `unseen` films, from the same hospital but not trained on, exceed it.
 
     Raises:
@@ -83,12 +85,12 @@ def calibrate(memory: Memory, encoder: Encoder, unseen: Sequence[np.ndarray], fa
         raise ValueError(
             f"{len(unseen)} unseen films cannot set a rate of {false_alarms:g}: take {1 / false_alarms:.0f}"
         )
-    highest = [near.correlation for near in memory.nearest(unseen, encoder)]
-    return memory.with_limit(float(np.quantile(highest, 1 - false_alarms)))
+    highest = [near.correlation for near in index.nearest(unseen, encoder)]
+    return index.with_limit(float(np.quantile(highest, 1 - false_alarms)))
 
 
 def plant(
-    memory: Memory,
+    index: TrainingSetIndex,
     encoder: Encoder,
     originals: Sequence[np.ndarray],
     unseen: Sequence[np.ndarray],
@@ -96,31 +98,31 @@ def plant(
     kinds: Mapping[str, Copy] | None = None,
     seeds: int = 3,
 ) -> CanaryFigures:
-    """Measure sensitivity, specificity and seed consistency of `memory` at its limit.
+    """Measure sensitivity, specificity and seed consistency of `index` at its limit.
 
     Args:
-        memory, encoder: the judge.
+        index, encoder: what is measured.
         originals: films of the archive, full size, to be copied.
         unseen: films that neither the generator nor `calibrate` has seen.
         kinds: ways to copy; None takes `KINDS`.
         seeds: draws of each copy.
     """
-    passed = sum(near.correlation < memory.limit for near in memory.nearest(unseen, encoder))
+    passed = sum(near.correlation < index.limit for near in index.nearest(unseen, encoder))
     low, high = _interval(passed, len(unseen))
-    lines = [_planted(memory, encoder, originals, name, copy, seeds) for name, copy in (kinds or KINDS).items()]
+    lines = [_planted(index, encoder, originals, name, copy, seeds) for name, copy in (kinds or KINDS).items()]
     return CanaryFigures(
-        archive=len(memory), unseen=len(unseen), passed=passed, low=low, high=high, kinds=lines, seeds=seeds
+        archive=len(index), unseen=len(unseen), passed=passed, low=low, high=high, kinds=lines, seeds=seeds
     )
 
 
 def _planted(
-    memory: Memory, encoder: Encoder, originals: Sequence[np.ndarray], name: str, copy: Copy, seeds: int
+    index: TrainingSetIndex, encoder: Encoder, originals: Sequence[np.ndarray], name: str, copy: Copy, seeds: int
 ) -> KindFigures:
     verdicts = []
     for seed in range(seeds):
         rng = np.random.default_rng([seed, len(originals)])
         copies = [copy(film, rng) for film in originals]
-        verdicts.append([near.correlation >= memory.limit for near in memory.nearest(copies, encoder)])
+        verdicts.append([near.correlation >= index.limit for near in index.nearest(copies, encoder)])
     found = np.array(verdicts)
     low, high = _interval(int(found.sum()), found.size)
     return KindFigures(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.gates.training_index import memory_figures
+from models.gates.training_index import index_figures
 from tasks.recipe.schema import Recipe
 
 GATE = "memorisation"
@@ -12,15 +12,15 @@ def card_figures(recipe: Recipe) -> dict[str, float]:
     """What planted copies showed about the recipe's memorisation gate; nothing where there is no such gate.
 
     Raises:
-        ModelNotFound: the gate's memory is missing.
-        ValueError: the memory was never tried on planted copies.
+        ModelNotFound: the gate's index is missing.
+        ValueError: the index was never tried on planted copies.
     """
     figures: dict[str, float] = {}
     for gate in recipe.image_gates:
         if gate.kind == GATE:
             path = gate.options.get("memory", "memory.safetensors")
-            found = memory_figures(path)
+            found = index_figures(path)
             if not found:
-                raise ValueError(f"{path} was never tried on planted copies: `synth privacy remember` does both")
+                raise ValueError(f"{path} was never tried on planted copies: `synth privacy index` does both")
             figures |= found
     return figures

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from models.registry import current
 from storage.records import Record
 
 NO_FINDING = "no finding"
@@ -107,7 +108,7 @@ class Rules(Record):
     utility: Utility | None = None
     balance: Balance | None = None
     caps: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
-    encoder: str = "penultimate"
+    encoder: Annotated[str, AfterValidator(current)] = "classifier-features"
     encoder_options: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -8,6 +8,7 @@ import pytest
 
 from models import registry
 from models.contracts import Gate
+from tasks.recipe.curation import Rules
 
 TABLES = {
     "report generator": registry.REPORT_GENERATORS,
@@ -45,3 +46,10 @@ def test_a_typo_in_an_option_names_the_nearest() -> None:
 def test_an_option_that_is_needed_is_named() -> None:
     with pytest.raises(registry.UnknownKind, match="kind 'vision_judge' needs the option 'model'"):
         registry.build(registry.GATES, "vision_judge", {})
+
+
+def test_a_kind_by_its_former_name_is_the_kind_of_today() -> None:
+    assert registry.problems(registry.ENCODERS, "penultimate", {"classifier": "examiner"}) == {}
+    former = registry.build(registry.ENCODERS, "penultimate", {})
+    assert type(former) is registry.factory_of(registry.ENCODERS, "classifier-features")
+    assert Rules(encoder="penultimate") == Rules()

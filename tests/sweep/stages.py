@@ -43,8 +43,8 @@ def replace_models() -> None:
     import models.registry
     import tasks.fidelity.report as fidelity
 
-    memory = SimpleNamespace(encoder="e", limit=0.5, films=np.zeros(1), nearest=_leave, figures={})
-    models.gates.training_index.load_memory = lambda *_: memory  # type: ignore[assignment, return-value]
+    index = SimpleNamespace(encoder="e", limit=0.5, films=np.zeros(1), nearest=_leave, figures={})
+    models.gates.training_index.load_index = lambda *_: index  # type: ignore[assignment, return-value]
     models.registry.build = lambda *_: None  # type: ignore[assignment]
     fidelity._encoder = lambda *_: None  # type: ignore[assignment, return-value]
     fidelity.report = _leave  # type: ignore[assignment]

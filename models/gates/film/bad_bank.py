@@ -20,7 +20,7 @@ import numpy as np
 from models.contracts import Encoder, GateScore, ModelNotFound
 from models.encoders.image import OURS, open_encoder, unit
 from models.gates.calibration import threshold_at
-from models.gates.film.view import FilmGate, Films
+from models.gates.film.view import FilmBatch, FilmGate
 from models.nets.shipped import SHIPPED
 
 FILE = "bad-bank.safetensors"
@@ -116,7 +116,7 @@ class NotInBadBank(FilmGate):
             )
         return bank, encoder
 
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         bank, encoder = self._parts
         features = films.features.get(encoder.revision)

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.contracts import Candidate, Gate, GateScore, ModelNotFound
 from models.gates.film.order import span
-from models.gates.film.view import GRID, FilmGate, Films, coarse
+from models.gates.film.view import GRID, FilmBatch, FilmGate, normalised_32px
 from models.nets.shipped import REMEDY, SHIPPED
 
 WAYS = 40  # principal ways in which good films differ
@@ -42,7 +42,7 @@ class FilmLook:
 
 def fit_film_look(images: np.ndarray, rounds: int = 4) -> FilmLook:
     """Learn the look of (n, H, W) uint8 films of which up to `SPOILT` may be bad."""
-    films = coarse(images)
+    films = normalised_32px(images)
     typical = np.median(films, axis=0)
     closeness = films @ typical
     kept = films[closeness >= np.quantile(closeness, SPOILT)]
@@ -90,7 +90,7 @@ class Finite(FilmGate):
 
     name = "finite"
 
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         scores = []
         for film in films.raw:
@@ -108,7 +108,7 @@ class Contrast(FilmGate):
 
     name = "contrast"
 
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         scores = []
         for spread, detail in films.measured(self.name, _contrast):
@@ -143,10 +143,10 @@ class Polarity(_Look):
 
     name = "polarity"
 
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         typical = self.look.mean / np.linalg.norm(self.look.mean)
-        likeness = films.coarse @ typical / GRID
+        likeness = films.normalised_32px @ typical / GRID
         return [GateScore(self.name, float((1 + r) / 2), f"likeness to a frontal film {r:+.2f}") for r in likeness]
 
 
@@ -155,9 +155,9 @@ class TwoLungs(_Look):
 
     name = "two_lungs"
 
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
-        misfits = self.look.misfit(films.coarse)
+        misfits = self.look.misfit(films.normalised_32px)
         return [
             GateScore(self.name, score, f"{misfit:.1%} of the film is unlike frontal films")
             for score, misfit in zip(self._scores(misfits), misfits, strict=True)

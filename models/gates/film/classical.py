@@ -17,7 +17,7 @@ import numpy as np
 from models.contracts import GateScore
 from models.gates.film.basics import load_film_look
 from models.gates.film.order import median, ordered, quantile, span
-from models.gates.film.view import GRID, FilmGate, Films, coarse
+from models.gates.film.view import GRID, FilmBatch, FilmGate, normalised_32px
 from models.nets.shipped import SHIPPED
 
 REVISION = "classical@1"
@@ -26,9 +26,9 @@ REVISION = "classical@1"
 class Check(FilmGate):
     """A gate made of one measure; a film with values that are no numbers scores 0."""
 
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
-        return [self._score(film) for film in films.small]
+        return [self._score(film) for film in films.resized_256px]
 
     def _score(self, film: np.ndarray | None) -> GateScore:
         if film is None:
@@ -127,7 +127,7 @@ class Upright(Check):
     def measure(self, film: np.ndarray) -> tuple[float, str]:
         """See `Check`."""
         angles, turns = self._turns
-        seen = coarse([film])[0][_DISC]
+        seen = normalised_32px([film])[0][_DISC]
         likeness = turns @ (seen - seen.mean()) / max(float(np.linalg.norm(seen - seen.mean())), 1e-6)
         upright = np.abs(angles) <= 8
         margin = float(likeness[upright].max() - likeness[~upright].max())

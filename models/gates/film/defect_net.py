@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from models.build.planted_defects import PLANTED
 from models.contracts import GateScore
-from models.gates.film.view import FilmGate, Films
+from models.gates.film.view import FilmBatch, FilmGate
 from models.nets.classifier import SIZE
 from models.nets.shipped import SHIPPED, net_facts, save_net
 from models.typed import Count
@@ -106,7 +106,7 @@ class FilmDefects(FilmGate):
         return load_defect_net(self._folder)
 
     @torch.inference_mode()
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """See the class. Leaves the features, from which the default bad bank goes on."""
         net, revision = self._net
         starts = range(0, len(films.raw), self._batch)

@@ -37,7 +37,7 @@ def reduced(film: np.ndarray, side: int = SIDE) -> np.ndarray:
     return cv2.resize(film, shape, interpolation=cv2.INTER_AREA)
 
 
-def coarse(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+def normalised_32px(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Films of any sizes as float32 (n, GRID²) with zero mean and unit spread; a flat or broken one is zero."""
     rows = np.zeros((len(images), GRID * GRID), np.float32)
     for row, image in zip(rows, images, strict=True):
@@ -48,7 +48,7 @@ def coarse(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     return rows
 
 
-class Films:
+class FilmBatch:
     """A batch of films and what has been made of them; `features` (n, d) by revision of the network."""
 
     def __init__(self, batch: Sequence[Candidate]) -> None:
@@ -57,30 +57,30 @@ class Films:
         self._measures: dict[str, list[object]] = {}
 
     def measured(self, name: str, measure: Callable[[np.ndarray | None], Made]) -> list[Made]:
-        """`measure` of each of `small`, taken once however many gates ask for it by `name`."""
+        """`measure` of each of `resized_256px`, taken once however many gates ask for it by `name`."""
         if name not in self._measures:
-            self._measures[name] = [measure(film) for film in self.small]
+            self._measures[name] = [measure(film) for film in self.resized_256px]
         return cast(list[Made], self._measures[name])
 
     @cached_property
-    def small(self) -> list[np.ndarray | None]:
+    def resized_256px(self) -> list[np.ndarray | None]:
         """Each film `reduced`, float32; None where a value is no number."""
         films = (np.asarray(film, np.float32) for film in self.raw)
         return [reduced(film) if np.isfinite(film).all() else None for film in films]
 
     @cached_property
-    def coarse(self) -> np.ndarray:
-        """See `coarse`."""
-        return coarse(self.raw)
+    def normalised_32px(self) -> np.ndarray:
+        """See `normalised_32px`."""
+        return normalised_32px(self.raw)
 
 
-class Seen(tuple[Candidate, ...]):
+class CachedCandidates(tuple[Candidate, ...]):
     """Candidates that bring their view along: gates that score them one after the other share it."""
 
     @cached_property
-    def films(self) -> Films:
-        """See `Films`."""
-        return Films(self)
+    def films(self) -> FilmBatch:
+        """See `FilmBatch`."""
+        return FilmBatch(self)
 
 
 class FilmGate:
@@ -91,8 +91,8 @@ class FilmGate:
     @priced
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """See the class."""
-        return self.judge(batch.films if isinstance(batch, Seen) else Films(batch))
+        return self.judge(batch.films if isinstance(batch, CachedCandidates) else FilmBatch(batch))
 
-    def judge(self, films: Films) -> list[GateScore]:
+    def judge(self, films: FilmBatch) -> list[GateScore]:
         """One score per film, in order."""
         raise NotImplementedError

@@ -27,13 +27,13 @@ class NearDuplicate:
 
     def __init__(self, nearest: Mass = 0.5) -> None:
         self.nearest = nearest
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Start a new shard."""
         self._index = Index(self.nearest)
 
-    def remember(self, accepted: Sequence[Candidate]) -> None:
+    def update(self, accepted: Sequence[Candidate]) -> None:
         """Reports that later ones are compared with."""
         for candidate in accepted:
             self._index.add(candidate.sample_id, minhash(_text(candidate)))

@@ -37,10 +37,10 @@ def _save(folder: Path, labels: list[str], train: bool) -> None:
     torch.manual_seed(0)
     net = DebertaV2ForTokenClassification(config)
     if train:
-        dice, words = torch.Generator().manual_seed(1), [*KNOWN, *PLAIN]
+        rng, words = torch.Generator().manual_seed(1), [*KNOWN, *PLAIN]
         optimiser = torch.optim.AdamW(net.parameters(), 1e-2)
         for _ in range(60):
-            ids = torch.randint(len(words), (16, 12), generator=dice)
+            ids = torch.randint(len(words), (16, 12), generator=rng)
             names = [[KNOWN.get(words[i], "O") for i in row] for row in ids.tolist()]
             target = torch.tensor([[labels.index(name) for name in row] for row in names])
             loss = net(input_ids=ids + 4, labels=target).loss

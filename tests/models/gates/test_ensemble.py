@@ -35,14 +35,14 @@ from models.gates.film.defect_net import (
     load_defect_net,
     save_defect_net,
 )
-from models.gates.film.view import Films
+from models.gates.film.view import FilmBatch
 from models.nets.shipped import SHIPPED
 from models.training.schedule import Schedule
 
 
 def planted(films: list[np.ndarray], kind: str) -> list[np.ndarray]:
-    dice = np.random.default_rng(8)
-    return [plant(film, kind, "strong", dice) for film in films]
+    rng = np.random.default_rng(8)
+    return [plant(film, kind, "strong", rng) for film in films]
 
 
 class TestThreshold:
@@ -131,7 +131,7 @@ class TestEnsemble:
         large = cv2.resize(sound_films[0], (400, 320), interpolation=cv2.INTER_CUBIC)
         films = [large, np.full((40, 40), np.nan, np.float32), *sound_films[:3], *planted(sound_films[3:6], "noise")]
         batch = [Candidate(str(at), (), "", "", film) for at, film in enumerate(films)]
-        view = Films(batch)
+        view = FilmBatch(batch)
         for alone, shared in zip(members(MEMBERS, {}), members(MEMBERS, {}), strict=True):
             assert shared.judge(view) == alone.score(batch)
 
@@ -168,8 +168,8 @@ class TestEnsemble:
         assert (told >= 0.5).mean() > (strict >= 0.5).mean()
 
     def test_calibrating_anew_gives_the_stated_share_and_survives_the_disk(self, tmp_path: Path) -> None:
-        dice = np.random.default_rng(3)
-        scores = {"noise": dice.uniform(0.6, 0.9, 400), "border": dice.uniform(0.2, 0.4, 400)}
+        rng = np.random.default_rng(3)
+        scores = {"noise": rng.uniform(0.6, 0.9, 400), "border": rng.uniform(0.2, 0.4, 400)}
         found = calibrate(scores, 0.05)
         save_calibration(found, tmp_path / "e.json")
         read = load_calibration(tmp_path / "e.json")

@@ -57,6 +57,6 @@ def test_any_text_gives_a_training_text_or_nothing(text, seed):
 
 
 def test_every_sentence_has_its_turn_and_the_impression_too():
-    report, dice = split_report(REPORT), random.Random(0)
-    seen = Counter(training_text(report, dice) for _ in range(500))
+    report, rng = split_report(REPORT), random.Random(0)
+    seen = Counter(training_text(report, rng) for _ in range(500))
     assert set(seen) == {*report.findings, *report.impression, " ".join(report.impression)}

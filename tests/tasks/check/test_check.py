@@ -97,7 +97,7 @@ LATE = {
     GATE % ("film_ensemble", "calibration: none.json"): "image_gates.0: none.json is missing",
     GATE % ("film_ensemble", "options: {film_defects: {batch: 0}}"): "film_defects.options.batch: 0 is not allowed",
     GATE % ("film_ensemble", "options: {sharpnes: {}}"): "unknown kind 'sharpnes', did you mean 'sharpness'?",
-    GATE % ("memorisation", ""): "memory.safetensors is missing: `synth privacy remember` makes one",
+    GATE % ("memorisation", ""): "memory.safetensors is missing: `synth privacy index` makes one",
     GATE % ("memorisation", "encoder: nope"): "image_gates.0.options.encoder: unknown kind 'nope'",
     GATE % ("vision_judge", ""): "kind 'vision_judge' needs the option 'model'",
     GATE % ("vision_judge", "model: ./m, k: 9"): "k is 9, but there are 6 questions",
@@ -143,7 +143,7 @@ def test_a_stage_is_asked_only_for_its_own_files() -> None:
     change = SD % "model: ./nowhere"
     assert problems(change, stages=(GENERATE,))
     assert problems(change, stages=(PRETRAIN,)) == []
-    wide = ["curate.near_film=0.9", "curate.encoder=penultimate", "curate.encoder_options={folder: /nowhere}"]
+    wide = ["curate.near_film=0.9", "curate.encoder=classifier-features", "curate.encoder_options={folder: /nowhere}"]
     assert "/nowhere/agreement.safetensors is missing" in problems(*wide, stages=(CURATE,))[0]
     assert problems(*wide, stages=(GENERATE,)) == []
     assert problems("pairs=1", stages=(GENERATE,)) == []

@@ -7,7 +7,7 @@ import pytest
 
 from models import registry
 from models.contracts import Encoder
-from models.encoders.classifier_features import PenultimateEncoder
+from models.encoders.classifier_features import ClassifierFeatureEncoder
 from storage.errors import CorruptShard
 from storage.objects import open_store
 from tasks.curate.keep import RulesDoNotFit, decide
@@ -63,7 +63,7 @@ def test_hashes_ignore_exposure_and_tell_films_apart(films):
     assert (bits + 1000 * np.eye(8, dtype=int)).min() > 24
 
 
-@pytest.mark.parametrize("kind", ["penultimate", "film"])
+@pytest.mark.parametrize("kind", ["classifier-features", "film"])
 def test_every_kind_of_encoder_gives_unit_rows_and_names_its_weights(kind, films):
     encoder = registry.build(registry.ENCODERS, kind, {})
     assert isinstance(encoder, Encoder)
@@ -75,4 +75,4 @@ def test_every_kind_of_encoder_gives_unit_rows_and_names_its_weights(kind, films
 
 
 def test_another_classifier_is_another_revision():
-    assert PenultimateEncoder("examiner").revision != PenultimateEncoder().revision
+    assert ClassifierFeatureEncoder("examiner").revision != ClassifierFeatureEncoder().revision

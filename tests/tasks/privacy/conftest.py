@@ -1,19 +1,19 @@
-"""A small archive of phantom films, remembered once."""
+"""A small archive of phantom films, indexed once."""
 
 from __future__ import annotations
 
 import pytest
 
-from models.encoders.classifier_features import PenultimateEncoder
+from models.encoders.classifier_features import ClassifierFeatureEncoder
 from tasks.privacy.archive import archive_films
-from tasks.privacy.remember import remember_and_measure
+from tasks.privacy.index import index_and_measure
 
 ARCHIVE, UNSEEN = "phantom:a/7/120", "phantom:a/7/5000-5080"
 
 
 @pytest.fixture(scope="session")
 def encoder():
-    return PenultimateEncoder()
+    return ClassifierFeatureEncoder()
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +28,9 @@ def unseen():
 
 @pytest.fixture(scope="session")
 def measured(archive, unseen, encoder):
-    return remember_and_measure(archive, unseen, encoder, canaries=8, false_alarms=0.05)
+    return index_and_measure(archive, unseen, encoder, canaries=8, false_alarms=0.05)
 
 
 @pytest.fixture(scope="session")
-def memory(measured):
+def index(measured):
     return measured[0]

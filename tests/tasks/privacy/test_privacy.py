@@ -13,9 +13,9 @@ import pytest
 from benchmarks.noise_gap import NoGap, noise_gaps
 from models.contracts import Candidate, ImageRequest, ModelCard, ModelNotFound
 from models.diffusion.pipeline import DiffusersImageGenerator
-from models.encoders.classifier_features import PenultimateEncoder
+from models.encoders.classifier_features import ClassifierFeatureEncoder
 from models.gates.memorisation import Memorisation
-from models.gates.training_index import load_memory, memory_figures, remember, save_memory
+from models.gates.training_index import build_index, index_figures, load_index, save_index
 from models.phantom.renderer import RendererImageGenerator
 from storage.layout import DatasetRef
 from storage.objects import open_store
@@ -28,15 +28,15 @@ from tasks.generate.images import ImageOptions, draw_images
 from tasks.privacy.archive import ArchiveUnknown, archive_films
 from tasks.privacy.audit import NeighbourRow, audit
 from tasks.privacy.canaries import KINDS
-from tasks.privacy.remember import NotEnoughFilms, clear, remember_and_measure
+from tasks.privacy.index import NotEnoughFilms, clear, index_and_measure
 from tasks.publish.archive import publish_archive
 from tasks.publish.privacy_figures import card_figures
 from tasks.recipe.schema import Component, GateSpec, ImageSection, Recipe
 
 
 @pytest.fixture
-def path(memory, tmp_path):
-    save_memory(memory, tmp_path / "memory.safetensors")
+def path(index, tmp_path):
+    save_index(index, tmp_path / "memory.safetensors")
     return tmp_path / "memory.safetensors"
 
 
@@ -48,9 +48,9 @@ def recipe(*gates: GateSpec) -> Recipe:
     return Recipe(images=ImageSection(generator=Component(kind="renderer")), report_gates=(), image_gates=gates)
 
 
-def test_exact_copies_are_found_and_named(memory, archive, encoder):
+def test_exact_copies_are_found_and_named(index, archive, encoder):
     films = [(name, film) for name, film in archive[:12] if clear(film)]
-    for (name, _), near in zip(films, memory.nearest([film for _, film in films], encoder), strict=True):
+    for (name, _), near in zip(films, index.nearest([film for _, film in films], encoder), strict=True):
         assert near.by_pixels == near.by_embedding == name
         assert near.correlation > 0.999
         assert near.cosine > 0.999
@@ -67,12 +67,12 @@ def test_most_near_copies_are_found_and_most_unseen_films_are_let_through(measur
     assert all(kind.low <= kind.sensitivity <= kind.high for kind in figures.kinds)
 
 
-def test_a_limit_below_every_film_flags_all_and_the_figures_say_so(memory, archive, unseen, encoder):
+def test_a_limit_below_every_film_flags_all_and_the_figures_say_so(index, archive, unseen, encoder):
     from tasks.privacy.canaries import plant
 
     kinds = {name: KINDS[name] for name in ("exact", "grain")}
-    blind = plant(memory.with_limit(-1.0), encoder, [archive[1][1]], [unseen[0][1]], kinds=kinds, seeds=2)
-    deaf = plant(memory.with_limit(1.1), encoder, [archive[1][1]], [unseen[0][1]], kinds=kinds, seeds=2)
+    blind = plant(index.with_limit(-1.0), encoder, [archive[1][1]], [unseen[0][1]], kinds=kinds, seeds=2)
+    deaf = plant(index.with_limit(1.1), encoder, [archive[1][1]], [unseen[0][1]], kinds=kinds, seeds=2)
     assert (blind.specificity, [kind.sensitivity for kind in blind.kinds]) == (0, [1, 1])
     assert (deaf.specificity, [kind.sensitivity for kind in deaf.kinds]) == (1, [0, 0])
 
@@ -101,41 +101,41 @@ def test_a_candidate_without_a_film_is_named(path):
         Memorisation(path).score([candidate(None)])
 
 
-def test_a_memory_comes_back_whole(path, memory, archive, encoder):
-    back = load_memory(path)
+def test_an_index_comes_back_whole(path, index, archive, encoder):
+    back = load_index(path)
     films = [film for _, film in archive[:3]]
-    assert back.nearest(films, encoder) == memory.nearest(films, encoder)
-    assert (back.limit, back.figures) == (memory.limit, memory.figures)
+    assert back.nearest(films, encoder) == index.nearest(films, encoder)
+    assert (back.limit, back.figures) == (index.limit, index.figures)
 
 
 @pytest.mark.parametrize("data", [None, b"junk"])
 def test_no_memory_is_told_with_the_command_that_makes_one(tmp_path, data):
     if data is not None:
         (tmp_path / "m.safetensors").write_bytes(data)
-    with pytest.raises(ModelNotFound, match="synth privacy remember"):
+    with pytest.raises(ModelNotFound, match="synth privacy index"):
         Memorisation(tmp_path / "m.safetensors").score([candidate(np.zeros((128, 128), np.uint8))])
 
 
-def test_another_encoder_is_refused(memory, archive):
+def test_another_encoder_is_refused(index, archive):
     with pytest.raises(ValueError, match="examiner"):
-        memory.nearest([archive[0][1]], PenultimateEncoder("examiner"))
+        index.nearest([archive[0][1]], ClassifierFeatureEncoder("examiner"))
 
 
 def test_too_few_films_to_measure_anything_is_an_error(archive, unseen, encoder):
     with pytest.raises(NotEnoughFilms, match="clear films"):
-        remember_and_measure(archive[:4], unseen, encoder, canaries=10)
+        index_and_measure(archive[:4], unseen, encoder, canaries=10)
     with pytest.raises(NotEnoughFilms, match="take 200"):
-        remember_and_measure(archive, unseen[:20], encoder, canaries=4)
+        index_and_measure(archive, unseen[:20], encoder, canaries=4)
     with pytest.raises(ValueError, match="without films"):
-        remember([], encoder)
+        build_index([], encoder)
 
 
-def test_the_card_gets_the_figures_of_the_gate_and_nothing_without_it(path, memory, tmp_path):
+def test_the_card_gets_the_figures_of_the_gate_and_nothing_without_it(path, index, tmp_path):
     gate = GateSpec(kind="memorisation", threshold=0.5, options={"memory": str(path)})
     assert card_figures(recipe()) == {}
-    assert card_figures(recipe(gate)) == memory_figures(path) == memory.figures
-    assert {"sensitivity to exact copies planted", "specificity on unseen films"} <= memory.figures.keys()
-    save_memory(memory.with_limit(0.9), tmp_path / "untried.safetensors")
+    assert card_figures(recipe(gate)) == index_figures(path) == index.figures
+    assert {"sensitivity to exact copies planted", "specificity on unseen films"} <= index.figures.keys()
+    save_index(index.with_limit(0.9), tmp_path / "untried.safetensors")
     untried = GateSpec(kind="memorisation", threshold=0.5, options={"memory": str(tmp_path / "untried.safetensors")})
     with pytest.raises(ValueError, match="never tried on planted copies"):
         card_figures(recipe(untried))
@@ -147,7 +147,7 @@ def test_no_text_that_we_publish_calls_data_private():
     assert not [text for text in texts if re.search(r"\bprivate\b", text, re.IGNORECASE)]
 
 
-def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(memory, encoder, tmp_path):
+def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(index, encoder, tmp_path):
     from models.phantom.archive import films
     from models.phantom.hospital import HOSPITAL_A
 
@@ -167,7 +167,7 @@ def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(memory,
     ]
     publish_archive(store, ref, drawn, count=4, shard_size=2)
     manifest = open_dataset(store, ref)
-    rows = audit(store, ref, manifest, memory, encoder)
+    rows = audit(store, ref, manifest, index, encoder)
     assert [row.by_pixels for row in rows if row.flagged] == ["phantom-a-7-3", "phantom-a-7-4"]
     assert [row.sample_id for row in rows] == read_table(store, ref, manifest).pairs["sample_id"].to_list()
     kept = [from_parquet(store.get(info.key), NeighbourRow) for info in store.list("measures/leaky/v1/")]
@@ -175,7 +175,7 @@ def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(memory,
     for entry in manifest.shards:
         assert entry.pairs is not None
         store.delete(ref.key(entry.pairs.key))
-    assert audit(store, ref, manifest, memory, encoder) == rows
+    assert audit(store, ref, manifest, index, encoder) == rows
     assert dict(archive_films("phantom:a/7/3-4")).keys() == {"phantom-a-7-3"}
 
 

@@ -27,8 +27,8 @@ def good() -> list[np.ndarray]:
 
 
 def spoil(films: list[np.ndarray], kind: str, seed: int) -> list[np.ndarray]:
-    dice = np.random.default_rng(seed)
-    return [plant(film, kind, "strong", dice) for film in films]
+    rng = np.random.default_rng(seed)
+    return [plant(film, kind, "strong", rng) for film in films]
 
 
 @pytest.fixture(scope="module")

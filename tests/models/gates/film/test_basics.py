@@ -11,7 +11,7 @@ from models import registry
 from models.contracts import Candidate, Gate, ModelNotFound
 from models.gates.film import basics as film_judges
 from models.gates.film.basics import USUAL, Contrast, FilmLook, Finite, TwoLungs, accepted, fit_film_look
-from models.gates.film.view import Seen, coarse
+from models.gates.film.view import CachedCandidates, normalised_32px
 from models.phantom.archive import render_many
 from models.phantom.case import Case
 from models.phantom.defects import DEFECTS, apply_defect
@@ -55,8 +55,8 @@ def good_films() -> list[np.ndarray]:
 @pytest.mark.parametrize("defect", CAUGHT_BY)
 def test_each_defect_falls_under_the_gate_that_is_there_for_it(defect: str, good_films: list[np.ndarray]) -> None:
     gate = registry.build(registry.GATES, CAUGHT_BY[defect], {})
-    dice = np.random.default_rng(5)
-    spoilt = [apply_defect(film, defect, dice) for film in good_films]
+    rng = np.random.default_rng(5)
+    spoilt = [apply_defect(film, defect, rng) for film in good_films]
     fallen = [score(gate, film) < USUAL[gate.name] for film in spoilt]
     assert np.mean(fallen) >= 0.95
 
@@ -120,8 +120,8 @@ def test_the_look_is_learnt_despite_bad_films_in_the_archive(good_films: list[np
     films[::20] = 255 - films[::20]
     look = fit_film_look(films)
     assert isinstance(look, FilmLook)
-    good = look.misfit(coarse(good_films))
-    bad = look.misfit(coarse([255 - film for film in good_films]))
+    good = look.misfit(normalised_32px(good_films))
+    bad = look.misfit(normalised_32px([255 - film for film in good_films]))
     assert good.max() < bad.min()
 
 
@@ -132,6 +132,6 @@ def test_gates_that_score_the_same_candidates_share_what_they_measure(monkeypatc
     films = [Candidate(str(i), (), "", "", np.full((64, 64), 40 * i, np.uint8)) for i in range(3)]
     apart = [Contrast().score(films), Contrast().score(films)]
     assert len(measured) == 6
-    seen = Seen(films)
+    seen = CachedCandidates(films)
     assert [Contrast().score(seen), Contrast().score(seen)] == apart
     assert len(measured) == 9

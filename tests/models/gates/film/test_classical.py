@@ -38,9 +38,9 @@ def test_every_check_is_a_gate_that_a_profile_can_name() -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kinds in MEANT_FOR.items() for kind in kinds])
 def test_strong_defects_score_under_every_good_film(name: str, kind: str, sound_films: list[np.ndarray]) -> None:
-    dice = np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     good = score_films(gate(name), sound_films)
-    bad = score_films(gate(name), [plant(film, kind, "strong", dice) for film in sound_films])
+    bad = score_films(gate(name), [plant(film, kind, "strong", rng) for film in sound_films])
     assert (bad < good.min()).mean() >= 0.85
 
 

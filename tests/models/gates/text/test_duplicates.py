@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.contracts import Candidate, Remembers
+from models.contracts import Candidate, StatefulGate
 from models.gates.text.duplicates import Index, NearDuplicate, minhash
 
 LONG = "There is a moderate left pleural effusion with a small right apical nodule and mild cardiomegaly, no edema."
@@ -15,7 +15,7 @@ def candidate(name: str, text: str) -> Candidate:
 
 def test_the_later_of_two_alike_is_the_duplicate() -> None:
     gate = NearDuplicate()
-    assert isinstance(gate, Remembers)
+    assert isinstance(gate, StatefulGate)
     first, other, copy = gate.score([candidate("a", LONG), candidate("b", OTHER), candidate("c", LONG + " Again.")])
     assert (first.score, other.score) == (1.0, 1.0)
     assert copy.score < 0.3
@@ -26,10 +26,10 @@ def test_only_the_remembered_count_later_and_a_new_shard_forgets() -> None:
     gate = NearDuplicate()
     gate.score([candidate("a", LONG)])
     assert gate.score([candidate("b", LONG)])[0].score == 1.0
-    gate.remember([candidate("a", LONG)])
+    gate.update([candidate("a", LONG)])
     assert gate.score([candidate("a", LONG)])[0].score == 1.0
     assert gate.score([candidate("b", LONG)])[0].score == 0.0
-    gate.forget()
+    gate.reset()
     assert gate.score([candidate("b", LONG)])[0].score == 1.0
 
 

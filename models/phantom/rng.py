@@ -1,4 +1,4 @@
-"""Seed named streams: every part of a film rolls its own dice, so one finding never shifts another's."""
+"""Seed named streams: every part of a film draws from its own, so one finding never shifts another."""
 
 from __future__ import annotations
 

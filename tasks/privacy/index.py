@@ -1,4 +1,4 @@
-"""Make the memory of a training archive together with the figures that say what it is worth."""
+"""Index a training archive together with the figures that say what it is worth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from models.contracts import Candidate, Encoder
 from models.gates.film.basics import Contrast
-from models.gates.training_index import Memory, remember
+from models.gates.training_index import TrainingSetIndex, build_index
 from tasks.privacy.canaries import CanaryFigures, calibrate, plant
 
 CLEAR = 0.4  # contrast that a film must have: a blank film is nobody's, and no copy of it can be told
@@ -19,15 +19,15 @@ class NotEnoughFilms(ValueError):
     """Too few archive or unseen films to measure anything; the message says how many are needed."""
 
 
-def remember_and_measure(
+def index_and_measure(
     archive: Iterable[tuple[str, np.ndarray]],
     unseen: Iterable[tuple[str, np.ndarray]],
     encoder: Encoder,
     *,
     canaries: int = 60,
     false_alarms: float = 0.01,
-) -> tuple[Memory, CanaryFigures]:
-    """Remember `archive`, set the limit on half of `unseen` and measure it on the other half and on planted copies.
+) -> tuple[TrainingSetIndex, CanaryFigures]:
+    """Index `archive`, set the limit on half of `unseen` and measure it on the other half and on planted copies.
 
     Raises:
         NotEnoughFilms: too few clear archive films to copy, or too few unseen ones.
@@ -40,7 +40,7 @@ def remember_and_measure(
                 originals.append(film)
             yield name, film
 
-    memory = remember(passing_by(), encoder)
+    index = build_index(passing_by(), encoder)
     others = [film for _, film in unseen]
     if len(originals) < canaries:
         raise NotEnoughFilms(f"{canaries} clear films are to be copied, the archive has {len(originals)}")
@@ -48,9 +48,9 @@ def remember_and_measure(
         raise NotEnoughFilms(
             f"{len(others)} unseen films cannot set and check a rate of {false_alarms:g}: take {2 / false_alarms:.0f}"
         )
-    memory = calibrate(memory, encoder, others[::2], false_alarms)
-    figures = plant(memory, encoder, originals, others[1::2], seeds=SEEDS)
-    return memory.with_limit(memory.limit, figures.statistics()), figures
+    index = calibrate(index, encoder, others[::2], false_alarms)
+    figures = plant(index, encoder, originals, others[1::2], seeds=SEEDS)
+    return index.with_limit(index.limit, figures.statistics()), figures
 
 
 def clear(film: np.ndarray) -> bool:
