@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal, Protocol, runtime_checkable
 
 from models.contracts import EntityType
 from models.findings.anatomy import places
 from models.findings.lexicon import SIDES
 from models.findings.negation import asked, cues, denied, doubted, sentences
-from models.findings.ontology import Frame, descriptors, frames, phrases
+from models.findings.ontology import Frame, descriptors
+from models.findings.phrase_table import PhraseTable, chest_table
 from models.findings.sections import BODY, sections
 from models.findings.tokens import bag, words
 
@@ -89,11 +89,19 @@ class ChestRecogniser:
         read: the sections that count; None reads everything, a question asked in INDICATION included.
         anatomy: whether places are wanted too.
         doubt: whether a finding that is only supposed counts as present in `recognise`.
+        table: the phrases and frames that are looked for; None takes those of the vocabulary.
     """
 
-    def __init__(self, read: Collection[str] | None = BODY, anatomy: bool = True, doubt: bool = True) -> None:
+    def __init__(
+        self,
+        read: Collection[str] | None = BODY,
+        anatomy: bool = True,
+        doubt: bool = True,
+        table: PhraseTable | None = None,
+    ) -> None:
         self.read, self.anatomy = None if read is None else frozenset(read), anatomy
         self.stated = frozenset({"present", "uncertain"} if doubt else {"present"})
+        self._table = chest_table() if table is None else table
 
     def spans(self, texts: Sequence[str]) -> list[list[Span]]:
         """Entities per text, in order; spans index the text."""
@@ -120,7 +128,7 @@ class ChestRecogniser:
 
     def _sentence(self, text: str, offset: int, sentence: str) -> list[Span]:
         tokens = words(sentence)
-        hits = [hit for hit in _hits(tokens, sentence) if not asked(sentence, tokens[hit.first][1])]
+        hits = [hit for hit in _hits(tokens, sentence, self._table) if not asked(sentence, tokens[hit.first][1])]
         found_cues = cues(sentence) if hits else []
         spans = [_span(text, offset, sentence, tokens, hit, found_cues) for hit in hits]
         if self.anatomy:
@@ -132,35 +140,20 @@ class ChestRecogniser:
         return sorted(spans, key=lambda span: (span.start, span.end))
 
 
-@cache
-def _tables() -> tuple[dict[str, list[tuple[tuple[str, ...], str, EntityType]]], dict[str, list[Frame]]]:
-    """Phrases by their first word, longest first, and frames by each of their properties."""
-    by_first: dict[str, list[tuple[tuple[str, ...], str, EntityType]]] = {}
-    for phrase, (concept, kind) in phrases().items():
-        by_first.setdefault(phrase[0], []).append((phrase, concept, kind))
-    for entries in by_first.values():
-        entries.sort(key=lambda entry: -len(entry[0]))
-    by_property: dict[str, list[Frame]] = {}
-    for frame in frames():
-        for word in frame.properties:
-            by_property.setdefault(word, []).append(frame)
-    return by_first, by_property
-
-
-def _hits(tokens: list[Word], sentence: str) -> list[_Hit]:
-    by_first, by_property = _tables()
+def _hits(tokens: list[Word], sentence: str, table: PhraseTable) -> list[_Hit]:
     plain = [word for word, _, _ in tokens]
     hits: list[_Hit] = []
     at = 0
     while at < len(plain):
-        for phrase, concept, kind in by_first.get(plain[at], ()):
-            if tuple(plain[at : at + len(phrase)]) == phrase and not _apart(tokens, at, at + len(phrase), sentence):
-                hits.append(_Hit(concept, kind, at, at + len(phrase)))
-                at += len(phrase) - 1
+        for size in range(min(table.longest.get(plain[at], 0), len(plain) - at), 0, -1):
+            found = table.phrases.get(tuple(plain[at : at + size]))
+            if found is not None and not _apart(tokens, at, at + size, sentence):
+                hits.append(_Hit(*found, at, at + size))
+                at += size - 1
                 break
         at += 1
     for at, word in enumerate(plain):
-        for frame in by_property.get(word, ()):
+        for frame in table.frames.get(word, ()):
             hit = _framed(frame, at, plain, tokens, sentence)
             if hit is not None and not any(hit.concept == h.concept and h.first <= at < h.last for h in hits):
                 # "calcification" is no finding of its own in "calcification of the aorta".

@@ -70,7 +70,10 @@ def read_rows(data: Mapping[str, Any], where: str, own: bool = True) -> Table:
     try:
         table = Table.model_validate(data)
     except ValidationError as error:
-        raise TableError(where, _shown([_worded(item, data) for item in error.errors(include_url=False)])) from error
+        items = error.errors(include_url=False)
+        # A list of labels that are all wrong is not empty too.
+        kept = [item for item in items if item["type"] != "too_short" or len(items) == 1]
+        raise TableError(where, _shown([_worded(item, data) for item in kept])) from error
     problems = list(_mistakes(table, own))
     if problems:
         raise TableError(where, _shown(problems))
@@ -116,20 +119,30 @@ def _suggest(word: str) -> str:
 
 
 def _worded(item: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    place = ".".join(map(str, item["loc"])) or "the table"
-    rows = data.get("labels")
-    if len(item["loc"]) > 1 and item["loc"][0] == "labels" and isinstance(rows, list):
-        row = rows[int(item["loc"][1])]
-        named = row.get("name") if isinstance(row, Mapping) else None
-        place = f"label {named!r}: {'.'.join(map(str, item['loc'][2:]))}" if named else f"label {item['loc'][1] + 1}"
+    place = _place(item["loc"], data)
     if item["type"] == "extra_forbidden":
         fields = Row.model_fields if item["loc"][0] == "labels" else Table.model_fields
         return f"{place}: unknown; known are {', '.join(fields)}"
     if item["type"] == "missing":
         return f"{place}: missing"
+    if item["type"] == "too_short":
+        return f"{place}: at least one label is needed"
     if item["type"] in ("tuple_type", "list_type"):
         return f"{place}: a list is needed, such as [{str(item['input'])[:40]}]"
+    if item["type"] in ("model_type", "model_attributes_type"):
+        return f"{place}: a mapping is needed, such as {{name: {str(item['input'])[:40]}}}"
     return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _place(where: tuple[str | int, ...], data: Mapping[str, Any]) -> str:
+    """Where a mistake is: a label by its name, or by its number where it has none, and the field."""
+    rows = data.get("labels")
+    if len(where) < 2 or where[0] != "labels" or not isinstance(rows, list):
+        return ".".join(map(str, where)) or "the table"
+    row = rows[int(where[1])]
+    named = row.get("name") if isinstance(row, Mapping) else None
+    label = f"label {named!r}" if isinstance(named, str) and named else f"label {int(where[1]) + 1}"
+    return ": ".join([label, *map(str, where[2:3])])
 
 
 def _shown(problems: list[str]) -> list[str]:

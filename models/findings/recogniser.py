@@ -10,9 +10,8 @@ from models.findings.lexicon import NORMALS, PHANTOM, SEVERITIES, SIDES, SYNONYM
 from models.findings.negation import cues, denied, sentences
 
 _SEVERITIES_OF = {label.name: label.severities for label in PHANTOM.labels}
-_GROUPS = {f"p{PHANTOM.names.index(label)}": label for label in SYNONYMS} | {
-    f"n{PHANTOM.names.index(k)}": k for k in NORMALS
-}
+_NUMBER = {name: number for number, name in enumerate(PHANTOM.names)}
+_GROUPS = {f"p{_NUMBER[name]}": name for name in SYNONYMS} | {f"n{_NUMBER[name]}": name for name in NORMALS}
 _FINDINGS = re.compile(
     r"\b(?:"
     + "|".join(
