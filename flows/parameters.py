@@ -19,19 +19,19 @@ class FlowParameters(BaseModel):
     """The fields of every flow that works on a recipe; an empty one leaves the profile's value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    profile: str = Field("local", description="Name of a profile, or path of a YAML file.")
-    pairs: int | None = Field(None, description="Pairs of the dataset version.")
-    dataset: str | None = Field(None, description="Name of the dataset.")
-    seed: int | None = Field(None, description="Seed of the dataset.")
-    engine: str | None = Field(None, description="Where shards are worked on: inline or ray.")
-    storage_root: str | None = Field(None, description="managed, a folder, or an s3:// address.")
-    overrides: tuple[str, ...] = Field((), description="Any other field of the recipe, as KEY=VALUE.")
+    profile: str = Field(default="local", description="Name of a profile, or path of a YAML file.")
+    pairs: int | None = Field(default=None, description="Pairs of the dataset version.")
+    dataset: str | None = Field(default=None, description="Name of the dataset.")
+    seed: int | None = Field(default=None, description="Seed of the dataset.")
+    engine: str | None = Field(default=None, description="Where shards are worked on: inline or ray.")
+    storage_root: str | None = Field(default=None, description="managed, a folder, or an s3:// address.")
+    overrides: tuple[str, ...] = Field(default=(), description="Any other field of the recipe, as KEY=VALUE.")
     recipe: str | None = Field(
-        None,
+        default=None,
         description="The whole recipe as YAML, in place of the profile and of every field above. A flow gives it to "
         "its subflows, so that an edit of the profile in mid-run changes nothing.",
     )
-    parent_run: str | None = Field(None, description="Id of the MLflow run to join; empty begins a run.")
+    parent_run: str | None = Field(default=None, description="Id of the MLflow run to join; empty begins a run.")
 
     def changes(self) -> list[str]:
         """What the fields change in the profile, as ``KEY=VALUE``."""

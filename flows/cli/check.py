@@ -1,4 +1,4 @@
-"""The command `synth check`: whether a profile can be run, in seconds and without loading any weights."""
+"""The commands on profiles: `synth check`, whether one can be run, and `synth profiles`, which there are."""
 
 from __future__ import annotations
 
@@ -46,3 +46,11 @@ def check(
             say(f"error: {redact(str(RecipeError(draft.where, report.problems)))}", err=True)
             raise typer.Exit(MENDED)
         say(summary(draft.recipe))
+
+
+@app.command()
+def profiles() -> None:
+    """List the profiles that come with the project, with their first comment line."""
+    for path in sorted(PROFILES.glob("*.yaml")):
+        first = path.read_text().splitlines()[0]
+        say(f"{path.stem:<10} {first.lstrip('# ')}")

@@ -24,7 +24,7 @@ class ToyForm(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     place: str = Field(description="Where it is.")
-    size: int = Field(8, gt=0, description="How large it is.")
+    size: int = Field(default=8, gt=0, description="How large it is.")
 
 
 @factory_flow(ToyForm, "{place}")
