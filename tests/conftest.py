@@ -44,6 +44,18 @@ def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.StoreAd
     server.stop(state)
 
 
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[str]:
+    """The address of a Prefect API with a database of its own; flows use it while the fixture lives."""
+    from prefect.settings import get_current_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        url = get_current_settings().api.url
+        assert url is not None
+        yield url
+
+
 @pytest.fixture
 def s3_store(managed: server.StoreAddress) -> S3Store:
     """A prefix of its own on the real S3 server."""

@@ -14,7 +14,7 @@ from tasks.engine.stage import ProgressCallback, Stage
 from tasks.generate.generation import Generation
 from tasks.generate.image_stage import ImageStage
 from tasks.generate.report_stage import ReportStage
-from tasks.generate.stages import cards_of, stages_of
+from tasks.generate.stages import cards_of
 from tasks.publish.finish import finish_version
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import load_recipe
@@ -40,9 +40,7 @@ class Making:
     def __init__(self, recipe: Recipe, store: ObjectStore | Path, ref: DatasetRef) -> None:
         self.store = LocalStore(store) if isinstance(store, Path) else store
         self.generation = Generation(recipe, fingerprint(recipe), self.store, ref)
-        self.reports: ReportStage
-        self.images: ImageStage
-        self.reports, self.images = stages_of(self.generation)
+        self.reports, self.images = ReportStage(self.generation), ImageStage(self.generation)
 
     @property
     def stages(self) -> tuple[Stage, ...]:

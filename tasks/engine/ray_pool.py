@@ -24,12 +24,17 @@ _PREFIXES = ("AWS_", "SYNTHCXR_", "HF_")
 def ray_engine(stages: Sequence[Stage]) -> Iterator[Engine]:
     """Join the cluster that ``RAY_ADDRESS`` names, or start one on this machine, and leave it at the end.
 
+    A process that has joined one already stays in it.
+
     Raises:
         NoRoom: the cluster cannot hold one worker of a stage.
     """
     import ray
 
-    ray.init(ignore_reinit_error=True, log_to_driver=False)
+    joined = ray.is_initialized()
+    if not joined:
+        ray.init(log_to_driver=False)
+    pools: tuple[Pool, ...] = ()
     try:
         held = ray.cluster_resources()
         gpus, cpus = held.get("GPU", 0.0), held.get("CPU", 0.0)
@@ -37,10 +42,13 @@ def ray_engine(stages: Sequence[Stage]) -> Iterator[Engine]:
         actors = [
             _Actors(stage, count, fit_to(stage.resources, gpus)) for stage, count in zip(stages, workers, strict=True)
         ]
-        pools = (Pool(each.stage, each.count, each.run, each.close) for each in actors)
-        yield Engine(tuple(pools), "stages" if together else "none")
+        pools = tuple(Pool(each.stage, each.count, each.run, each.close) for each in actors)
+        yield Engine(pools, "stages" if together else "none")
     finally:
-        ray.shutdown()
+        for pool in pools:
+            pool.close()
+        if not joined:
+            ray.shutdown()
 
 
 class _Actors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,6 @@ from flows.session import managed_tracking
 from storage.local import LocalStore
 
 FAST = str(Path(__file__).parents[1] / "profiles" / "fast.yaml")
-
-
-@pytest.fixture(scope="session")
-def prefect_server() -> Iterator[str]:
-    """The address of a Prefect API with a database of its own; flows use it while the fixture lives."""
-    from prefect.settings import get_current_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        url = get_current_settings().api.url
-        assert url is not None
-        yield url
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models.diffusion.renderer import RendererImageGenerator
-from models.language.template import TemplateReportGenerator
 
 from models import registry
 from models.contracts import ImageRequest, ReportDraft, ReportRequest, RequestsRefused
+from models.phantom.renderer import RendererImageGenerator
+from models.phantom.template import TemplateReportGenerator
 from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards, load_reports

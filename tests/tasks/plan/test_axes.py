@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models.language.template import TemplateReportGenerator
 
 from models.contracts import ReportDraft, ReportRequest
+from models.phantom.template import TemplateReportGenerator
 from storage.records import PairRow, ReportRow
 from storage.tables import from_parquet, to_parquet
 from tasks.generate.reports import ReportOptions, write_reports
