@@ -1,22 +1,21 @@
 # Two commands do everything: `make demo` runs the factory, `make test` runs the tests.
-PYTHON ?= python3.11
-VENV := .venv
+# PYTHON=/path/to/python3 takes that Python; otherwise the first of 3.11, 3.12 and 3.13 that is found.
+VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-full lint serve stop image-generator report-adapter lock clean
+.PHONY: help install demo test test-full checks lint types imports wheel serve stop image-generator report-adapter \
+  lock clean
 
 help: ## say what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv from the committed lock
 
-$(STAMP): requirements/cpu.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or say PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is not Python 3.11"; exit 1; }
+$(STAMP): requirements/cpu.txt requirements/models.txt pyproject.toml
 	@ldconfig -p | grep -q libnuma.so.1 || { echo "libnuma.so.1 is missing and vLLM needs it: apt-get install libnuma1"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || { python=$$(.ci/find-python) && "$$python" -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements/cpu.txt
 	$(BIN)/python -m pip install --quiet -c requirements/cpu.txt torch==2.13.0
@@ -28,17 +27,26 @@ demo: install ## run the whole factory on this machine and print what the data w
 	$(BIN)/synth run --profile local
 
 test: install ## run every check and every test
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pyright
-	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory -j2 --output-sync checks
 	$(BIN)/pytest
 
-test-full: install ## run the tests with every case of the sweep, instead of a sample (about an hour)
-	SYNTHCXR_SWEEP=full $(BIN)/pytest
+test-full: ## run the tests at full count (hours), in the second Python that is found and a .venv-full of its own
+	test -x .venv-full/bin/python || { python=$$(.ci/find-python other) && "$$python" -m venv .venv-full; }
+	SYNTHCXR_TESTS=full $(MAKE) --no-print-directory VENV=.venv-full test
 
-lint: install ## only the static checks
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
+checks: lint types imports wheel ## everything but the tests: style, types, imports, the documentation and the wheel
+
+lint: install
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+imports: install
+	$(BIN)/lint-imports
+
+wheel: install ## build the wheel and run a small factory with it, far from the checkout
+	.ci/check-wheel $(VENV)
 
 serve: install ## start the object store, the Prefect and MLflow servers and a worker
 	$(BIN)/synth serve
@@ -59,4 +67,4 @@ lock: ## resolve requirements/cpu.txt anew, one lock for Python 3.11 to 3.13 (ne
 	  -e "s/( ;| and) platform_machine == 'x86_64' and sys_platform == 'linux'//" requirements/cpu.txt
 
 clean: stop ## remove the state folder (dataset versions in the managed store included)
-	rm -rf .synthcxr
+	rm -rf .synthcxr build

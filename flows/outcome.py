@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from flows.caveats import caveats
 from flows.services.processes import Services
 from flows.session import Run
 from flows.summary import Arm, Difference, Summary
@@ -41,6 +42,7 @@ def summarise(run: Run) -> Summary:
         confidence=table.confidence,
         samples_seen=run.recipe.pretrain.samples_seen,
         seconds=time.perf_counter() - run.started,
+        caveats=caveats(run.recipe, {s.arm: _pairs(run, s.arm) for s in table.scores}),
         places=_places(run, manifest),
     )
     run.tracked.metrics({f"auroc.{arm.name}": arm.macro for arm in summary.arms})
@@ -75,4 +77,4 @@ def _mlflow(run: Run) -> str:
         return f"{run.tracked.id} at {redact(run.recipe.tracking.uri)}{missing}"
     if served and served.url:
         return f"{served.url}/#/experiments/{run.tracked.experiment}/runs/{run.tracked.id}{missing}"
-    return f"{run.tracked.id} in {Path(run.home, 'mlflow.db')} (`make serve` shows it){missing}"
+    return f"{run.tracked.id} in {Path(run.home, 'mlflow.db')} (`synth serve` shows it){missing}"

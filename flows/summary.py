@@ -48,6 +48,7 @@ class Summary(BaseModel):
     confidence: float
     samples_seen: int
     seconds: float
+    caveats: tuple[str, ...] = ()
     places: dict[str, str]
 
     def facts(self) -> list[tuple[str, str]]:
@@ -95,7 +96,7 @@ class Summary(BaseModel):
         for row in self.gains():
             gains.add_row(*row)
         places = Text("\n".join(f"{name:<12} {place}" for name, place in self.places.items()), overflow="fold")
-        return Group(f"dataset {self.dataset}", facts, self.compute(), scores, gains, places)
+        return Group(f"dataset {self.dataset}", facts, self.compute(), scores, gains, *self.caveats, places)
 
     def markdown(self) -> str:
         """The Prefect UI's view."""
@@ -106,6 +107,7 @@ class Summary(BaseModel):
         lines += ["| " + " | ".join(row) + " |" for row in self.scores()]
         lines += ["", f"| difference | AUROC | {interval} |", "|---|---|---|"]
         lines += ["| " + " | ".join(row) + " |" for row in self.gains()]
+        lines += [line for caveat in self.caveats for line in ("", caveat)]
         lines += ["", *(f"- {name}: {_link(place)}" for name, place in self.places.items())]
         return "\n".join(lines)
 

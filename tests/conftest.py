@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
 from storage import server
 from storage.layout import DatasetRef
@@ -23,6 +24,11 @@ from storage.records import GateRow, PairRow, RejectRow, ReportRow
 from storage.s3 import S3Store
 from storage.shards import Sample, sample_of
 from tasks.recipe.schema import Recipe
+from tests.counts import FULL
+
+settings.register_profile("ci", max_examples=50, deadline=None)
+settings.register_profile("full", max_examples=200, deadline=None)
+settings.load_profile("full" if FULL else "ci")
 
 MENTION = {
     "entity": "abnormality/pleural effusion",

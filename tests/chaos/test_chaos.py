@@ -19,22 +19,26 @@ from storage.s3 import S3Store
 from storage.server import StoreAddress
 from tests.chaos.proxy import Proxy
 from tests.chaos.trial import SHARDS, Event, Life, live_on, random_kills, recipe_of
+from tests.counts import FULL
 
 pytestmark = [pytest.mark.chaos, pytest.mark.server, pytest.mark.timeout(900)]
 Conclude = Callable[..., None]
 
 
+KILLS = 20 if FULL else 8
+
+
 @pytest.mark.parametrize("seed", [2024])
-def test_a_generator_is_killed_at_twenty_points(store: ObjectStore, conclude: Conclude, seed: int) -> None:
-    kills = random_kills(seed, 20)
+def test_a_generator_is_killed_at_many_points(store: ObjectStore, conclude: Conclude, seed: int) -> None:
+    kills = random_kills(seed, KILLS)
     lives = live_on(recipe_of(), store, kills)
-    assert [life.code for life in lives] == [-signal.SIGKILL] * 20 + [0]
+    assert [life.code for life in lives] == [-signal.SIGKILL] * KILLS + [0]
     done: set[int] = set()
     for life in lives:
         assert not life.worked() & done, "a committed shard was made again"
         assert len(life.worked() - life.ended()) <= 1, "more than one shard of work was lost to a kill"
         done |= life.ended()
-    conclude(f"generator killed ({type(store).__name__})", store, lives, 20)
+    conclude(f"generator killed ({type(store).__name__})", store, lives, KILLS)
 
 
 def test_the_store_is_killed_and_restarted(tmp_path: Path, conclude: Conclude) -> None:

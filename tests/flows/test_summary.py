@@ -25,6 +25,7 @@ SUMMARY = Summary(
     confidence=0.95,
     samples_seen=640,
     seconds=12,
+    caveats=("The generator learnt from more films.", "The figures are from a phantom."),
     places={"dataset": "s3://bucket/d/v1", "MLflow run": "http://127.0.0.1:5000/#/x"},
 )
 
@@ -35,7 +36,7 @@ def test_both_views_hold_every_number() -> None:
     facts = ("9  (75.0%", "rejected by agreement", "1.20", "640", "s3://bucket/d/v1")
     scores = ("0.700", "0.600 to 0.800", "+0.100", "+0.020 to +0.180")
     for view in (out.getvalue(), SUMMARY.markdown()):
-        for text in (*facts, *scores):
+        for text in (*facts, *scores, *SUMMARY.caveats):
             assert text in view, text
 
 

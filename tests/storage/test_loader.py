@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.errors import CorruptShard, ObjectMissing
@@ -99,7 +99,6 @@ def test_any_number_of_readers_share_any_number_of_tars(tars: ObjectStore, ranks
     assert found == shares(tars, ranks, workers, epoch=2, seed=1, block=4)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     done=st.integers(0, 30),
     block=st.integers(1, 30),

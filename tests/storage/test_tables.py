@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.errors import CorruptShard
@@ -64,7 +64,6 @@ REJECTS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(rows=st.lists(PAIRS, max_size=4) | st.lists(REPORTS, max_size=4) | st.lists(REJECTS, max_size=4))
 def test_rows_come_back_as_they_were(rows: list[Record]) -> None:
     kind = type(rows[0]) if rows else PairRow

@@ -1,6 +1,6 @@
 """Whatever a file, a store or a bank holds: one clear line, nothing written, no hang, bounded memory.
 
-`SYNTHCXR_SWEEP=full` runs every case under every command that reads it; a sample of them is run otherwise.
+`SYNTHCXR_TESTS=full` runs every case under every command that reads it; a sample of them is run otherwise.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from tests.counts import FULL
 from tests.sweep.corpus import corpus
 from tests.sweep.world import build_store
 
 ROOT = Path(__file__).parents[2]
-FULL = os.environ.get("SYNTHCXR_SWEEP") == "full"
 COLUMNS = ("hung", "traced", "unclear", "taken", "wrote", "over memory", "raw control characters")
 
 

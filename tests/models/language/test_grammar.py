@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.compat import torchvision_ready
@@ -126,7 +126,6 @@ def test_hostile_words_stay_words(accepts, words: str) -> None:
     assert findings_pattern([mention]).fullmatch(text)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=40))
 def test_any_literal_is_itself_and_nothing_else(accepts, text: str) -> None:
     grammar = f"root ::= {literal(text)}\n"

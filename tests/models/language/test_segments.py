@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.contracts import Candidate, EntityType, Mention, ReportRequest
@@ -108,7 +108,6 @@ def test_hostile_entities_are_stated_word_for_word(words: str, present: bool) ->
     assert score.score == 1.0
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     phrases=st.lists(st.text(min_size=1, max_size=30).filter(lambda t: t.split()), min_size=1, max_size=4),
     says=st.lists(st.text(max_size=80), min_size=2, max_size=2),

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.vlp.text import ReportText, split_report, training_text
@@ -44,7 +44,6 @@ def test_odd_reports(text, expected):
 
 
 @given(text=st.text(max_size=200), seed=st.integers(0, 99))
-@settings(max_examples=100, deadline=None)
 def test_any_text_gives_a_training_text_or_nothing(text, seed):
     report = split_report(text)
     if report:

@@ -12,6 +12,7 @@ from tasks.curate.select import Selection
 from tasks.curate.select import curate as decide
 from tasks.curate.table import table_of
 from tasks.recipe.curation import Rules
+from tests.counts import scaled
 
 
 def curate(rows: list[PairRow], rules: Rules | None = None) -> Selection:
@@ -35,7 +36,6 @@ ROWS = st.lists(
 
 
 @given(rows=ROWS, same_image=st.integers(1, 3), same_report=st.integers(1, 5), threshold=st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
 def test_caps_and_thresholds_hold_and_every_pair_has_a_verdict(rows, same_image, same_report, threshold):
     rules = Rules(same_image=same_image, same_report=same_report, thresholds={"agreement": threshold} if rows else {})
     selection = curate(rows, rules)
@@ -49,7 +49,7 @@ def test_caps_and_thresholds_hold_and_every_pair_has_a_verdict(rows, same_image,
 
 
 @given(rows=ROWS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=scaled(15))
 def test_a_stricter_threshold_never_admits_a_pair_that_the_gates_refused(rows):
     free = Rules(same_image=100, same_report=100)
     loose = set(curate(rows, free).kept)

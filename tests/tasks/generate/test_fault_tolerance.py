@@ -10,7 +10,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.contracts import Gate, ModelNotFound, ReportDraft, ReportRequest, RequestsRefused
@@ -252,7 +252,6 @@ def test_a_request_that_always_kills_costs_its_own_sample_and_no_second_attempt(
     assert batch.rows == [row for sample, row in undisturbed.items() if sample != "s-5"]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 24).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1), max_size=2))))
 def test_up_to_two_requests_that_kill_are_found_wherever_they_are(drawn: tuple[int, set[int]]) -> None:
     count, poison = drawn
@@ -261,7 +260,6 @@ def test_up_to_two_requests_that_kill_are_found_wherever_they_are(drawn: tuple[i
     assert [row.sample_id for row in batch.rows] == names(set(range(count)) - poison)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 24).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1)))))
 def test_more_are_found_as_far_as_the_fresh_starts_go_and_the_rest_says_why(drawn: tuple[int, set[int]]) -> None:
     count, poison = drawn

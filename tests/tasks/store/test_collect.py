@@ -19,6 +19,7 @@ from storage.shards import Sample
 from storage.tags import advance_latest, set_tag
 from tasks.store.collect import StillNeeded, collect, find_garbage
 from tasks.store.verify import verify_dataset
+from tests.counts import scaled
 
 World = Callable[..., DatasetRef]
 NOW = timedelta(0)
@@ -148,7 +149,7 @@ names = st.sampled_from(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(extra=st.lists(st.tuples(st.integers(0, 1), names), max_size=6))
 def test_whatever_lies_around_a_published_version_stays_whole(
     tmp_path_factory: pytest.TempPathFactory, publish: World, extra: list[tuple[int, str]]

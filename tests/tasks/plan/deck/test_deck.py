@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -11,7 +11,6 @@ from tasks.plan.deck.deck import hashes, key_of, permutations
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 10**12), st.integers(1, 40))
-@settings(max_examples=50)
 def test_a_pass_is_a_permutation_and_the_same_alone_or_among_others(key: int, number: int, n: int) -> None:
     alone = permutations(key, np.array([number]), n)[0]
     among = permutations(key, np.arange(number, number + 5), n)

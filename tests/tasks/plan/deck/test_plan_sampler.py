@@ -17,6 +17,7 @@ from tasks.plan.deck.sampler import ORDER, BalancedSampler
 from tasks.plan.deck.target import deck_weights
 from tasks.plan.errors import InfeasiblePlan
 from tasks.plan.rules.constraints import ConflictTable, rule_set
+from tests.counts import scaled
 
 SAMPLES = 48
 TERMS = (
@@ -24,7 +25,7 @@ TERMS = (
     *("rib fracture", "fracture", "osteophyte", "calcification", "mass", "increased heart size", "small heart size"),
     *("mumps", "scar", "left rib", "right lung", "left lung base", "stomach", "liver", "spine", "trachea", "aorta"),
 )
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=scaled(25), suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -109,7 +110,7 @@ def test_any_bank_plans_or_says_the_largest_feasible_number(
         assert all(len(set(row)) == per_report[kind] for row in rows[:, held].tolist())
 
 
-@settings(quick, max_examples=25)
+@settings(quick)
 @given(banks(most=5))
 def test_a_refusal_is_true_and_its_number_the_largest(bank: tuple[list[Entity], dict[EntityType, int]]) -> None:
     entities, per_report = bank

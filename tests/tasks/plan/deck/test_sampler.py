@@ -74,9 +74,7 @@ def drawn(sampler: BalancedSampler, start: int, stop: int) -> np.ndarray:
         raise
 
 
-quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+quick = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 @quick
