@@ -1,4 +1,4 @@
-"""`evaluate`: zero-shot classification of every arm on hospital B."""
+"""`evaluate`: every evaluation task on the checkpoints of a run, on the held-out test set."""
 
 from __future__ import annotations
 
@@ -6,33 +6,43 @@ from typing import Any
 
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
-from storage.layout import DatasetRef
 from tasks.corpora.ensure import ensure_source, need_source
 from tasks.evaluate.evaluate import evaluate_run
-from tasks.evaluate.figures import auroc_figure
-from tasks.evaluate.scores import ScoreTable
+from tasks.evaluate.figures import score_figure
+from tasks.evaluate.scores import RunScores, ScoreTable
+from tasks.evaluate.testset import TestSet, open_test_set
 from tasks.prefect_tasks import step
-from tasks.pretrain.checkpoint import check_sources
+from tasks.pretrain.runs import check_sources, read_trials
 
 
 @factory_flow(FlowParameters)
 def evaluate(parameters: FlowParameters) -> dict[str, Any]:
-    """Score every trained arm of the run, unless the store holds its scores."""
+    """Examine every checkpoint of the run that has no predictions yet, and score the predictions."""
     with open_run("evaluate", parameters) as run:
-        test = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage).ref
+        source = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage)
+        test = open_test_set(run.store, source.ref, source.selection)
         with run.tracked.nested("evaluate") as tracked:
-            table = step("evaluate", "evaluate", lambda: _score(run, test))
-            if doubtful := sum(table.uncertain_labels.values()):
-                run.progress.say(f"{doubtful} uncertain labels of {test}: {table.uncertain}")
-            tracked.dataset(test.name, test.version, run.store.uri(test.prefix), "evaluation")
-            tracked.metrics({f"auroc.{scores.arm}": scores.macro for scores in table.scores})
-            tracked.blob(auroc_figure(table), "auroc.png")
-            tracked.text(table.model_dump_json(indent=1), "scores.json")
-        return {scores.arm: scores.macro for scores in table.scores}
+            scores = step("evaluate", "evaluate", lambda: _score(run, test))
+            tracked.dataset(test.ref.name, test.ref.version, run.store.uri(test.ref.prefix), "evaluation")
+            for table in scores.tables:
+                if doubtful := sum(table.uncertain_labels.values()):
+                    run.progress.say(f"{doubtful} uncertain labels of {test}: {table.uncertain}")
+                tracked.metrics(metrics(table, prefix=f"{table.task}." if len(scores.tables) > 1 else ""))
+                tracked.blob(score_figure(table), f"{table.task}.png")
+            tracked.text(scores.model_dump_json(indent=1), "scores.json")
+        return {item.arm: item.macro for item in scores.tables[0].scores}
 
 
-def _score(run: Run, test: DatasetRef) -> ScoreTable:
-    section = run.recipe.pretrain
-    arms = tuple(dict.fromkeys((*section.arms, *section.controls)))
-    check_sources(run.store, run.name, arms, run.ref, run.fingerprint)
-    return evaluate_run(run.store, run.name, arms, test, run.recipe.evaluate, model=section.model)
+def metrics(table: ScoreTable, prefix: str = "") -> dict[str, float]:
+    """The macro scores for MLflow: of each arm, and of each of its seeds where it has several."""
+    name = f"{prefix}{table.metric.lower()}"
+    numbers = {f"{name}.{item.arm}": item.macro for item in table.scores}
+    several = {item.arm for item in table.scores if len(item.seeds) > 1}
+    return numbers | {
+        f"{name}.{item.arm}.seed-{item.seeds[0]}": item.macro for item in table.trials if item.arm in several
+    }
+
+
+def _score(run: Run, test: TestSet) -> RunScores:
+    check_sources(run.store, read_trials(run.store, run.name), run.ref, run.fingerprint)
+    return evaluate_run(run.store, run.name, test, run.recipe.evaluate, on_progress=run.progress.stage)

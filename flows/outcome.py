@@ -13,14 +13,15 @@ from storage.addresses import redact
 from storage.records import Manifest
 from storage.versions import open_dataset
 from tasks.evaluate.evaluate import read_scores
-from tasks.pretrain.checkpoint import checkpoint_key, read_facts
+from tasks.pretrain.runs import read_trials
 from tasks.publish.finish import cost
 
 
 def summarise(run: Run) -> Summary:
     """The run's summary: yields from the manifest, arms from the scores, and where everything is."""
     manifest = open_dataset(run.store, run.ref)
-    table = read_scores(run.store, run.name)
+    table = read_scores(run.store, run.name).tables[0]
+    pairs = {trial.arm: trial.pairs for trial in read_trials(run.store, run.name).trials}
     spent = cost(run.recipe, manifest.shards)
     counts = [count for count in manifest.entity_counts.values() if count]
     summary = Summary(
@@ -33,16 +34,18 @@ def summarise(run: Run) -> Summary:
         seconds_per_pair=spent.get("seconds_per_accepted_pair", 0.0),
         cost_per_pair=spent.get("cost_per_accepted_pair", 0.0),
         arms=tuple(
-            Arm(name=s.arm, pairs=_pairs(run, s.arm), macro=s.macro, low=s.low, high=s.high) for s in table.scores
+            Arm(name=s.arm, pairs=pairs[s.arm], seeds=s.seeds, sd=s.sd, macro=s.macro, low=s.low, high=s.high)
+            for s in table.scores
         ),
         differences=tuple(
             Difference(name=f"{d.arm} - {d.baseline}", value=d.difference, low=d.low, high=d.high)
             for d in table.differences
         ),
         confidence=table.confidence,
+        measure=f"{table.task.replace('_', '-')} macro {table.metric} on {table.dataset}",
         samples_seen=run.recipe.pretrain.samples_seen,
         seconds=time.perf_counter() - run.started,
-        caveats=caveats(run.recipe, {s.arm: _pairs(run, s.arm) for s in table.scores}),
+        caveats=caveats(run.recipe, pairs),
         places=_places(run, manifest),
     )
     run.tracked.metrics({f"auroc.{arm.name}": arm.macro for arm in summary.arms})
@@ -50,11 +53,6 @@ def summarise(run: Run) -> Summary:
     run.tracked.text(summary.markdown(), "summary.md")
     run.tracked.tags({"mlflow.note.content": summary.markdown(), "dataset": summary.dataset})
     return summary
-
-
-def _pairs(run: Run, arm: str) -> int:
-    key = checkpoint_key(run.name, arm)
-    return int(read_facts(run.store, key).get("pairs", 0)) if run.store.head(key) is not None else 0
 
 
 def _places(run: Run, manifest: Manifest) -> dict[str, str]:

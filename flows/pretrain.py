@@ -1,4 +1,4 @@
-"""`pretrain`: train the arms real, synthetic and mixed, and their controls, at equal pairs and equal compute."""
+"""`pretrain`: train every arm with every seed, at equal pairs and equal compute."""
 
 from __future__ import annotations
 
@@ -7,58 +7,56 @@ from typing import Any
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
 from storage.layout import DatasetRef
-from storage.versions import open_dataset
-from tasks.check.stored import need_selection
-from tasks.corpora.ensure import ensure_source, need_source
-from tasks.curate.keep import read_selection
-from tasks.evaluate.figures import loss_figure
+from tasks.check.stored import need_pairs
 from tasks.prefect_tasks import step
-from tasks.pretrain.arms import Arm, Source, curated, plan_arms
-from tasks.pretrain.checkpoint import checkpoint_key, ensure_trained
-from tasks.pretrain.train import TrainedArm
+from tasks.pretrain.arms import Trial, needed_sources, plan_trials
+from tasks.pretrain.checkpoint import Checkpoint, ensure_trained
+from tasks.pretrain.figures import loss_figure
+from tasks.pretrain.offers import offer
+from tasks.pretrain.runs import keep_trials
 
 
 @factory_flow(FlowParameters)
 def pretrain(parameters: FlowParameters) -> dict[str, Any]:
-    """Train every arm that has no checkpoint in the store yet."""
-    with open_run("pretrain", parameters, needs=need_selection) as run:
-        real = ensure_source(run.store, need_source(run.recipe, "real"), run.progress.stage).ref
+    """Train every trial that has no checkpoint in the store yet, and write down which ones the run is made of."""
+    with open_run("pretrain", parameters, needs=need_pairs) as run:
+        trials = plan(run)
         with run.tracked.nested("pretrain") as tracked:
-            trained = [_train(run, arm) for arm in arms_of(run, real)]
-            curves = {arm.name: arm.losses for arm in trained if arm.losses}
-            tracked.blob(loss_figure(curves, run.recipe.pretrain.batch), "loss.png")
-        return {"run": run.name, **{arm.name: run.store.uri(checkpoint_key(run.name, arm.name)) for arm in trained}}
+            trained = [(trial, _train(run, trial)) for trial in trials]
+            keep_trials(run.store, run.name, trained)
+            tracked.blob(loss_figure([held for _, held in trained]), "loss.png")
+        several = len(run.recipe.pretrain.seeds) > 1
+        places = {trial.label if several else trial.arm.name: run.store.uri(held.key) for trial, held in trained}
+        return {"run": run.name, **places}
 
 
-def arms_of(run: Run, real: DatasetRef) -> tuple[Arm, ...]:
-    """The recipe's arms, on hospital A's sample and on the kept pairs of the dataset version."""
-    films, selection = open_dataset(run.store, real), run.recipe.curate.name
-    sources = (
-        Source(dataset=real.name, version=real.version, fingerprint=films.fingerprint, pairs=films.accepted),
-        curated(run.ref, run.fingerprint, selection, len(read_selection(run.store, run.ref, selection).kept)),
-    )
-    return plan_arms(run.recipe.pretrain, *sources)
+def plan(run: Run) -> tuple[Trial, ...]:
+    """The recipe's trials, on the versions behind the sources of their mixes."""
+    section = run.recipe.pretrain
+    offers = {
+        source: offer(run.store, run.recipe, run.ref, source, run.progress.stage) for source in needed_sources(section)
+    }
+    return plan_trials(section, offers)
 
 
-def _train(run: Run, arm: Arm) -> TrainedArm:
-    def progress(done: int, total: int, loss: float) -> None:
-        run.progress.stage(f"pretrain {arm.name}", done, total, f"loss {loss:.2f}")
-
-    section, seed = run.recipe.pretrain, run.recipe.seed
-    trained, new = step(
+def _train(run: Run, trial: Trial) -> Checkpoint:
+    name = f"pretrain-{trial.arm.name}-{trial.seed}"
+    held, trained = step(
         "pretrain",
-        f"pretrain-{arm.name}",
-        lambda: ensure_trained(run.store, run.name, arm, section, seed=seed, on_progress=progress),
+        name,
+        lambda: ensure_trained(run.store, trial, run.recipe.pretrain, on_progress=run.progress.within("pretrain")),
     )
-    if not new:
-        run.progress.say(f"{arm.name}: trained already")
-        return trained
-    with run.tracked.nested(f"arm {arm.name}") as tracked:
-        tracked.params({"arm": arm.name, "pairs": arm.pairs, "shuffled": arm.shuffled, "trained": arm.trained})
-        tracked.metrics({"seconds": trained.seconds, "samples_seen": trained.samples_seen})
+    if trained is None:
+        run.progress.say(f"{trial.label}: trained already")
+        return held
+    with run.tracked.nested(f"arm {trial.label}") as tracked:
+        arm = trial.arm
+        tracked.params({"arm": arm.name, "seed": trial.seed, "pairs": arm.pairs, "control": arm.control})
+        tracked.params({"objective": trial.objective.kind, "text": arm.text, "trial": held.fingerprint})
+        tracked.metrics({"seconds": held.seconds, "samples_seen": held.samples_seen})
         tracked.curve("loss", trained.losses)
-        tracked.blob(trained.checkpoint, "model/checkpoint.safetensors")
-        for source in arm.sources:
-            place = run.store.uri(DatasetRef(source.dataset, source.version).prefix)
-            tracked.dataset(source.dataset, source.fingerprint, place, "training")
-    return trained
+        tracked.blob(trained.weights, "model/checkpoint.safetensors")
+        for draw in arm.mix:
+            place = run.store.uri(DatasetRef(draw.dataset, draw.version).prefix)
+            tracked.dataset(draw.dataset, draw.fingerprint, place, "training")
+    return held

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -12,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from flows.cli import terminal
+from models.contracts import ProgressCallback
 
 _EVERY = 10.0
 
@@ -43,9 +43,9 @@ class Progress:
         """One line that stays on the screen."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def within(self, name: str) -> Callable[[str, int, int], None]:
+    def within(self, name: str) -> ProgressCallback:
         """A callback for the stages inside `name`."""
-        return lambda stage, done, total: self.stage(f"{name} {stage}", done, total)
+        return lambda stage, done, total, note="": self.stage(f"{name} {stage}", done, total, note)
 
     def stage(self, name: str, done: int, total: int, note: str = "") -> None:
         """Stage `name` has finished `done` of `total`; `note` may say how it goes."""

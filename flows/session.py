@@ -17,6 +17,7 @@ from flows.services.processes import Services
 from storage import server as store_server
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore, open_store
+from tasks.pretrain.runs import run_name
 from tasks.publish.dataset import find_version
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import fingerprint, version_of
@@ -53,14 +54,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder under ``runs/`` for checkpoints, scores and figures: other training settings, another folder."""
-        return f"{self.ref.name}-{self.ref.version}-{run_fingerprint(self.recipe)}"
-
-
-def run_fingerprint(recipe: Recipe) -> str:
-    """Eight letters that change with anything that changes checkpoints or scores."""
-    parts = (recipe.seed, recipe.pretrain, recipe.evaluate, recipe.sources, recipe.curate.name)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
+        """The folder under ``runs/`` that says which checkpoints and scores belong together."""
+        return run_name(self.ref, self.recipe)
 
 
 def recipe_of(flow: str, parameters: FlowParameters) -> Recipe:

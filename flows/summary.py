@@ -11,18 +11,20 @@ if TYPE_CHECKING:
 
 
 class Arm(BaseModel):
-    """One arm's zero-shot macro AUROC with its interval."""
+    """One arm's macro score with its interval; over several training seeds the mean, and their standard deviation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     pairs: int
+    seeds: tuple[int, ...] = (0,)
+    sd: float | None = None
     macro: float
     low: float
     high: float
 
 
 class Difference(BaseModel):
-    """Macro AUROC of one arm minus another's, from the same resamples."""
+    """Macro score of one arm minus another's, from the same resamples."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
@@ -46,6 +48,7 @@ class Summary(BaseModel):
     arms: tuple[Arm, ...]
     differences: tuple[Difference, ...]
     confidence: float
+    measure: str = "zero-shot macro AUROC"
     samples_seen: int
     seconds: float
     caveats: tuple[str, ...] = ()
@@ -68,12 +71,14 @@ class Summary(BaseModel):
         return lines
 
     def compute(self) -> str:
-        """What the AUROC is, and the compute that every trained arm got."""
-        return f"zero-shot macro AUROC on hospital B, {self.samples_seen} samples seen by every trained arm"
+        """What the score is, over what its intervals are, and the compute that every trained arm got."""
+        seeds = max((len(arm.seeds) for arm in self.arms), default=1)
+        over = f"the films, mean of {seeds} training seeds" if seeds > 1 else "the films of one training seed"
+        return f"{self.measure}, {self.samples_seen} samples seen by every trained arm; intervals are over {over}"
 
-    def scores(self) -> list[tuple[str, str, str, str]]:
-        """One row an arm: name, pairs, AUROC, interval."""
-        return [(a.name, str(a.pairs), f"{a.macro:.3f}", f"{a.low:.3f} to {a.high:.3f}") for a in self.arms]
+    def scores(self) -> list[tuple[str, str, str, str, str]]:
+        """One row an arm: name, pairs, seeds, score, interval."""
+        return [(a.name, str(a.pairs), _seeds(a), f"{a.macro:.3f}", f"{a.low:.3f} to {a.high:.3f}") for a in self.arms]
 
     def gains(self) -> list[tuple[str, str, str]]:
         """One row a comparison: name, difference, interval."""
@@ -89,10 +94,10 @@ class Summary(BaseModel):
         facts = Table("", "", show_header=False)
         for row in self.facts():
             facts.add_row(*row)
-        scores = Table("arm", "pairs", "AUROC", interval)
+        scores = Table("arm", "pairs", "seeds", "score", interval)
         for row in self.scores():
             scores.add_row(*row)
-        gains = Table("difference", "AUROC", interval)
+        gains = Table("difference", "score", interval)
         for row in self.gains():
             gains.add_row(*row)
         places = Text("\n".join(f"{name:<12} {place}" for name, place in self.places.items()), overflow="fold")
@@ -103,13 +108,19 @@ class Summary(BaseModel):
         interval = f"{self.confidence:.0%} interval"
         lines = [f"# {self.dataset}", "", "| | |", "|---|---|"]
         lines += [f"| {name} | {value} |" for name, value in self.facts()]
-        lines += ["", self.compute(), "", f"| arm | pairs | AUROC | {interval} |", "|---|---|---|---|"]
+        lines += ["", self.compute(), "", f"| arm | pairs | seeds | score | {interval} |", "|---|---|---|---|---|"]
         lines += ["| " + " | ".join(row) + " |" for row in self.scores()]
-        lines += ["", f"| difference | AUROC | {interval} |", "|---|---|---|"]
+        lines += ["", f"| difference | score | {interval} |", "|---|---|---|"]
         lines += ["| " + " | ".join(row) + " |" for row in self.gains()]
         lines += [line for caveat in self.caveats for line in ("", caveat)]
         lines += ["", *(f"- {name}: {_link(place)}" for name, place in self.places.items())]
         return "\n".join(lines)
+
+
+def _seeds(arm: Arm) -> str:
+    """``0``, or ``0, 1, 2 (sd 0.012)``."""
+    named = ", ".join(map(str, arm.seeds))
+    return named if arm.sd is None else f"{named} (sd {arm.sd:.3f})"
 
 
 def _link(place: str) -> str:

@@ -14,6 +14,14 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 
+class ProgressCallback(Protocol):
+    """Told how far a long task is, from any thread."""
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None:
+        """Stage `stage` has finished `done` of `total`; `note` may say how it goes."""
+        ...
+
+
 class EntityType(StrEnum):
     """The five entity types of RaTE-NER (paper section 1)."""
 

@@ -114,6 +114,21 @@ def score_range(kind: str) -> tuple[float, float]:
     return getattr(factory_of(GATES, kind), "scores", SCORES)
 
 
+def with_own(table: Mapping[str, str], kind: str) -> Mapping[str, str]:
+    """`table` with the kind ``module:Class``, which names an implementation that is in no table.
+
+    The module is imported when the kind is looked at; one that is not there leaves the kind unknown.
+    """
+    if kind in table or ":" not in kind:
+        return table
+    module, _, name = kind.partition(":")
+    try:
+        found = hasattr(importlib.import_module(module), name)
+    except (ImportError, ValueError):
+        found = False
+    return {**table, kind: kind} if found else table
+
+
 def factory_of(table: Mapping[str, str], kind: str) -> Any:
     """The class that `kind` names in `table`; imports what it needs, but loads no weights."""
     module, name = table[current(kind)].split(":")

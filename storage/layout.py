@@ -4,7 +4,9 @@ datasets/<name>/<version>/  recipe.yaml  weights.json  models/<stage>.json
                             reports/00042.parquet  reports/00042.json  rejects/00042.parquet
                             pairs/00042.tar  pairs/00042.parquet  manifest.json  card/
 selections/<name>/<version>/<selection>/
-runs/<run>/
+checkpoints/<trial>/        000384.safetensors  trial.json
+predictions/<checkpoint>/<name>/<version>/<task>.parquet
+runs/<run>/                 trials.json  scores.json
 tags/<name>/<tag>/000003.json
 """
 
@@ -15,6 +17,8 @@ from dataclasses import dataclass
 
 DATASETS = "datasets/"
 SELECTIONS = "selections/"
+CHECKPOINTS = "checkpoints/"
+PREDICTIONS = "predictions/"
 RUNS = "runs/"
 TAGS = "tags/"
 MEASURES = "measures/"
@@ -25,7 +29,12 @@ _OF_VERSION = re.compile(
     rf"|pairs/{_SHARD}\.(?:tar|parquet)|models/[a-z][a-z0-9_-]*\.json"
     r"|card/(?!Thumbs\.db$|desktop\.ini$)[A-Za-z0-9][A-Za-z0-9._-]*"
 )
-_OF_RUN = re.compile(r"[^/]+/(?:scores\.json|[^/]+/(?:checkpoint\.safetensors|config\.json))")
+_OF_RUN = re.compile(r"[^/]+/(?:(?:scores|trials)\.json|[^/]+/(?:checkpoint\.safetensors|config\.json))")
+_TRIAL = r"[0-9a-f]{64}"
+_OF_CHECKPOINT = re.compile(rf"({_TRIAL})/(?:trial\.json|(\d{{6,}})\.safetensors|(?:\d{{6,}}\.)?state[A-Za-z0-9._-]*)")
+_OF_PREDICTION = re.compile(
+    rf"({_TRIAL})-(\d{{6,}})/([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*)/[0-9a-f]{{16}}\.parquet"
+)
 _OF_TAG = re.compile(r"(\d{6}|[1-9]\d{6,11})\.json")
 _INDEX = re.compile(r"pairs/(\d{5,})\.parquet$")
 _REPORT_ENTRY = re.compile(r"reports/(\d{5,})\.json$")
@@ -139,6 +148,21 @@ def measure_key(ref: DatasetRef, measure: str, name: str) -> str:
     return f"{MEASURES}{ref.name}/{ref.version}/{measure}/{name}"
 
 
+def checkpoint_key(trial: str, step: int) -> str:
+    """Key of a trial's weights after so many steps; `trial` is its fingerprint."""
+    return f"{CHECKPOINTS}{trial}/{step:06d}.safetensors"
+
+
+def trial_key(trial: str) -> str:
+    """Key of what people and other commands read about a trial's final checkpoint."""
+    return f"{CHECKPOINTS}{trial}/trial.json"
+
+
+def prediction_key(trial: str, step: int, test: DatasetRef, task: str) -> str:
+    """Key of what a checkpoint predicts for a test set; `task` is 16 digits that name a task and its settings."""
+    return f"{PREDICTIONS}{trial}-{step:06d}/{test}/{task}.parquet"
+
+
 def run_key(run: str, name: str) -> str:
     """Key of a file of a run."""
     return f"{RUNS}{run}/{name}"
@@ -178,6 +202,18 @@ def split_selection(key: str) -> tuple[DatasetRef, str] | None:
     return DatasetRef(parts[0], parts[1]), parts[2]
 
 
+def split_checkpoint(key: str) -> tuple[str, int | None] | None:
+    """The trial of an object under ``checkpoints/``, and the step where it is weights; None where it is foreign."""
+    found = _OF_CHECKPOINT.fullmatch(key.removeprefix(CHECKPOINTS))
+    return (found[1], int(found[2]) if found[2] else None) if found else None
+
+
+def split_prediction(key: str) -> tuple[str, int, DatasetRef] | None:
+    """Trial, step and test version of an object under ``predictions/``; None where it is foreign."""
+    found = _OF_PREDICTION.fullmatch(key.removeprefix(PREDICTIONS))
+    return (found[1], int(found[2]), DatasetRef(found[3], found[4])) if found else None
+
+
 def foreign(key: str) -> bool:
     """Whether an object is in one of the project's folders without being one that the project writes."""
     folder = key.partition("/")[0] + "/"
@@ -186,7 +222,14 @@ def foreign(key: str) -> bool:
     if folder == MEASURES:
         parts = key.removeprefix(MEASURES).split("/")
         return len(parts) != 4 or not all(map(plain_name, parts[:2])) or not parts[3].endswith(".parquet")
-    split = {DATASETS: split_version, TAGS: split_tag, SELECTIONS: split_selection}.get(folder)
+    splits = {
+        DATASETS: split_version,
+        TAGS: split_tag,
+        SELECTIONS: split_selection,
+        CHECKPOINTS: split_checkpoint,
+        PREDICTIONS: split_prediction,
+    }
+    split = splits.get(folder)
     return split is not None and split(key) is None
 
 

@@ -245,28 +245,57 @@ def publish(begin: Callable[..., DatasetRef]) -> Callable[..., DatasetRef]:
 
 @pytest.fixture
 def use() -> Callable[..., str]:
-    """Curate a version, and train and score an arm on what was kept."""
+    """Curate a version, train an arm on what was kept, predict the version with it, and score that."""
 
     def make(store: ObjectStore, ref: DatasetRef, run: str = "run-1") -> str:
         from safetensors.numpy import save
 
-        from storage.layout import run_key
+        from storage.layout import prediction_key, run_key
         from storage.versions import open_dataset, pair_rows
         from tasks.curate.keep import write_selection
         from tasks.curate.select import Choice, Selection
-        from tasks.pretrain.arms import Source
+        from tasks.pretrain.arms import Arm, Draw, Trial, kept_pairs
+        from tasks.pretrain.checkpoint import write_checkpoint
+        from tasks.pretrain.runs import keep_trials
+        from tasks.pretrain.train import TrainedTrial
+        from tasks.recipe.base import KindSpec
         from tasks.recipe.curation import Rules
+        from tasks.recipe.training import TrainSection
 
         manifest = open_dataset(store, ref)
         ids = [row.sample_id for row in pair_rows(store, ref, manifest)]
         choices = [
             Choice(sample_id=sample, kept=sample != ids[0], reason="blurred" * (sample == ids[0])) for sample in ids
         ]
-        write_selection(store, ref, "default", Selection(rules=Rules(), choices=choices))
-        source = Source(
-            dataset=ref.name, version=ref.version, fingerprint=manifest.fingerprint, pairs=2, selection="default"
-        )
-        facts = {"seed": 5, "arm": {"name": "synthetic", "sources": [source.model_dump()]}}
+        selection = Selection(rules=Rules(), choices=choices)
+        write_selection(store, ref, "default", selection)
+        whole = Draw(dataset=ref.name, version=ref.version, fingerprint=manifest.fingerprint, pairs=len(ids))
+        draw = kept_pairs(whole, "default", selection.kept).model_copy(update={"pairs": 2})
+        arm = Arm(name="synthetic", mix=(draw,), samples_seen=64)
+        trial, section = Trial(arm=arm, objective=KindSpec(kind="clip"), seed=5), TrainSection()
+        trained = TrainedTrial(2, 64, (1.0, 0.9), 0.1, save({"w": np.zeros(3, np.float32)}))
+        held = write_checkpoint(store, trained, trial, section)
+        keep_trials(store, run, [(trial, held)])
+        store.put(prediction_key(held.fingerprint, held.step, ref, "0" * 16), b"predictions")
+        store.put(run_key(run, "scores.json"), json.dumps({"dataset": str(ref)}).encode())
+        return run
+
+    return make
+
+
+@pytest.fixture
+def use_first_format() -> Callable[..., str]:
+    """Train an arm on a version and score it, as runs of format 1 are kept."""
+
+    def make(store: ObjectStore, ref: DatasetRef, run: str = "run-0") -> str:
+        from safetensors.numpy import save
+
+        from storage.layout import run_key
+        from storage.versions import open_dataset
+
+        source = {"dataset": ref.name, "version": ref.version, "pairs": 2, "selection": None}
+        source |= {"fingerprint": open_dataset(store, ref).fingerprint}
+        facts = {"seed": 5, "arm": {"name": "synthetic", "sources": [source]}}
         weights = save({"w": np.zeros(3, np.float32)}, {"synthcxr": json.dumps(facts)})
         store.put(run_key(run, "synthetic/checkpoint.safetensors"), weights)
         store.put(run_key(run, "scores.json"), json.dumps({"dataset": str(ref)}).encode())

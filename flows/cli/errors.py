@@ -10,6 +10,7 @@ from tasks.errors import AuditError
 from tasks.evaluate.evaluate import ScoresConflict
 from tasks.generate.fault_tolerance import ReportsLost
 from tasks.plan.errors import PlanError
+from tasks.pretrain.arms import ArmsDoNotFit
 from tasks.pretrain.checkpoint import CheckpointConflict
 from tasks.pretrain.train import TrainingDiverged
 from tasks.privacy.archive import ArchiveUnknown
@@ -29,6 +30,7 @@ MENDABLE = (
     ServiceError,
     SelectionConflict,
     RulesDoNotFit,
+    ArmsDoNotFit,
     CheckpointConflict,
     ScoresConflict,
     TrainingDiverged,

@@ -91,7 +91,7 @@ def _refuse_odd(text: str, where: str) -> None:
     """Refuse what needs no look at the values, before anything is built of it."""
     depth = values = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        line = (event.start_mark.line if event.start_mark else 0) + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise TableError(where, [f"line {line}: anchors and aliases are not read: write the value out"])
         if getattr(event, "tag", None) not in (None, "!"):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
+from typing import Literal
+
+Text = Literal["sentence", "report", "impression", "findings"]
+"""What a training step reads of a report: mostly one sentence of it, all of it, or one of its two parts."""
 
 _PARTS = re.compile(r"\b(FINDINGS|IMPRESSION)\s*:", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
@@ -35,6 +39,26 @@ def split_report(text: str) -> ReportText:
 def _sentences(body: str) -> tuple[str, ...]:
     stripped = (_LIST_MARK.sub("", piece).strip() for piece in _SENTENCE.split(body.strip()))
     return tuple(piece for piece in stripped if any(char.isalpha() for char in piece))
+
+
+def step_text(report: ReportText, text: Text, rng: random.Random) -> str:
+    """What one step reads of `report`, for each kind of `text`.
+
+    A report without the part that is asked for is read by its other part, so that every image has a text.
+
+    Args:
+        report: sentences of FINDINGS and IMPRESSION, not both empty.
+        text: which part is read; ``sentence`` is `training_text`.
+        rng: seeded by training seed, epoch and sample; the other kinds draw nothing.
+    """
+    if text == "sentence":
+        return training_text(report, rng)
+    parts = {
+        "report": (*report.findings, *report.impression),
+        "impression": report.impression or report.findings,
+        "findings": report.findings or report.impression,
+    }
+    return " ".join(parts[text])
 
 
 def training_text(report: ReportText, rng: random.Random, whole: float = 0.1, from_findings: float = 0.3) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -111,21 +112,27 @@ def _collect(
     if config.answers is not None and config.judge is not None:
         answers = _floats(config.answers.take(seen).column("answers"), len(config.judge.questions))
     headers = table.select(HEADER).to_pylist()
+    kinds, heights, widths, hashes = (_values(table, name) for name in ("kind", "height", "width", "hash"))
     measurements = FilmMeasurements(
         films=[_fill_from_header(film, header) for (film, _), header in zip(read, headers, strict=True)],
-        kinds=table.column("kind").to_pylist(),
-        sizes=list(zip(table.column("height").to_pylist(), table.column("width").to_pylist(), strict=True)),
+        kinds=kinds,
+        sizes=list(zip(heights, widths, strict=True)),
         scores={gate.name: row for gate, row in zip(config.gates, scores.T, strict=True)},
-        hashes=np.frombuffer(b"".join(table.column("hash").to_pylist()), np.uint8).reshape(-1, 32),
+        hashes=np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32),
         answers=answers,
         unreadable=lost,
     )
     return measurements, table.column("said")
 
 
+def _values(table: pa.Table, name: str) -> list[Any]:
+    return table.column(name).to_pylist()
+
+
 def _floats(column: pa.ChunkedArray, width: int) -> np.ndarray:
     """A column of lists as (n, width)."""
-    return column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+    lists: Any = column.combine_chunks()
+    return lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
 
 
 def _worst(measurements: FilmMeasurements, said: pa.ChunkedArray, pool: Executor) -> dict[str, list[WorstFilm]]:

@@ -6,7 +6,9 @@ from storage.errors import DatasetMissing, ObjectMissing
 from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
 from storage.versions import open_dataset
+from tasks.pretrain.arms import needed_sources
 from tasks.recipe.schema import Recipe
+from tasks.recipe.training import SYNTHETIC
 
 
 def need_version(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
@@ -35,3 +37,13 @@ def need_selection(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
             f"no selection {recipe.curate.name!r} of {ref}: {store.uri(key)} is missing; curate it first "
             f"(`synth curate --profile {recipe.profile}`)"
         )
+
+
+def need_pairs(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
+    """The recipe's version must be there to train on, if the arms learn from it.
+
+    Raises:
+        DatasetMissing, ObjectMissing: see `need_selection`.
+    """
+    if SYNTHETIC in needed_sources(recipe.pretrain):
+        need_selection(store, recipe, ref)

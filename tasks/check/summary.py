@@ -10,11 +10,12 @@ def summary(recipe: Recipe) -> str:
     """What a sound recipe makes, with what, and where."""
     shards = -(-recipe.pairs // recipe.shard_size)
     gates = len(recipe.report_gates) + len(recipe.image_gates)
-    arms = [*recipe.pretrain.arms, *recipe.pretrain.controls]
+    arms, seeds = len(recipe.pretrain.chosen), len(recipe.pretrain.seeds)
+    with_seeds = f" with {seeds} seeds each" if seeds > 1 else ""
     return (
         f"profile {recipe.profile!r} is sound: {recipe.pairs} pairs of {recipe.dataset}/{version_of(recipe)} in "
         f"{shards} {'shard' if shards == 1 else 'shards'}, reports by {_named(recipe.reports.generator)}, films by "
-        f"{_named(recipe.images.generator)}, {gates} gates, then {len(arms)} arms and controls"
+        f"{_named(recipe.images.generator)}, {gates} gates, then {arms} {'arm' if arms == 1 else 'arms'}{with_seeds}"
     )
 
 

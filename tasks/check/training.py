@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from pydantic import ValidationError
+
 from models.phantom.archive import sampled
 from models.phantom.case import labels_of
 from models.phantom.hospital import HOSPITALS
 from models.phantom.vocabulary import LABELS
 from models.typed import quoted, suggest
 from models.vlp.names import wrong_model
+from models.vlp.objectives import objective_problems
 from tasks.check.report import Report
 from tasks.corpora.source import ArchiveSource, PhantomSource
-from tasks.pretrain.arms import ARMS, CONTROLS
+from tasks.evaluate.protocol import task_problems
+from tasks.pretrain.arms import needed_sources
+from tasks.recipe.base import KindSpec
 from tasks.recipe.schema import Recipe
 from tasks.recipe.sources import SourceSection
-
-SHUFFLED = "shuffled_"
+from tasks.recipe.training import SYNTHETIC
 
 
 def check_training(recipe: Recipe, report: Report) -> None:
     """What would stop `synth pretrain` and `synth evaluate` whatever was generated."""
     _arms(recipe, report)
+    _evaluation(recipe, report)
     wrong = wrong_model(recipe.pretrain.model)
     if wrong:
         report.problems.append(f"pretrain.model: {wrong}")
-    for name in ("real", "test"):
-        _source(recipe, name, report)
+    _source(recipe, "test", report)
+    if "real" in needed_sources(recipe.pretrain) and recipe.sources.real is not None:
+        _source(recipe, "real", report)
 
 
 def check_amounts(recipe: Recipe, report: Report) -> None:
@@ -41,22 +49,53 @@ def check_amounts(recipe: Recipe, report: Report) -> None:
 
 def _arms(recipe: Recipe, report: Report) -> None:
     section = recipe.pretrain
-    if not section.arms:
-        report.problems.append(f"pretrain.arms: names no arm: name some of {', '.join(ARMS)}")
-    for path, names, known in (("arms", section.arms, ARMS), ("controls", section.controls, CONTROLS)):
-        for number, name in enumerate(names):
-            where = f"pretrain.{path}.{number}"
-            trained = name.removeprefix(SHUFFLED)
-            if name not in (*known, *(f"{SHUFFLED}{arm}" for arm in ARMS if path == "controls")):
-                what = f"unknown {path[:-1]} {quoted(name)}{suggest(name, known)}"
-                report.problems.append(f"{where}: {what}; known: {', '.join(known)}")
-            elif name in names[:number]:
-                report.problems.append(f"{where}: {name} stands there twice")
-            elif path == "controls" and trained != name and trained not in section.arms:
-                report.problems.append(
-                    f"{where}: {name} is the control of {trained}, which is not among pretrain.arms: add it there, or "
-                    "leave the control out"
-                )
+    for number, name in enumerate(section.only or ()):
+        if name not in section.arms:
+            report.problems.append(f"pretrain.only.{number}: {_unknown('arm', name, section.arms)}")
+    for name, arm in section.chosen.items():
+        for number, entry in enumerate(arm.mix):
+            wrong = _wrong_source(recipe, entry.source)
+            if wrong:
+                report.problems.append(f"pretrain.arms.{name}.mix.{number}.source: {wrong}")
+        if arm.objective is not None:
+            _kind(f"pretrain.arms.{name}.objective", _of(arm.objective), report)
+    _kind("pretrain.objective", _of(section.objective), report)
+
+
+def _wrong_source(recipe: Recipe, source: str) -> str | None:
+    named = recipe.sources.named()
+    if source == SYNTHETIC or source in named:
+        return None
+    if source in type(recipe.sources).model_fields:
+        return f"sources.{source} is empty, and this arm needs it: name a source, such as phantom:a"
+    try:
+        SourceSection(source=source)
+    except ValidationError:
+        return f"{_unknown('source', source, (SYNTHETIC, *named))}, or any spelling such as NAME@VERSION"
+    return None
+
+
+def _evaluation(recipe: Recipe, report: Report) -> None:
+    arms = recipe.pretrain.arms
+    for number, pair in enumerate(recipe.evaluate.comparisons or ()):
+        for name in pair:
+            if name not in arms:
+                report.problems.append(f"evaluate.comparisons.{number}: {_unknown('arm', name, arms)}")
+    for number, task in enumerate(recipe.evaluate.tasks):
+        _kind(f"evaluate.tasks.{number}", task_problems(task), report)
+
+
+def _of(objective: KindSpec) -> Mapping[str, str]:
+    return objective_problems(objective.kind, objective.options)
+
+
+def _kind(where: str, found: Mapping[str, str], report: Report) -> None:
+    report.problems += [f"{where}.{path}: {what}" for path, what in found.items()]
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    return f"unknown {what} {quoted(name)}{suggest(name, known)}; known: {', '.join(known)}"
 
 
 def _source(recipe: Recipe, name: str, report: Report) -> None:

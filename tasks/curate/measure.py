@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -111,7 +112,8 @@ def _measured(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, encoder: E
 def _kept_edges(store: ObjectStore, key: str, make: Callable[[], Edges]) -> Edges:
     def made() -> bytes:
         edges = make()
-        return _parquet(pa.table({"later": edges.later, "earlier": edges.earlier, "alike": edges.alike}))
+        columns = {"later": edges.later, "earlier": edges.earlier, "alike": edges.alike}
+        return _parquet(pa.table({name: pa.array(column) for name, column in columns.items()}))
 
     names = ("later", "earlier", "alike")
     table = _table(get_or_make(store, key, made), store.uri(key), names)
@@ -128,7 +130,7 @@ def _column(rows: np.ndarray, kind: pa.DataType) -> pa.Array:
 
 
 def _rows(column: pa.ChunkedArray) -> np.ndarray:
-    flat = column.combine_chunks()
+    flat: Any = column.combine_chunks()
     return flat.flatten().to_numpy(zero_copy_only=False).reshape(len(flat), -1)
 
 

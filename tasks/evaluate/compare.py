@@ -1,47 +1,43 @@
-"""Compare arms on the same resamples: what synthetic and mixed gain over real, and over their own controls."""
+"""Compare arms on the same resamples of the same films."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.scores import Difference, Scores
-
-BASELINE = "real"
-SHUFFLED = "shuffled_"
+from tasks.evaluate.scores import Difference
 
 
-def comparisons(arms: Sequence[str]) -> list[tuple[str, str]]:
-    """Which arms are compared: each with ``real``, with its shuffled control and with ``random``."""
-    pairs = []
-    for arm in arms:
-        if arm.startswith(SHUFFLED) or arm == "random":
-            continue
-        others = (BASELINE, SHUFFLED + arm, "random")
-        pairs.extend((arm, other) for other in others if other in arms and other != arm)
-    return pairs
-
-
-def compare(scores: Sequence[Scores], macros: Mapping[str, np.ndarray], confidence: float) -> list[Difference]:
-    """Differences of macro AUROC with paired intervals.
+def compare(
+    pairs: Iterable[tuple[str, str]], macros: Mapping[str, Mapping[int, np.ndarray]], confidence: float
+) -> list[Difference]:
+    """Differences of macro scores with paired intervals.
 
     Args:
-        scores: one per arm.
-        macros: macro AUROC of each arm in each resample, in the same order of resamples.
+        pairs: arm and baseline of each comparison.
+        macros: by arm and seed the macro score on all films, then in each resample, in the same order of resamples.
         confidence: of the interval.
     """
-    macro = {item.arm: item.macro for item in scores}
-    return [
-        Difference(
-            arm=arm,
-            baseline=other,
-            difference=macro[arm] - macro[other],
-            **interval(macros[arm] - macros[other], confidence),
-        )
-        for arm, other in comparisons(list(macro))
-    ]
+    return [_difference(arm, baseline, macros, confidence) for arm, baseline in pairs]
+
+
+def _difference(
+    arm: str, baseline: str, macros: Mapping[str, Mapping[int, np.ndarray]], confidence: float
+) -> Difference:
+    seeds = [seed for seed in macros[arm] if seed in macros[baseline]]
+    if not seeds:
+        raise CannotScore(f"arms {arm!r} and {baseline!r} have no training seed in common")
+    by_seed = {seed: macros[arm][seed] - macros[baseline][seed] for seed in seeds}
+    mean = np.mean(list(by_seed.values()), axis=0)
+    return Difference(
+        arm=arm,
+        baseline=baseline,
+        difference=float(mean[0]),
+        by_seed={seed: float(found[0]) for seed, found in by_seed.items()},
+        **interval(mean[1:], confidence),
+    )
 
 
 def interval(resamples: np.ndarray, confidence: float) -> dict[str, float]:

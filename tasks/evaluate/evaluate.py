@@ -1,30 +1,35 @@
-"""Evaluate the arms of a run on a labelled dataset and keep the table in the store."""
+"""Examine the checkpoints of a run: predictions where they are missing, and scores from predictions."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import ValidationError
 
+from storage.canonical import canonical_json
 from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
-from storage.layout import DatasetRef, run_key
-from storage.png import decode_png
-from storage.shards import read_samples, row_of
-from storage.versions import open_dataset, tar_keys
+from storage.layout import prediction_key, run_key
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.prompts import all_prompts
-from tasks.evaluate.score import PROTOCOL, score_arms
-from tasks.evaluate.scores import ScoreTable
-from tasks.evaluate.zero_shot import zero_shot
-from tasks.pretrain.checkpoint import checkpoint_key, read_checkpoint
-from tasks.recipe.schema import EvaluateSection
+from tasks.evaluate.predictions import Predictions, ensure_predictions
+from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash
+from tasks.evaluate.scores import RunScores, ScoreTable
+from tasks.evaluate.testset import TestSet
+from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_weights
+from tasks.pretrain.runs import RunTrial, read_trials
+from tasks.recipe.base import KindSpec
+from tasks.recipe.training import EvaluateSection
 
 if TYPE_CHECKING:
+    from models.contracts import ProgressCallback
+    from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
+
+_FORMAT = 2
+"""Raise it when the same predictions would come to other scores."""
 
 
 class ScoresConflict(RuntimeError):
@@ -32,130 +37,166 @@ class ScoresConflict(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledFilms:
-    """Films (n, size, size) uint8 with their ids, and labels (n, findings) as their rows hold them."""
-
-    dataset: str
-    films: np.ndarray
-    labels: Sequence[Sequence[Any]]
-    findings: tuple[str, ...]
-    ids: tuple[str, ...] = ()
+class _AskedTask:
+    spec: KindSpec
+    task: EvaluationTask
+    hash: str
 
 
 def scores_key(run: str) -> str:
-    """Where the table of a run is."""
+    """Where the tables of a run are."""
     return run_key(run, "scores.json")
 
 
-def load_labelled(store: ObjectStore, ref: DatasetRef, size: int) -> LabelledFilms:
-    """All films of a dataset version at `size`, with the labels its rows hold.
-
-    Raises:
-        DatasetMissing, CorruptShard: from the store.
-        CannotScore: the dataset has no films, or a sample lacks the label of a finding that the prompts ask for.
-    """
-    from models.vlp.views import fit_film
-
-    names = tuple(item.label for item in all_prompts())
-    films, labels, ids = [], [], []
-    for sample in read_samples(store, tar_keys(ref, open_dataset(store, ref))):
-        known = row_of(sample, str(ref)).labels
-        missing = [name for name in names if name not in known]
-        if missing:
-            raise CannotScore(f"sample {sample.key} of {ref} has no label for {missing[0]!r}: it cannot be a test set")
-        ids.append(sample.key)
-        films.append(fit_film(decode_png(sample.png), size))
-        labels.append([known[name] for name in names])
-    if not films:
-        raise CannotScore(f"dataset {ref} holds no films: nothing to evaluate on")
-    return LabelledFilms(str(ref), np.stack(films), labels, names, tuple(ids))
-
-
 def evaluate_run(
-    store: ObjectStore, run: str, arms: Sequence[str], ref: DatasetRef, section: EvaluateSection, *, model: str
-) -> ScoreTable:
-    """Score the checkpoints of `arms` on `ref`, all on the same films, prompts and resamples; once per run.
+    store: ObjectStore,
+    run: str,
+    test: TestSet,
+    section: EvaluateSection,
+    *,
+    on_progress: ProgressCallback | None = None,
+) -> RunScores:
+    """Score the checkpoints of a run with every task, all on the same films; models see only films not scored yet.
 
     Args:
-        store, run: where the checkpoints are, and where ``scores.json`` goes.
-        arms: names, in the order of the table.
-        ref: the held-out dataset; its rows hold the labels.
-        section: bootstrap, confidence, and what becomes of uncertain labels.
-        model: open_clip name that the checkpoints belong to.
+        store, run: where the list of checkpoints is, and where ``scores.json`` goes.
+        test: the held-out dataset; its rows hold the labels.
+        section: tasks, comparisons, bootstrap, confidence, and what becomes of uncertain labels.
+        on_progress: told how many of the trials are examined.
 
     Raises:
-        ValueError: an arm has no checkpoint in this run.
+        ObjectMissing: the run has no trials, or a checkpoint is gone.
         CannotScore: labels or scores that no metric can take.
         ScoresConflict: the run's ``scores.json`` says something else.
     """
-    from models.vlp.model import film_size, load
-
+    trials = read_trials(store, run).trials
+    tasks = [_asked(spec, test) for spec in section.tasks]
+    question = _question(trials, tasks, test, section)
     kept = kept_scores(store, run)
-    asked = (str(ref), tuple(arms), section.bootstrap, section.confidence, PROTOCOL, section.uncertain)
-    if kept is not None and _asked(kept) == asked:
+    if kept is not None and kept.question == question:
         return kept
-    held = load_labelled(store, ref, film_size(model))
-    predictions = {}
-    for arm in arms:
-        trained = read_checkpoint(store, run, arm)
-        if trained is None:
-            raise ValueError(f"{checkpoint_key(run, arm)} is missing: pretrain arm {arm!r} first")
+    found: list[list[Predictions]] = []
+    for number, trial in enumerate(trials, 1):
+        found.append(_predictions(store, read_checkpoint(store, trial.fingerprint), tasks, test))
+        if on_progress:
+            on_progress("evaluate", number, len(trials))
+    tables = []
+    for at, asked in enumerate(tasks):
+        items = [TrialPredictions(trial.arm, trial.seed, of[at]) for trial, of in zip(trials, found, strict=True)]
         try:
-            network = load(trained.checkpoint, model)
-        except ValueError as error:
-            why = " ".join(str(error).split())
-            raise CorruptShard(f"{checkpoint_key(run, arm)}: {why}; remove it and pretrain again") from error
-        predictions[arm] = zero_shot(network, held.films, all_prompts())
-    table = score_arms(predictions, held.labels, held.findings, section, dataset=held.dataset, films=held.ids)
-    return keep_scores(store, run, table)
+            table = asked.task.score(items, section)
+        except CannotScore as error:
+            raise CannotScore(f"dataset {test}: {error}") from error
+        tables.append(table.model_copy(update={"task": asked.spec.kind, "dataset": str(test)}))
+    keys = {f"{asked.spec.kind} {asked.hash}": [_key(trial, test, asked) for trial in trials] for asked in tasks}
+    scores = RunScores(run=run, dataset=str(test.ref), question=question, predictions=keys, tables=tables)
+    return keep_scores(store, scores)
 
 
-def kept_scores(store: ObjectStore, run: str) -> ScoreTable | None:
-    """The table that a run has already, or None."""
+def kept_scores(store: ObjectStore, run: str) -> RunScores | None:
+    """The tables that a run has already, or None."""
     try:
         return read_scores(store, run)
     except ObjectMissing:
         return None
 
 
-def read_scores(store: ObjectStore, run: str) -> ScoreTable:
-    """The table of a run.
+def read_scores(store: ObjectStore, run: str) -> RunScores:
+    """The tables of a run.
 
     Raises:
-        ObjectMissing: there is none.
-        CorruptShard: what is there is no table of scores.
+        ObjectMissing: there are none.
+        CorruptShard: what is there are no tables of scores.
     """
     key = scores_key(run)
     try:
-        return ScoreTable.model_validate(parse_json(read_bounded(store, key)))
+        return RunScores.model_validate(parse_json(read_bounded(store, key)))
     except (BadDocument, ValidationError) as error:
         why = first_problem(error) if isinstance(error, ValidationError) else error
-        raise CorruptShard(f"{store.uri(key)} is no table of scores: {why}; remove it and evaluate again") from error
+        raise CorruptShard(
+            f"{store.uri(key)} holds no table of scores: {why}; remove it and evaluate again"
+        ) from error
 
 
-def _asked(table: ScoreTable) -> tuple[str, tuple[str, ...], int, float, str, str]:
-    """What a table answers."""
-    arms = tuple(scores.arm for scores in table.scores)
-    return table.dataset, arms, table.bootstrap, table.confidence, table.protocol, table.uncertain
+def keep_scores(store: ObjectStore, scores: RunScores) -> RunScores:
+    """Publish the tables, create-only; the same tables again change nothing.
 
-
-def keep_scores(store: ObjectStore, run: str, table: ScoreTable) -> ScoreTable:
-    """Publish the table, create-only; the same table again changes nothing."""
-    key = scores_key(run)
+    Raises:
+        ScoresConflict: the run has others.
+    """
+    key = scores_key(scores.run)
     try:
-        store.put(key, table.model_dump_json(indent=1).encode(), content_type="application/json")
+        store.put(key, scores.model_dump_json(indent=1).encode(), content_type="application/json")
     except AlreadyExists as error:
-        stored = read_scores(store, run)
-        if not same_scores(stored, table):
+        stored = read_scores(store, scores.run)
+        if not same_scores(stored, scores):
             raise ScoresConflict(
-                f"{store.uri(key)} holds other scores: another evaluation of run {run!r}; take another run name"
+                f"{store.uri(key)} holds other scores: another evaluation of run {scores.run!r}; take another run name"
             ) from error
         return stored
-    return table
+    return scores
 
 
-def same_scores(one: ScoreTable, other: ScoreTable) -> bool:
-    """Whether two tables say the same, up to the rounding of another machine."""
-    if [item.arm for item in one.scores] != [item.arm for item in other.scores] or one.dataset != other.dataset:
-        return False
-    return all(abs(a.macro - b.macro) < 1e-3 for a, b in zip(one.scores, other.scores, strict=True))
+def same_scores(one: RunScores, other: RunScores) -> bool:
+    """Whether two runs' tables say the same, up to the rounding of another machine."""
+    pairs = list(zip(one.tables, other.tables, strict=False))
+    return len(one.tables) == len(other.tables) and all(_same_table(*pair) for pair in pairs)
+
+
+def _same_table(one: ScoreTable, other: ScoreTable) -> bool:
+    told = [(table.task, table.dataset, [(item.arm, item.seeds) for item in table.scores]) for table in (one, other)]
+    close = (abs(a.macro - b.macro) < 1e-3 for a, b in zip(one.scores, other.scores, strict=False))
+    return told[0] == told[1] and all(close)
+
+
+def _asked(spec: KindSpec, test: TestSet) -> _AskedTask:
+    task = build_task(spec)
+    return _AskedTask(spec, task, task_hash(spec, task, test))
+
+
+def _question(trials: Sequence[RunTrial], tasks: Sequence[_AskedTask], test: TestSet, section: EvaluateSection) -> str:
+    asked = {
+        "format": _FORMAT,
+        "trials": [[trial.arm, trial.seed, trial.fingerprint, trial.step] for trial in trials],
+        "tasks": [item.hash for item in tasks],
+        "test": test.identity(),
+        "section": section.model_dump(mode="json"),
+    }
+    return hashlib.sha256(canonical_json(asked).encode()).hexdigest()
+
+
+def _key(trial: RunTrial | Checkpoint, test: TestSet, asked: _AskedTask) -> str:
+    return prediction_key(trial.fingerprint, trial.step, test.ref, asked.hash)
+
+
+def _predictions(
+    store: ObjectStore, checkpoint: Checkpoint, tasks: Sequence[_AskedTask], test: TestSet
+) -> list[Predictions]:
+    """What a checkpoint predicts in each task; its weights are read only where a prediction is missing."""
+    model: VisionLanguageModel | None = None
+    found = []
+    for asked in tasks:
+
+        def predict(asked: _AskedTask = asked) -> Predictions:
+            nonlocal model
+            model = model or _load(store, checkpoint)
+            return asked.task.predict(model, test)
+
+        facts = {
+            "checkpoint": checkpoint.key,
+            "sha256": checkpoint.sha256,
+            "task": asked.spec.model_dump(mode="json"),
+            "test": test.identity(),
+        }
+        found.append(ensure_predictions(store, _key(checkpoint, test, asked), facts, predict))
+    return found
+
+
+def _load(store: ObjectStore, checkpoint: Checkpoint) -> VisionLanguageModel:
+    from models.vlp.model import load
+
+    try:
+        return load(read_weights(store, checkpoint), str(checkpoint.pretrain["model"]))
+    except (ValueError, KeyError) as error:
+        why = " ".join(str(error).split())
+        raise CorruptShard(f"{store.uri(checkpoint.key)}: {why}; remove it and pretrain again") from error

@@ -1,129 +1,148 @@
-"""Score arms on labelled films, with bootstrap intervals."""
+"""Score trials on labelled films, with bootstrap intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tasks.evaluate.auroc import draw_counts, resampled_auroc
 from tasks.evaluate.compare import compare, interval
 from tasks.evaluate.labels import CannotScore, Labels, settle
-from tasks.evaluate.scores import FindingScore, Scores, ScoreTable
-from tasks.recipe.schema import EvaluateSection
+from tasks.evaluate.scores import LabelScore, Scores, ScoreTable
 
-PROTOCOL = (
-    "zero-shot: cosine of the film with the mean of the finding's prompts less that with the mean of the prompts for "
-    "a normal film; AUROC per finding, macro mean; percentile bootstrap over films, the same resamples for every arm"
-)
+if TYPE_CHECKING:
+    from tasks.evaluate.predictions import Predictions
+    from tasks.evaluate.protocol import TrialPredictions
+    from tasks.recipe.training import EvaluateSection
 
 
-def score_arms(
-    predictions: Mapping[str, np.ndarray],
-    labels: Any,
-    names: Sequence[str],
-    section: EvaluateSection,
-    *,
-    dataset: str,
-    films: Sequence[str] = (),
-    seed: int = 0,
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """AUROC of the labels that can be scored, in each resample: (labels, 1 + resamples), all films first."""
+
+    table: np.ndarray
+    used: tuple[int, ...]
+
+    @property
+    def macros(self) -> np.ndarray:
+        return _mean_of_numbers(self.table)
+
+
+def score_trials(
+    items: Sequence[TrialPredictions], section: EvaluateSection, *, protocol: str, seed: int = 0
 ) -> ScoreTable:
-    """Score every arm on the same films and resamples, and compare them (see `tasks.evaluate.compare`).
+    """Score every trial on the same films and resamples, average over seeds, and compare arms.
 
     Args:
-        predictions: (films, findings) by arm, higher means more likely present.
-        labels: (films, findings) as `settle` takes them.
-        names: of the findings.
-        section: resamples, confidence, and what becomes of uncertain labels.
-        dataset: what the films are of.
-        films: their ids, for messages.
+        items: predictions of every arm and seed, for the same films and labels, in the order of the table.
+        section: resamples, confidence, comparisons, and what becomes of uncertain labels.
+        protocol: how the predictions were made, in words.
         seed: of the resamples.
 
     Raises:
         CannotScore: labels or scores that no metric can take.
-        ValueError: shapes do not agree.
+        ValueError: two trials have other films, labels or truth.
     """
-    certain = settle(labels, names, section.uncertain, films)
-    counts = draw_counts(len(labels), section.bootstrap, seed)
-    scores, macros = [], {}
-    for arm, predicted in predictions.items():
-        scored, macros[arm] = score_arm(arm, predicted, certain, counts, section.confidence, dataset)
-        scores.append(scored)
+    first = items[0].predictions
+    for item in items:
+        _check_alike(item, first)
+    certain = settle(first.truth, first.labels, section.uncertain, first.films)
+    counts = draw_counts(len(first.films), section.bootstrap, seed)
+    scored: dict[str, dict[int, _Scored]] = {}
+    for item in items:
+        scored.setdefault(item.arm, {})[item.seed] = _score(_name(item), item.predictions.scores, certain, counts)
+    arms = tuple(scored)
     return ScoreTable(
-        dataset=dataset,
         bootstrap=section.bootstrap,
         confidence=section.confidence,
         seed=seed,
-        scores=scores,
-        differences=compare(scores, macros, section.confidence),
-        protocol=PROTOCOL,
+        scores=[_scores(arm, by_seed, certain, section.confidence) for arm, by_seed in scored.items()],
+        trials=[
+            _scores(item.arm, {item.seed: scored[item.arm][item.seed]}, certain, section.confidence) for item in items
+        ],
+        differences=compare(
+            section.compared(arms),
+            {arm: {at: found.macros for at, found in by_seed.items()} for arm, by_seed in scored.items()},
+            section.confidence,
+        ),
+        protocol=protocol,
         uncertain=section.uncertain,
         uncertain_labels=dict(certain.uncertain),
     )
 
 
-def score_arm(
-    arm: str,
-    predictions: np.ndarray,
-    labels: Labels,
-    counts: np.ndarray,
-    confidence: float,
-    dataset: str,
-) -> tuple[Scores, np.ndarray]:
-    """Score one arm.
+def _score(name: str, predictions: np.ndarray, labels: Labels, counts: np.ndarray) -> _Scored:
+    """AUROC of one trial in each resample.
+
+    In a resample that lacks one class of a label the macro mean is taken over the other labels.
 
     Args:
-        predictions: (films, findings), higher means more likely present.
+        name: of the trial, for messages.
+        predictions: (films, labels), higher means more likely present.
         labels: of these films.
         counts: (resamples, films) from `draw_counts`.
-
-    Returns:
-        The scores, and the macro AUROC in each resample for paired differences. In a resample that lacks one
-        class of a finding the mean is taken over the other findings.
-
-    Raises:
-        CannotScore: a score is not finite, or no finding has both classes.
-        ValueError: shapes do not agree.
     """
-    names, values, known = labels.names, labels.values, labels.known
-    if predictions.shape != values.shape:
-        raise ValueError(f"arm {arm!r}: predictions {predictions.shape}, labels {values.shape}")
-    _check_finite(arm, predictions, names)
+    values, known = labels.values, labels.known
+    _check_finite(name, predictions, labels.names)
     weights = np.concatenate([np.ones((1, len(values)), np.float32), counts])
     positives = (values * known).sum(axis=0)
-    used = [at for at in range(len(names)) if 0 < int(positives[at]) < int(known[:, at].sum())]
+    used = tuple(at for at in range(len(labels.names)) if 0 < int(positives[at]) < int(known[:, at].sum()))
     if not used:
-        raise CannotScore(f"dataset {dataset!r}: no finding is present in some films and absent in others")
-    table = np.stack(
-        [
-            resampled_auroc(predictions[known[:, at], at], values[known[:, at], at], weights[:, known[:, at]])
-            for at in used
-        ]
-    )
-    macros = _mean_of_numbers(table)
-    per_finding = {
-        names[at]: FindingScore(
-            auroc=float(row[0]),
+        raise CannotScore("no finding is present in some films and absent in others")
+    rows = [
+        resampled_auroc(predictions[known[:, at], at], values[known[:, at], at], weights[:, known[:, at]])
+        for at in used
+    ]
+    return _Scored(np.stack(rows), used)
+
+
+def _scores(arm: str, by_seed: Mapping[int, _Scored], labels: Labels, confidence: float) -> Scores:
+    """What an arm reached on average over its seeds: the mean over the seeds is taken in each resample."""
+    parts = list(by_seed.values())
+    used, table = parts[0].used, np.mean([part.table for part in parts], axis=0)
+    macros = np.mean([part.macros for part in parts], axis=0)
+    positives = (labels.values * labels.known).sum(axis=0)
+    per_label = {
+        labels.names[at]: LabelScore(
+            value=float(row[0]),
             positives=int(positives[at]),
-            ignored=int((~known[:, at]).sum()),
+            ignored=int((~labels.known[:, at]).sum()),
             **interval(row[1:], confidence),
         )
         for at, row in zip(used, table, strict=True)
     }
-    scores = Scores(
-        arm=arm, dataset=dataset, films=len(values), macro=float(macros[0]), per_finding=per_finding,
-        left_out=[name for at, name in enumerate(names) if at not in used], **interval(macros[1:], confidence),
-    )  # fmt: skip
-    return scores, macros[1:]
+    return Scores(
+        arm=arm,
+        seeds=tuple(by_seed),
+        films=len(labels.values),
+        macro=float(macros[0]),
+        per_label=per_label,
+        left_out=[name for at, name in enumerate(labels.names) if at not in used],
+        sd=float(np.std([part.macros[0] for part in parts], ddof=1)) if len(parts) > 1 else None,
+        **interval(macros[1:], confidence),
+    )
 
 
-def _check_finite(arm: str, predictions: np.ndarray, names: Sequence[str]) -> None:
+def _name(item: TrialPredictions) -> str:
+    return f"arm {item.arm!r}, seed {item.seed}"
+
+
+def _check_alike(item: TrialPredictions, first: Predictions) -> None:
+    found = item.predictions
+    same = found.films == first.films and found.labels == first.labels
+    if not (same and np.array_equal(found.truth, first.truth, equal_nan=True)):
+        raise ValueError(f"{_name(item)}: its predictions are of other films or labels than those of the first")
+
+
+def _check_finite(name: str, predictions: np.ndarray, names: Sequence[str]) -> None:
     odd = ~np.isfinite(predictions)
     if odd.any():
         film, column = np.argwhere(odd)[0].tolist()
         raise CannotScore(
-            f"arm {arm!r}: {int(odd.sum())} of {odd.size} scores are not finite, the first that of {names[column]!r} "
+            f"{name}: {int(odd.sum())} of {odd.size} scores are not finite, the first that of {names[column]!r} "
             f"in film number {film}: its training went wrong"
         )
 

@@ -1,16 +1,66 @@
-"""Ask a vision-language model for every finding in every film, without training on any label."""
+"""Ask a vision-language model for every finding in every image, without training on any label."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.evaluate.prompts import FindingPrompts
+from models.findings.label_sets import UnknownLabels
+from storage.canonical import canonical_json
+from storage.records import Manifest
+from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.predictions import Predictions
+from tasks.evaluate.prompts import DEFAULT, FindingPrompts, all_prompts, prompts_for
+from tasks.evaluate.score import score_trials
+from tasks.evaluate.scores import ScoreTable
+from tasks.evaluate.testset import TestSet
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
+    from tasks.evaluate.protocol import TrialPredictions
+    from tasks.recipe.training import EvaluateSection
+
+PROTOCOL = (
+    "zero-shot: cosine of the film with the mean of the finding's prompts less that with the mean of the prompts for "
+    "a normal film; AUROC per finding, macro mean; percentile bootstrap over films, the same resamples for every arm"
+)
+_SCORING = 1
+"""Raise it when the same model, prompts and image would get another score."""
+
+
+class ZeroShot:
+    """The evaluation task ``zero_shot``: AUROC of each finding that the test set labels and the prompts know."""
+
+    needs = frozenset({"labels"})
+
+    def identity(self, test: Manifest) -> Mapping[str, Any]:
+        """The scoring rule, and the prompts by content."""
+        prompts = canonical_json([asdict(item) for item in all_prompts(test.label_set or DEFAULT)])
+        return {"scoring": _SCORING, "prompts": hashlib.sha256(prompts.encode()).hexdigest()}
+
+    def predict(self, model: VisionLanguageModel, test: TestSet) -> Predictions:
+        """Scores of every image for every finding.
+
+        Raises:
+            CannotScore: the test set labels no finding of its label set, or one that the set does not know.
+        """
+        try:
+            prompts = prompts_for(test.manifest.label_set or DEFAULT, test.known_labels(), f"dataset {test}")
+        except UnknownLabels as error:
+            raise CannotScore(str(error)) from error
+        if not prompts:
+            raise CannotScore(f"dataset {test} labels no finding: it cannot be a test set")
+        names = tuple(item.label for item in prompts)
+        scores = zero_shot(model, test.images(model.film_size), prompts)
+        return Predictions(test.ids(), names, scores, test.truth(names))
+
+    def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
+        """AUROC per finding and its macro mean, with intervals over the films."""
+        return score_trials(predictions, section, protocol=PROTOCOL)
 
 
 def zero_shot(model: VisionLanguageModel, films: np.ndarray, prompts: Sequence[FindingPrompts]) -> np.ndarray:

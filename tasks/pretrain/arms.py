@@ -1,37 +1,53 @@
-"""Lay out the arms: which pairs each one learns from, at equal pairs and equal compute."""
+"""Lay out the arms: which pairs each one learns from, at equal pairs and equal compute.
+
+An arm is a value. Its name is a label for tables and figures; nothing reads it, and it changes no weight.
+"""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import json
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
-from storage.layout import DatasetRef
+from models.vlp.text import Text
+from storage.canonical import canonical_json
 from storage.records import Record
-from tasks.recipe.schema import TrainSection
+from tasks.recipe.base import KindSpec
+from tasks.recipe.training import SYNTHETIC, ArmSection, MixEntry, TrainSection
 
-ARMS = ("real", "synthetic", "mixed", "mixed_full")
-CONTROLS = ("random", "shuffled_real", "shuffled_synthetic", "shuffled_mixed")
-_NOT_IN_FINGERPRINT = {
-    "arms": "which other arms run changes nothing about this one",
-    "controls": "likewise",
-    "pairs": "stands in the arm's sources",
+REAL = "real"
+TRIAL_FORMAT = 2
+"""Raise it when the same trial would come to other weights: the order of pairs, the views, the texts, the schedule."""
+EXCLUDED: Mapping[str, str] = {
+    "arms": "which other arms run changes nothing about this one; the arm itself is inside",
+    "only": "likewise",
+    "seeds": "which other seeds run changes nothing about this one; the trial's own is inside",
+    "objective": "the trial's own is inside",
+    "pairs": "the numbers of pairs are in the arm's mix",
+    "samples_seen": "the arm's own is inside",
     "threads": "changes speed, and results only by rounding",
-    "cache_megabytes": "decides where the films wait, and so their order only",
+    "cache_megabytes": "decides where decoded images wait; the batches are the same",
 }
+"""Fields of `TrainSection` that are no part of a trial's fingerprint, with the reason."""
+UNTRAINED = ("model",)
+"""The only fields that count where nothing is trained."""
 
 
-class Source(Record):
-    """Pairs taken from one dataset version, all of it or a selection of it.
+class ArmsDoNotFit(ValueError):
+    """The sources cannot give an arm its pairs; the message names the source and the remedy."""
+
+
+class Draw(Record):
+    """Pairs taken from one dataset version, from all of it or from a selection of it.
 
     Args:
         dataset, version: address in the store.
         fingerprint: of the dataset's recipe, from its manifest.
+        pairs: how many, drawn at random by the training seed.
         selection: name of a curated selection of that version.
-        pairs: how many, drawn at random by the run's seed.
+        selected: SHA-256 over the ids that the selection keeps; empty without a selection.
     """
 
     dataset: str
@@ -39,92 +55,181 @@ class Source(Record):
     fingerprint: str
     pairs: int = Field(ge=1)
     selection: str | None = None
+    selected: str = ""
 
 
 class Arm(Record):
-    """One training run to be compared with others.
+    """One way to train, to be compared with others.
 
     Args:
-        sources: what is concatenated.
-        samples_seen: compute, in pairs through the model; the same for every trained arm.
-        shuffled: texts are permuted over the films: a control that must not learn.
-        trained: False keeps the first random weights: the other control.
+        mix: where the pairs come from.
+        samples_seen: compute, in pairs through the model; 0 where nothing is trained.
+        schedule: ``mix`` for all draws at once, ``then`` for one after the other.
+        control: ``shuffled`` permutes the texts over the images; ``random`` keeps the first random weights.
+        text: what a step reads of a report.
     """
 
     name: str
-    sources: tuple[Source, ...]
+    mix: tuple[Draw, ...]
     samples_seen: int
-    shuffled: bool = False
-    trained: bool = True
+    schedule: Literal["mix", "then"] = "mix"
+    control: Literal["none", "shuffled", "random"] = "none"
+    text: Text = "sentence"
 
     @property
     def pairs(self) -> int:
         """Different pairs that the arm learns from."""
-        return sum(source.pairs for source in self.sources)
+        return sum(draw.pairs for draw in self.mix)
 
-    def fingerprint(self, section: TrainSection, seed: int) -> str:
-        """SHA-256 over everything that changes the weights."""
-        settings = {key: value for key, value in _plain(section).items() if key not in _NOT_IN_FINGERPRINT}
-        text = json.dumps({"arm": _plain(self), "section": settings, "seed": seed, "format": 1}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+    @property
+    def trained(self) -> bool:
+        """Whether there is anything to train."""
+        return self.control != "random"
 
 
-def curated(ref: DatasetRef, fingerprint: str, selection: str, kept: int) -> Source:
-    """The kept pairs of a dataset version as a source.
+class Trial(Record):
+    """What is trained once: an arm with an objective and a training seed."""
+
+    arm: Arm
+    objective: KindSpec
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """For people: ``mixed, seed 0``."""
+        return f"{self.arm.name}, seed {self.seed}"
+
+    def fingerprint(self, section: TrainSection) -> str:
+        """SHA-256 in hexadecimal over the canonical JSON of everything that changes the weights."""
+        return hashlib.sha256(canonical_json(self.identity(section)).encode()).hexdigest()
+
+    def identity(self, section: TrainSection) -> dict[str, Any]:
+        """What `fingerprint` is taken over: without labels, and without what `EXCLUDED` names."""
+        settings = section.model_dump(mode="json", exclude=set(EXCLUDED))
+        if not self.arm.trained:
+            return {
+                "format": TRIAL_FORMAT,
+                "seed": self.seed,
+                "section": {name: settings[name] for name in UNTRAINED},
+                "arm": {"control": self.arm.control},
+            }
+        arm = self.arm.model_dump(mode="json", exclude={"name"})
+        for draw in arm["mix"]:
+            del draw["selection"]  # a name; what it keeps is in `selected`
+        objective = self.objective.model_dump(mode="json")
+        return {"format": TRIAL_FORMAT, "seed": self.seed, "section": settings, "arm": arm, "objective": objective}
+
+
+def kept_pairs(whole: Draw, selection: str, kept: Iterable[str]) -> Draw:
+    """What a selection of a dataset version has to offer.
+
+    Args:
+        whole: the version.
+        selection: its name.
+        kept: ids of the samples that it keeps.
 
     Raises:
-        ValueError: nothing was kept.
+        ArmsDoNotFit: nothing was kept.
     """
-    if not kept:
-        raise ValueError(f"selection {selection!r} of {ref} keeps no pair: loosen the rules in `curate`")
-    return Source(dataset=ref.name, version=ref.version, fingerprint=fingerprint, pairs=kept, selection=selection)
+    ids = sorted(kept)
+    if not ids:
+        raise ArmsDoNotFit(
+            f"selection {selection!r} of {whole.dataset}/{whole.version} keeps no pair: loosen the rules in `curate`"
+        )
+    selected = hashlib.sha256(canonical_json(ids).encode()).hexdigest()
+    return whole.model_copy(update={"pairs": len(ids), "selection": selection, "selected": selected})
 
 
-def plan_arms(section: TrainSection, real: Source, synthetic: Source) -> tuple[Arm, ...]:
-    """The arms and controls that `section` names, in its order.
+def plan_trials(section: TrainSection, offers: Mapping[str, Draw]) -> tuple[Trial, ...]:
+    """The trials that `section` names: each chosen arm with each training seed, seed by seed.
 
-    `real` and `synthetic` say how many pairs there are; every arm takes as many as `section.pairs`, or as the
-    smaller of the two holds. ``mixed`` takes half from each; ``mixed_full`` takes all that both would give,
-    twice the pairs at the same compute, and is named apart for that reason.
+    Args:
+        section: the arms, which of them are chosen, the seeds, and how many pairs an arm has.
+        offers: by source as the mixes spell it, all the pairs that it has.
 
     Raises:
-        ValueError: an unknown arm, or fewer pairs in a dataset than asked for.
+        ArmsDoNotFit: a source is not offered, holds fewer pairs than an arm takes, or leaves too few to contrast.
     """
-    pairs = section.pairs or min(real.pairs, synthetic.pairs)
-    for source in (real, synthetic):
-        if source.pairs < pairs:
-            raise ValueError(
-                f"dataset {source.dataset}/{source.version} holds {source.pairs} pairs, but every arm needs {pairs}: "
-                f"lower pretrain.pairs to {source.pairs} or make more"
-            )
-    if pairs < 2:
-        raise ValueError(f"an arm needs at least 2 pairs to contrast, not {pairs}")
-    both = (_take(real, pairs // 2), _take(synthetic, pairs - pairs // 2))
-    contents = {
-        "real": (_take(real, pairs),),
-        "synthetic": (_take(synthetic, pairs),),
-        "mixed": both,
-        "mixed_full": (_take(real, pairs), _take(synthetic, pairs)),
-    }
-    names = dict.fromkeys((*section.arms, *section.controls))
-    return tuple(_arm(name, contents, section.samples_seen) for name in names)
+    arms = [(plan_arm(name, arm, section, offers), arm) for name, arm in section.chosen.items()]
+    return tuple(
+        Trial(arm=arm, objective=asked.objective or section.objective, seed=seed)
+        for seed in section.seeds
+        for arm, asked in arms
+    )
 
 
-def _arm(name: str, contents: dict[str, tuple[Source, ...]], samples_seen: int) -> Arm:
-    if name == "random":
-        return Arm(name=name, sources=(), samples_seen=0, trained=False)
-    base = name.removeprefix("shuffled_")
-    if base not in contents:
-        known = (*ARMS, *CONTROLS)
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown arm {name!r}{hint} Known: {', '.join(known)}")
-    return Arm(name=name, sources=contents[base], samples_seen=samples_seen, shuffled=base != name)
+def plan_arm(name: str, asked: ArmSection, section: TrainSection, offers: Mapping[str, Draw]) -> Arm:
+    """The arm of that name: its mix in numbers of pairs.
+
+    Raises:
+        ArmsDoNotFit: see `plan_trials`.
+    """
+    if asked.control == "random":
+        return Arm(name=name, mix=(), samples_seen=0, control="random")
+    missing = [entry.source for entry in asked.mix if entry.source not in offers]
+    if missing:
+        raise ArmsDoNotFit(f"arm {name!r}: there is no source {missing[0]!r}; there are {', '.join(offers) or 'none'}")
+    counts = _counts(asked.mix, section, offers)
+    arm = Arm(
+        name=name,
+        mix=tuple(_take(offers[entry.source], count) for entry, count in zip(asked.mix, counts, strict=True)),
+        samples_seen=asked.samples_seen or section.samples_seen,
+        schedule=asked.schedule,
+        control=asked.control,
+        text=asked.text,
+    )
+    if arm.pairs < 2:
+        raise ArmsDoNotFit(f"an arm needs at least 2 pairs to contrast, not {arm.pairs}")
+    return arm
 
 
-def _take(source: Source, pairs: int) -> Source:
-    return source.model_copy(update={"pairs": pairs})
+def pairs_per_arm(section: TrainSection, offers: Mapping[str, Draw]) -> int:
+    """How many pairs an arm has whose mix gives weights.
+
+    Without ``pretrain.pairs`` as many as the smaller of ``real`` and ``synthetic`` has, as far as any arm of the
+    recipe learns from them: which of the arms are chosen changes nothing, nor do arms on other sources.
+
+    Raises:
+        ArmsDoNotFit: neither is there.
+    """
+    if section.pairs is not None:
+        return section.pairs
+    named = {entry.source for arm in section.arms.values() for entry in arm.mix}
+    known = [offers[source].pairs for source in (REAL, SYNTHETIC) if source in named and source in offers]
+    if not known:
+        raise ArmsDoNotFit(f"pretrain.pairs: no arm learns from {REAL} or {SYNTHETIC}: say how many pairs an arm has")
+    return min(known)
 
 
-def _plain(model: Arm | TrainSection) -> dict[str, Any]:
-    return model.model_dump(mode="json")
+def needed_sources(section: TrainSection) -> tuple[str, ...]:
+    """The sources that have to be there to plan the chosen arms, as the mixes spell them."""
+    chosen = [entry.source for arm in section.chosen.values() for entry in arm.mix]
+    weighed = any(entry.measure != "count" for arm in section.chosen.values() for entry in arm.mix)
+    every = {entry.source for arm in section.arms.values() for entry in arm.mix}
+    equal = [source for source in (REAL, SYNTHETIC) if source in every] if weighed and section.pairs is None else []
+    return tuple(dict.fromkeys((*chosen, *equal)))
+
+
+def _counts(mix: tuple[MixEntry, ...], section: TrainSection, offers: Mapping[str, Draw]) -> list[int]:
+    measure = mix[0].measure
+    if measure == "count":
+        return [offers[entry.source].pairs if entry.count == "all" else int(entry.count or 0) for entry in mix]
+    pairs = pairs_per_arm(section, offers)
+    if measure == "share":
+        return [round((entry.share or 0) * pairs) for entry in mix]
+    weights = [1.0 if entry.weight is None else entry.weight for entry in mix]
+    ends = [int(pairs * sum(weights[: at + 1]) / sum(weights)) for at in range(len(weights))]
+    ends[-1] = pairs
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _take(offer: Draw, pairs: int) -> Draw:
+    where = f"dataset {offer.dataset}/{offer.version}"
+    if offer.pairs < pairs:
+        raise ArmsDoNotFit(
+            f"{where} holds {offer.pairs} pairs, but an arm needs {pairs}: lower pretrain.pairs to {offer.pairs} "
+            "or make more"
+        )
+    if pairs < 1:
+        raise ArmsDoNotFit(f"{where}: its weight in the mix is too small to take one pair of it")
+    return offer.model_copy(update={"pairs": pairs})

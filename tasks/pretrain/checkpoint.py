@@ -1,19 +1,27 @@
-"""Keep trained arms in the store, and train none twice."""
+"""Keep trained weights in the store at their trial's fingerprint, and train no trial twice.
+
+``checkpoints/<trial>/<step>.safetensors`` holds the weights with the facts of the trial in their header, so that both
+are published as one object; ``trial.json`` beside it says the same to people and to commands that need no weights.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tasks.pretrain.arms import Arm, Source
-from tasks.pretrain.train import Progress, TrainedArm, train_arm
-from tasks.recipe.schema import TrainSection
+from pydantic import ValidationError
+
+from storage.documents import BadDocument, first_problem, parse_json, read_bounded
+from storage.errors import AlreadyExists, CorruptShard, StoreError
+from storage.layout import checkpoint_key, trial_key
+from storage.records import Record
+from tasks.pretrain.arms import Trial
+from tasks.pretrain.train import TrainedTrial, steps_of, train_trial
+from tasks.recipe.training import TrainSection
 
 if TYPE_CHECKING:
-    from storage.errors import StoreError
-    from storage.layout import DatasetRef
+    from models.contracts import ProgressCallback
     from storage.objects import ObjectStore
 
 _FACTS = "synthcxr"
@@ -22,127 +30,150 @@ _MOST = 64 << 20
 
 
 class CheckpointConflict(RuntimeError):
-    """The store holds a checkpoint of the same run and arm that was trained otherwise."""
+    """The store holds a checkpoint or a list of trials that does not belong to what was asked for."""
 
 
-def checkpoint_key(run: str, arm: str) -> str:
-    """Where the weights of an arm are."""
-    return f"runs/{run}/{arm}/checkpoint.safetensors"
+class Checkpoint(Record):
+    """``trial.json``: a trial's final checkpoint, without its weights.
 
+    Args:
+        fingerprint: of the trial, which is its address.
+        trial: what was trained.
+        pretrain: the settings as they stood, those that change no weight included.
+        step: optimiser steps taken.
+        samples_seen: pairs that went through the model.
+        losses: one per step, rounded.
+        seconds: wall clock of the steps.
+        sha256: of the object with the weights; empty inside that object.
+    """
 
-def config_key(run: str, arm: str) -> str:
-    """Where people read how the arm was trained; the same facts are in the weights' own header."""
-    return f"runs/{run}/{arm}/config.json"
+    format: int = 2
+    fingerprint: str
+    trial: Trial
+    pretrain: dict[str, Any]
+    step: int
+    samples_seen: int
+    losses: tuple[float, ...]
+    seconds: float
+    sha256: str = ""
+
+    @property
+    def key(self) -> str:
+        """Where the weights are."""
+        return checkpoint_key(self.fingerprint, self.step)
 
 
 def ensure_trained(
-    store: ObjectStore,
-    run: str,
-    arm: Arm,
-    section: TrainSection,
-    *,
-    seed: int,
-    on_progress: Progress | None = None,
-) -> tuple[TrainedArm, bool]:
-    """The trained arm, from the store where it is there already.
+    store: ObjectStore, trial: Trial, section: TrainSection, *, on_progress: ProgressCallback | None = None
+) -> tuple[Checkpoint, TrainedTrial | None]:
+    """The trial's checkpoint, from the store where it is there already.
 
     Returns:
-        The arm, and True where it had to be trained now.
+        The checkpoint, and what training left behind where it had to be trained now.
 
     Raises:
-        CheckpointConflict: `run` holds this arm with another fingerprint.
+        CorruptShard: the object at its address is no checkpoint of it.
     """
-    held = read_checkpoint(store, run, arm.name)
-    if held is None:
-        trained = train_arm(arm, section, store, seed=seed, on_progress=on_progress)
-        return write_checkpoint(store, run, trained, arm, section, seed), True
-    wanted = arm.fingerprint(section, seed)
-    if held.fingerprint != wanted:
-        raise CheckpointConflict(
-            f"{checkpoint_key(run, arm.name)} was trained with fingerprint {held.fingerprint[:12]}, but this recipe "
-            f"asks for {wanted[:12]}: data, seed or a pretrain setting differ; take another run name"
-        )
-    _show_facts(store, run, arm.name)
-    return held, False
+    held = find_checkpoint(store, trial, section)
+    if held is not None:
+        return held, None
+    trained = train_trial(trial, section, store, on_progress=on_progress)
+    return write_checkpoint(store, trained, trial, section), trained
 
 
-def write_checkpoint(
-    store: ObjectStore, run: str, trained: TrainedArm, arm: Arm, section: TrainSection, seed: int
-) -> TrainedArm:
-    """Publish an arm, create-only, and return what the store holds: that of a faster rival where there was one."""
-    from storage.objects import AlreadyExists
-
-    facts = {
-        "name": trained.name,
-        "fingerprint": trained.fingerprint,
-        "pairs": trained.pairs,
-        "samples_seen": trained.samples_seen,
-        "losses": [round(loss, 5) for loss in trained.losses],
-        "seconds": round(trained.seconds, 3),
-        "seed": seed,
-        "arm": arm.model_dump(mode="json"),
-        "pretrain": section.model_dump(mode="json"),
-    }
-    with suppress(AlreadyExists):  # another worker was first with the same arm: the loser's copy is not needed
-        store.put(checkpoint_key(run, trained.name), _with_facts(trained.checkpoint, facts))
-    _show_facts(store, run, trained.name)
-    held = read_checkpoint(store, run, trained.name)
-    if held is None:
-        raise RuntimeError(f"{checkpoint_key(run, trained.name)} was written and cannot be found: check the store")
-    return held
-
-
-def read_checkpoint(store: ObjectStore, run: str, arm: str) -> TrainedArm | None:
-    """A trained arm, or None where there is none.
+def find_checkpoint(store: ObjectStore, trial: Trial, section: TrainSection) -> Checkpoint | None:
+    """The trial's checkpoint, or None where it is not trained yet; a lost ``trial.json`` is written anew.
 
     Raises:
-        CorruptShard: the object is no checkpoint of ours.
+        CorruptShard: the object at its address is no checkpoint of it.
     """
-    key = checkpoint_key(run, arm)
+    fingerprint = trial.fingerprint(section)
+    key = checkpoint_key(fingerprint, steps_of(trial.arm, section))
     if store.head(key) is None:
         return None
-    facts = read_facts(store, key)  # before the weights: what is no checkpoint may be of any size
-    data = store.get(key)
+    if store.head(trial_key(fingerprint)) is not None:
+        return read_checkpoint(store, fingerprint)
+    return _show(store, read_facts(store, key), store.get(key))
+
+
+def write_checkpoint(store: ObjectStore, trained: TrainedTrial, trial: Trial, section: TrainSection) -> Checkpoint:
+    """Publish weights, create-only, and return what the store holds: that of a faster rival where there was one."""
+    facts = Checkpoint(
+        fingerprint=trial.fingerprint(section),
+        trial=trial,
+        pretrain=section.model_dump(mode="json"),
+        step=trained.steps,
+        samples_seen=trained.samples_seen,
+        losses=tuple(round(loss, 5) for loss in trained.losses),
+        seconds=round(trained.seconds, 3),
+    )
+    data = _with_facts(trained.weights, facts)
     try:
-        return TrainedArm(
-            name=facts["name"],
-            fingerprint=str(facts["fingerprint"]),
-            pairs=int(facts["pairs"]),
-            samples_seen=int(facts["samples_seen"]),
-            losses=tuple(map(float, facts["losses"])),
-            seconds=float(facts["seconds"]),
-            checkpoint=data,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise _foreign(key, error) from error
+        store.put(facts.key, data)
+    except AlreadyExists:  # another worker was first with the same trial: the loser's copy is not needed
+        held = find_checkpoint(store, trial, section)
+        if held is None:
+            raise
+        return held
+    return _show(store, facts, data)
 
 
-def check_sources(store: ObjectStore, run: str, arms: Sequence[str], ref: DatasetRef, fingerprint: str) -> None:
-    """See that the arms of `run` that learnt from `ref` learnt from the version of this fingerprint.
+def read_checkpoint(store: ObjectStore, fingerprint: str) -> Checkpoint:
+    """What ``trial.json`` says of a trial's final checkpoint.
 
     Raises:
-        CheckpointConflict: one learnt from a version of that name which another recipe made.
-        CorruptShard: an object is no checkpoint of ours.
+        ObjectMissing: there is none.
+        CorruptShard: it cannot be read, or is another trial's.
     """
-    for arm in arms:
-        key = checkpoint_key(run, arm)
-        if store.head(key) is None:
-            continue
-        facts = read_facts(store, key)
-        try:
-            sources = [Source.model_validate(source) for source in facts["arm"]["sources"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise _foreign(key, error) from error
-        for source in sources:
-            if (source.dataset, source.version) == (ref.name, ref.version) and source.fingerprint != fingerprint:
-                raise CheckpointConflict(
-                    f"{store.uri(key)} was trained on another {ref}: fingerprint {source.fingerprint[:12]} then, "
-                    f"{fingerprint[:12]} now; choose another name for the version (version=...), or remove {key}"
-                )
+    key = trial_key(fingerprint)
+    try:
+        found = Checkpoint.model_validate(parse_json(read_bounded(store, key)))
+    except (BadDocument, ValidationError) as error:
+        why = first_problem(error) if isinstance(error, ValidationError) else error
+        raise CorruptShard(
+            f"{store.uri(key)} describes no checkpoint: {why}; remove it, and it is made anew"
+        ) from error
+    if found.fingerprint != fingerprint:
+        raise CorruptShard(
+            f"{store.uri(key)} describes trial {found.fingerprint[:12]}: remove it, and it is made anew"
+        )
+    return found
 
 
-def read_facts(store: ObjectStore, key: str) -> dict[str, Any]:
-    """What a checkpoint's header says of its arm and how it was trained; the weights are not read.
+def read_weights(store: ObjectStore, checkpoint: Checkpoint) -> bytes:
+    """The weights as safetensors bytes.
+
+    Raises:
+        ObjectMissing: they are gone.
+        CorruptShard: they are not the bytes that ``trial.json`` describes.
+    """
+    data = store.get(checkpoint.key)
+    if hashlib.sha256(data).hexdigest() != checkpoint.sha256:
+        raise CorruptShard(
+            f"{store.uri(checkpoint.key)} has other bytes than its trial.json says: remove both and pretrain again"
+        )
+    return data
+
+
+def read_facts(store: ObjectStore, key: str) -> Checkpoint:
+    """What the header of a checkpoint's weights says; the weights are not read.
+
+    Raises:
+        ObjectMissing: there is none.
+        CorruptShard: the object is no checkpoint of ours.
+    """
+    facts = read_header(store, key)
+    try:
+        found = Checkpoint.model_validate(facts)
+    except ValidationError as error:
+        raise _foreign(key, first_problem(error)) from error
+    if found.key != key:
+        raise _foreign(key, f"it is that of {found.key}")
+    return found
+
+
+def read_header(store: ObjectStore, key: str) -> dict[str, Any]:
+    """The facts in the header of weights, in whichever format.
 
     Raises:
         ObjectMissing: there is none.
@@ -152,26 +183,23 @@ def read_facts(store: ObjectStore, key: str) -> dict[str, Any]:
         return _facts(key, stream)
 
 
-def _show_facts(store: ObjectStore, run: str, arm: str) -> None:
-    """Write ``config.json`` where it is missing: a run may have been cut off between the weights and it."""
-    from storage.objects import AlreadyExists
+def _show(store: ObjectStore, facts: Checkpoint, data: bytes) -> Checkpoint:
+    """Write ``trial.json`` where it is missing: a run may have been cut off between the weights and it."""
+    shown = facts.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    with suppress(AlreadyExists):
+        text = shown.model_dump_json(indent=1).encode()
+        store.put(trial_key(facts.fingerprint), text, content_type="application/json")
+    return shown
 
-    if store.head(config_key(run, arm)) is None:
-        key = checkpoint_key(run, arm)
-        with suppress(AlreadyExists):
-            store.put(config_key(run, arm), json.dumps(read_facts(store, key), indent=1, sort_keys=True).encode())
 
-
-def _with_facts(weights: bytes, facts: dict[str, Any]) -> bytes:
+def _with_facts(weights: bytes, facts: Checkpoint) -> bytes:
     """The same weights with `facts` in their header, so that both are published as one object."""
     from safetensors.torch import load, save
 
-    return save(load(weights), {"format": "pt", _FACTS: json.dumps(facts, sort_keys=True)})
+    return save(load(weights), {"format": "pt", _FACTS: facts.model_dump_json()})
 
 
 def _facts(key: str, stream: BinaryIO) -> dict[str, Any]:
-    from storage.documents import BadDocument, parse_json
-
     try:
         size = int.from_bytes(stream.read(_LENGTH), "little")
         if size > _MOST:
@@ -181,11 +209,9 @@ def _facts(key: str, stream: BinaryIO) -> dict[str, Any]:
             raise TypeError("its facts are no mapping")
         return facts
     except (BadDocument, ValueError, KeyError, TypeError) as error:
-        raise _foreign(key, error) from error
+        why = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise _foreign(key, why) from error
 
 
-def _foreign(key: str, error: Exception) -> StoreError:
-    from storage.errors import CorruptShard
-
-    why = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-    return CorruptShard(f"{key} is not a checkpoint written by this project ({why}): remove it or take another run")
+def _foreign(key: str, why: str) -> StoreError:
+    return CorruptShard(f"{key} is not a checkpoint written by this project ({why}): remove it and pretrain again")

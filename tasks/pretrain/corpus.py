@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.vlp.text import ReportText, split_report, training_text
+from models.vlp.text import ReportText, Text, split_report, step_text
 from tasks.pretrain.arms import Arm
-from tasks.pretrain.subset import Shelf, open_shelf
+from tasks.pretrain.subset import DatasetSubset, open_subset
 from tasks.recipe.schema import TrainSection
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Corpus:
         reports: their texts.
         report_of: which report belongs to which film; the identity, except in a shuffled control.
         films: (n, size, size) uint8 in the order of `samples`, or None where they are too many to hold.
+        text: what a step reads of a report.
         stream: films of one epoch straight from the store, as (position, film), used where `films` is None.
     """
 
@@ -37,6 +38,7 @@ class Corpus:
     reports: tuple[ReportText, ...]
     report_of: np.ndarray
     films: np.ndarray | None
+    text: Text = "sentence"
     stream: Callable[[int], Iterator[tuple[int, np.ndarray]]] | None = None
 
 
@@ -60,21 +62,23 @@ def load_corpus(store: ObjectStore, arm: Arm, section: TrainSection, seed: int) 
     from models.vlp.model import film_size
 
     size = film_size(section.model)
-    shelves = [open_shelf(store, source, seed) for source in arm.sources]
+    subsets = [open_subset(store, draw, seed) for draw in arm.mix]
     samples: list[str] = []
     reports: list[ReportText] = []
     films: list[np.ndarray] = []
     resident = arm.pairs * size * size <= section.cache_megabytes << 20
-    for shelf in shelves:
-        for sample in shelf.read():
-            samples.append(f"{shelf.name}/{sample.key}")
+    for subset in subsets:
+        for sample in subset.read():
+            samples.append(f"{subset.name}/{sample.key}")
             reports.append(_report(samples[-1], sample.txt))
             if resident:
-                films.append(shelf.film(sample, size))
-    corpus = Corpus(tuple(samples), tuple(reports), np.arange(len(samples)), np.stack(films) if resident else None)
-    if arm.shuffled:
+                films.append(subset.film(sample, size))
+    corpus = Corpus(
+        tuple(samples), tuple(reports), np.arange(len(samples)), np.stack(films) if resident else None, arm.text
+    )
+    if arm.control == "shuffled":
         corpus = replace(corpus, report_of=derangement(len(samples), seed))
-    return corpus if resident else replace(corpus, stream=_streamed(corpus.samples, shelves, size, seed))
+    return corpus if resident else replace(corpus, stream=_streamed(corpus.samples, subsets, size, seed))
 
 
 def _report(sample: str, text: str) -> ReportText:
@@ -85,21 +89,21 @@ def _report(sample: str, text: str) -> ReportText:
 
 
 def _streamed(
-    samples: tuple[str, ...], shelves: list[Shelf], size: int, seed: int
+    samples: tuple[str, ...], subsets: list[DatasetSubset], size: int, seed: int
 ) -> Callable[[int], Iterator[tuple[int, np.ndarray]]]:
     position = {sample: at for at, sample in enumerate(samples)}
 
     def epoch(number: int) -> Iterator[tuple[int, np.ndarray]]:
-        """All shelves at once, each in its own shuffled order, in proportion to what they hold."""
+        """All subsets at once, each in its own shuffled order, in proportion to what they hold."""
         dice = random.Random(f"{seed}/{number}/mix")
-        open_ends = [(shelf, shelf.shuffled(seed, number)) for shelf in shelves]
-        left = [shelf.pairs for shelf in shelves]
+        open_ends = [(subset, subset.shuffled(seed, number)) for subset in subsets]
+        left = [subset.pairs for subset in subsets]
         while any(left):
             at = dice.choices(range(len(left)), weights=left)[0]
-            shelf, stream = open_ends[at]
+            subset, stream = open_ends[at]
             sample = next(stream)
             left[at] -= 1
-            yield position[f"{shelf.name}/{sample.key}"], shelf.film(sample, size)
+            yield position[f"{subset.name}/{sample.key}"], subset.film(sample, size)
 
     return epoch
 
@@ -137,4 +141,4 @@ def _visits(corpus: Corpus, seed: int) -> Iterator[Visit]:
 
 def _text(corpus: Corpus, position: int, epoch: int, seed: int) -> str:
     dice = random.Random(f"{seed}/{epoch}/{corpus.samples[position]}")
-    return training_text(corpus.reports[corpus.report_of[position]], dice)
+    return step_text(corpus.reports[corpus.report_of[position]], corpus.text, dice)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.pretrain.arms import Source
+from tasks.pretrain.arms import Draw
 
 if TYPE_CHECKING:
     from storage.loader import Loader, Part
@@ -20,7 +20,7 @@ _BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class DatasetSubset:
     """The chosen samples of one dataset version, by tar."""
 
     store: ObjectStore
@@ -64,7 +64,7 @@ class Shelf:
             raise CorruptShard(f"sample {self.name}/{sample.key}: {error}") from error
 
 
-def open_shelf(store: ObjectStore, source: Source, seed: int) -> Shelf:
+def open_subset(store: ObjectStore, source: Draw, seed: int) -> DatasetSubset:
     """Draw ``source.pairs`` of the source's pairs at random: those whose hash with `seed` is lowest.
 
     Whether a sample is drawn depends on its id and the seed, not on how the dataset is cut into shards.
@@ -94,6 +94,6 @@ def open_shelf(store: ObjectStore, source: Source, seed: int) -> Shelf:
         raise ValueError(f"dataset {ref} offers {len(ids)} pairs, but the arm takes {source.pairs}")
     chosen = sorted(ids, key=lambda sample: hashlib.sha256(f"{seed}/{sample}".encode()).digest())[: source.pairs]
     try:
-        return Shelf(store, str(ref), tuple(some_parts(held, chosen)))
+        return DatasetSubset(store, str(ref), tuple(some_parts(held, chosen)))
     except ValueError as error:
         raise ValueError(f"dataset {ref}: {error}; `synth verify` says what is damaged") from error

@@ -1,24 +1,24 @@
-"""Train one arm with the contrastive loss."""
+"""Train one trial: an arm with an objective and a seed."""
 
 from __future__ import annotations
 
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.pretrain.arms import Arm
+from models.contracts import ProgressCallback
+from models.vlp.objectives import TrainingBatch, build_objective
+from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Corpus, batches, load_corpus
-from tasks.recipe.schema import TrainSection
+from tasks.recipe.training import TrainSection
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
-
-Progress = Callable[[int, int, float], None]
 
 
 class TrainingDiverged(RuntimeError):
@@ -26,103 +26,90 @@ class TrainingDiverged(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedArm:
-    """What training an arm left behind.
+class TrainedTrial:
+    """What training left behind.
 
     Args:
-        name, fingerprint: of the arm.
-        pairs: different pairs it learnt from.
+        steps: optimiser steps.
         samples_seen: pairs that went through the model.
-        losses: one per step.
+        losses: one per step, the sum of the objective's parts.
         seconds: wall clock of the steps, without reading the dataset.
-        checkpoint: weights as safetensors.
+        weights: safetensors bytes.
     """
 
-    name: str
-    fingerprint: str
-    pairs: int
+    steps: int
     samples_seen: int
     losses: tuple[float, ...]
     seconds: float
-    checkpoint: bytes
+    weights: bytes
 
 
-def train_arm(
-    arm: Arm,
-    section: TrainSection,
-    store: ObjectStore,
-    *,
-    seed: int,
-    on_progress: Progress | None = None,
-) -> TrainedArm:
-    """Train `arm` from its datasets in `store`; every arm starts from the same random weights.
+def train_trial(
+    trial: Trial, section: TrainSection, store: ObjectStore, *, on_progress: ProgressCallback | None = None
+) -> TrainedTrial:
+    """Train from the datasets in `store`; every trial of a seed starts from the same random weights.
 
     Args:
-        arm: what to learn from, and for how long.
+        trial: what to learn from, for how long, with which objective. Its seed decides first weights, which pairs
+            are drawn, their order, views and texts.
         section: how.
         store: where the datasets are.
-        seed: decides first weights, order, views and texts.
-        on_progress: called with samples seen, samples to see and the last loss, after every step.
+        on_progress: told the trial, samples seen and samples to see after every step, with the loss as its note.
 
     Raises:
-        TrainingDiverged: the loss became NaN or infinite; the message names arm and step.
+        TrainingDiverged: the loss became NaN or infinite; the message names trial and step.
         CorruptShard: a shard cannot be read; the message names it.
     """
-    corpus = load_corpus(store, arm, section, seed) if arm.trained else None
-    return train_on(corpus, arm, section, seed=seed, on_progress=on_progress)
+    corpus = load_corpus(store, trial.arm, section, trial.seed) if trial.arm.trained else None
+    return train_on(corpus, trial, section, on_progress=on_progress)
 
 
 def train_on(
-    corpus: Corpus | None, arm: Arm, section: TrainSection, *, seed: int, on_progress: Progress | None = None
-) -> TrainedArm:
+    corpus: Corpus | None, trial: Trial, section: TrainSection, *, on_progress: ProgressCallback | None = None
+) -> TrainedTrial:
     """Train on pairs that are already here; None leaves the first weights as they are."""
     from models.vlp.model import create
 
-    model = create(section.model, seed)
+    model = create(section.model, trial.seed)
     start = time.monotonic()
     losses: list[float] = []
     if corpus is not None:
         with _threads(section.threads):
-            for loss in _steps(model, corpus, arm, section, seed):
+            for loss in _steps(model, corpus, trial, section):
                 losses.append(loss)
                 if on_progress:
-                    on_progress(len(losses) * section.batch, arm.samples_seen, loss)
-    return TrainedArm(
-        name=arm.name,
-        fingerprint=arm.fingerprint(section, seed),
-        pairs=arm.pairs,
+                    on_progress(trial.label, len(losses) * section.batch, trial.arm.samples_seen, f"loss {loss:.2f}")
+    return TrainedTrial(
+        steps=len(losses),
         samples_seen=len(losses) * section.batch,
         losses=tuple(losses),
         seconds=time.monotonic() - start,
-        checkpoint=model.to_bytes(),
+        weights=model.to_bytes(),
     )
 
 
 def steps_of(arm: Arm, section: TrainSection) -> int:
-    """Optimiser steps that `arm` gets: the same for every trained arm."""
-    return max(1, arm.samples_seen // section.batch)
+    """Optimiser steps that `arm` gets: the same for every trained arm of equal compute."""
+    return max(1, arm.samples_seen // section.batch) if arm.trained else 0
 
 
-def _steps(model: VisionLanguageModel, corpus: Corpus, arm: Arm, section: TrainSection, seed: int) -> Iterator[float]:
+def _steps(model: VisionLanguageModel, corpus: Corpus, trial: Trial, section: TrainSection) -> Iterator[float]:
     import torch
     from torch import nn
 
-    from models.vlp.library import open_clip
-
-    module, total = model.module, steps_of(arm, section)
-    loss_of = open_clip().ClipLoss()
+    module, total = model.module, steps_of(trial.arm, section)
+    objective = build_objective(trial.objective.kind, trial.objective.options)
     optimiser = torch.optim.AdamW(_groups(module, section.weight_decay), lr=section.learning_rate, betas=(0.9, 0.98))
     module.train()
-    for step, batch in zip(range(total), batches(corpus, section.batch, seed), strict=False):
+    for step, batch in zip(range(total), batches(corpus, section.batch, trial.seed), strict=False):
         for group in optimiser.param_groups:
             group["lr"] = section.learning_rate * schedule(step, total, section.warmup)
-        films, ids = _views(model, batch, seed, step)
-        features = module.encode_image(films, normalize=True), module.encode_text(ids, normalize=True)
-        loss = loss_of(*features, module.logit_scale.exp())
+        parts = objective.losses(model, _seen(model, batch, trial.seed, step))
+        loss = torch.stack(list(parts.values())).sum()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingDiverged(
-                f"arm {arm.name!r}: the loss is {value} at step {step} of {total}: lower pretrain.learning_rate "
+                f"{trial.label}: the loss is {value} at step {step} of {total}: lower pretrain.learning_rate "
                 f"({section.learning_rate}); the batch began with sample {batch.samples[0]!r}"
             )
         optimiser.zero_grad(set_to_none=True)
@@ -134,13 +121,14 @@ def _steps(model: VisionLanguageModel, corpus: Corpus, arm: Arm, section: TrainS
         yield value
 
 
-def _views(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> tuple[Any, Any]:
+def _seen(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> TrainingBatch:
     import torch
 
     from models.vlp.views import varied_view
 
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    return varied_view(torch.from_numpy(batch.films), generator), model.tokenizer(batch.texts)
+    views = varied_view(torch.from_numpy(batch.films), generator)
+    return TrainingBatch(views, model.tokenizer(batch.texts), batch.texts)
 
 
 def schedule(step: int, total: int, warmup: float) -> float:

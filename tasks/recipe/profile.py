@@ -18,7 +18,7 @@ from tasks.recipe.errors import RecipeError, did_you_mean, nearest, quoted
 from tasks.recipe.overrides import Override, apply_override, parse_override
 from tasks.recipe.paths import published
 from tasks.recipe.reading import non_json, read_mapping
-from tasks.recipe.schema import Recipe, TrainSection
+from tasks.recipe.schema import Recipe
 from tasks.recipe.secrets import secrets_in
 
 SUFFIXES = (".yaml", ".yml")
@@ -80,7 +80,6 @@ def draft_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> 
         base = whole.model_dump(mode="json")
         for change in changes:
             problems += apply_override(base, change)
-        _fit_controls(base, data, changes)
         whole, wrong = _salvaged(base, changes)
         problems += wrong
     if whole is not None:
@@ -156,19 +155,6 @@ def _parse_all(overrides: Sequence[str]) -> tuple[list[Override], list[str]]:
     return changes, problems
 
 
-def _fit_controls(base: dict[str, Any], data: dict[str, Any], changes: Sequence[Override]) -> None:
-    """Where only the arms were named, the controls are the default ones of those arms."""
-    told = [data.get("pretrain"), *(change.value for change in changes if change.path == ("pretrain",))]
-    if any(isinstance(section, dict) and "controls" in section for section in told):
-        return
-    section = base.get("pretrain")
-    if any(change.path[:2] == ("pretrain", "controls") for change in changes) or not is_dict(section):
-        return
-    arms, default = section.get("arms"), TrainSection().controls
-    if isinstance(arms, list):
-        section["controls"] = [name for name in default if name == "random" or name.removeprefix("shuffled_") in arms]
-
-
 def _salvaged(data: Any, changes: Sequence[Override] = ()) -> tuple[Recipe | None, list[str]]:
     """The recipe that `data` holds, in part where values are wrong, and what is wrong."""
     problems = non_json(data)
@@ -228,6 +214,9 @@ def _describe(item: Mapping[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         now = retired.remedy(path)
         return f"{path}: {now}" if now else f"{path}: unknown key{_suggest(loc)}"
+    now = retired.reshaped(path, item["input"])
+    if now:
+        return f"{path}: {now}"
     return f"{path}: {worded(item)}" if path else worded(item)
 
 
@@ -252,15 +241,17 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def _fields(model: type[BaseModel], parents: Sequence[str]) -> list[str]:
+    is_name = False  # of a mapping from names to sections, such as the arms
     for part in parents:
-        if part.isdigit():
+        if part.isdigit() or is_name:
+            is_name = False
             continue
         field = model.model_fields.get(part)
         inner = _model_of(field.annotation) if field else None
-        if inner is None:
+        if field is None or inner is None:
             return []
-        model = inner
-    return list(model.model_fields)
+        model, is_name = inner, str(field.annotation).startswith("dict")
+    return [] if is_name else list(model.model_fields)
 
 
 def _paths(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -268,6 +259,6 @@ def _paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
         paths.append(prefix + name)
-        if inner is not None and not str(field.annotation).startswith("tuple"):
+        if inner is not None and not str(field.annotation).startswith(("tuple", "dict")):
             paths += _paths(inner, f"{prefix}{name}.")
     return paths

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.recipe.training import standard_arms
+
 ARCHIVES: Mapping[str, tuple[str, str]] = {"archive_a": ("real", "phantom:a"), "archive_b": ("test", "phantom:b")}
 """Key of a phantom archive, with the name and the source it has under ``sources`` now."""
+ARMS, CONTROLS = "pretrain.arms", "pretrain.controls"
 REASON = "an archive is a dataset of its own, with its own seed"
 
 
 def remedy(path: str) -> str | None:
     """What to write in place of the key at `path`; None where it never was one."""
+    if path == CONTROLS:
+        return "is gone: a control is an arm with control: shuffled or random, and pretrain.only names the arms to run"
     key, _, field = path.partition(".")
     if key not in ARCHIVES:
         return None
@@ -19,6 +24,17 @@ def remedy(path: str) -> str | None:
     if field:
         return f"is sources.{name}.{field} now"
     return f'is sources.{name} now: write sources: {{{name}: {{source: "{source}", films: …, size: …, seed: …}}}}'
+
+
+def reshaped(path: str, value: Any) -> str | None:
+    """What to write in place of a `value` that the key at `path` took once; None where it never did."""
+    if path == ARMS and isinstance(value, list):
+        names = ", ".join(map(str, value))
+        return (
+            "is a mapping of names to mixes, such as {real: {mix: [{source: real}]}}; to run some of the arms, set "
+            f"pretrain.only: [{names}]"
+        )
+    return None
 
 
 def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,4 +45,17 @@ def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
         for key, (name, source) in ARCHIVES.items()
         if isinstance(data.get(key), Mapping)
     }
+    if isinstance(pretrain := data.get("pretrain"), Mapping):
+        kept["pretrain"] = _upgraded_arms(pretrain, data.get("seed", 0))
     return {**kept, "sources": {**old, **kept.get("sources", {})}} if old else kept
+
+
+def _upgraded_arms(pretrain: Mapping[str, Any], seed: Any) -> dict[str, Any]:
+    """Arms and controls by name become the standard arms of these names, trained with the dataset's seed."""
+    arms, controls = pretrain.get("arms"), pretrain.get("controls", [])
+    if not isinstance(arms, list) or not isinstance(controls, list):
+        return dict(pretrain)
+    standard = standard_arms()
+    named = {name: standard[name].model_dump(mode="json") for name in (*arms, *controls) if name in standard}
+    rest = {key: value for key, value in pretrain.items() if key != "controls"}
+    return {**rest, "arms": named, "seeds": [seed]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -14,8 +13,9 @@ from tasks.recipe.base import LARGEST_SEED, Section
 from tasks.recipe.curation import Rules
 from tasks.recipe.paths import at_home
 from tasks.recipe.sources import SourceSection, SourcesSection
+from tasks.recipe.training import EvaluateSection, TrainSection
 
-__all__ = ["LARGEST_SEED", "Recipe", "Section", "SourceSection", "SourcesSection"]
+__all__ = ["LARGEST_SEED", "EvaluateSection", "Recipe", "Section", "SourceSection", "SourcesSection", "TrainSection"]
 
 
 File = Annotated[str, Field(min_length=1), AfterValidator(at_home)]
@@ -156,39 +156,6 @@ class GateSpec(Section):
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else tuple(value) if is_list(value) else value
-
-
-class TrainSection(Section):
-    """Pretraining: the objective, the arms and the compute that each arm gets."""
-
-    objective: Literal["clip"] = "clip"
-    arms: tuple[str, ...] = ("real", "synthetic", "mixed", "mixed_full")
-    controls: tuple[str, ...] = ("random", "shuffled_synthetic", "shuffled_mixed")
-    pairs: int | None = Field(default=None, ge=8, description="pairs per arm; None takes as many as the run asks for")
-    samples_seen: int = Field(default=12_288, ge=8)
-    batch: int = Field(default=32, ge=4)
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
-    warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps over which the rate rises")
-    weight_decay: float = Field(default=0.1, ge=0, le=10)
-    threads: int | None = Field(default=None, ge=1, le=4096)
-    model: str = Field(default="synthcxr-tiny", description="an open_clip model name")
-    cache_megabytes: int = Field(
-        default=256, ge=0, description="decoded films held in memory; beyond it they are streamed"
-    )
-
-
-class EvaluateSection(Section):
-    """Zero-shot evaluation on a held-out archive."""
-
-    bootstrap: int = Field(default=1000, ge=10, le=100_000)
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    uncertain: Literal["refuse", "ignore", "positive", "negative"] = Field(
-        default="refuse", description="what becomes of test labels that are -1 or missing a value"
-    )
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """All fields; one that came later is left out at its old value, since this text names a run's folder."""
-        return [pair for pair in super().__repr_args__() if pair != ("uncertain", "refuse")]
 
 
 class TrackSection(Section):

@@ -14,8 +14,8 @@ from storage.provenance import Trace, find_sample, shard_numbers
 from storage.records import PairRow, RejectRow, ReportRow
 from storage.versions import begun
 from tasks.curate.keep import read_selection
-from tasks.pretrain.arms import Source
-from tasks.pretrain.subset import open_shelf
+from tasks.pretrain.arms import Draw
+from tasks.pretrain.subset import open_subset
 from tasks.publish.dataset import RecipeChanged, frozen_recipe
 from tasks.publish.provenance import (
     Chapter,
@@ -186,16 +186,15 @@ def _selections(store: ObjectStore, ref: DatasetRef, trace: Trace, known: Refere
 
 def _runs(store: ObjectStore, ref: DatasetRef, trace: Trace, known: References) -> Iterator[str]:
     """Runs that drew the sample; every draw is made again, exactly as the run made it."""
-    drawn: dict[tuple[Source, int], bool] = {}
+    drawn: dict[tuple[Draw, int], bool] = {}
     for training in known.trainings:
-        name = f"{training.run}, arm {training.arm}"
-        for source in training.of(ref):
+        for draw in training.of(ref):
             try:
-                if (source, training.seed) not in drawn:
-                    parts = open_shelf(store, source, training.seed).parts
-                    drawn[source, training.seed] = any(trace.sample_id in (part.ids or ()) for part in parts)
+                if (draw, training.seed) not in drawn:
+                    parts = open_subset(store, draw, training.seed).parts
+                    drawn[draw, training.seed] = any(trace.sample_id in (part.ids or ()) for part in parts)
             except (ValueError, ObjectMissing, CorruptShard, ManifestConflict) as error:
-                yield f"{name}: cannot be told ({error})"
+                yield f"{training}: cannot be told ({error})"
                 continue
-            if drawn[source, training.seed]:
-                yield name
+            if drawn[draw, training.seed]:
+                yield str(training)

@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from storage.errors import CorruptShard, ManifestConflict, ObjectMissing
-from storage.layout import DATASETS, MEASURES, TAGS, DatasetRef, foreign, plain_name, printable, split_version
+from storage.layout import (
+    CHECKPOINTS,
+    DATASETS,
+    MEASURES,
+    RUNS,
+    TAGS,
+    DatasetRef,
+    foreign,
+    plain_name,
+    printable,
+    split_version,
+)
 from storage.manifest import reached
 from storage.objects import ObjectStore
 from storage.records import Manifest
@@ -85,12 +96,13 @@ def _dangling(
             yield Problem(object=key, what=f"cannot be read: {why}")
     yield from _selections(store, ref, known, found)
     for training in known.trainings:
-        for source in training.of(ref):
-            where = f"runs/{training.run}/{training.arm}"
-            if source.fingerprint != manifest.fingerprint:
-                yield Problem(object=where, what=f"was trained on {ref} with another fingerprint")
-            if source.selection is not None and source.selection not in known.selections.get(str(ref), []):
-                yield Problem(object=where, what=f"was trained on selection {source.selection!r}, which is missing")
+        for draw in training.of(ref):
+            if draw.fingerprint != manifest.fingerprint:
+                yield Problem(object=training.key, what=f"was trained on {ref} with another fingerprint")
+            if draw.selection is not None and draw.selection not in known.selections.get(str(ref), []):
+                yield Problem(
+                    object=training.key, what=f"was trained on selection {draw.selection!r}, which is missing"
+                )
     for tag in known.tags:
         if tag.dataset == ref.name and store.head(tag.ref.manifest) is None:
             yield Problem(object=f"tags/{ref.name}/{tag.tag}", what=f"points to {tag.ref}, which is not published")
@@ -120,8 +132,8 @@ def _selections(store: ObjectStore, ref: DatasetRef, known: References, found: V
 
 
 def _names(key: str, ref: DatasetRef) -> bool:
-    """Whether a key is of a tag of the dataset or of a run on `ref`, which is named after its version."""
-    return f"{ref.name}-{ref.version}" in key or key.startswith(f"{TAGS}{ref.name}/")
+    """Whether an unreadable object may be about `ref`: a tag of its dataset, a run named after it, any checkpoint."""
+    return key.startswith((f"{TAGS}{ref.name}/", f"{RUNS}{ref.name}-{ref.version}-", CHECKPOINTS))
 
 
 def _drifted(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> bool:

@@ -25,7 +25,7 @@ SMALL = [
     "sources.test.films=80",
     "pretrain.samples_seen=128",
     "pretrain.batch=16",
-    "pretrain.controls=[random, shuffled_synthetic]",
+    "pretrain.only=[real, synthetic, mixed, mixed_full, random, shuffled_synthetic]",
     "evaluate.bootstrap=50",
 ]
 
@@ -60,7 +60,7 @@ def test_one_command_makes_a_dataset_models_and_a_table_and_a_second_makes_nothi
             assert core(mention).lower() in row.findings.lower(), row.sample_id
     assert "<html" in store.get(ref.card("report.html")).decode()
     scores = next(info.key for info in store.list("runs/") if info.key.endswith("scores.json"))
-    arms = {score["arm"] for score in json.loads(store.get(scores))["scores"]}
+    arms = {score["arm"] for score in json.loads(store.get(scores))["tables"][0]["scores"]}
     assert {"real", "synthetic", "mixed", "mixed_full", "random", "shuffled_synthetic"} <= arms
 
     before = {info.key: info for info in store.list("")}

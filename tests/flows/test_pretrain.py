@@ -22,7 +22,7 @@ def test_every_arm_has_a_checkpoint_and_a_second_run_trains_nothing(
     result = run_flow("pretrain", factory.parameters())
     assert {"real", "synthetic", "mixed"} <= result.keys()
     assert factory.objects() == before
-    assert "real: trained already" in capfd.readouterr().err
+    assert "real, seed 0: trained already" in capfd.readouterr().err
     arms = {run.data.params["arm"] for run in factory.runs() if "arm" in run.data.params}
     assert {"real", "synthetic", "mixed"} <= arms
 

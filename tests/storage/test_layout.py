@@ -6,23 +6,32 @@ import pytest
 
 from storage.layout import (
     DatasetRef,
+    checkpoint_key,
     foreign,
     measure_key,
+    prediction_key,
     printable,
     run_key,
     selection_key,
+    split_checkpoint,
+    split_prediction,
     split_selection,
     split_tag,
     split_version,
     tag_key,
+    trial_key,
 )
 
 REF = DatasetRef("films", "v-1")
+TRIAL = "0123456789abcdef" * 4
 OURS = (
     REF.recipe, REF.manifest, REF.reports(0), REF.pairs(99999), REF.index(100000), REF.rejects(7),
     REF.card("README.md"), selection_key(REF, "default", "selection.parquet"), tag_key("films", "latest", 3),
     measure_key(REF, "near", "image.parquet"), run_key("films-v-1-a", "scores.json"),
     run_key("films-v-1-a", "real/checkpoint.safetensors"), run_key("films-v-1-a", "real/config.json"),
+    run_key("films-v-1-a", "trials.json"), checkpoint_key(TRIAL, 0), checkpoint_key(TRIAL, 1_234_567),
+    trial_key(TRIAL),
+    f"checkpoints/{TRIAL}/000400.state.safetensors", prediction_key(TRIAL, 384, REF, "0123456789abcdef"),
 )  # fmt: skip
 OTHERS = (
     "datasets/", "datasets/films/", "datasets/films/v-1/", "datasets/films/v-1/pairs/", "datasets/.cache/v1/x",
@@ -33,6 +42,9 @@ OTHERS = (
     "tags/films/latest/²00001.json", "tags/films/latest/000001.json.swp", "tags/.x/latest/000001.json",
     "selections/films/v-1/default/", "selections/films/v-1/default/._selection.parquet", "selections/notes",
     "measures/.DS_Store", "measures/films/v-1/", "runs/r/Thumbs.db", "runs/r/a/._checkpoint.safetensors", "runs/",
+    "checkpoints/notes", f"checkpoints/{TRIAL}/1.safetensors", f"checkpoints/{TRIAL}/._trial.json",
+    f"checkpoints/{TRIAL[:-1]}/trial.json", f"predictions/{TRIAL}/films/v-1/0123456789abcdef.parquet",
+    f"predictions/{TRIAL}-000384/films/v-1/.DS_Store",
 )  # fmt: skip
 
 
@@ -54,6 +66,9 @@ def test_keys_are_taken_apart() -> None:
     assert split_version(REF.index(12)) == (REF, "pairs/00012.parquet")
     assert split_tag("tags/films/latest/1000000.json") == ("films", "latest", 1_000_000)
     assert split_selection("selections/films/v-1/best/selection.parquet") == (REF, "best")
+    assert split_checkpoint(checkpoint_key(TRIAL, 384)) == (TRIAL, 384)
+    assert split_checkpoint(trial_key(TRIAL)) == (TRIAL, None)
+    assert split_prediction(prediction_key(TRIAL, 384, REF, "0123456789abcdef")) == (TRIAL, 384, REF)
 
 
 def test_a_name_that_is_no_text_can_be_printed() -> None:

@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 import yaml
 
 from storage.canonical import canonical_json
-from storage.layout import measure_key, run_key, selection_key, tag_key
+from storage.layout import checkpoint_key, measure_key, run_key, selection_key, tag_key, trial_key
+from tasks.recipe.training import TrainSection
 from tests.sweep.cases import STAGES, STORE, Case, reading
 from tests.sweep.mutations import Data, Place, after, as_text, bytewise, documents, hostile_json, other_things, written
 from tests.sweep.packed import bombs, reshaped, tables, tars
-from tests.sweep.world import PROFILE, REF, RUN, Command, commands
+from tests.sweep.world import PROFILE, REF, RUN, Command, commands, trial
 from tests.sweep.yaml_texts import hostile_yaml
 
 
@@ -235,14 +236,16 @@ def _selections(store: Path, random: Random) -> Iterator[Case]:
 
 def _runs(store: Path, random: Random) -> Iterator[Case]:
     lines = (*reading("explain", "verify", "gc"), *reading("pretrain", "evaluate"))
-    for name in ("synthetic/checkpoint.safetensors", "scores.json"):
-        key = run_key(RUN, name)
+    held = trial().fingerprint(TrainSection(batch=64))
+    keys = (checkpoint_key(held, 1), trial_key(held), run_key(RUN, "trials.json"), run_key(RUN, "scores.json"))
+    for key in keys:
+        name = key.rpartition("/")[2]
         good = (store / key).read_bytes()
         pieces = {
             **dict(other_things()),
             **{what: written(data) for what, data in bytewise(good, random, 8)},
         }
-        if name == "scores.json":
+        if name.endswith(".json"):
             pieces |= {what: written(data) for what, data in hostile_json(good.decode())}
             pieces |= {
                 what: written(json.dumps(value).encode()) for what, value in documents(json.loads(good), random, 12)

@@ -18,14 +18,16 @@ from flows.session import open_storage
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards, load_reports
 from storage.objects import ObjectStore
-from storage.versions import open_dataset
 from tasks.check.check import FLOWS, checked_recipe
-from tasks.curate.keep import decide, read_selection
-from tasks.evaluate.evaluate import load_labelled, read_scores
+from tasks.curate.keep import decide
+from tasks.evaluate.evaluate import read_scores
+from tasks.evaluate.predictions import read_predictions
+from tasks.evaluate.testset import open_test_set
 from tasks.plan.plan import make_plan
-from tasks.pretrain.arms import curated
-from tasks.pretrain.checkpoint import check_sources, read_checkpoint
-from tasks.pretrain.subset import open_shelf
+from tasks.pretrain.checkpoint import read_checkpoint, read_weights
+from tasks.pretrain.offers import offer
+from tasks.pretrain.runs import check_sources, read_trials
+from tasks.pretrain.subset import open_subset
 from tasks.publish.dataset import find_version
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.profile import dump_recipe
@@ -83,20 +85,25 @@ def _curate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> N
 
 
 def _pretrain(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
-    open_dataset(store, ref)
-    kept = len(read_selection(store, ref, recipe.curate.name).kept)
-    source = curated(ref, mark, recipe.curate.name, kept)
-    for sample in open_shelf(store, source, recipe.seed).shuffled(recipe.seed, 0):
+    del mark
+    draw = offer(store, recipe, ref, "synthetic", lambda *_: None)
+    for sample in open_subset(store, draw, recipe.seed).read():
         assert sample.key
-    read_checkpoint(store, RUN, "synthetic")
+    for held in read_trials(store, RUN).trials:
+        read_weights(store, read_checkpoint(store, held.fingerprint))
 
 
 def _evaluate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
     del recipe
-    check_sources(store, RUN, ["synthetic"], ref, mark)
-    read_checkpoint(store, RUN, "synthetic")
-    load_labelled(store, ref, 64)
-    read_scores(store, RUN)
+    trials = read_trials(store, RUN)
+    check_sources(store, trials, ref, mark)
+    for held in trials.trials:
+        read_weights(store, read_checkpoint(store, held.fingerprint))
+    test = open_test_set(store, ref)
+    assert len(test.images(64)) == len(test.truth(["pneumothorax"]))
+    for keys in read_scores(store, RUN).predictions.values():
+        for key in keys:
+            read_predictions(store, key)
 
 
 _STAGES: dict[str, Stage] = {

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
 
-from storage.layout import DatasetRef, run_key
+from storage.layout import DatasetRef, prediction_key, run_key
 from storage.ledger import commit_shard, committed_shards, publish_reports
 from storage.local import LocalStore
 from storage.png import encode_png
 from storage.records import GateRow, PairRow, RejectRow, ReportRow
 from storage.shards import Sample, sample_of
 from storage.tags import set_tag
-from storage.versions import open_dataset
 from tasks.curate.keep import write_selection
 from tasks.curate.select import Choice, Selection
-from tasks.pretrain.arms import Source
+from tasks.pretrain.arms import Arm, Draw, Trial
+from tasks.pretrain.checkpoint import write_checkpoint
+from tasks.pretrain.runs import keep_trials
+from tasks.pretrain.train import TrainedTrial
 from tasks.publish.dataset import open_version, publish_manifest
+from tasks.recipe.base import KindSpec
 from tasks.recipe.curation import Rules
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe, parse_recipe
+from tasks.recipe.training import TrainSection
 
 PROFILE = """\
 dataset: films
@@ -49,14 +51,16 @@ sources:
   real: {source: "phantom:a", films: 24}
   test: {source: "phantom:b", films: 60, seed: 11}
 pretrain:
-  arms: [synthetic]
-  controls: [random]
+  only: [synthetic, random]
   samples_seen: 64
   batch: 8
 evaluate: {bootstrap: 50}
 """
 REF, LATER, BEGUN = DatasetRef("films", "v-1"), DatasetRef("films", "v-2"), DatasetRef("films", "v-3")
 RUN = "films-v-1-run"
+RECIPE_FINGERPRINT = fingerprint(
+    parse_recipe(yaml.safe_load(PROFILE) | {"version": REF.version, "seed": 0, "profile": "p"})
+)
 FINDINGS = ("pleural effusion", "pneumothorax")
 
 
@@ -169,27 +173,31 @@ def _all_findings() -> list[str]:
     return [prompt.label for prompt in all_prompts()]
 
 
+def trial() -> Trial:
+    """The trial of which the store holds a checkpoint."""
+    draw = Draw(dataset=REF.name, version=REF.version, fingerprint=RECIPE_FINGERPRINT, pairs=3, selection="default")
+    arm = Arm(name="synthetic", mix=(draw,), samples_seen=64)
+    return Trial(arm=arm, objective=KindSpec(kind="clip"), seed=0)
+
+
 def _use(store: LocalStore) -> None:
-    """A selection, a checkpoint and scores of the first version."""
+    """A selection, a checkpoint, predictions and scores of the first version."""
     from safetensors.numpy import save
 
-    from tasks.evaluate.scores import Scores, ScoreTable
+    from tasks.evaluate.predictions import Predictions, to_table
+    from tasks.evaluate.scores import RunScores, Scores, ScoreTable
 
-    manifest = open_dataset(store, REF)
     ids = [f"s-{number:05d}" for number in (0, 1, 2, 3, 5, 6, 7, 8)]
     choices = [Choice(sample_id=sample, kept=sample != ids[0], reason="") for sample in ids]
     write_selection(store, REF, "default", Selection(rules=Rules(), choices=choices))
-    source = Source(
-        dataset=REF.name, version=REF.version, fingerprint=manifest.fingerprint, pairs=3, selection="default"
-    )
-    arm: dict[str, Any] = {"name": "synthetic", "sources": [source.model_dump()], "samples_seen": 64}
-    facts = {"name": "synthetic", "fingerprint": "c" * 64, "pairs": 3, "samples_seen": 64, "losses": [1.0],
-             "seconds": 1.0, "seed": 0, "arm": arm}  # fmt: skip
-    weights = save({"w": np.zeros(3, np.float32)}, {"synthcxr": json.dumps(facts)})
-    store.put(run_key(RUN, "synthetic/checkpoint.safetensors"), weights)
-    store.put(run_key(RUN, "synthetic/config.json"), json.dumps(facts).encode())
-    scores = Scores(arm="synthetic", dataset=str(REF), films=8, macro=0.5, low=0.4, high=0.6, per_finding={})
-    table = ScoreTable(
-        dataset=str(REF), bootstrap=50, confidence=0.95, seed=0, scores=[scores], differences=[], protocol="1"
-    )
-    store.put(run_key(RUN, "scores.json"), table.model_dump_json().encode())
+    trained = TrainedTrial(1, 64, (1.0,), 1.0, save({"w": np.zeros(3, np.float32)}))
+    held = write_checkpoint(store, trained, trial(), TrainSection(batch=64))
+    keep_trials(store, RUN, [(trial(), held)])
+    key = prediction_key(held.fingerprint, held.step, REF, "0" * 16)
+    names = tuple(_all_findings())
+    numbers = np.arange(8 * len(names), dtype=np.float64).reshape(8, -1)
+    store.put(key, to_table(Predictions(tuple(ids), names, numbers.astype(np.float32), numbers % 2), {}))
+    scores = Scores(arm="synthetic", seeds=(0,), films=8, macro=0.5, low=0.4, high=0.6, per_label={})
+    table = ScoreTable(bootstrap=50, confidence=0.95, seed=0, scores=[scores], differences=[], protocol="1")
+    whole = RunScores(run=RUN, dataset=str(REF), question="q", predictions={"zero_shot": [key]}, tables=[table])
+    store.put(run_key(RUN, "scores.json"), whole.model_dump_json().encode())

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -122,7 +123,7 @@ def never_together(path: str, entities: Sequence[Entity]) -> np.ndarray:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PlanError(f"plan.cooccurrence: {path}: {reason}; learn it from a corpus, or leave it empty") from error
     number = {entity.id: n for n, entity in enumerate(entities)}
-    names = [table.column(name).to_pylist() for name in COLUMNS[:2]]
+    names: list[list[Any]] = [table.column(name).to_pylist() for name in COLUMNS[:2]]
     _refuse_unfit(path, names)
     pairs = np.array([[number.get(name, -1) for name in side] for side in names], dtype=np.int64).T.reshape(-1, 2)
     if len(pairs) and (pairs < 0).all():

@@ -44,11 +44,23 @@ def test_the_full_profile_names_the_weights_and_the_bank_that_are_not_here() -> 
 
 
 LATE = {
-    "pretrain.arms=[nope]": "pretrain.arms.0: unknown arm 'nope'",
-    "pretrain.arms=[]": "pretrain.arms: names no arm",
-    "pretrain.arms=[real, real]": "pretrain.arms.1: real stands there twice",
-    "pretrain.controls=[shuffled_x]": "pretrain.controls.0: unknown control 'shuffled_x', did you mean",
-    "pretrain.controls=[real]": "pretrain.controls.0: unknown control 'real'",
+    "pretrain.only=[synthetik]": "pretrain.only.0: unknown arm 'synthetik', did you mean 'synthetic'?; known: real,",
+    "pretrain.only=[]": "pretrain.only: [] is not allowed",
+    "pretrain.arms=[real, mixed]": "pretrain.arms: is a mapping of names to mixes",
+    "pretrain.arms={}": "pretrain.arms: {} is not allowed",
+    "pretrain.arms.mixed.mix.0.source=reel": "pretrain.arms.mixed.mix.0.source: unknown source 'reel', did you mean",
+    "pretrain.arms.real.mix.0.source=validation": "source: sources.validation is empty, and this arm needs it",
+    "pretrain.arms.mixed.mix.0.weight=-1": "pretrain.arms.mixed.mix.0.weight: -1 is not allowed",
+    "pretrain.arms.mixed.shedule=then": "pretrain.arms.mixed.shedule: unknown key; did you mean",
+    "pretrain.controls=[random]": "pretrain.controls: is gone: a control is an arm with control: shuffled or random",
+    "pretrain.objective=moco": "pretrain.objective.kind: unknown kind 'moco'; known: clip",
+    "pretrain.objective=nowhere:Moco": "pretrain.objective.kind: unknown kind 'nowhere:Moco'; known: clip",
+    "pretrain.objective={kind: clip, options: {x: 1}}": "pretrain.objective.options.x: kind 'clip' has no option 'x'",
+    "pretrain.arms.real.objective=moco": "pretrain.arms.real.objective.kind: unknown kind 'moco'",
+    "pretrain.seeds=[]": "pretrain.seeds: [] is not allowed",
+    "pretrain.seeds=[1, 1]": "pretrain.seeds: names a seed twice",
+    "evaluate.tasks=[zeroshot]": "evaluate.tasks.0.kind: unknown kind 'zeroshot', did you mean 'zero_shot'?",
+    "evaluate.comparisons=[[mixed, reel]]": "evaluate.comparisons.0: unknown arm 'reel', did you mean 'real'?",
     "pretrain.model=nope": "pretrain.model: open_clip knows no model 'nope'",
     "pretrain.learning_rate=-1": "pretrain.learning_rate: -1 is not allowed",
     "pretrain.threads=-3": "pretrain.threads: -3 is not allowed",
@@ -121,11 +133,10 @@ def test_what_would_fail_late_is_told_at_once(changes: str) -> None:
     assert any(LATE[changes] in line for line in found), found
 
 
-def test_a_control_needs_its_arm_where_it_is_named() -> None:
-    told = "pretrain.controls.1: shuffled_synthetic is the control of synthetic, which is not among pretrain.arms"
-    assert any(line.startswith(told) for line in problems("pretrain.arms=[real]"))
-    _, report = look_at("local", ["pretrain.arms=[real]"], PROFILES)
-    assert report.problems == [], "the local profile names no controls"
+def test_an_arm_that_is_not_chosen_needs_no_source() -> None:
+    changes = ["sources.real=null", "pretrain.only=[synthetic, random]"]
+    assert problems(*changes) == []
+    assert any("sources.real is empty" in line for line in problems(changes[0]))
 
 
 def test_everything_is_told_at_once_that_of_the_schema_too() -> None:

@@ -1,7 +1,10 @@
 """A run is evaluated on rendered films of hospital B, from the store and back into it."""
 
+from __future__ import annotations
+
 import hashlib
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from models.phantom.archive import films
 from models.phantom.hospital import HOSPITAL_B
 from models.phantom.vocabulary import LABELS
-from models.vlp.model import DEFAULT
+from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard
 from storage.manifest import write_manifest
@@ -17,11 +20,19 @@ from storage.objects import ObjectStore, open_store
 from storage.png import encode_png
 from storage.records import Manifest, PairRow
 from storage.shards import Sample, sample_of
-from tasks.evaluate.evaluate import ScoresConflict, evaluate_run, keep_scores, load_labelled, scores_key
-from tasks.evaluate.scores import ScoreTable
-from tasks.pretrain.arms import Arm
+from tasks.curate.keep import write_selection
+from tasks.curate.select import Choice, Selection
+from tasks.evaluate.evaluate import ScoresConflict, evaluate_run, keep_scores, read_scores, scores_key
+from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.predictions import read_predictions
+from tasks.evaluate.scores import RunScores
+from tasks.evaluate.testset import TestSet, open_test_set
+from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.checkpoint import ensure_trained
-from tasks.recipe.schema import EvaluateSection, TrainSection
+from tasks.pretrain.runs import keep_trials
+from tasks.recipe.base import KindSpec
+from tasks.recipe.curation import Rules
+from tasks.recipe.training import EvaluateSection, TrainSection
 
 SECTION = EvaluateSection(bootstrap=50)
 HELD_OUT = DatasetRef("hospital-b", "v1")
@@ -53,50 +64,164 @@ def publish(store: ObjectStore, ref: DatasetRef, samples: list[Sample]) -> None:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> ObjectStore:
-    """A store with 40 films of hospital B and a run with one untrained arm."""
+    """A store with 40 films of hospital B and a run with one untrained arm and two seeds."""
     store = open_store(str(tmp_path_factory.mktemp("store")))
     publish(store, HELD_OUT, [sample(index) for index in range(40)])
-    arm = Arm(name="random", sources=(), samples_seen=0, trained=False)
-    ensure_trained(store, "run", arm, TrainSection(), seed=0)
+    begin(store, "run", (0, 1))
     return store
 
 
-def test_labels_and_films_come_back_in_the_order_of_the_findings(store):
-    held = load_labelled(store, HELD_OUT, 96)
+def begin(store: ObjectStore, run: str, seeds: tuple[int, ...]) -> None:
+    """A run of untrained models under the arm's name ``random``."""
+    arm = Arm(name="random", mix=(), samples_seen=0, control="random")
+    trials = [Trial(arm=arm, objective=KindSpec(kind="clip"), seed=seed) for seed in seeds]
+    keep_trials(store, run, [(trial, ensure_trained(store, trial, TrainSection())[0]) for trial in trials])
+
+
+@pytest.fixture
+def test(store: ObjectStore) -> TestSet:
+    return open_test_set(store, HELD_OUT)
+
+
+@pytest.fixture
+def scores(store: ObjectStore, test: TestSet) -> RunScores:
+    return evaluate_run(store, "run", test, SECTION)
+
+
+@pytest.fixture
+def no_more_work(scores: RunScores, monkeypatch: pytest.MonkeyPatch) -> RunScores:
+    """From here on no image is read and no model is loaded."""
+    monkeypatch.setattr(TestSet, "images", lambda *_: pytest.fail("images were read again"))
+    monkeypatch.setattr("tasks.evaluate.evaluate._load", lambda *_: pytest.fail("a model was loaded again"))
+    return scores
+
+
+def test_labels_and_images_come_in_the_order_of_the_rows(test: TestSet) -> None:
     truth = [film.labels for film in films(HOSPITAL_B, 5, range(40), size=96)]
-    assert held.films.shape == (40, 96, 96)
-    assert held.findings == LABELS
-    assert (held.labels == np.stack(truth)).all()
+    assert test.images(96).shape == (40, 96, 96)
+    assert test.images(96) is test.images(96)
+    assert (test.truth(LABELS) == np.stack(truth)).all()
+    assert test.ids()[:2] == ("b-00000", "b-00001")
 
 
-def test_the_table_is_kept_and_asking_again_scores_nothing(store, monkeypatch):
-    table = evaluate_run(store, "run", ["random"], HELD_OUT, SECTION, model=DEFAULT)
-    monkeypatch.setattr("tasks.evaluate.evaluate.load_labelled", lambda *_: pytest.fail("films were read again"))
-    assert ScoreTable.model_validate_json(store.get(scores_key("run"))) == table
+def test_the_tables_are_kept_and_asking_again_scores_nothing(
+    store: ObjectStore, test: TestSet, no_more_work: RunScores
+) -> None:
+    table = no_more_work.tables[0]
+    assert RunScores.model_validate_json(store.get(scores_key("run"))) == no_more_work
+    assert (table.task, table.metric, table.dataset) == ("zero_shot", "AUROC", "hospital-b/v1")
     assert table.of("random").films == 40
-    assert 0.25 < table.of("random").macro < 0.75
-    assert evaluate_run(store, "run", ["random"], HELD_OUT, SECTION, model=DEFAULT) == table
+    assert table.of("random").seeds == (0, 1)
+    assert 0.25 < table.of("random", 0).macro < 0.75
+    assert table.of("random").macro == pytest.approx((table.of("random", 0).macro + table.of("random", 1).macro) / 2)
+    assert evaluate_run(store, "run", test, SECTION) == no_more_work
 
 
-def test_other_scores_of_the_same_run_are_refused(store):
-    table = evaluate_run(store, "run", ["random"], HELD_OUT, SECTION, model=DEFAULT)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bootstrap": 30},
+        {"confidence": 0.8},
+        {"uncertain": "ignore"},
+        {"comparisons": ()},
+    ],
+)
+def test_what_changes_scores_alone_asks_no_model_again(
+    store: ObjectStore, test: TestSet, no_more_work: RunScores, change: dict[str, object]
+) -> None:
+    run = f"run-{next(iter(change))}"
+    begin(store, run, (0, 1))
+    again = evaluate_run(store, run, test, SECTION.model_copy(update=change))
+    assert again.predictions == no_more_work.predictions
+    assert again.tables[0].of("random").macro == no_more_work.tables[0].of("random").macro
+
+
+def test_another_choice_of_arms_and_seeds_asks_no_model_again(
+    store: ObjectStore, test: TestSet, no_more_work: RunScores
+) -> None:
+    begin(store, "fewer", (1,))
+    again = evaluate_run(store, "fewer", test, SECTION)
+    assert again.tables[0].of("random").macro == no_more_work.tables[0].of("random", 1).macro
+
+
+def test_predictions_say_of_each_image_and_label_what_is_true(store: ObjectStore, scores: RunScores) -> None:
+    ((_, keys),) = scores.predictions.items()
+    assert len(keys) == 2
+    found = read_predictions(store, keys[0])
+    assert found.labels == LABELS
+    assert found.films[:2] == ("b-00000", "b-00001")
+    assert (found.truth == [film.labels for film in films(HOSPITAL_B, 5, range(40), size=96)]).all()
+
+
+def test_other_scores_of_the_same_run_are_refused(store: ObjectStore, scores: RunScores) -> None:
+    table = scores.tables[0]
     better = table.model_copy(update={"scores": [table.scores[0].model_copy(update={"macro": 0.99})]})
     with pytest.raises(ScoresConflict, match="run 'run'"):
-        keep_scores(store, "run", better)
+        keep_scores(store, scores.model_copy(update={"tables": [better]}))
+    assert keep_scores(store, scores) == read_scores(store, "run")
 
 
-def test_an_arm_without_a_checkpoint_is_named(store):
-    with pytest.raises(ValueError, match="pretrain arm 'mixed' first"):
-        evaluate_run(store, "run", ["random", "mixed"], HELD_OUT, SECTION, model=DEFAULT)
+def test_a_run_without_checkpoints_is_named(store: ObjectStore, test: TestSet) -> None:
+    with pytest.raises(ObjectMissing, match=r"runs/nothing/trials\.json is missing: pretrain first"):
+        evaluate_run(store, "nothing", test, SECTION)
 
 
-def test_a_dataset_without_labels_cannot_be_a_test_set(store):
-    publish(store, DatasetRef("unlabelled", "v1"), [sample(0, labels={"pleural effusion": 1})])
-    with pytest.raises(ValueError, match="b-00000 of unlabelled/v1 has no label for 'consolidation'"):
-        load_labelled(store, DatasetRef("unlabelled", "v1"), 96)
+def test_a_checkpoint_of_another_model_is_named(store: ObjectStore, test: TestSet, monkeypatch: Any) -> None:
+    begin(store, "odd", (3,))
+    monkeypatch.setattr("tasks.evaluate.evaluate.read_weights", lambda *_: b"junk")
+    with pytest.raises(CorruptShard, match=r"000000\.safetensors: .*remove it and pretrain again"):
+        evaluate_run(store, "odd", test, SECTION)
 
 
-def test_a_dataset_without_films_is_refused(store):
+def test_only_findings_that_the_test_set_labels_are_asked_for(store: ObjectStore) -> None:
+    ref = DatasetRef("few-labels", "v1")
+    publish(store, ref, [sample(at, labels={"pleural effusion": at % 2}) for at in range(4)])
+    begin(store, "few", (0,))
+    table = evaluate_run(store, "few", open_test_set(store, ref), SECTION).tables[0]
+    assert list(table.of("random").per_label) == ["pleural effusion"]
+
+
+def test_a_dataset_without_labels_cannot_be_a_test_set(store: ObjectStore) -> None:
+    ref = DatasetRef("unlabelled", "v1")
+    publish(store, ref, [sample(0, labels={})])
+    begin(store, "unlabelled", (0,))
+    with pytest.raises(CannotScore, match="unlabelled/v1 labels no finding: it cannot be a test set"):
+        evaluate_run(store, "unlabelled", open_test_set(store, ref), SECTION)
+
+
+def test_a_label_that_the_label_set_does_not_know_is_named(store: ObjectStore) -> None:
+    ref = DatasetRef("odd-labels", "v1")
+    publish(store, ref, [sample(0, labels={"something else": 1})])
+    begin(store, "odd-labels", (0,))
+    with pytest.raises(CannotScore, match="dataset odd-labels/v1: label set phantom has no 'something else'"):
+        evaluate_run(store, "odd-labels", open_test_set(store, ref), SECTION)
+
+
+def test_a_row_may_spell_a_label_in_another_way(store: ObjectStore) -> None:
+    ref = DatasetRef("spelt", "v1")
+    publish(store, ref, [sample(at, labels={("Pleural_Effusion", "pleural effusion")[at]: at}) for at in range(2)])
+    assert open_test_set(store, ref).truth(["pleural effusion"]).tolist() == [[0.0], [1.0]]
+
+
+def test_a_label_that_some_rows_do_not_state_is_uncertain(store: ObjectStore) -> None:
+    ref = DatasetRef("gaps", "v1")
+    rows: list[dict[str, int]] = [{"pleural effusion": 1, "lung nodule": 0}, {"pleural effusion": 0}]
+    publish(store, ref, [sample(at, labels=rows[at % 2]) for at in range(4)])
+    begin(store, "gaps", (0,))
+    with pytest.raises(CannotScore, match=r"labels of 'lung nodule'.* are uncertain: set evaluate\.uncertain"):
+        evaluate_run(store, "gaps", open_test_set(store, ref), SECTION)
+
+
+def test_a_dataset_without_images_is_refused(store: ObjectStore) -> None:
     publish(store, DatasetRef("empty", "v1"), [])
-    with pytest.raises(ValueError, match="empty/v1 holds no films"):
-        load_labelled(store, DatasetRef("empty", "v1"), 96)
+    with pytest.raises(CannotScore, match="empty/v1 holds no images"):
+        open_test_set(store, DatasetRef("empty", "v1")).rows()
+
+
+def test_a_selection_limits_a_test_set_and_is_another_question(store: ObjectStore, test: TestSet) -> None:
+    choices = [Choice(sample_id=sample, kept=at % 2 == 0, reason="") for at, sample in enumerate(test.ids())]
+    write_selection(store, HELD_OUT, "half", Selection(rules=Rules(), choices=choices))
+    half = open_test_set(store, HELD_OUT, "half")
+    assert len(half.ids()) == 20
+    assert (half.images(96) == test.images(96)[::2]).all()
+    assert half.identity() != test.identity()

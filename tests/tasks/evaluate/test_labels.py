@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from flows.session import run_fingerprint
 from tasks.evaluate.auroc import auroc
 from tasks.evaluate.compare import interval
 from tasks.evaluate.labels import CannotScore, Uncertain, settle
-from tasks.evaluate.score import score_arms
+from tasks.evaluate.score import score_trials
 from tasks.evaluate.scores import ScoreTable
-from tasks.recipe.schema import EvaluateSection, Recipe
+from tasks.recipe.training import EvaluateSection
+from tests.tasks.evaluate.made import trial
 
 NAMES = ("edema", "nodule", "scoliosis")
 TABLE = [[1, 0, 0], [0, 1, 1], [None, 0, 0], [float("nan"), -1, 1], [True, 1.0, np.int64(0)]]
@@ -67,9 +67,9 @@ def test_ignored_labels_leave_the_figure_of_the_certain_films(doubted) -> None:
     truth, scores, labels = doubted
     certain = labels >= 0
     section = EvaluateSection(bootstrap=50, uncertain="ignore")
-    table = score_arms({"real": scores[:, None]}, labels[:, None], NAMES[:1], section, dataset="b")
-    found = table.of("real").per_finding["edema"]
-    assert found.auroc == pytest.approx(roc_auc_score(truth[certain], scores[certain]))
+    table = score_trials([trial("real", scores[:, None], labels[:, None], NAMES[:1])], section, protocol="test")
+    found = table.of("real").per_label["edema"]
+    assert found.value == pytest.approx(roc_auc_score(truth[certain], scores[certain]))
     assert (found.positives, found.ignored) == (int(truth[certain].sum()), int((~certain).sum()))
     assert (table.uncertain, table.uncertain_labels) == ("ignore", {"edema": int((~certain).sum())})
     assert ScoreTable.model_validate_json(table.model_dump_json()) == table
@@ -80,7 +80,7 @@ def test_no_metric_takes_them_silently(doubted, doubt: float) -> None:
     _, scores, labels = doubted
     labels = np.where(labels < 0, doubt, labels)
     with pytest.raises(CannotScore, match="of 400 labels of 'edema'"):
-        score_arms({"real": scores[:, None]}, labels[:, None], NAMES[:1], EvaluateSection(), dataset="b")
+        score_trials([trial("real", scores[:, None], labels[:, None], NAMES[:1])], EvaluateSection(), protocol="test")
     with pytest.raises(ValueError, match="labels are neither 0 nor 1, the first is"):
         auroc(scores, labels)
 
@@ -88,24 +88,20 @@ def test_no_metric_takes_them_silently(doubted, doubt: float) -> None:
 def test_a_finding_with_one_class_among_the_certain_is_left_out_by_name() -> None:
     labels = [[1, 1], [0, 1], [1, -1], [0, -1]]
     section = EvaluateSection(bootstrap=50, uncertain="ignore")
-    scores = score_arms({"real": np.random.default_rng(0).random((4, 2))}, labels, NAMES[:2], section, dataset="b")
+    item = trial("real", np.random.default_rng(0).random((4, 2)), labels, NAMES[:2])
+    scores = score_trials([item], section, protocol="test")
     assert scores.of("real").left_out == ["nodule"]
     assert np.isfinite(scores.of("real").macro)
 
 
 def test_scores_that_are_no_numbers_name_arm_finding_and_film() -> None:
     predictions = np.array([[0.1, 0.2], [0.3, np.nan], [0.2, np.inf]])
-    with pytest.raises(CannotScore, match=r"arm 'mixed': 2 of 6 scores are not finite.*'nodule' in film number 1"):
-        score_arms({"mixed": predictions}, [[1, 0], [0, 1], [1, 1]], NAMES[:2], EvaluateSection(), dataset="b")
+    item = trial("mixed", predictions, [[1, 0], [0, 1], [1, 1]], NAMES[:2])
+    told = r"arm 'mixed', seed 0: 2 of 6 scores are not finite.*'nodule' in film number 1"
+    with pytest.raises(CannotScore, match=told):
+        score_trials([item], EvaluateSection(), protocol="test")
 
 
 def test_an_interval_of_nothing_is_an_error_and_no_nan() -> None:
     with pytest.raises(CannotScore, match="take more films"):
         interval(np.full(3, np.nan), 0.95)
-
-
-def test_the_new_field_leaves_the_folders_of_existing_runs_as_they_are() -> None:
-    recipe = Recipe(report_gates=(), image_gates=())
-    assert "uncertain" not in repr(recipe.evaluate)
-    other = recipe.model_copy(update={"evaluate": EvaluateSection(uncertain="ignore")})
-    assert run_fingerprint(other) != run_fingerprint(recipe)

@@ -1,93 +1,154 @@
-"""Scores of arms: intervals, pairing, and findings that cannot be scored."""
+"""Scores of arms: intervals, pairing, seeds, and findings that cannot be scored."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tasks.evaluate.compare import comparisons
-from tasks.evaluate.figures import auroc_figure, loss_figure
-from tasks.evaluate.score import score_arms
-from tasks.evaluate.scores import ScoreTable
-from tasks.recipe.schema import EvaluateSection
+from tasks.evaluate.figures import score_figure
+from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.protocol import TrialPredictions
+from tasks.evaluate.score import score_trials
+from tasks.evaluate.scores import Difference, ScoreTable
+from tasks.recipe.training import EvaluateSection
+from tests.tasks.evaluate import made
 
 NAMES = ("pleural effusion", "lung nodule", "scoliosis")
 SECTION = EvaluateSection(bootstrap=200)
 
 
+def trial(arm: str, scores: np.ndarray, truth: np.ndarray, seed: int = 0) -> TrialPredictions:
+    return made.trial(arm, scores, truth, NAMES[: scores.shape[1]], seed)
+
+
+def four_arms(seeds: tuple[int, ...] = (0,)) -> list[TrialPredictions]:
+    """Predictions of four arms that share their noise where they share a seed."""
+    dice = np.random.default_rng(0)
+    labels = (dice.random((200, 3)) < (0.3, 0.2, 0.0)).astype(int)
+    items = []
+    for seed in seeds:
+        noise = dice.normal(size=(200, 3))
+        items += [
+            trial("real", noise + labels * 0.5, labels, seed),
+            trial("synthetic", noise + labels * 1.5, labels, seed),
+            trial("shuffled_synthetic", dice.normal(size=(200, 3)), labels, seed),
+            trial("random", dice.normal(size=(200, 3)), labels, seed),
+        ]
+    return items
+
+
 @pytest.fixture(scope="module")
 def table() -> ScoreTable:
-    rng = np.random.default_rng(0)
-    labels = (rng.random((200, 3)) < (0.3, 0.2, 0.0)).astype(int)
-    noise = rng.normal(size=(200, 3))
-    predictions = {
-        "real": noise + labels * 0.5,
-        "synthetic": noise + labels * 1.5,
-        "shuffled_synthetic": rng.normal(size=(200, 3)),
-        "random": rng.normal(size=(200, 3)),
-    }
-    return score_arms(predictions, labels, NAMES, SECTION, dataset="b")
+    return score_trials(four_arms(), SECTION, protocol="test")
 
 
-def test_macro_is_the_mean_of_the_findings_and_lies_in_its_interval(table):
+@pytest.fixture(scope="module")
+def by_seed() -> ScoreTable:
+    return score_trials(four_arms((0, 1, 2)), SECTION, protocol="test")
+
+
+def difference(table: ScoreTable, arm: str, baseline: str) -> Difference:
+    return next(item for item in table.differences if (item.arm, item.baseline) == (arm, baseline))
+
+
+def test_macro_is_the_mean_of_the_findings_and_lies_in_its_interval(table: ScoreTable) -> None:
     scores = table.of("synthetic")
-    assert scores.macro == pytest.approx(np.mean([item.auroc for item in scores.per_finding.values()]))
+    assert scores.macro == pytest.approx(np.mean([item.value for item in scores.per_label.values()]))
     assert scores.low < scores.macro < scores.high
 
 
-def test_a_finding_that_no_film_shows_is_left_out_by_name(table):
+def test_a_finding_that_no_film_shows_is_left_out_by_name(table: ScoreTable) -> None:
     assert table.of("real").left_out == ["scoliosis"]
-    assert set(table.of("real").per_finding) == {"pleural effusion", "lung nodule"}
+    assert set(table.of("real").per_label) == {"pleural effusion", "lung nodule"}
 
 
-def test_positives_are_counted(table):
-    assert table.of("real").per_finding["pleural effusion"].positives > 30
+def test_positives_are_counted(table: ScoreTable) -> None:
+    assert table.of("real").per_label["pleural effusion"].positives > 30
 
 
-def test_differences_are_paired(table):
-    gain = next(d for d in table.differences if (d.arm, d.baseline) == ("synthetic", "real"))
+def test_differences_are_paired(table: ScoreTable) -> None:
+    gain = difference(table, "synthetic", "real")
     apart = (table.of("synthetic").high - table.of("synthetic").low) + (table.of("real").high - table.of("real").low)
     assert gain.low > 0
     assert gain.high - gain.low < apart / 2, "arms that share their noise must have a narrow difference"
 
 
-def test_each_arm_meets_real_its_own_control_and_random():
-    arms = ("real", "synthetic", "mixed", "shuffled_synthetic", "shuffled_mixed", "random")
-    assert comparisons(arms) == [
-        ("real", "random"),
-        ("synthetic", "real"), ("synthetic", "shuffled_synthetic"), ("synthetic", "random"),
-        ("mixed", "real"), ("mixed", "shuffled_mixed"), ("mixed", "random"),
+def test_the_listed_pairs_are_compared_and_no_others(table: ScoreTable) -> None:
+    assert [(item.arm, item.baseline) for item in table.differences] == [
+        ("real", "random"), ("synthetic", "real"), ("synthetic", "shuffled_synthetic"), ("synthetic", "random"),
     ]  # fmt: skip
+    section = SECTION.model_copy(update={"comparisons": (("random", "synthetic"), ("mixed", "real"))})
+    listed = score_trials(four_arms(), section, protocol="test").differences
+    assert [(item.arm, item.baseline) for item in listed] == [("random", "synthetic")]
+    assert listed[0].difference == -difference(table, "synthetic", "random").difference
 
 
-def test_a_table_survives_json_and_is_frozen(table):
-    assert ScoreTable.model_validate_json(table.model_dump_json()) == table
+def test_with_one_seed_the_arm_is_its_trial(table: ScoreTable) -> None:
+    assert table.trials == table.scores
+    assert table.of("real").sd is None
+    assert difference(table, "synthetic", "real").by_seed == {0: difference(table, "synthetic", "real").difference}
+
+
+def test_over_several_seeds_an_arm_is_their_mean_and_each_is_shown(by_seed: ScoreTable) -> None:
+    each = [by_seed.of("synthetic", seed).macro for seed in (0, 1, 2)]
+    mean = by_seed.of("synthetic")
+    assert mean.macro == pytest.approx(np.mean(each))
+    assert mean.sd == pytest.approx(np.std(each, ddof=1))
+    assert mean.seeds == (0, 1, 2)
+    assert len(by_seed.trials) == 12
+    gain = difference(by_seed, "synthetic", "real")
+    told = {seed: by_seed.of("synthetic", seed).macro - by_seed.of("real", seed).macro for seed in (0, 1, 2)}
+    assert gain.by_seed == pytest.approx(told)
+    assert gain.difference == pytest.approx(np.mean(list(told.values())))
+    with pytest.raises(KeyError, match="with seed 9"):
+        by_seed.of("real", 9)
+
+
+def test_arms_are_compared_over_the_seeds_that_both_have() -> None:
+    items = [item for item in four_arms((0, 1)) if (item.arm, item.seed) != ("real", 1)]
+    table = score_trials(items, SECTION, protocol="test")
+    assert list(difference(table, "synthetic", "real").by_seed) == [0]
+    apart = [item for item in four_arms((0, 1)) if (item.arm == "real") == (item.seed == 1)]
+    with pytest.raises(CannotScore, match="no training seed in common"):
+        score_trials(apart, SECTION, protocol="test")
+
+
+def test_a_table_survives_json_and_is_frozen(by_seed: ScoreTable) -> None:
+    assert ScoreTable.model_validate_json(by_seed.model_dump_json()) == by_seed
     with pytest.raises(ValidationError):
-        table.scores[0].macro = 1.0
+        by_seed.scores[0].macro = 1.0
 
 
-def test_an_arm_that_was_not_scored_is_named(table):
+def test_an_arm_that_was_not_scored_is_named(table: ScoreTable) -> None:
     with pytest.raises(KeyError, match="mixed"):
         table.of("mixed")
 
 
-def test_wrong_shapes_are_refused():
-    with pytest.raises(ValueError, match="real"):
-        score_arms({"real": np.zeros((4, 2))}, np.zeros((4, 3), int), NAMES, SECTION, dataset="b")
+def test_predictions_of_other_films_or_shapes_are_refused() -> None:
+    one, other = trial("real", np.eye(3), np.eye(3)), trial("mixed", np.eye(3), 1 - np.eye(3))
+    with pytest.raises(ValueError, match="arm 'mixed', seed 0: its predictions are of other films"):
+        score_trials([one, other], SECTION, protocol="test")
+    with pytest.raises(ValueError, match=r"predictions of \(4, 2\) are"):
+        trial("real", np.zeros((4, 2)), np.zeros((4, 3)))
 
 
-def test_labels_without_any_usable_finding_are_refused():
-    with pytest.raises(ValueError, match="no finding is present"):
-        score_arms({"real": np.zeros((4, 3))}, np.zeros((4, 3), int), NAMES, SECTION, dataset="b")
+def test_scores_that_are_no_numbers_name_the_trial() -> None:
+    with pytest.raises(CannotScore, match="arm 'real', seed 0: 1 of 9 scores are not finite"):
+        score_trials([trial("real", np.where(np.eye(3) * [1, 0, 0], np.nan, 0), np.eye(3))], SECTION, protocol="test")
 
 
-def test_very_few_films_do_not_break_the_bootstrap():
-    labels = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
-    scores = score_arms({"real": labels.astype(float)}, labels, NAMES, SECTION, dataset="b").of("real")
+def test_labels_without_any_usable_finding_are_refused() -> None:
+    with pytest.raises(CannotScore, match="no finding is present"):
+        score_trials([trial("real", np.zeros((4, 3)), np.zeros((4, 3)))], SECTION, protocol="test")
+
+
+def test_very_few_films_do_not_break_the_bootstrap() -> None:
+    scores = score_trials([trial("real", np.eye(3), np.eye(3))], SECTION, protocol="test").of("real")
     assert scores.macro == 1.0
     assert scores.low == 1.0
 
 
-def test_figures_are_png(table):
-    assert auroc_figure(table).startswith(b"\x89PNG")
-    assert loss_figure({"real": [3.0, 2.5, 2.0], "random": []}, batch=32).startswith(b"\x89PNG")
-    assert loss_figure({}, batch=32).startswith(b"\x89PNG")
+def test_figures_are_png(table: ScoreTable, by_seed: ScoreTable) -> None:
+    assert score_figure(table).startswith(b"\x89PNG")
+    assert score_figure(by_seed).startswith(b"\x89PNG")

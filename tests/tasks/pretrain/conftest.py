@@ -1,6 +1,9 @@
 """A toy world: dark films on which each finding is a bright spot, published as real datasets in a local store."""
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +17,8 @@ from storage.objects import ObjectStore, open_store
 from storage.png import encode_png
 from storage.records import Manifest, PairRow
 from storage.shards import Sample, sample_of
-from tasks.pretrain.arms import Source
-from tasks.recipe.schema import TrainSection
+from tasks.pretrain.arms import Draw, Trial, plan_trials
+from tasks.recipe.training import TrainSection
 
 SPOTS = {
     "left pleural effusion": (0.8, 0.75),
@@ -55,7 +58,7 @@ def toy_samples(name: str, films: int, seed: int) -> list[Sample]:
     return samples
 
 
-def publish(store: ObjectStore, name: str, samples: list[Sample], shard_size: int = 32) -> Source:
+def publish(store: ObjectStore, name: str, samples: list[Sample], shard_size: int = 32) -> Draw:
     """A dataset version of `samples`."""
     ref = DatasetRef(name, "v1")
     parts = [samples[at : at + shard_size] for at in range(0, len(samples), shard_size)]
@@ -68,7 +71,7 @@ def publish(store: ObjectStore, name: str, samples: list[Sample], shard_size: in
         entity_counts={},
     )  # fmt: skip
     write_manifest(store, ref, manifest)
-    return Source(dataset=name, version="v1", fingerprint=manifest.fingerprint, pairs=len(samples))
+    return Draw(dataset=name, version="v1", fingerprint=manifest.fingerprint, pairs=len(samples))
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +81,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ObjectStore:
 
 
 @pytest.fixture(scope="session")
-def real(store: ObjectStore) -> Source:
+def real(store: ObjectStore) -> Draw:
     return publish(store, "toy-real", toy_samples("real", 96, seed=1))
 
 
 @pytest.fixture(scope="session")
-def synthetic(store: ObjectStore) -> Source:
+def synthetic(store: ObjectStore) -> Draw:
     return publish(store, "toy-synthetic", toy_samples("synthetic", 96, seed=2))
 
 
@@ -91,3 +94,14 @@ def synthetic(store: ObjectStore) -> Source:
 def section() -> TrainSection:
     """A few steps on small batches."""
     return TrainSection(samples_seen=64, batch=16, threads=1)
+
+
+@pytest.fixture
+def planned(real: Draw, synthetic: Draw) -> Callable[[TrainSection], dict[str, Trial]]:
+    """The trials of a section by the name of their arm, those of its first seed."""
+
+    def plan(section: TrainSection) -> dict[str, Trial]:
+        trials = plan_trials(section, {"real": real, "synthetic": synthetic})
+        return {trial.arm.name: trial for trial in trials if trial.seed == section.seeds[0]}
+
+    return plan

@@ -17,7 +17,7 @@ from tasks.recipe.curation import Rules
 
 def arm(*sources, pairs=40, shuffled=False) -> Arm:
     taken = tuple(source.model_copy(update={"pairs": pairs}) for source in sources)
-    return Arm(name="test", sources=taken, samples_seen=64, shuffled=shuffled)
+    return Arm(name="test", mix=taken, samples_seen=64, control="shuffled" if shuffled else "none")
 
 
 def test_the_draw_depends_on_the_seed_and_not_on_the_shards(store, real, section):

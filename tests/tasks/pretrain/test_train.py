@@ -6,10 +6,11 @@ from sklearn.metrics import roc_auc_score
 
 from models.vlp.model import load
 from models.vlp.text import split_report
-from tasks.pretrain.arms import Arm, plan_arms
+from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Corpus, load_corpus
-from tasks.pretrain.train import TrainingDiverged, schedule, steps_of, train_arm, train_on
-from tasks.recipe.schema import TrainSection
+from tasks.pretrain.train import TrainingDiverged, schedule, steps_of, train_on, train_trial
+from tasks.recipe.base import KindSpec
+from tasks.recipe.training import TrainSection
 
 
 def toy_auroc(checkpoint: bytes, corpus: Corpus, words: list[str]) -> float:
@@ -21,47 +22,47 @@ def toy_auroc(checkpoint: bytes, corpus: Corpus, words: list[str]) -> float:
     return float(np.mean([roc_auc_score(labels[:, at], scores[:, at]) for at in range(len(words))]))
 
 
-def test_the_honest_arm_learns_and_its_shuffled_control_does_not(store, real, synthetic):
+def test_the_honest_arm_learns_and_its_shuffled_control_does_not(store, planned):
     section = TrainSection(samples_seen=960, batch=16, learning_rate=1e-3, threads=1)
-    planned = {arm.name: arm for arm in plan_arms(section, real, synthetic)}
-    test = load_corpus(store, planned["real"], section, seed=0)
+    trials = planned(section)
+    test = load_corpus(store, trials["real"].arm, section, seed=0)
     words = ["left pleural effusion", "right pleural effusion", "lung nodule", "cardiomegaly"]
     reached = {}
     for name in ("synthetic", "shuffled_synthetic"):
-        trained = train_arm(planned[name], section, store, seed=0)
+        trained = train_trial(trials[name], section, store)
         assert trained.samples_seen == section.samples_seen
         assert np.mean(trained.losses[-5:]) < np.mean(trained.losses[:5])
-        reached[name] = toy_auroc(trained.checkpoint, test, words)
+        reached[name] = toy_auroc(trained.weights, test, words)
     assert reached["synthetic"] > 0.85
     assert abs(reached["shuffled_synthetic"] - 0.5) < 0.25, "three deviations (0.083) of untrained weights' means"
     assert reached["synthetic"] - reached["shuffled_synthetic"] > 0.2
 
 
-def test_the_random_control_is_what_every_arm_starts_from(store, real, synthetic, section):
-    planned = {arm.name: arm for arm in plan_arms(section, real, synthetic)}
-    random = train_arm(planned["random"], section, store, seed=5)
+def test_the_random_control_is_what_every_arm_starts_from(store, planned, section):
+    five, six = (planned(section)["random"].model_copy(update={"seed": seed}) for seed in (5, 6))
+    random = train_trial(five, section, store)
     assert random.losses == ()
-    assert random.samples_seen == 0
-    assert train_arm(planned["random"], section, store, seed=5).checkpoint == random.checkpoint
-    assert train_arm(planned["random"], section, store, seed=6).checkpoint != random.checkpoint
+    assert random.samples_seen == random.steps == 0
+    assert train_trial(five, section, store).weights == random.weights
+    assert train_trial(six, section, store).weights != random.weights
 
 
-def test_the_same_seed_gives_the_same_losses_and_progress_is_told(store, real, synthetic, section):
-    arm = plan_arms(section, real, synthetic)[0]
-    told: list[tuple[int, int, float]] = []
-    first = train_arm(arm, section, store, seed=0, on_progress=lambda *news: told.append(news))
-    assert train_arm(arm, section, store, seed=0).losses == pytest.approx(first.losses, rel=1e-3)
-    assert [seen for seen, _, _ in told] == [16, 32, 48, 64]
-    assert told[-1] == (64, 64, first.losses[-1])
+def test_the_same_seed_gives_the_same_losses_and_progress_is_told(store, planned, section):
+    trial = planned(section)["real"]
+    told: list[tuple[str, int, int, str]] = []
+    first = train_trial(trial, section, store, on_progress=lambda *news: told.append(news))
+    assert train_trial(trial, section, store).losses == pytest.approx(first.losses, rel=1e-3)
+    assert [seen for _, seen, _, _ in told] == [16, 32, 48, 64]
+    assert told[-1] == ("real, seed 0", 64, 64, f"loss {first.losses[-1]:.2f}")
 
 
-def test_a_loss_that_is_not_a_number_names_arm_and_step():
+def test_a_loss_that_is_not_a_number_names_trial_and_step():
     films = np.full((8, 96, 96), 90, np.uint8)
     corpus = Corpus(tuple("abcdefgh"), (split_report("Clear."),) * 8, np.arange(8), films)
     section = TrainSection(samples_seen=160, batch=8, threads=1).model_copy(update={"learning_rate": float("inf")})
-    arm = Arm(name="real", sources=(), samples_seen=160)
-    with pytest.raises(TrainingDiverged, match=r"arm 'real'.*step 1 of 20.*learning_rate"):
-        train_on(corpus, arm, section, seed=0)
+    trial = Trial(arm=Arm(name="real", mix=(), samples_seen=160), objective=KindSpec(kind="clip"), seed=0)
+    with pytest.raises(TrainingDiverged, match=r"real, seed 0.*step 1 of 20.*learning_rate"):
+        train_on(corpus, trial, section)
 
 
 def test_the_learning_rate_rises_and_falls():
@@ -72,12 +73,12 @@ def test_the_learning_rate_rises_and_falls():
     assert schedule(0, 1, 0.0) == 1.0
 
 
-def test_an_unknown_model_is_named(store, real, synthetic):
+def test_an_unknown_model_is_named(store, planned):
     section = TrainSection(model="synthcxr-huge")
     with pytest.raises(ValueError, match="synthcxr-huge"):
-        train_arm(plan_arms(section, real, synthetic)[0], section, store, seed=0)
+        train_trial(planned(section)["real"], section, store)
 
 
-def test_arms_of_equal_compute_take_equally_many_steps(real, synthetic, section):
-    steps = {steps_of(arm, section) for arm in plan_arms(section, real, synthetic) if arm.trained}
-    assert steps == {4}
+def test_arms_of_equal_compute_take_equally_many_steps(planned, section):
+    assert {steps_of(trial.arm, section) for trial in planned(section).values() if trial.arm.trained} == {4}
+    assert steps_of(planned(section)["random"].arm, section) == 0

@@ -58,7 +58,7 @@ def test_overrides_take_numbers_text_lists_and_mappings(profiles: Path) -> None:
             "pairs=16",
             "storage.root=/tmp/a=b",
             "pretrain.learning_rate=1e-4",
-            "pretrain.arms=[real, synthetic]",
+            "pretrain.only=[real, synthetic]",
             "reports.generator={kind: template}",
             "images.generator.options.steps=4",
             "image_gates.0.threshold=0.5",
@@ -68,7 +68,7 @@ def test_overrides_take_numbers_text_lists_and_mappings(profiles: Path) -> None:
         profiles,
     )
     assert (recipe.pairs, recipe.storage.root, recipe.pretrain.learning_rate) == (16, "/tmp/a=b", 1e-4)
-    assert recipe.pretrain.arms == ("real", "synthetic")
+    assert tuple(recipe.pretrain.chosen) == ("real", "synthetic")
     assert (recipe.reports.generator.kind, recipe.reports.generator.options) == ("template", {})
     assert recipe.images.generator.options == {"steps": 4}
     assert recipe.image_gates[0].threshold == 0.5
@@ -164,7 +164,6 @@ def test_several_problems_come_in_one_message(profiles: Path) -> None:
         ("images.generator.options={3: x}", "images.generator.options: key 3 is not text; put it in quotes"),
         ("dataset=Bad Name", "dataset: 'Bad Name' is not allowed: must match pattern"),
         ("storage.root=ftp://x", "storage.root: 'ftp://x' is neither 'managed', an s3:// address nor a local folder"),
-        ("pretrain.objective=moco", "pretrain.objective: 'moco' is not allowed: must be 'clip'"),
         ("pretrain.pairs=64", "pretrain.pairs is 64, but the run makes only 8 pairs"),
         ("pairs=020", "pairs: '020' is not allowed: must be a valid integer; a number begins with no zero: write 20"),
         ("seed=1:30", "seed: '1:30' is not allowed: must be a valid integer; a number has no colon"),
@@ -236,13 +235,6 @@ def test_a_message_is_of_printable_lines_however_odd_the_profile(key: str, told:
     assert text.startswith(told)
     assert text.isprintable()
     assert len(text) < 700
-
-
-def test_controls_that_nobody_named_are_those_of_the_arms(profiles: Path) -> None:
-    controls = load_recipe("small", ["pretrain.arms=[synthetic]"], profiles).pretrain.controls
-    assert controls == ("random", "shuffled_synthetic")
-    named = load_recipe("small", ["pretrain.arms=[real]", "pretrain.controls=[shuffled_mixed]"], profiles)
-    assert named.pretrain.controls == ("shuffled_mixed",)
 
 
 def test_a_missing_field_without_default_is_named(profiles: Path) -> None:

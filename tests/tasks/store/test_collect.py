@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -88,14 +89,26 @@ def test_a_version_that_a_checkpoint_was_trained_on_cannot_be_given_up(
     use(local_store, ref)
     local_store.delete(ref.manifest)
     local_store.delete(selection_key(ref, "default", "selection.parquet"))
-    with pytest.raises(StillNeeded, match=r"checkpoint of arm synthetic of run run-1 .*2 in all"):
+    told = r"checkpoint of arm synthetic, seed 5 \(checkpoints/.*\), run run-1 .*3 in all"
+    with pytest.raises(StillNeeded, match=told):
         find_garbage(local_store, abandon=[ref])
 
 
-def test_nothing_is_given_up_while_a_checkpoint_cannot_be_read(local_store: ObjectStore, begin: World) -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        "runs/other/real/checkpoint.safetensors",
+        "runs/other/trials.json",
+        f"checkpoints/{'a' * 64}/000004.safetensors",
+        f"checkpoints/{'a' * 64}/trial.json",
+    ],
+)
+def test_nothing_is_given_up_while_a_checkpoint_cannot_be_read(
+    local_store: ObjectStore, begin: World, key: str
+) -> None:
     ref = begin(local_store)
-    local_store.put("runs/other/real/checkpoint.safetensors", b"cut off")
-    with pytest.raises(StillNeeded, match=r"runs/other/real/checkpoint\.safetensors, which cannot be read"):
+    local_store.put(key, b"cut off")
+    with pytest.raises(StillNeeded, match=f"{re.escape(key)}, which cannot be read"):
         find_garbage(local_store, abandon=[ref])
 
 

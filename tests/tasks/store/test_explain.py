@@ -68,7 +68,8 @@ def test_training_runs_that_drew_it_are_named_and_others_are_not(
     ids = ["sample-00000", "sample-00001", "sample-00003", "sample-00004"]
     used = {sample: facts(explain_everywhere(local_store, sample)[0])["Used by"] for sample in ids}
     assert "dropped it: blurred" in used["sample-00000"]["selections"]
-    drawn = [sample for sample in ids if f"{run}, arm synthetic" in used[sample]["training runs"]]
+    drawn = [sample for sample in ids if f", run {run}" in used[sample]["training runs"]]
+    assert all("arm synthetic, seed 5 (checkpoints/" in used[sample]["training runs"] for sample in drawn)
     assert len(drawn) == 2  # the arm drew two of the three that were kept
     assert "sample-00000" not in drawn
 
@@ -123,3 +124,12 @@ def test_a_run_whose_draw_cannot_be_made_again_is_named_as_such(
     use(local_store, ref)
     local_store.delete(selection_key(ref, "default", "selection.parquet"))
     assert "cannot be told" in str(explain_everywhere(local_store, "sample-00001"))
+
+
+def test_runs_of_the_first_format_are_still_told(
+    local_store: ObjectStore, publish: World, use_first_format: Any
+) -> None:
+    run = use_first_format(local_store, publish(local_store))
+    ids = ["sample-00000", "sample-00001", "sample-00003", "sample-00004"]
+    told = [facts(explain_everywhere(local_store, sample)[0])["Used by"]["training runs"] for sample in ids]
+    assert sum(f"arm synthetic, seed 5 (runs/{run}/synthetic/checkpoint.safetensors)" in text for text in told) == 2

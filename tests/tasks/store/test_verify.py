@@ -276,9 +276,10 @@ def test_references_that_lead_nowhere_are_found(local_store: ObjectStore, publis
             }
         ).encode(),
     )
+    (checkpoint,) = (info.key for info in local_store.list("checkpoints/") if info.key.endswith(".safetensors"))
     assert sorted(problems(local_store, ref)) == [
+        f"{checkpoint}: was trained on selection 'default', which is missing",
         "manifest.json: names films/v-gone as its parent, which is not published",
-        "runs/run-1/synthetic: was trained on selection 'default', which is missing",
         "tags/films/champion: points to films/v-gone, which is not published",
     ]
 

@@ -1,0 +1,139 @@
+"""What a checkpoint says of a test set, one row per image and label; every score is computed from these.
+
+``predictions/<trial>-<step>/<name>/<version>/<task>.parquet`` has the columns film, label, score and truth.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.canonical import canonical_json
+from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
+from storage.tables import check_claims, read_table_object
+
+if TYPE_CHECKING:
+    from storage.objects import ObjectStore
+
+_FACTS = b"synthcxr.predictions"
+_SCHEMA = pa.schema(
+    [
+        pa.field("film", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        pa.field("truth", pa.int8()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Scores of images for labels, with what is true.
+
+    Args:
+        films: ids of the images.
+        labels: names.
+        scores: (films, labels) float32, higher means more likely present.
+        truth: (films, labels) float64 of 1, 0, -1 for uncertain, and NaN where nothing is known.
+
+    Raises:
+        ValueError: shapes do not agree.
+    """
+
+    films: tuple[str, ...]
+    labels: tuple[str, ...]
+    scores: np.ndarray
+    truth: np.ndarray
+
+    def __post_init__(self) -> None:
+        shape = (len(self.films), len(self.labels))
+        if self.scores.shape != shape or self.truth.shape != shape:
+            raise ValueError(f"predictions of {shape} are {self.scores.shape}, their truth {self.truth.shape}")
+
+
+def ensure_predictions(
+    store: ObjectStore, key: str, facts: Mapping[str, Any], predict: Callable[[], Predictions]
+) -> Predictions:
+    """The predictions at `key`; made and kept, create-only, where there are none.
+
+    Raises:
+        CorruptShard: what is there are no predictions.
+    """
+    try:
+        return read_predictions(store, key)
+    except ObjectMissing:
+        made = predict()
+    try:
+        store.put(key, to_table(made, facts))
+    except AlreadyExists:  # another worker was first with the same predictions
+        return read_predictions(store, key)
+    return made
+
+
+def to_table(predictions: Predictions, facts: Mapping[str, Any]) -> bytes:
+    """Parquet bytes, image by image; `facts` say in the file's metadata what they are predictions of."""
+    n, k = predictions.scores.shape
+    truth = predictions.truth.reshape(-1)
+    columns = [
+        pa.array(np.repeat(np.array(predictions.films, object), k), pa.string()),
+        pa.array(np.tile(np.array(predictions.labels, object), n), pa.string()),
+        pa.array(predictions.scores.reshape(-1), pa.float32()),
+        pa.array(np.nan_to_num(truth).astype(np.int8), pa.int8(), mask=np.isnan(truth)),
+    ]
+    table = pa.Table.from_arrays(columns, schema=_SCHEMA.with_metadata({_FACTS: canonical_json(dict(facts)).encode()}))
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", version="2.6")
+    return sink.getvalue()
+
+
+def read_predictions(store: ObjectStore, key: str) -> Predictions:
+    """Predictions from the store.
+
+    Raises:
+        ObjectMissing: there are none.
+        CorruptShard: the object is no table of predictions, or of other images for each label.
+    """
+    data = read_table_object(store, key)
+    try:
+        return from_table(data)
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise CorruptShard(f"{store.uri(key)} holds no predictions: {why}; remove it and evaluate again") from error
+
+
+def from_table(data: bytes) -> Predictions:
+    """Predictions in Parquet bytes.
+
+    Raises:
+        ValueError, ArrowException: it is no such table.
+    """
+    check_claims(data)
+    table = pq.read_table(io.BytesIO(data))
+    if table.schema.names != _SCHEMA.names:
+        raise ValueError(f"its columns are {', '.join(table.schema.names)}")
+    table = table.cast(_SCHEMA)
+    films, labels = (list(map(str, table.column(name).to_pylist())) for name in ("film", "label"))
+    names, every = tuple(dict.fromkeys(labels)), tuple(dict.fromkeys(films))
+    shape = (len(every), len(names))
+    if labels != list(names) * shape[0] or films != [film for film in every for _ in names]:
+        raise ValueError("it does not hold one row for each image and label")
+    truth = table.column("truth").to_numpy().astype(np.float64)
+    scores = table.column("score").to_numpy().astype(np.float32)
+    return Predictions(every, names, scores.reshape(shape), truth.reshape(shape))
+
+
+def prediction_facts(data: bytes) -> dict[str, Any]:
+    """What Parquet bytes say they are predictions of; empty where they do not say.
+
+    Raises:
+        ArrowException, ValueError: not Parquet, or its metadata is no JSON.
+    """
+    metadata = pq.read_schema(io.BytesIO(data)).metadata or {}
+    return json.loads(metadata.get(_FACTS, b"{}"))

@@ -1,0 +1,89 @@
+"""Evaluation tasks: what is asked of a trained model, by kind.
+
+A task turns a model and a test set into predictions, which are kept, and predictions into scores, which are computed
+anew whenever they are asked for. Its kind is a name in `TASKS`, or ``module:Class`` for one that lives elsewhere; its
+constructor's keyword arguments are the options that a profile may give it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from models.registry import build, problems, with_own
+from storage.canonical import canonical_json
+from storage.records import Manifest
+from tasks.evaluate.predictions import Predictions
+from tasks.evaluate.scores import ScoreTable
+from tasks.evaluate.testset import TestSet
+from tasks.recipe.base import KindSpec
+from tasks.recipe.training import EvaluateSection
+
+if TYPE_CHECKING:
+    from models.vlp.model import VisionLanguageModel
+
+TASKS: Mapping[str, str] = {"zero_shot": "tasks.evaluate.zero_shot:ZeroShot"}
+_FORMAT = 1
+_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPredictions:
+    """What the checkpoint of one arm and seed predicts."""
+
+    arm: str
+    seed: int
+    predictions: Predictions
+
+
+@runtime_checkable
+class EvaluationTask(Protocol):
+    """One way to examine a vision-language model."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the rows of a test set must hold, as fields of `storage.records.PairRow`: ``labels``, ``boxes``…"""
+        ...
+
+    def identity(self, test: Manifest) -> Mapping[str, Any]:
+        """What changes the predictions beside kind, options, model and test set, as JSON: prompts, a protocol."""
+        ...
+
+    def predict(self, model: VisionLanguageModel, test: TestSet) -> Predictions:
+        """Examine `model` on every image of `test`."""
+        ...
+
+    def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
+        """Score trials on the same images and compare arms; reads no image and no model."""
+        ...
+
+
+def build_task(asked: KindSpec) -> EvaluationTask:
+    """The task of a kind.
+
+    Raises:
+        UnknownKind: there is no such kind, or it does not take the options as given.
+    """
+    return build(with_own(TASKS, asked.kind), asked.kind, asked.options)
+
+
+def task_problems(asked: KindSpec) -> dict[str, str]:
+    """What keeps `build_task` from making it, by path, as `models.registry.problems` says it."""
+    return problems(with_own(TASKS, asked.kind), asked.kind, asked.options)
+
+
+def task_hash(asked: KindSpec, task: EvaluationTask, test: TestSet) -> str:
+    """Sixteen digits that change with anything that changes predictions, but for the model's weights.
+
+    Number of resamples, confidence, comparisons and what becomes of uncertain labels are no part of it: they are
+    applied to predictions.
+    """
+    identity = {
+        "format": _FORMAT,
+        "task": asked.model_dump(mode="json"),
+        "identity": dict(task.identity(test.manifest)),
+        "test": test.identity(),
+    }
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:_DIGITS]

@@ -1,0 +1,180 @@
+"""The sections of a recipe on what is trained: arms as values, the objective and the compute."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from models.vlp.text import Text
+from tasks.recipe.base import LARGEST_SEED, KindSpec, Section
+
+SYNTHETIC = "synthetic"
+"""In a mix: the run's own dataset version, as its selection left it."""
+
+ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+
+
+class MixEntry(Section):
+    """Pairs of one source in an arm's mix. Of `weight`, `share` and `count` at most one is given.
+
+    Args:
+        source: a key of ``sources``, ``synthetic``, or any spelling of a source such as ``name@version``.
+        weight: part of the arm's pairs, relative to the other weights of the mix; 1 where nothing is given.
+        share: so many times the pairs of an arm, whatever else is in the mix.
+        count: so many pairs, or ``all`` that the source has.
+    """
+
+    source: str = Field(min_length=1)
+    weight: float | None = Field(default=None, gt=0, le=1e6)
+    share: float | None = Field(default=None, gt=0, le=1e6)
+    count: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"source": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> MixEntry:
+        given = [name for name in ("weight", "share", "count") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"source {self.source!r} has a {' and a '.join(given)}: give one of them")
+        return self
+
+    @property
+    def measure(self) -> str:
+        """Which of ``weight``, ``share`` and ``count`` says how many pairs are taken."""
+        return "count" if self.count is not None else "share" if self.share is not None else "weight"
+
+
+class ArmSection(Section):
+    """What one arm learns from, and how; its name is a label that nothing reads.
+
+    Args:
+        mix: the sources of its pairs.
+        schedule: ``mix`` learns from all sources at once, ``then`` from one after the other, in their order.
+        control: ``shuffled`` permutes the texts over the images, so that the arm must not learn; ``random`` keeps
+            the first random weights.
+        objective: what is minimised; None takes ``pretrain.objective``.
+        text: which part of a report one training step reads (`models.vlp.text`).
+        samples_seen: compute of this arm, in pairs through the model; None takes ``pretrain.samples_seen``.
+    """
+
+    mix: tuple[MixEntry, ...] = ()
+    schedule: Literal["mix", "then"] = "mix"
+    control: Literal["none", "shuffled", "random"] = "none"
+    objective: KindSpec | None = None
+    text: Text = "sentence"
+    samples_seen: int | None = Field(default=None, ge=8)
+
+    @model_validator(mode="after")
+    def _sound(self) -> ArmSection:
+        sources = [entry.source for entry in self.mix]
+        if self.control == "random":
+            given = [
+                name for name in sorted(self.model_fields_set - {"control"}) if getattr(self, name) != _default(name)
+            ]
+            if given:
+                raise ValueError(f"control random is not trained: leave {', '.join(given)} out")
+        elif not self.mix:
+            raise ValueError("mix is empty: name a source, or set control to random")
+        if len(set(sources)) < len(sources):
+            raise ValueError("mix names a source twice: give it once, with its weight")
+        if len({entry.measure for entry in self.mix}) > 1:
+            raise ValueError("mix has entries by weight, share and count: give all of them the same")
+        if self.schedule == "then" and len(self.mix) < 2:
+            raise ValueError("schedule then needs two sources, one after the other")
+        return self
+
+
+def _default(name: str) -> Any:
+    return ArmSection.model_fields[name].default
+
+
+def standard_arms() -> dict[str, ArmSection]:
+    """The arms of the paper's comparison, and three controls."""
+    real, synthetic = MixEntry(source="real"), MixEntry(source=SYNTHETIC)
+    whole = tuple(MixEntry(source=source, share=1.0) for source in ("real", SYNTHETIC))
+    return {
+        "real": ArmSection(mix=(real,)),
+        "synthetic": ArmSection(mix=(synthetic,)),
+        "mixed": ArmSection(mix=(real, synthetic)),
+        "mixed_full": ArmSection(mix=whole),
+        "random": ArmSection(control="random"),
+        "shuffled_synthetic": ArmSection(mix=(synthetic,), control="shuffled"),
+        "shuffled_mixed": ArmSection(mix=(real, synthetic), control="shuffled"),
+    }
+
+
+STANDARD_COMPARISONS: tuple[tuple[str, str], ...] = (
+    ("real", "random"),
+    ("synthetic", "real"),
+    ("synthetic", "shuffled_synthetic"),
+    ("synthetic", "random"),
+    ("mixed", "real"),
+    ("mixed", "shuffled_mixed"),
+    ("mixed", "random"),
+    ("mixed_full", "real"),
+    ("mixed_full", "random"),
+)
+"""What the standard arms are compared with: the real one, their own control, and no training."""
+
+
+class TrainSection(Section):
+    """Pretraining: the arms, the seeds, the objective and the compute that each arm gets."""
+
+    seeds: tuple[Seed, ...] = Field(
+        default=(0,), min_length=1, max_length=1000, description="training seeds; each arm is trained once with each"
+    )
+    objective: KindSpec = KindSpec(kind="clip")
+    arms: dict[ArmName, ArmSection] = Field(default_factory=standard_arms, min_length=1)
+    only: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="names of the arms to train and score; None takes all"
+    )
+    pairs: int | None = Field(
+        default=None, ge=8, description="pairs of an arm; None takes as many as the smaller of real and synthetic has"
+    )
+    samples_seen: int = Field(default=12_288, ge=8)
+    batch: int = Field(default=32, ge=4)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps over which the rate rises")
+    weight_decay: float = Field(default=0.1, ge=0, le=10)
+    threads: int | None = Field(default=None, ge=1, le=4096)
+    model: str = Field(default="synthcxr-tiny", description="an open_clip model name")
+    cache_megabytes: int = Field(
+        default=256, ge=0, description="decoded images held in memory; beyond it they are streamed"
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a seed twice")
+        return value
+
+    @property
+    def chosen(self) -> dict[str, ArmSection]:
+        """The arms that are trained and scored, in their order."""
+        return {name: arm for name, arm in self.arms.items() if self.only is None or name in self.only}
+
+
+class EvaluateSection(Section):
+    """Evaluation on the held-out test set: the tasks, what is compared, and how scores are made of predictions."""
+
+    tasks: tuple[KindSpec, ...] = Field(default=(KindSpec(kind="zero_shot"),), min_length=1)
+    comparisons: tuple[tuple[str, str], ...] | None = Field(
+        default=None,
+        description="pairs of arms: the first one's score less the second's; None takes the standard ones",
+    )
+    bootstrap: int = Field(default=1000, ge=10, le=100_000)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    uncertain: Literal["refuse", "ignore", "positive", "negative"] = Field(
+        default="refuse", description="what becomes of test labels that are -1 or missing a value"
+    )
+
+    def compared(self, arms: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        """The comparisons of which both arms are among `arms`."""
+        pairs = STANDARD_COMPARISONS if self.comparisons is None else self.comparisons
+        return tuple(pair for pair in pairs if set(pair) <= set(arms))
