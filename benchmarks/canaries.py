@@ -25,6 +25,7 @@ from repeated import HELD_OUT, ORDINARY, SEED, Archive, make_archive, sound_film
 from benchmarks.noise_gap import noise_gaps
 from benchmarks.strict_copies import TILES, StrictCopies
 from models.contracts import ImageRequest
+from models.diffusion.options import DiffusersOptions
 from models.diffusion.pipeline import DiffusersImageGenerator
 from models.encoders.classifier_features import ClassifierFeatureEncoder
 from models.gates.training_index import TrainingSetIndex
@@ -223,13 +224,13 @@ def main() -> None:
     encoder, options = ClassifierFeatureEncoder(), local_recipe().images.generator.options
     index, figures = index_and_measure(kept, unseen, encoder, canaries=20)
     judges = Judges(index, encoder, StrictCopies(archive.films, np.stack([film for _, film in unseen])))
-    copy, dice = redrawn(Keeping(**options)), np.random.default_rng(SEED)
+    copy, dice = redrawn(Keeping(DiffusersOptions(**options))), np.random.default_rng(SEED)
     control = np.diag(judges.strict.agreement(np.stack([copy(film, dice) for film in archive.films])))
     page = written(archive, judges, figures, control)
     print(page, flush=True)
     shipped: Seen | None = None
     for minutes in (0, *told.minutes):
-        started, generator = time.perf_counter(), Keeping(**options)
+        started, generator = time.perf_counter(), Keeping(DiffusersOptions(**options))
         shown = tune(generator, archive, minutes, told.cache) if minutes else 0
         seen = judges.look(generator, archive, told.seeds)
         shipped = shipped or seen

@@ -19,6 +19,7 @@ from benchmarks.planned import local_recipe, text_gates
 from benchmarks.recorder import Recorder, run_raw, seconds
 from models.contracts import ReportDraft, ReportRequest
 from models.language.decodings import Decoding
+from models.language.options import VllmOptions
 from models.language.script import CompletionRequest
 from models.language.vllm_engine import VllmReportGenerator
 from tasks.generate.reports import ReportBatch, ReportOptions, write_reports
@@ -63,7 +64,7 @@ def distinct_2(texts: Sequence[str]) -> float:
 
 def stage(specs: list[SampleSpec], engine: VllmReportGenerator, mode: Decoding, attempts: int, salt: str) -> Side:
     """The whole stage with `mode`, on the engine that runs already."""
-    generator = Watched(engine, decoding=mode)
+    generator = Watched(VllmOptions(decoding=mode), engine)
     generator.llm.reset_prefix_cache()
     batches: list[ReportBatch] = []
     wall, cpu = seconds(
@@ -116,7 +117,7 @@ def main() -> None:
     count = arguments.reports
     recipe = local_recipe().model_copy(update={"pairs": max(count, 512)})
     specs = make_plan(recipe, "benchmark").samples(0, count)
-    engine = VllmReportGenerator(decoding="free")
+    engine = VllmReportGenerator(VllmOptions(decoding="free"))
     stage(specs[:8], engine, "free", 1, "warm-up")
     stage(specs[-8:], engine, "entity_grammar", 1, "warm-up")  # the grammar compiler's own start
     for attempts in sorted({1, arguments.attempts}):

@@ -61,8 +61,8 @@ def run_bare(pipeline: Any, generator: DiffusersImageGenerator, rows: Sequence[R
         with torch.inference_mode():
             pipeline(
                 [row.impression for row in part],
-                num_inference_steps=generator.steps,
-                guidance_scale=generator.guidance,
+                num_inference_steps=generator.options.steps,
+                guidance_scale=generator.options.guidance,
                 generator=[torch.Generator("cpu").manual_seed(seed_of(row.sample_id, 0)) for row in part],
                 output_type="np",
             )

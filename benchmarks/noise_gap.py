@@ -31,7 +31,7 @@ def noise_gaps(generator: Any, requests: Sequence[ImageRequest]) -> np.ndarray:
     denoiser = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
     if denoiser is None:
         raise NoGap(f"{type(generator).__name__} has no denoiser to listen to: only diffusers pipelines have one")
-    if generator.guidance <= 1:
+    if generator.options.guidance <= 1:
         raise NoGap(
             "without guidance nothing is predicted without text: set images.generator.options.guidance above 1"
         )

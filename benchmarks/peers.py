@@ -64,6 +64,7 @@ def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
     from planned import text_gates
     from reports import FINGERPRINT, plan  # a benchmark beside this one
 
+    from models.language.options import VllmOptions
     from models.language.vllm_engine import VllmReportGenerator
     from storage.layout import DatasetRef
     from storage.ledger import load_reports, publish_reports
@@ -71,9 +72,10 @@ def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
     from tasks.generate.reports import ReportOptions, write_reports
     from tasks.plan.seeds import seed_for
 
-    generator = VllmReportGenerator(
+    options = VllmOptions(
         decoding="free", max_tokens=MOST_TOKENS, max_model_len=CONTEXT, max_num_seqs=BATCH, temperature=0.7
     )
+    generator = VllmReportGenerator(options)
     store, ref = LocalStore(out), DatasetRef("peers", "v1")
     batch = write_reports(
         plan(len(asks) // 2),
@@ -89,9 +91,10 @@ def run_ours(asks: Asks, out: Path, _model: str) -> list[str]:
 
 def run_raw(asks: Asks, out: Path, _model: str) -> list[str]:
     """The engine alone."""
+    from models.language.options import VllmOptions
     from models.language.vllm_engine import VllmReportGenerator
 
-    generator = VllmReportGenerator(max_model_len=CONTEXT, max_num_seqs=BATCH)
+    generator = VllmReportGenerator(VllmOptions(max_model_len=CONTEXT, max_num_seqs=BATCH))
     llm = generator.llm
     from vllm import SamplingParams
 

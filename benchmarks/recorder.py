@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from models.language.options import VllmOptions
 from models.language.script import Completion, CompletionRequest, OnCompletion
 from models.language.vllm_engine import VllmReportGenerator
 
@@ -13,12 +14,12 @@ class Recorder(VllmReportGenerator):
     """The generator, with its texts in `rounds` (by how many had to come before) and the engine's `busy` seconds.
 
     Args:
-        engine: a generator whose engine runs already, to write with that; None starts one.
         options: of the generator.
+        engine: a generator whose engine runs already, to write with that; None starts one.
     """
 
-    def __init__(self, engine: VllmReportGenerator | None = None, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
+    def __init__(self, options: VllmOptions, engine: VllmReportGenerator | None = None) -> None:
+        super().__init__(options)
         if engine is not None:
             self.weights, self.llm, self._threads = engine.weights, engine.llm, engine._threads
         self.rounds: list[list[CompletionRequest]] = []

@@ -19,6 +19,7 @@ from uuid import uuid4
 from planned import local_recipe, text_gates
 from recorder import Recorder, run_raw, seconds
 
+from models.language.options import VllmOptions
 from models.language.vllm_engine import VllmReportGenerator
 from storage.layout import DatasetRef
 from storage.ledger import publish_reports
@@ -65,7 +66,7 @@ def main() -> None:
 
 def compare(reports: int, rounds: int, store: ObjectStore) -> None:
     """Run both sides in turn and print one line per round and one for the median."""
-    generator = Recorder(**local_recipe().reports.generator.options)
+    generator = Recorder(VllmOptions(**local_recipe().reports.generator.options))
     start, _ = seconds(lambda: generator.llm)
     cold, _ = seconds(lambda: run_ours(reports, generator, store))
     texts = [list(asks) for asks in generator.rounds]  # later runs add to them

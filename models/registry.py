@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from models.typed import options_model, quoted, suggest, wrong_options
+from models.typed import construct, options_model, quoted, suggest, wrong_options
 
 REPORT_GENERATORS: Mapping[str, str] = {
     "vllm": "models.language.vllm_engine:VllmReportGenerator",
@@ -61,8 +62,18 @@ ENCODERS: Mapping[str, str] = {
     "transformers": "models.encoders.image:TransformersEncoder",
 }
 
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "report_generators": REPORT_GENERATORS,
+    "image_generators": IMAGE_GENERATORS,
+    "report_gates": REPORT_GATES,
+    "film_gates": FILM_GATES,
+    "encoders": ENCODERS,
+}
 RENAMED: Mapping[str, str] = {"penultimate": "classifier-features"}
 """Kinds by the names that they had before; profiles and stored recipes may still use these."""
+
+
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 class UnknownKind(ValueError):
@@ -77,31 +88,59 @@ def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> An
     """
     wrong = problems(table, kind, options)
     if wrong:
-        raise UnknownKind("; ".join(f"{path.removeprefix('options.')}: {what}" for path, what in wrong.items()))
+        raise UnknownKind("; ".join(_line(path, what) for path, what in wrong.items()))
     factory = factory_of(table, kind)
     try:
-        return factory(**{name: _here(factory, name, value) for name, value in options.items()})
+        return construct(factory, options_model(factory).model_validate(dict(options)))
     except (TypeError, ValueError, RuntimeError) as error:
         raise UnknownKind(f"kind {kind!r}: {error}") from error
 
 
 def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """What keeps `build` from making a kind, by dotted path: ``kind``, or ``options.`` and the option's name."""
+    """What keeps `build` from making a kind, by dotted path: ``kind``, or ``options.`` and the option's name.
+
+    What is wrong with options that do not go together stands under ``options``.
+    """
     kind = current(kind)
     if kind not in table:
         return {"kind": f"unknown kind {quoted(kind)}{suggest(kind, table)}; known: {', '.join(sorted(table))}"}
-    factory = factory_of(table, kind)
-    options_of = options_model(factory).model_fields
-    known = [field.alias or name for name, field in options_of.items()]
+    model = options_model(factory_of(table, kind))
+    known = list(model.model_fields)
     listed = ", ".join(known) or "none"
     found = {}
-    for path, what in wrong_options(factory, options):
+    for path, what in wrong_options(model, options):
         if what == "unknown":
             what = f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {listed}"
         elif what.startswith("missing"):
             what = f"kind {kind!r} needs the option {path!r}; known: {listed}"
-        found[f"options.{path}"] = what
+        elif not path:
+            what = f"kind {kind!r}: {what}"
+        found[f"options.{path}" if path else "options"] = what
     return found
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON schema of the options of every kind, by table (a key of `TABLES`) and kind.
+
+    Titles are kinds, descriptions are those of their classes. The default of an option that is one of our own files
+    is given relative to the folder of the packages.
+    """
+    return {name: {kind: _schema(table, kind) for kind in table} for name, table in TABLES.items()}
+
+
+def _schema(table: Mapping[str, str], kind: str) -> dict[str, Any]:
+    factory = factory_of(table, kind)
+    schema = options_model(factory).model_json_schema()
+    for option in schema.get("properties", {}).values():
+        default = option.get("default")
+        if isinstance(default, str) and Path(default).is_relative_to(_ROOT):
+            option["default"] = Path(default).relative_to(_ROOT).as_posix()
+    description = (inspect.getdoc(factory) or "").partition("\n\nArgs:")[0]
+    return schema | {"title": kind, "description": description}
+
+
+def _line(path: str, what: str) -> str:
+    return what if path == "options" else f"{path.removeprefix('options.')}: {what}"
 
 
 def current(kind: str) -> str:
@@ -133,10 +172,3 @@ def factory_of(table: Mapping[str, str], kind: str) -> Any:
     """The class that `kind` names in `table`; imports what it needs, but loads no weights."""
     module, name = table[current(kind)].split(":")
     return getattr(importlib.import_module(module), name)
-
-
-def _here(factory: Any, name: str, value: Any) -> Any:
-    """An option's value with the home folder for a ``~``, where the option is a path."""
-    field = options_model(factory).model_fields.get(f"o_{name}")
-    is_path = field is not None and Path in get_args(field.annotation)
-    return Path(value).expanduser() if is_path and isinstance(value, str) and value.startswith("~") else value

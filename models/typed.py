@@ -1,4 +1,4 @@
-"""Options as a strict model, read from the factory that takes them, and how a wrong value is worded."""
+"""Options as strict models, and how a wrong value is worded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
@@ -30,6 +31,14 @@ Amount = Annotated[float, Field(ge=0)]
 """Of money."""
 
 
+def _at_home(path: str | Path) -> str | Path:
+    return Path(path).expanduser() if isinstance(path, str) and path.startswith("~") else path
+
+
+AnyPath = Annotated[str | Path, AfterValidator(_at_home)]
+"""A file or a folder; a leading ``~`` is the home folder."""
+
+
 def _server(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -44,13 +53,25 @@ def _server(value: str) -> str:
 ServerAddress = Annotated[str, AfterValidator(_server)]
 
 
-def wrong_options(factory: Callable[..., Any], options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What `factory` could not take of `options`: the option's dotted name and what is wrong with its value.
+class Options(BaseModel):
+    """What a kind takes: each option with its type, its range, its default and what it means.
 
-    Types are as strict as the factory's annotations, with the ranges that ``Annotated`` gives them: "3" is no number.
+    Types are strict: "3" is no number.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=(),
+        arbitrary_types_allowed=True,
+    )  # fmt: skip
+
+
+def wrong_options(model: type[Options], options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What `model` could not take of `options`: the option's dotted name and what is wrong with its value.
+
+    Where options are right each by itself, but not together, the name is "".
     """
     try:
-        options_model(factory).model_validate(dict(options), strict=True)
+        model.model_validate(dict(options))
     except ValidationError as error:
         found: dict[str, str] = {}
         for item in error.errors(include_url=False):
@@ -59,21 +80,42 @@ def wrong_options(factory: Callable[..., Any], options: Mapping[str, Any]) -> li
     return []
 
 
+def construct(factory: Callable[..., Any], options: Options) -> Any:
+    """What `factory` makes with `options`, which are of its `options_model`."""
+    if hasattr(factory, "options_model"):
+        return factory(options)
+    return factory(**{name: getattr(options, name) for name in options.model_fields_set})
+
+
 @lru_cache
-def options_model(factory: Callable[..., Any]) -> type[BaseModel]:
-    """A pydantic model with a field for each parameter of `factory`, its type, range and default."""
+def options_model(factory: Callable[..., Any]) -> type[Options]:
+    """The options of `factory`: the model that its class names, else one with a field for each parameter.
+
+    Of a parameter it takes the type, with the ranges that ``Annotated`` gives it, the default, and what the class's
+    docstring says of it under ``Args``.
+    """
+    if hasattr(factory, "options_model"):
+        return factory.options_model  # pyright: ignore[reportFunctionMemberAccess]
     made = factory.__init__ if isinstance(factory, type) else factory
     hints = {} if made is object.__init__ else get_type_hints(made, include_extras=True)
+    told = _described(inspect.getdoc(factory) or "")
     fields: dict[str, Any] = {
-        name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
+        name: (
+            hints.get(name, Any),
+            Field(... if parameter.default is parameter.empty else parameter.default, description=told.get(name)),
+        )
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind not in _PLAIN
     }
-    # An option may be called as a method of every model, such as `copy`: the field has a name of its own.
-    renamed = {f"o_{name}": (hint, Field(default, alias=name)) for name, (hint, default) in fields.items()}
-    config = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True, protected_namespaces=())
     build: Any = create_model
-    return build(getattr(factory, "__name__", "Options"), __config__=config, **renamed)
+    return build(f"{getattr(factory, '__name__', '')}Options", __base__=Options, **fields)
+
+
+def _described(doc: str) -> dict[str, str]:
+    """What a docstring says under ``Args`` of each parameter, on one line."""
+    _, _, listed = doc.partition("\nArgs:\n")
+    entries = re.findall(r"^    (\w+(?:, \w+)*): (.+(?:\n     +.+)*)", listed.partition("\n\n")[0], re.MULTILINE)
+    return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 
 def one_of(*known: str) -> AfterValidator:

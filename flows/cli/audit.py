@@ -187,12 +187,12 @@ def _show(audit: ArchiveAudit) -> None:
 def _judge(model: str | None, rule: str, k: int) -> VisionJudge | None:
     if model is None:
         return None
-    from models.gates.film.vision import VisionJudge
+    from models.registry import FILM_GATES, UnknownKind, build
     from tasks.errors import AuditError
 
     try:
-        return VisionJudge(model, rule=rule, k=k)  # pyright: ignore[reportArgumentType]
-    except ValueError as error:
+        return build(FILM_GATES, "vision_judge", {"model": model, "rule": rule, "k": k})
+    except UnknownKind as error:
         raise AuditError(str(error)) from error
 
 

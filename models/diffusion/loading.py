@@ -5,20 +5,18 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from models.compat import torchvision_ready
 from models.diffusion.families import Layout
+from models.diffusion.options import DiffusersOptions
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
-def load_pipeline(
-    layout: Layout, *, device: str | None, dtype: str, scheduler: str | None, attention: str, slicing: Sequence[str],
-    compile: bool,
-) -> Any:  # fmt: skip
-    """The pipeline on its device; the options are those of `models.diffusion.pipeline.DiffusersImageGenerator`.
+def load_pipeline(layout: Layout, options: DiffusersOptions) -> Any:
+    """The pipeline of `layout` on its device, as `options` ask for it.
 
     Raises:
         RuntimeError: xformers is asked for where it cannot run.
@@ -28,30 +26,30 @@ def load_pipeline(
     import diffusers
     import torch
 
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     name, family = layout.index["_class_name"], layout.family
-    if attention == "xformers":
+    if options.attention == "xformers":
         _check_xformers(device, name, family.xformers)
-    if "attention" in slicing and family.denoiser != "unet":
+    if "attention" in options.slicing and family.denoiser != "unet":
         raise ValueError(f"the attention of a {name} cannot be sliced: leave attention out of slicing")
     absent = {part: None for part, origin in layout.index.items() if isinstance(origin, list) and origin[0] is None}
     pipeline: Any = getattr(diffusers, name).from_pretrained(
-        layout.folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True,
+        layout.folder, dtype=getattr(torch, options.dtype), use_safetensors=True, local_files_only=True,
         low_cpu_mem_usage=False, **(absent | dict(family.load)),
     )  # fmt: skip
     pipeline.set_progress_bar_config(disable=True)
-    if scheduler is not None:
-        pipeline.scheduler = layout.scheduler(scheduler, pipeline.scheduler.config)
-    if attention == "xformers":
+    if options.scheduler is not None:
+        pipeline.scheduler = layout.scheduler(options.scheduler, pipeline.scheduler.config)
+    if options.attention == "xformers":
         pipeline.enable_xformers_memory_efficient_attention()
-    if "attention" in slicing:
+    if "attention" in options.slicing:
         pipeline.enable_attention_slicing()
-    if "vae" in slicing:
+    if "vae" in options.slicing:
         pipeline.vae.enable_slicing()
     denoiser = getattr(pipeline, family.denoiser)
     for part in (denoiser, pipeline.vae) if family.denoiser == "unet" else (pipeline.vae,):
         part.to(memory_format=torch.channels_last)
-    if compile:
+    if options.compile:
         denoiser.compile()
     elif family.denoiser == "unet":
         read_text_once(denoiser)

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from models.contracts import ImageRequest, ModelCard
-from models.diffusion.families import SCHEDULERS, Layout
+from models.diffusion.families import Layout
 from models.diffusion.loading import load_pipeline
+from models.diffusion.options import DiffusersOptions
 from models.diffusion.weights import find_pipeline, weights_sha256
-from models.typed import Count, one_of
-
-CHOICES: dict[str, tuple[str | None, ...]] = {
-    "scheduler": (None, *SCHEDULERS),
-    "attention": ("sdpa", "xformers"),
-    "dtype": ("float32", "bfloat16", "float16"),
-    "slicing": ("vae", "attention"),
-}
 
 
 class DiffusersImageGenerator:
@@ -30,51 +22,22 @@ class DiffusersImageGenerator:
     beyond rounding. A film with a value that is no number is returned as float32, so that the gate sees it.
 
     Args:
-        model: ``builtin:phantom``, a folder in the diffusers layout, or a hub id.
-        steps: denoising steps.
-        guidance: classifier-free guidance; 1 or less turns it off and halves the time.
-        scheduler: a name of `SCHEDULERS` that suits the model; None keeps the pipeline's own.
-        attention: ``sdpa``, or ``xformers`` where a GPU and the package are there.
-        dtype: ``float32``, ``bfloat16`` or ``float16``.
-        resolution: side in pixels; None takes what the model was trained on.
-        batch: films at a time; halved for good when memory runs out. The card says what fitted.
-        device: None takes a GPU if there is one.
-        negative_prompt: what guidance leads away from.
-        revision: of a hub id.
-        compile: compile the denoiser when it first runs (needs a C++ compiler on a CPU).
-        slicing: ``vae`` decodes film by film, ``attention`` takes a U-Net's heads one by one: slower, less memory.
+        options: see `DiffusersOptions`; None takes every default.
 
-    Raises:
-        ValueError: an option has no such value.
+    Attributes:
+        batch: films at a time; falls when memory runs out.
     """
 
-    def __init__(
-        self, model: str = "builtin:phantom", steps: Annotated[int, Field(ge=1, le=1000)] = 16,
-        guidance: Annotated[float, Field(ge=0, le=100)] = 3.0,
-        scheduler: Annotated[str | None, one_of(*SCHEDULERS)] = None,
-        attention: Literal["sdpa", "xformers"] = "sdpa",
-        dtype: Literal["float32", "bfloat16", "float16"] = "float32",
-        resolution: Annotated[int, Field(ge=16, le=4096, multiple_of=8)] | None = None, batch: Count = 16,
-        device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")] | None = None, negative_prompt: str | None = None,
-        revision: str | None = None, compile: bool = False, slicing: Sequence[Literal["vae", "attention"]] = (),
-    ) -> None:  # fmt: skip
-        told = {"scheduler": (scheduler,), "attention": (attention,), "dtype": (dtype,), "slicing": tuple(slicing)}
-        for option, values in told.items():
-            for value in values:
-                if value not in CHOICES[option]:
-                    known = ", ".join(str(choice) for choice in CHOICES[option] if choice is not None)
-                    raise ValueError(f"unknown {option} {value!r}: choose one of {known}")
-        if steps < 1 or batch < 1:
-            raise ValueError(f"steps ({steps}) and batch ({batch}) must be at least 1")
-        self.model, self.steps, self.guidance, self.scheduler = model, steps, guidance, scheduler
-        self.attention, self.dtype, self.resolution, self.batch = attention, dtype, resolution, batch
-        self.device, self.negative_prompt, self.revision = device, negative_prompt, revision
-        self.compile, self.slicing = compile, told["slicing"]
+    options_model = DiffusersOptions
+
+    def __init__(self, options: DiffusersOptions | None = None) -> None:
+        self.options = options or DiffusersOptions()
+        self.batch = self.options.batch
 
     @cached_property
     def layout(self) -> Layout:
         """The folder with the weights and what its class needs."""
-        return Layout(find_pipeline(self.model, self.revision))
+        return Layout(find_pipeline(self.options.model, self.options.revision))
 
     @cached_property
     def pipeline(self) -> Any:
@@ -85,10 +48,7 @@ class DiffusersImageGenerator:
             RuntimeError: xformers is asked for where it cannot run.
             ValueError: an option that does not suit this pipeline.
         """
-        return load_pipeline(
-            self.layout, device=self.device, dtype=self.dtype, scheduler=self.scheduler, attention=self.attention,
-            slicing=self.slicing, compile=self.compile,
-        )  # fmt: skip
+        return load_pipeline(self.layout, self.options)
 
     @property
     def denoiser(self) -> Any:
@@ -109,13 +69,14 @@ class DiffusersImageGenerator:
             "attention_processor": processor,
             "scheduler": type(self.pipeline.scheduler).__name__,
             "device": str(self.pipeline.device),
-            "dtype": self.dtype,
-            "steps": str(self.steps),
-            "guidance": str(self.guidance),
+            "dtype": self.options.dtype,
+            "steps": str(self.options.steps),
+            "guidance": str(self.options.guidance),
             "batch": str(self.batch),
         }
-        licence = "Apache-2.0" if self.model.startswith("builtin:") else "see the model's own card"
-        return ModelCard("diffusers", self.model, self.revision or self._digest[:12], self._digest, licence, details)
+        model, revision = self.options.model, self.options.revision or self._digest[:12]
+        licence = "Apache-2.0" if model.startswith("builtin:") else "see the model's own card"
+        return ModelCard("diffusers", model, revision, self._digest, licence, details)
 
     @property
     def token_limit(self) -> int:
@@ -149,8 +110,8 @@ class DiffusersImageGenerator:
         high, wide = self._size
         with torch.inference_mode():
             drawn = self.pipeline(
-                **self._texts([request.prompt for request in requests]), num_inference_steps=self.steps,
-                guidance_scale=self.guidance, height=high, width=wide, output_type="np",
+                **self._texts([request.prompt for request in requests]), num_inference_steps=self.options.steps,
+                guidance_scale=self.options.guidance, height=high, width=wide, output_type="np",
                 generator=[torch.Generator("cpu").manual_seed(request.seed % 2**63) for request in requests],
                 **self.layout.family.options,
             ).images  # fmt: skip
@@ -158,29 +119,33 @@ class DiffusersImageGenerator:
 
     def _texts(self, prompts: list[str]) -> dict[str, Any]:
         """What to draw and what to lead away from; the latter is read once for all films where the class allows it."""
-        if self.layout.family.plain_states and self.guidance > 1:
+        if self.layout.family.plain_states and self.options.guidance > 1:
             states, _ = self.pipeline.encode_prompt(prompts, self.pipeline.device, 1, False)
             return {"prompt_embeds": states, "negative_prompt_embeds": self._away.expand_as(states)}
-        away = {} if self.negative_prompt is None else {"negative_prompt": [self.negative_prompt] * len(prompts)}
+        away = (
+            {}
+            if self.options.negative_prompt is None
+            else {"negative_prompt": [self.options.negative_prompt] * len(prompts)}
+        )
         return {"prompt": prompts, **away}
 
     @cached_property
     def _away(self) -> Any:
-        return self.pipeline.encode_prompt([self.negative_prompt or ""], self.pipeline.device, 1, False)[0]
+        return self.pipeline.encode_prompt([self.options.negative_prompt or ""], self.pipeline.device, 1, False)[0]
 
     @property
     def _size(self) -> tuple[int, int]:
         """Height and width in pixels; Sana would otherwise draw 1024 whatever it was trained on."""
-        sides: Any = self.resolution or self.denoiser.config.sample_size
-        scale = 1 if self.resolution else self.pipeline.vae_scale_factor
+        sides: Any = self.options.resolution or self.denoiser.config.sample_size
+        scale = 1 if self.options.resolution else self.pipeline.vae_scale_factor
         high, wide = (sides, sides) if isinstance(sides, int) else sides
         return high * scale, wide * scale
 
     def _shrink(self, tried: int, error: BaseException) -> None:
         if tried == 1:
             raise MemoryError(
-                f"a single film of {self.model} does not fit into memory: lower images.generator.options.resolution, "
-                "or choose dtype bfloat16"
+                f"a single film of {self.options.model} does not fit into memory: lower "
+                "images.generator.options.resolution, or choose dtype bfloat16"
             ) from error
         self.batch = max(1, tried // 2)
         import torch

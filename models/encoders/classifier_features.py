@@ -13,7 +13,7 @@ import numpy as np
 from models.contracts import ModelNotFound
 from models.encoders.image import unit
 from models.nets.shipped import REMEDY, SHIPPED
-from models.typed import Count
+from models.typed import AnyPath, Count
 
 
 class ClassifierFeatureEncoder:
@@ -25,7 +25,7 @@ class ClassifierFeatureEncoder:
         batch: films at a time.
     """
 
-    def __init__(self, classifier: str = "agreement", folder: str | Path = SHIPPED, batch: Count = 64) -> None:
+    def __init__(self, classifier: str = "agreement", folder: AnyPath = SHIPPED, batch: Count = 64) -> None:
         self._name, self._folder, self._batch = classifier, Path(folder), batch
 
     @property

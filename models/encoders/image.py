@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Encoder
-from models.typed import Count
+from models.typed import AnyPath, Count
 
 OURS = "film"
 
@@ -24,7 +24,7 @@ class FilmEncoder:
         batch: films at a time.
     """
 
-    def __init__(self, folder: str | Path | None = None, batch: Count = 64) -> None:
+    def __init__(self, folder: AnyPath | None = None, batch: Count = 64) -> None:
         self._folder, self._batch = folder, batch
 
     @cached_property

@@ -12,6 +12,7 @@ import numpy as np
 from models.contracts import Candidate, EntityType, GateScore, Mention
 from models.nets.shipped import SHIPPED
 from models.nets.slots import LABEL_SET, SIDED
+from models.typed import AnyPath
 
 
 class Agreement:
@@ -30,7 +31,7 @@ class Agreement:
 
     name = "agreement"
 
-    def __init__(self, folder: str | Path = SHIPPED, sides: bool = True, batch: int = 64) -> None:
+    def __init__(self, folder: AnyPath = SHIPPED, sides: bool = True, batch: int = 64) -> None:
         self._folder, self._sides, self._batch = Path(folder), sides, batch
 
     @property

@@ -26,6 +26,7 @@ from models.contracts import GateScore, ModelNotFound
 from models.gates.calibration import Scale, fit_scale, score_films, threshold_at
 from models.gates.film.view import FilmBatch, FilmGate
 from models.nets.shipped import SHIPPED
+from models.typed import AnyPath
 
 FILE = "ensemble.json"
 CALIBRATIONS = ("ensemble", "generated")
@@ -84,7 +85,7 @@ class Ensemble(FilmGate):
     name = "film_ensemble"
 
     def __init__(
-        self, calibration: str | Path = "ensemble", options: Mapping[str, Mapping[str, Any]] | None = None
+        self, calibration: AnyPath = "ensemble", options: Mapping[str, Mapping[str, Any]] | None = None
     ) -> None:
         shipped = SHIPPED / f"{calibration}.json"
         self._path = shipped if calibration in CALIBRATIONS else Path(calibration)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from models.contracts import Candidate, Encoder, GateScore
 from models.gates.film.view import film_of
 from models.gates.training_index import Neighbour, TrainingSetIndex, load_index
+from models.typed import AnyPath
 
 
 class Memorisation:
@@ -31,7 +31,7 @@ class Memorisation:
 
     def __init__(
         self,
-        memory: str | Path = "memory.safetensors",
+        memory: AnyPath = "memory.safetensors",
         encoder: str = "classifier-features",
         encoder_options: Mapping[str, Any] | None = None,
     ) -> None:

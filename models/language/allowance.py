@@ -14,9 +14,6 @@ class Allowance:
         most_tokens: prompt and answer tokens together; None is no bound.
         most_cost: currency; None is no bound.
         prompt_price, answer_price: currency per million tokens.
-
-    Raises:
-        ValueError: a bound or a price is negative, or a bound on the cost comes without a price.
     """
 
     def __init__(
@@ -26,10 +23,6 @@ class Allowance:
         prompt_price: float = 0.0,
         answer_price: float = 0.0,
     ) -> None:
-        if min(most_tokens or 0, most_cost or 0, prompt_price, answer_price) < 0:
-            raise ValueError("token_budget, cost_budget and the prices are 0 or more")
-        if most_cost is not None and not (prompt_price or answer_price):
-            raise ValueError("cost_budget needs prompt_price or answer_price, in currency per million tokens")
         self.most_tokens, self.most_cost = most_tokens, most_cost
         self._prompt_price, self._answer_price = prompt_price, answer_price
         self._lock = threading.Lock()

@@ -41,13 +41,3 @@ def write_drafts(requests: Sequence[ReportRequest], decoding: Decoding, engine: 
 def coroutines_of(requests: Sequence[ReportRequest], decoding: Decoding) -> list[ReportCoroutine]:
     """How each of `requests` is written."""
     return [DECODINGS[decoding](request) for request in requests]
-
-
-def check_decoding(decoding: str) -> None:
-    """Refuse an unknown `decoding`.
-
-    Raises:
-        ValueError: it is none of `DECODINGS`.
-    """
-    if decoding not in DECODINGS:
-        raise ValueError(f"decoding is {decoding!r}: it is {' or '.join(map(repr, DECODINGS))}")

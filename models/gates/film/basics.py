@@ -17,6 +17,7 @@ from models.contracts import Candidate, Gate, GateScore, ModelNotFound
 from models.gates.film.order import span
 from models.gates.film.view import GRID, FilmBatch, FilmGate, normalised_32px
 from models.nets.shipped import REMEDY, SHIPPED
+from models.typed import AnyPath
 
 WAYS = 40  # principal ways in which good films differ
 SPOILT = 0.12  # share of the archive that may be bad without spoiling the fit
@@ -129,7 +130,7 @@ def _contrast(film: np.ndarray | None) -> tuple[float, float]:
 class _Look(FilmGate):
     """Shared by the gates that compare a film with the learnt look, read from `folder` on first use."""
 
-    def __init__(self, folder: str | Path = SHIPPED) -> None:
+    def __init__(self, folder: AnyPath = SHIPPED) -> None:
         self._folder = Path(folder)
 
     @cached_property
@@ -139,7 +140,11 @@ class _Look(FilmGate):
 
 
 class Polarity(_Look):
-    """Correlation with the mean frontal film, scaled to 0..1: an inverted film lies under 0.5."""
+    """Correlation with the mean frontal film, scaled to 0..1: an inverted film lies under 0.5.
+
+    Args:
+        folder: where ``film-look.safetensors`` lies.
+    """
 
     name = "polarity"
 
@@ -151,7 +156,11 @@ class Polarity(_Look):
 
 
 class TwoLungs(_Look):
-    """How well the film fits the look of frontal films: 1 perfectly, 0.5 as badly as is allowed, 0 not at all."""
+    """How well the film fits the look of frontal films: 1 perfectly, 0.5 as badly as is allowed, 0 not at all.
+
+    Args:
+        folder: where ``film-look.safetensors`` lies.
+    """
 
     name = "two_lungs"
 

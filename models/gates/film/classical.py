@@ -19,6 +19,7 @@ from models.gates.film.basics import load_film_look
 from models.gates.film.order import median, ordered, quantile, span
 from models.gates.film.view import GRID, FilmBatch, FilmGate, normalised_32px
 from models.nets.shipped import SHIPPED
+from models.typed import AnyPath
 
 REVISION = "classical@1"
 
@@ -109,7 +110,7 @@ class Upright(Check):
 
     name = "upright"
 
-    def __init__(self, folder: str | Path = SHIPPED) -> None:
+    def __init__(self, folder: AnyPath = SHIPPED) -> None:
         self._folder = Path(folder)
 
     @cached_property

@@ -23,7 +23,7 @@ from models.contracts import GateScore
 from models.gates.film.view import FilmBatch, FilmGate
 from models.nets.classifier import SIZE
 from models.nets.shipped import SHIPPED, net_facts, save_net
-from models.typed import Count
+from models.typed import AnyPath, Count
 
 NAME = "defects"
 WIDTH = 64  # of the embedding
@@ -98,7 +98,7 @@ class FilmDefects(FilmGate):
 
     name = "film_defects"
 
-    def __init__(self, folder: str | Path = SHIPPED, batch: Count = 64) -> None:
+    def __init__(self, folder: AnyPath = SHIPPED, batch: Count = 64) -> None:
         self._folder, self._batch = Path(folder), batch
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,19 +13,9 @@ import numpy as np
 from models.contracts import Candidate, GateScore
 from models.gates.cost import priced
 from models.gates.film.view import film_of
-from models.language.options import Dtype, EngineOptions
-from models.typed import Count, Side
+from models.gates.film.vision_options import VisionJudgeOptions
 
-QUESTIONS: tuple[str, ...] = (
-    "Is this picture an X-ray of a chest?",
-    "Is the body in this picture that of a human?",
-    "Is this a frontal view, seen from the front or from the back?",
-    "Is the picture good enough to read: sharp, with contrast, and free of strong noise?",
-    "Is the body upright and whole in the picture, with no frame, text or patch over it?",
-    "Does this picture look like a real film rather than a drawing or a failed copy?",
-)
 ANSWER = " Answer with one word, Yes or No."
-Rule = Literal["all_no", "any_no", "k_of_n"]
 SPELLINGS = {"yes": ("Yes", "yes", "YES", " Yes", " yes", " YES"), "no": ("No", "no", "NO", " No", " no", " NO")}
 LITTLE = 0.5  # less of the probability than this on yes or no: the model is not answering the question
 
@@ -40,39 +30,17 @@ class VisionJudge:
     spellings of yes in those of yes and no together; the reason says where they hold little of the distribution.
 
     Args:
-        model: a folder or hub id of a model that vLLM serves with images (InternVL, Qwen-VL, LLaVA).
-        rule: ``all_no``, ``any_no`` or ``k_of_n``.
-        k: how many answers of no make a film bad under ``k_of_n``.
-        questions: each answered with yes by a good film.
-        side: films are enlarged or reduced to this many pixels a side; None leaves them as they are.
-        max_model_len: most tokens of a question with its film.
-        dtype: of the weights; None takes bfloat16 on a CPU and the model's own on a GPU.
-        engine: further arguments of ``vllm.LLM``.
-
-    Raises:
-        ValueError: an unknown rule, a `k` outside 1..n, or no questions.
+        options: see `VisionJudgeOptions`.
     """
 
     name = "vision_judge"
+    options_model = VisionJudgeOptions
 
-    def __init__(
-        self,
-        model: str,
-        rule: Rule = "all_no",
-        k: Count = 2,
-        questions: Sequence[str] = QUESTIONS,
-        side: Side | None = None,
-        max_model_len: Count = 2048,
-        dtype: Dtype = None,
-        engine: EngineOptions = None,
-    ) -> None:
-        if rule not in get_args(Rule):
-            raise ValueError(f"vision_judge: rule {rule!r} is none of {', '.join(get_args(Rule))}")
-        if not questions or not 1 <= k <= len(questions):
-            raise ValueError(f"vision_judge: k is {k}, but there are {len(questions)} questions")
-        self.model, self.rule, self.questions, self.side = model, rule, tuple(questions), side
-        self.place = {"all_no": len(questions), "any_no": 1, "k_of_n": k}[rule] - 1
-        self._max_model_len, self._dtype, self._engine = max_model_len, dtype, dict(engine or {})
+    def __init__(self, options: VisionJudgeOptions) -> None:
+        self.options = options
+        self.model, self.rule, self.side = options.model, options.rule, options.side
+        self.questions = tuple(options.questions)
+        self.place = {"all_no": len(self.questions), "any_no": 1, "k_of_n": options.k}[options.rule] - 1
 
     @cached_property
     def _weights(self) -> Any:
@@ -85,8 +53,8 @@ class VisionJudge:
         """The running ``vllm.LLM``."""
         from models.language.vllm_engine import start_engine
 
-        options = {"limit_mm_per_prompt": {"image": 1}, "max_logprobs": 64} | self._engine
-        return start_engine(self._weights, self._max_model_len, self._dtype, options)
+        options = {"limit_mm_per_prompt": {"image": 1}, "max_logprobs": 64} | dict(self.options.engine or {})
+        return start_engine(self._weights, self.options.max_model_len, self.options.dtype, options)
 
     @cached_property
     def _spelt(self) -> dict[str, list[int]]:

@@ -127,6 +127,10 @@ class ImpressionConsistency:
 
     They disagree where one denies what the other states, where side or severity differ, and where a normal
     IMPRESSION follows FINDINGS that are not.
+
+    Args:
+        ngram: words in a run that must not stand again and again.
+        repeats: how often it must stand to be a loop.
     """
 
     name: str = "impression_consistency"

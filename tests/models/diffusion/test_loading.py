@@ -41,7 +41,7 @@ def test_what_guidance_leads_away_from_is_read_once_and_changes_no_film(tiny_of:
     assert read == [1, 1, 1, 1]  # three prompts, and once what to lead away from
     whole = made.pipeline(
         [request.prompt for request in REQUESTS], negative_prompt=["text"] * 3, num_inference_steps=STEPS,
-        guidance_scale=made.guidance, output_type="np", height=32, width=32,
+        guidance_scale=made.options.guidance, output_type="np", height=32, width=32,
         generator=[torch.Generator("cpu").manual_seed(request.seed) for request in REQUESTS],
     ).images  # fmt: skip
     assert max(np.abs(255 * one.mean(-1) - film).max() for one, film in zip(whole, films, strict=True)) <= 1.5

@@ -10,6 +10,7 @@ import pytest
 
 from models import registry
 from models.contracts import ImageGenerator, ImageRequest, ModelNotFound
+from models.diffusion.options import DiffusersOptions
 from models.diffusion.pipeline import DiffusersImageGenerator, grey
 from tests.models.diffusion.tiny import REQUESTS, generator
 
@@ -120,15 +121,15 @@ def test_a_value_that_is_no_number_stays_visible(tiny_pipeline: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"scheduler": "dpm"}, "unknown scheduler 'dpm'"),
-        ({"attention": "flash"}, "unknown attention 'flash'"),
-        ({"dtype": "int8"}, "unknown dtype 'int8'"),
-        ({"steps": 0}, "at least 1"),
+        ({"scheduler": "dpm"}, "scheduler: unknown value 'dpm'"),
+        ({"attention": "flash"}, "attention: 'flash' is not allowed: must be 'sdpa' or 'xformers'"),
+        ({"dtype": "int8"}, "dtype: 'int8' is not allowed"),
+        ({"steps": 0}, "steps: 0 is not allowed: must be greater than or equal to 1"),
     ],
 )
 def test_an_option_without_such_a_value_is_refused_at_once(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        DiffusersImageGenerator(**options)
+        registry.build(registry.IMAGE_GENERATORS, "diffusers", options)
 
 
 def test_xformers_without_a_gpu_is_refused_with_the_way_out(tiny_pipeline: Path) -> None:
@@ -153,7 +154,7 @@ def test_missing_weights_name_the_file_and_the_remedy(tiny_pipeline: Path, tmp_p
 
 def test_an_unknown_builtin_lists_the_known_ones() -> None:
     with pytest.raises(ModelNotFound, match="builtin:phantom"):
-        DiffusersImageGenerator("builtin:roentgen").count_tokens(["x"])
+        DiffusersImageGenerator(DiffusersOptions(model="builtin:roentgen")).count_tokens(["x"])
 
 
 def test_a_hub_id_without_a_network_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,4 +162,4 @@ def test_a_hub_id_without_a_network_says_how_to_get_it(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelNotFound, match=r"hf download nobody/nothing"):
-        DiffusersImageGenerator("nobody/nothing").count_tokens(["x"])
+        DiffusersImageGenerator(DiffusersOptions(model="nobody/nothing")).count_tokens(["x"])

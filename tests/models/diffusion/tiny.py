@@ -9,6 +9,7 @@ from typing import Any
 from models.build.text_tower import new_tokenizer
 from models.compat import torchvision_ready
 from models.contracts import ImageRequest
+from models.diffusion.options import DiffusersOptions
 from models.diffusion.pipeline import DiffusersImageGenerator
 
 TEXTS = ["Moderate left pleural effusion.", "Mild cardiomegaly and right pacemaker.", "Large lung nodule; no edema."]
@@ -23,7 +24,7 @@ REQUESTS = [
 
 def generator(folder: Path, **options: Any) -> DiffusersImageGenerator:
     """The generator of the pipeline in `folder`, with two steps."""
-    return DiffusersImageGenerator(str(folder), **{"steps": 2, "device": "cpu", **options})
+    return DiffusersImageGenerator(DiffusersOptions(model=str(folder), **{"steps": 2, "device": "cpu", **options}))
 
 
 def _clip(folder: Path, kind: str) -> tuple[Any, Any]:

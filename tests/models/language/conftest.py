@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from models.contracts import Mention, ReportRequest
+from models.language.options import VllmOptions
 from models.language.vllm_engine import VllmReportGenerator
 from tasks.plan.plan import make_plan
 from tasks.recipe.schema import GateSpec, Recipe
@@ -32,7 +33,7 @@ def requests_for(planned: list[tuple[Mention, ...]]) -> Callable[..., list[Repor
 @pytest.fixture(scope="session")
 def engine() -> VllmReportGenerator:
     """The default generator on a real vLLM engine, started once."""
-    generator = VllmReportGenerator(max_model_len=1024)
+    generator = VllmReportGenerator(VllmOptions(max_model_len=1024))
     assert generator.llm is not None
     return generator
 
@@ -40,6 +41,6 @@ def engine() -> VllmReportGenerator:
 @pytest.fixture
 def free_engine(engine: VllmReportGenerator) -> VllmReportGenerator:
     """The same running engine without grammars."""
-    generator = VllmReportGenerator(decoding="free", max_model_len=1024)
+    generator = VllmReportGenerator(VllmOptions(decoding="free", max_model_len=1024))
     generator.weights, generator.llm = engine.weights, engine.llm
     return generator

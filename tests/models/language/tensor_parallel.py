@@ -45,13 +45,15 @@ def write_model(folder: Path) -> str:
 def main(folder: Path, size: int) -> None:
     """Write and print."""
     from models.contracts import EntityType, Mention, ReportRequest
+    from models.language.options import VllmOptions
     from models.language.vllm_engine import VllmReportGenerator
 
     effusion = Mention("e", EntityType.ABNORMALITY, "left pleural effusion", "pleural effusion")
-    writer = VllmReportGenerator(
-        write_model(folder), decoding="free", dtype="float32", max_model_len=1024, max_tokens=24,
+    options = VllmOptions(
+        model=write_model(folder), decoding="free", dtype="float32", max_model_len=1024, max_tokens=24,
         tensor_parallel_size=size,
     )  # fmt: skip
+    writer = VllmReportGenerator(options)
     drafts = writer.generate([ReportRequest(f"s{n}", (effusion,), n) for n in range(4)])
     print(json.dumps([draft.findings for draft in drafts]))
 

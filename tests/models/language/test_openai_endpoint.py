@@ -15,6 +15,7 @@ import pytest
 from models.contracts import EntityType, Mention, ReportGenerator, ReportRequest, RequestsRefused
 from models.gates.text.report import Completeness
 from models.language.openai_endpoint import OpenAIReportGenerator
+from models.language.options import OpenAIOptions
 from tasks.generate.reports import ReportOptions, write_reports
 from tasks.plan.spec import SampleSpec
 
@@ -70,7 +71,7 @@ def serve() -> Iterator[Callable[..., tuple[OpenAIReportGenerator, list[dict[str
         servers.append(server)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
-        return OpenAIReportGenerator(url, "m", **options), bodies
+        return OpenAIReportGenerator(OpenAIOptions(base_url=url, model="m", **options)), bodies
 
     yield start
     for server in servers:
@@ -155,7 +156,7 @@ def test_a_cut_off_text_is_an_error(serve) -> None:
 
 def test_no_server_and_a_wrong_key_name_the_option_and_never_the_key(serve, monkeypatch) -> None:
     with pytest.raises(ConnectionError, match=r"check reports\.generator\.options\.base_url"):
-        OpenAIReportGenerator("http://127.0.0.1:9/v1", "m", tries=2).generate([REQUEST])
+        OpenAIReportGenerator(OpenAIOptions(base_url="http://127.0.0.1:9/v1", model="m", tries=2)).generate([REQUEST])
     monkeypatch.setenv("MY_KEY", "secret-value")
     generator, _ = serve(lambda _: (401, {"error": {"message": "bad key"}}), api_key_variable="MY_KEY")
     with pytest.raises(RequestsRefused, match=r"401 - bad key; check.*MY_KEY") as raised:
@@ -166,7 +167,7 @@ def test_no_server_and_a_wrong_key_name_the_option_and_never_the_key(serve, monk
 
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="concurrency"):
-        OpenAIReportGenerator("http://x/v1", "m", concurrency=0)
+        OpenAIOptions(base_url="http://x/v1", model="m", concurrency=0)
 
 
 MANY = [ReportRequest(f"s-{n}", (EFFUSION,), 100 + n) for n in range(20)]
@@ -275,9 +276,9 @@ def test_a_budget_in_currency_counts_prompts_and_answers_by_their_prices(serve) 
     assert len(bodies) == 2
     assert generator.allowance.cost == pytest.approx(3.8)
     with pytest.raises(ValueError, match="cost_budget needs prompt_price or answer_price"):
-        OpenAIReportGenerator("http://x/v1", "m", cost_budget=1.0)
-    with pytest.raises(ValueError, match="0 or more"):
-        OpenAIReportGenerator("http://x/v1", "m", token_budget=-1)
+        OpenAIOptions(base_url="http://x/v1", model="m", cost_budget=1.0)
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        OpenAIOptions(base_url="http://x/v1", model="m", token_budget=-1)
 
 
 def test_no_more_requests_are_under_way_than_allowed(serve) -> None:

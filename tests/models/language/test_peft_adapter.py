@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.contracts import ModelNotFound, ReportRequest
+from models.language.options import VllmOptions
 from models.language.peft_adapter import find_peft
 from models.language.vllm_engine import VllmReportGenerator
 
@@ -23,9 +24,10 @@ ROOT = Path(__file__).parents[3]
 WRITE = """
 import json, pickle, sys
 from pathlib import Path
+from models.language.options import VllmOptions
 from models.language.vllm_engine import VllmReportGenerator
 
-writer = VllmReportGenerator(decoding="free", lora=sys.argv[1], max_model_len=1024, max_tokens=24)
+writer = VllmReportGenerator(VllmOptions(decoding="free", lora=sys.argv[1], max_model_len=1024, max_tokens=24))
 drafts = writer.generate(pickle.loads(Path(sys.argv[2]).read_bytes()))
 print(json.dumps([[draft.findings for draft in drafts], writer.card.details]))
 """
@@ -78,7 +80,7 @@ def test_the_engine_writes_with_the_adapter(
     shape = json.loads((engine.weights.folder / "config.json").read_text(encoding="utf-8"))
     size, layers = int(shape["hidden_size"]), int(shape["num_hidden_layers"])
     folder = write_adapter(tmp_path / "lora", size, layers, 0.2)
-    plain = VllmReportGenerator(decoding="free", max_model_len=1024, max_tokens=24)
+    plain = VllmReportGenerator(VllmOptions(decoding="free", max_model_len=1024, max_tokens=24))
     plain.weights, plain.llm = engine.weights, engine.llm
     requests = requests_for(4)
     (tmp_path / "requests").write_bytes(pickle.dumps(requests))

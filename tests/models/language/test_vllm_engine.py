@@ -15,6 +15,7 @@ from models.gates.text.report import Completeness, ImpressionConsistency, NoExtr
 from models.language import vllm_engine
 from models.language.as_json import SCHEMA, JsonReport
 from models.language.grammar import findings_pattern, impression_shapes
+from models.language.options import VllmOptions
 from models.language.script import Completion, CompletionRequest
 from models.language.vllm_engine import VllmReportGenerator
 from tasks.generate.reports import ReportOptions, write_reports
@@ -45,7 +46,7 @@ def sharing(engine: VllmReportGenerator) -> Callable[..., VllmReportGenerator]:
     """Another generator on the same running engine."""
 
     def make(**options: object) -> VllmReportGenerator:
-        generator = VllmReportGenerator(max_model_len=1024, **options)  # type: ignore[arg-type]
+        generator = VllmReportGenerator(VllmOptions(max_model_len=1024, **options))  # type: ignore[arg-type]
         generator.weights, generator.llm = engine.weights, engine.llm
         return generator
 
@@ -193,12 +194,12 @@ def test_the_engine_leaves_the_process_usable(engine: VllmReportGenerator) -> No
 
 
 def test_options_are_checked_before_anything_is_loaded() -> None:
-    with pytest.raises(ValueError, match="'entity_grammar' or 'segments' or 'json' or 'free'"):
-        VllmReportGenerator(decoding="greedy")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'entity_grammar', 'segments', 'json' or 'free'"):
+        VllmOptions(decoding="greedy")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"0\.9 x 2\.5 = 2\.25"):
-        VllmReportGenerator(temperature=0.9, ladder=(1.0, 2.5))
+        VllmOptions(temperature=0.9, ladder=(1.0, 2.5))
     with pytest.raises(ValueError, match="max_model_len is only 256"):
-        VllmReportGenerator(max_tokens=300, max_model_len=256)
+        VllmOptions(max_tokens=300, max_model_len=256)
     with pytest.raises(ValueError, match="vllm"):
         registry.build(registry.REPORT_GENERATORS, "vllm", {"temprature": 1})
 
@@ -213,7 +214,7 @@ def test_options_are_checked_before_anything_is_loaded() -> None:
 )
 def test_missing_weights_say_how_to_get_them(options: dict[str, str], remedy: str) -> None:
     with pytest.raises(ModelNotFound, match=remedy):
-        assert VllmReportGenerator(**options).card  # type: ignore[arg-type]
+        assert VllmReportGenerator(VllmOptions(**options)).card  # type: ignore[arg-type]
 
 
 @pytest.mark.engine

@@ -22,6 +22,7 @@ from models.language.decodings import Decoding
 from models.language.grammar import findings_pattern, impression_shapes
 from models.language.lora import adapter_folder
 from models.language.openai_endpoint import OpenAIReportGenerator
+from models.language.options import OpenAIOptions
 from models.language.resolve import resolve
 from models.language.script import CompletionRequest
 from tests.models.language.fakes import completions
@@ -86,7 +87,9 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture
 def make(address: str) -> Make:
     """A generator on the server, with options."""
-    return lambda **options: OpenAIReportGenerator(address, "m", concurrency=4, timeout=300.0, **options)
+    return lambda **options: OpenAIReportGenerator(
+        OpenAIOptions(base_url=address, model="m", concurrency=4, timeout=300.0, **options)
+    )
 
 
 @pytest.mark.parametrize("decoding", ["entity_grammar", "segments"])

@@ -318,7 +318,10 @@ class TestCommandLine:
         assert "holds no archive that is known; looked for nih" in self.run(root).told
         (root / "Data_Entry_2017.csv").write_text("Image Index,Finding Labels\n")
         assert "Data_Entry_2017.csv has no column Patient ID" in self.run(root).told
-        assert "rule 'most' is none of" in self.run(root, "--judge", "x", "--rule", "most").told
+        assert (
+            "rule: 'most' is not allowed: must be 'all_no', 'any_no' or 'k_of_n'"
+            in self.run(root, "--judge", "x", "--rule", "most").told
+        )
         (root / "Data_Entry_2017.csv").write_text(HEAD)
         assert "its tables name no film" in self.run(root).told
         (root / "Data_Entry_2017.csv").write_text(HEAD + "a.png,Mass,0,1,58,M,PA\n")

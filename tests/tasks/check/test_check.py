@@ -96,7 +96,7 @@ LATE = {
     SD % f"model: /{'x' * 300}": "images.generator: ",
     VLLM % "decoding: grammar": "reports.generator.options.decoding: 'grammar' is not allowed",
     VLLM % "max_tokens: 4000": "max_tokens is 4000, but max_model_len is only 2048",
-    VLLM % "ladder: [0]": "ladder is [0]",
+    VLLM % "ladder: [0]": "ladder is [0.0]",
     VLLM % "tensor_parallel_size: 0": "reports.generator.options.tensor_parallel_size: 0 is not allowed",
     VLLM % "engine: {trust_remote_code: true}": "'trust_remote_code' is not taken here",
     VLLM % "model: /nowhere": "reports.generator: the folder /nowhere is missing",

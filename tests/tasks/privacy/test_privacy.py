@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.noise_gap import NoGap, noise_gaps
 from models.contracts import Candidate, ImageRequest, ModelCard, ModelNotFound
+from models.diffusion.options import DiffusersOptions
 from models.diffusion.pipeline import DiffusersImageGenerator
 from models.encoders.classifier_features import ClassifierFeatureEncoder
 from models.gates.memorisation import Memorisation
@@ -187,7 +188,7 @@ def test_an_archive_that_leads_nowhere_is_named(source):
 
 @pytest.mark.engine
 def test_the_noise_gap_is_heard_while_the_sampler_draws_as_always():
-    generator = DiffusersImageGenerator(steps=2, guidance=2.0, batch=2)
+    generator = DiffusersImageGenerator(DiffusersOptions(steps=2, guidance=2.0, batch=2))
     requests = [ImageRequest(f"s{n}", prompt, n) for n, prompt in enumerate(["Pneumothorax.", "Cardiomegaly.", ""])]
     before = generator.generate(requests)
     gaps = noise_gaps(generator, requests)
@@ -199,7 +200,7 @@ def test_the_noise_gap_is_heard_while_the_sampler_draws_as_always():
 @pytest.mark.engine
 def test_a_generator_without_guidance_or_denoiser_has_no_gap():
     with pytest.raises(NoGap, match="guidance above 1"):
-        noise_gaps(DiffusersImageGenerator(steps=1, guidance=1.0), [ImageRequest("s", "x", 0)])
+        noise_gaps(DiffusersImageGenerator(DiffusersOptions(steps=1, guidance=1.0)), [ImageRequest("s", "x", 0)])
     with pytest.raises(NoGap, match="only diffusers"):
         noise_gaps(RendererImageGenerator(), [])
 

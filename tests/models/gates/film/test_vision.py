@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from models import registry
 from models.compat import torchvision_ready
 from models.contracts import Candidate, ModelNotFound
-from models.gates.film.vision import QUESTIONS, VisionJudge, _read
+from models.gates.film.vision import VisionJudge, _read
+from models.gates.film.vision_options import QUESTIONS, VisionJudgeOptions
 from models.language.smollm2 import convert_package
 
 CHANCES = (0.9, 0.2, 0.6, 0.4, 0.95, 0.7)
@@ -25,7 +28,7 @@ CHAT = (
 
 
 def judged(chances: tuple[float, ...] = CHANCES, mass: float = 1.0, **options) -> tuple[float, str]:
-    judge = VisionJudge("model", **options)
+    judge = VisionJudge(VisionJudgeOptions(model="model", **options))
     judge.__dict__["_weights"] = SimpleNamespace(name="m", revision="1", sha256="0" * 64)
     score = judge._score([(chance, mass) for chance in chances])
     return score.score, score.reason
@@ -47,10 +50,18 @@ class TestRules:
         assert "only 1% of the distribution" in judged(mass=0.01)[1]
         assert "only" not in judged(mass=0.9)[1]
 
-    @pytest.mark.parametrize("options", [{"rule": "most_no"}, {"k": 0}, {"k": 7}, {"questions": ()}])
-    def test_impossible_settings_are_refused_before_anything_starts(self, options: dict) -> None:
-        with pytest.raises(ValueError, match="vision_judge"):
-            VisionJudge("model", **options)
+    @pytest.mark.parametrize(
+        ("options", "told"),
+        [
+            ({"rule": "most_no"}, "rule: 'most_no' is not allowed: must be 'all_no', 'any_no' or 'k_of_n'"),
+            ({"k": 0}, "k: 0 is not allowed: must be greater than or equal to 1"),
+            ({"k": 7}, "kind 'vision_judge': k is 7, but there are 6 questions"),
+            ({"questions": ()}, "kind 'vision_judge': k is 2, but there are 0 questions"),
+        ],
+    )
+    def test_impossible_settings_are_refused_before_anything_starts(self, options: dict[str, Any], told: str) -> None:
+        with pytest.raises(registry.UnknownKind, match=re.escape(told)):
+            registry.build(registry.FILM_GATES, "vision_judge", {"model": "model"} | options)
 
     def test_every_spelling_counts_and_nothing_else(self) -> None:
         seen = {i: SimpleNamespace(logprob=math.log(p)) for i, p in enumerate((0.1, 0.2, 0.15, 0.55))}
@@ -58,7 +69,9 @@ class TestRules:
 
     def test_a_missing_model_is_named(self) -> None:
         with pytest.raises(ModelNotFound, match="nowhere"):
-            VisionJudge("./nowhere").score([Candidate("s", (), "", "", np.zeros((8, 8), np.uint8))])
+            VisionJudge(VisionJudgeOptions(model="./nowhere")).score(
+                [Candidate("s", (), "", "", np.zeros((8, 8), np.uint8))]
+            )
 
 
 @pytest.fixture(scope="module")
