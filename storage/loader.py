@@ -138,7 +138,7 @@ class Loader:
         pieces: list[tuple[Part, int, int]] = []
         place = 0
         for at in self._order(len(self.parts), number):
-            part: Part = self.parts[at]
+            part = self.parts[at]
             begin, end = max(low - place, 0), min(high - place, part.samples)
             if begin < end:
                 pieces.append((part, begin, end))
@@ -147,10 +147,10 @@ class Loader:
         for piece, stream in zip(pieces, streams, strict=True):
             yield from _read(*piece, stream)
 
-    def _order(self, length: int, *place: int) -> np.ndarray:
-        return (
-            np.arange(length) if self.seed is None else np.random.default_rng([self.seed, *place]).permutation(length)
-        )
+    def _order(self, length: int, *place: int) -> list[int]:
+        if self.seed is None:
+            return list(range(length))
+        return np.random.default_rng([self.seed, *place]).permutation(length).tolist()
 
 
 def _ids(store: ObjectStore, key: str) -> list[str]:

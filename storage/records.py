@@ -116,15 +116,18 @@ class PairRow(Record):
     age: float | None = None
     split: str | None = None
     labeller: str | None = None
-    boxes: list[Box] = Field(default_factory=list)
-    masks: list[Mask] = Field(default_factory=list)
+    boxes: list[Box] = Field(default_factory=list[Box])
+    masks: list[Mask] = Field(default_factory=list[Mask])
     text_from: Literal["", "report", "labels", "plan", "none"] = ""
 
     @model_serializer(mode="wrap")
     def _without_what_nobody_told(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         plain = serialise(self)
-        absent = set() if any(getattr(self, name) not in (None, "", []) for name in FILM_FACTS) else {*FILM_FACTS}
-        absent |= {"axes"} if self.axes is None else set()
+        absent: set[str] = (
+            set() if any(getattr(self, name) not in (None, "", []) for name in FILM_FACTS) else {*FILM_FACTS}
+        )
+        if self.axes is None:
+            absent.add("axes")
         return {name: value for name, value in plain.items() if name not in absent}
 
 

@@ -16,6 +16,7 @@ from storage.documents import BadDocument, first_problem, parse_json, read_bound
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, shard_of_index, shard_of_report_entry, stage_of_card
 from storage.objects import ObjectStore
+from storage.plain import is_dict
 from storage.records import ReportEntry
 
 _REMEDY = "remove it and run again, or restore it"
@@ -77,7 +78,7 @@ def _card(store: ObjectStore, key: str) -> dict[str, Any]:
         card = parse_json(read_bounded(store, key))
     except BadDocument as error:
         raise CorruptShard(f"{store.uri(key)}: {error}; {_REMEDY}") from error
-    if not isinstance(card, dict):
+    if not is_dict(card):
         raise CorruptShard(f"{store.uri(key)} is no model card; {_REMEDY}")
     return card
 

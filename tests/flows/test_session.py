@@ -81,7 +81,7 @@ def test_a_subflow_in_another_process_joins_its_parent_run(factory: SmallFactory
 
 def test_an_edit_of_the_profile_in_mid_run_changes_nothing(factory: SmallFactory, tmp_path: Path) -> None:
     profile = Path(shutil.copy(FAST, tmp_path / "edited.yaml"))
-    with open_run("synth", FlowParameters(**factory.parameters() | {"profile": str(profile)})) as parent:
+    with open_run("synth", FlowParameters.model_validate(factory.parameters() | {"profile": str(profile)})) as parent:
         profile.write_text(profile.read_text().replace("seed: 11", "seed: 12") + "seed: 99\n")
         given = FlowParameters(**parent.for_subflow())
         assert recipe_of("synth", given) == parent.recipe

@@ -18,7 +18,7 @@ class SmallS3(BaseHTTPRequestHandler):
     objects: dict[str, tuple[bytes, dict[str, str]]]
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from storage.records import Mask
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.randoms(use_true_random=False))
-def test_an_area_comes_back(height: int, width: int, random: object) -> None:
+def test_an_area_comes_back(height: int, width: int, random: Random) -> None:
     area = np.random.default_rng(random.getrandbits(32)).random((height, width)) < 0.5
     assert (decode_mask(encode_mask("mass", area)) == area).all()
 

@@ -98,7 +98,8 @@ def test_a_score_that_is_no_number_survives() -> None:
 def test_gates_and_labels_can_be_queried_by_any_reader() -> None:
     gate = GateRow(gate="finite", score=0.5, threshold=1.0, passed=False)
     table = pq.read_table(io.BytesIO(to_parquet([reject(gates=[gate])])))
-    assert table["gates"].to_pylist()[0][0]["score"] == 0.5
+    rows: list[Any] = table["gates"].to_pylist()
+    assert rows[0][0]["score"] == 0.5
 
 
 def test_a_number_too_large_is_named_with_its_row() -> None:

@@ -9,6 +9,7 @@ import tarfile
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
 
@@ -30,7 +31,7 @@ def file(name: str, data: bytes = b"x", **header: object) -> tuple[tarfile.TarIn
     return info, data
 
 
-def packed(*members: tuple[tarfile.TarInfo, bytes], format: int = tarfile.GNU_FORMAT) -> bytes:
+def packed(*members: tuple[tarfile.TarInfo, bytes], format: Literal[0, 1, 2] = tarfile.GNU_FORMAT) -> bytes:
     """A tar made by hand: headers and data as they are, and an end."""
     blocks = []
     for info, data in members:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NoReturn
 
 import pytest
@@ -51,7 +52,7 @@ def said_by_us() -> NoReturn:
 def ours(call: Callable[[], Any]) -> Callable[[], Any]:
     """The same function, as if a module of the product held it."""
     exec(compile("", "x", "exec"), made := {"__name__": "tasks.made"})
-    return type(call)(call.__code__, {**globals(), **made}, call.__name__, None, call.__closure__)
+    return FunctionType(call.__code__, {**globals(), **made}, call.__name__, None, call.__closure__)
 
 
 MENDED = {

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from flows.cli.app import app
@@ -32,7 +31,7 @@ class Place:
     options: list[str]
 
     def run(self, *words: str, code: int = 0) -> str:
-        result: Result = CliRunner().invoke(app, [*words, *self.options], env={"COLUMNS": "200"})
+        result = CliRunner().invoke(app, [*words, *self.options], env={"COLUMNS": "200"})
         assert result.exit_code == code, (result.output, result.exception)
         return result.stdout
 

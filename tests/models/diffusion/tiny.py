@@ -1,5 +1,8 @@
 """Tiny text-to-image pipelines of every class that we draw with: real modules, random weights, saved as real ones."""
 
+# diffusers exports its classes lazily, and annotates parts that may be None or of another scheduler as if not.
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

@@ -64,7 +64,7 @@ def serve() -> Iterator[Callable[..., tuple[OpenAIReportGenerator, list[dict[str
                     self.end_headers()
                     self.wfile.write(data)
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 """Keep the test's output clean."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

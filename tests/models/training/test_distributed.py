@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+import torch.multiprocessing.spawn as mp
 from torch import Tensor, nn
 
 from models.training.distributed import barrier, join_ranks, mean_over_ranks, own_rows, rank, world_size

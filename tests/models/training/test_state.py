@@ -54,11 +54,12 @@ def test_what_is_no_state_is_refused_by_name_and_runs_nothing(junk: bytes) -> No
 
 
 def test_frozen_weights_are_not_kept() -> None:
-    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    norm = nn.BatchNorm1d(2)
+    net = nn.Sequential(nn.Linear(2, 2), norm)
     net[0].requires_grad_(False)
     assert set(trained_part(net)) == {"1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"}
     restore(net, {**trained_part(net), "1.weight": torch.zeros(2)}, "x")
-    assert net[1].weight.tolist() == [0, 0]
+    assert norm.weight.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("other", [nn.Linear(2, 3), nn.Linear(2, 2, bias=False), nn.Sequential(nn.Linear(2, 2))])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_the_tokens_of_a_report_count_them(recipe: Callable[..., Recipe]) -> Non
     class Writer:
         card = TemplateReportGenerator().card
 
-        def generate(self, requests: list[ReportRequest]) -> list[ReportDraft]:
+        def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
             return [ReportDraft(request.sample_id, "", "Clear.", 1, request.seed, 0) for request in requests]
 
     counted: list[str] = []

@@ -19,7 +19,7 @@ def toy_auroc(checkpoint: bytes, corpus: Corpus, words: list[str]) -> float:
     assert corpus.films is not None
     scores = model.embed_images(corpus.films) @ model.embed_texts([f"There is {word}." for word in words]).T
     labels = np.array([[word in " ".join(report.findings) for word in words] for report in corpus.reports])
-    return float(np.mean([roc_auc_score(labels[:, at], scores[:, at]) for at in range(len(words))]))
+    return float(np.mean([float(roc_auc_score(labels[:, at], scores[:, at])) for at in range(len(words))]))
 
 
 def test_the_honest_arm_learns_and_its_shuffled_control_does_not(store, planned):

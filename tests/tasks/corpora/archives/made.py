@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -18,7 +19,7 @@ DEEP = np.linspace(100, 4000, 10_000).astype(np.uint16).reshape(100, 100)
 JPEG, EXTENDED, J2K, J2K_LOSSY = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 90, 91))
 
 
-def dicom(path: Path, values: np.ndarray, stored: int = 0, **tags: object) -> Path:
+def dicom(path: Path, values: np.ndarray, stored: Any = 0, **tags: Any) -> Path:
     """A DICOM chest film of `values` (H, W) or (H, W, 3) with `stored` bits, uncompressed, and any other `tags`.
 
     A tag whose value is None is left out.
@@ -28,7 +29,7 @@ def dicom(path: Path, values: np.ndarray, stored: int = 0, **tags: object) -> Pa
     return path
 
 
-def data_set(values: np.ndarray, stored: int = 0, **tags: object) -> Dataset:
+def data_set(values: np.ndarray, stored: Any = 0, **tags: Any) -> Dataset:
     """The data set of `dicom`."""
     data = Dataset()
     data.file_meta = FileMetaDataset()
@@ -54,7 +55,7 @@ def data_set(values: np.ndarray, stored: int = 0, **tags: object) -> Dataset:
     return data
 
 
-def packed(path: Path, values: np.ndarray, syntax: str, stored: int = 0, **tags: object) -> Path:
+def packed(path: Path, values: np.ndarray, syntax: str, stored: Any = 0, **tags: Any) -> Path:
     """As `dicom`, with JPEG or lossless JPEG 2000."""
     stream = io.BytesIO()
     jpeg = syntax in (JPEG, EXTENDED)

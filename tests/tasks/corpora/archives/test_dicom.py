@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pydicom.uid
 import pytest
 from PIL import Image
 from pydicom.uid import UID

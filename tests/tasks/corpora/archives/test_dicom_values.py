@@ -1,5 +1,8 @@
 """Stored pixels become greys by what the file says of them: bits, sign, colour space, palette, tables and windows."""
 
+# pydicom names its helpers in no __all__.
+# pyright: reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pydicom.uid
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset

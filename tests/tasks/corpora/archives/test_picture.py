@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ COLOURS = np.stack([RAMP, 255 - RAMP, np.roll(RAMP, 5)], -1)
 GREY = np.asarray(Image.fromarray(COLOURS).convert("L"))
 
 
-def tiff(path: Path, values: np.ndarray, photometric: int = 1, order: str = "<", **tags: int) -> Path:
+def tiff(path: Path, values: np.ndarray, photometric: int = 1, order: Literal["<", ">"] = "<", **tags: int) -> Path:
     """An uncompressed TIFF of `values` (H, W) or (H, W, samples), of a kind that Pillow does not write."""
     kinds = {"u": 1, "i": 2, "f": 3}
     height, width = values.shape[:2]
@@ -82,7 +83,7 @@ class TestWholeBytes:
 class TestDeep:
     @pytest.mark.parametrize("order", ["<", ">"])
     @pytest.mark.parametrize("values", [DEEP, DEEP.astype(np.int16) - 2000, DEEP.astype(np.float32) / 7])
-    def test_a_tiff_takes_its_span(self, tmp_path: Path, values: np.ndarray, order: str) -> None:
+    def test_a_tiff_takes_its_span(self, tmp_path: Path, values: np.ndarray, order: Literal["<", ">"]) -> None:
         assert np.array_equal(read_film(tiff(tmp_path / "a.tif", values, order=order)).pixels, to_8_bits(values))
 
     def test_one_whose_0_is_white_is_turned_over(self, tmp_path: Path) -> None:

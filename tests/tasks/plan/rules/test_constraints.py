@@ -88,7 +88,7 @@ def test_conflicts_are_symmetric_and_nobody_is_never_one(entity: Make) -> None:
     matrix = table.conflicts(every[:, None], every[None, :])
     assert (matrix == matrix.T).all()
     assert not table.conflicts(every, np.full(len(bank), -1)).any()
-    assert [[table.reason(a, b) is not None for b in every] for a in every] == matrix.tolist()
+    assert [[table.reason(a, b) is not None for b in every.tolist()] for a in every.tolist()] == matrix.tolist()
 
 
 def test_unknown_rules() -> None:
