@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-full checks lint types imports wheel serve stop image-generator report-adapter \
+.PHONY: help install demo test test-full checks lint types imports docs wheel serve stop image-generator report-adapter \
   lock clean
 
 help: ## say what each target does
@@ -34,7 +34,7 @@ test-full: ## run the tests at full count (hours), in the second Python that is 
 	test -x .venv-full/bin/python || { python=$$(.ci/find-python other) && "$$python" -m venv .venv-full; }
 	SYNTHCXR_TESTS=full $(MAKE) --no-print-directory VENV=.venv-full test
 
-checks: lint types imports wheel ## everything but the tests: style, types, imports, the documentation and the wheel
+checks: lint types imports docs wheel ## everything but the tests: style, types, imports, the documentation and the wheel
 
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -44,6 +44,10 @@ types: install
 
 imports: install
 	$(BIN)/lint-imports
+
+docs: install ## build the documentation into build/site; a warning is an error
+	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 wheel: install ## build the wheel and run a small factory with it, far from the checkout
 	.ci/check-wheel $(VENV)

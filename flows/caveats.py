@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tasks.corpora.source import PhantomSource
 from tasks.recipe.schema import Recipe
+from tasks.recipe.sources import PHANTOM_FILMS
 
 SHIPPED_GENERATOR_FILMS = 20_000
 """Films of hospital A that the image generator ``builtin:phantom`` learnt from."""
 
 
-def caveats(recipe: Recipe, pairs: Mapping[str, int]) -> tuple[str, ...]:
-    """The sentences that belong under the table.
-
-    Args:
-        recipe: of the run.
-        pairs: how many pairs each arm learnt from, by its name.
-    """
+def caveats(recipe: Recipe) -> tuple[str, ...]:
+    """The sentences that belong under the table of a run."""
     found = []
+    real = recipe.sources.real
     if _shipped_generator(recipe):
-        real = f", the arm real from {pairs['real']:,}" if pairs.get("real") else ""
+        phantom = real is not None and isinstance(real.parsed, PhantomSource)
+        films = f", the arm real from {real.films or PHANTOM_FILMS:,}" if real is not None and phantom else ""
         found.append(
-            f"The image generator learnt from {SHIPPED_GENERATOR_FILMS:,} films of hospital A{real}: "
+            f"The image generator learnt from {SHIPPED_GENERATOR_FILMS:,} films of hospital A{films}: "
             "the table says nothing about synthetic against real data."
         )
     if any(isinstance(section.parsed, PhantomSource) for section in recipe.sources.named().values()):

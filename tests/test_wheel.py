@@ -62,7 +62,7 @@ def test_it_carries_nothing_else(wheel: zipfile.ZipFile) -> None:
 def test_services_write_into_the_state_folder_where_no_checkout_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert folders.workspace(tmp_path) == ROOT
+    assert folders.workspace(tmp_path) == folders.REPOSITORY
     monkeypatch.setattr(folders, "REPOSITORY", tmp_path / "site-packages")
     assert folders.workspace(tmp_path / "state") == tmp_path / "state"
 
