@@ -47,5 +47,5 @@ class ShardConflict(StoreError):
     """What is to be committed contradicts what an earlier attempt stored for the same shard."""
 
 
-class ServerError(StoreError):
-    """The managed object store cannot be started; the message says why and what to do."""
+class ServiceError(StoreError):
+    """A service of this machine cannot be started or ended; the message names it, its log and the remedy."""

@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
-from storage.process import Identity, described
+from storage.locks import locked
+from storage.process import Identity, Say, described, say_on_stderr
 
+T = TypeVar("T")
 End = Callable[[float], object]
 
 
@@ -58,6 +61,36 @@ def leave(lease: Lease, seconds: float) -> None:
         lease.end(seconds)
     with suppress(ValueError):  # `abandon` was quicker, while this waited
         _HELD.remove(lease)
+
+
+@contextmanager
+def shared(
+    folder: Path, begin: Callable[[Lease], T], end: End, *, seconds: float, say: Say = say_on_stderr
+) -> Generator[T, None, None]:
+    """What `begin` finds running or starts, for as long as the block lasts; the last that leaves ends it.
+
+    Args:
+        folder: the service's; its lock and leases are there.
+        begin: called with the lease, under the lock.
+        end: see `Lease`.
+        seconds: how long the service may take to end; 1 where a person waits.
+        say: told who is waited for.
+    """
+    with locked(folder / "lock", say=say):
+        lease = take(folder, end)
+        try:
+            service = begin(lease)
+        except BaseException:
+            leave(lease, 1)
+            raise
+    try:
+        yield service
+    except KeyboardInterrupt:
+        seconds = 1
+        raise
+    finally:
+        with locked(folder / "lock", say=say):
+            leave(lease, seconds)
 
 
 def abandon() -> None:

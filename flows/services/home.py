@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from storage.errors import ServiceError
+
 PROFILES = Path(__file__).parents[1] / "profiles"
 REPOSITORY = Path(__file__).parents[2]
 """The checkout; where a wheel is installed, the folder of its packages."""
@@ -99,6 +101,4 @@ def _check(home: Path, room: bool) -> None:
         place = getattr(error, "filename", None) or home
         problem = f"{getattr(error, 'strerror', None) or error} ({place})"
     if problem:
-        from flows.services.processes import ServiceError
-
         raise ServiceError(f"state folder {home}: {problem}; set SYNTHCXR_HOME to a folder that can be written")

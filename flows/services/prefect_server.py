@@ -11,10 +11,12 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from flows.services.home import WRITTEN
-from flows.services.processes import ServiceError, Services, end, free_port, spawn, wait_for
+from flows.services.processes import Services, wait_for
 from storage import leases
 from storage.addresses import redact
-from storage.process import Identity, Say, locked, say_on_stderr
+from storage.errors import ServiceError
+from storage.locks import locked
+from storage.process import Identity, Say, end_services, free_port, say_on_stderr, spawn
 
 SHARED = "prefect-run"
 _API = "PREFECT_API_URL"
@@ -50,23 +52,10 @@ def prefect_api(home: Path, *, say: Say = say_on_stderr) -> Iterator[None]:
 @contextmanager
 def shared_server(home: Path, *, say: Say = say_on_stderr) -> Iterator[str]:
     """The API of a Prefect server that all runs of the state folder use, and the last of them ends."""
-    folder = home / SHARED
-    with locked(folder / "lock", say=say):
-        lease = leases.take(folder, lambda seconds: _end(home, seconds))
-        try:
-            url = _running(home) or _start(home)
-        except BaseException:
-            leases.leave(lease, 1)
-            raise
-    seconds = 5.0
-    try:
+    with leases.shared(
+        home / SHARED, lambda _: _running(home) or _start(home), lambda wait: _end(home, wait), seconds=5, say=say
+    ) as url:
         yield url
-    except KeyboardInterrupt:
-        seconds = 1.0
-        raise
-    finally:
-        with locked(folder / "lock", say=say):
-            leases.leave(lease, seconds)
 
 
 def stop_shared(home: Path) -> bool:
@@ -95,14 +84,14 @@ def _start(home: Path) -> str:
     url = f"http://127.0.0.1:{free_port()}"
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--no-ui", "--no-services"]
     argv += ["--port", url.rpartition(":")[2]]
-    service = spawn(SHARED, home, argv, {**os.environ, _API: f"{url}/api"}, url)
+    service = spawn(SHARED, home, argv, {**os.environ, _API: f"{url}/api"}, url=url)
     Services(services=(service,)).save(home / SHARED)
     wait_for(service, f"{url}/api/health")
     return f"{url}/api"
 
 
 def _end(home: Path, seconds: float) -> bool:
-    found = end(home, (SHARED,), Services.load(home / SHARED), seconds)
+    found = end_services(home, Services.load(home / SHARED).among([SHARED]), seconds)
     (home / SHARED / "services.json").unlink(missing_ok=True)
     return found
 

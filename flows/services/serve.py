@@ -12,11 +12,13 @@ from pathlib import Path
 from flows.services.home import WRITTEN, deployments, in_checkout, workspace
 from flows.services.prefect_server import answers, pointed_at, stop_shared
 from flows.services.prefect_server import users as prefect_users
-from flows.services.processes import SERVED, Service, ServiceError, Services, end, free_port, spawn, wait_for
+from flows.services.processes import SERVED, Services, wait_for
 from flows.services.sessions import sweep
 from storage import leases
 from storage import server as store_server
-from storage.process import described, locked, mark_on
+from storage.errors import ServiceError
+from storage.locks import locked
+from storage.process import Service, described, end_services, free_port, mark_on, spawn
 from storage.server import StoreAddress
 
 POOLS = ("cpu", "gpu")
@@ -34,8 +36,7 @@ def serve(
         say: told what was started and where it answers.
 
     Raises:
-        ServiceError: a port is taken or a process does not come up.
-        ServerError: the store does not come up, or another `synth serve` takes too long.
+        ServiceError: a port is taken, a process does not come up, or another `synth serve` takes too long.
     """
     with locked(home / "serve.lock", wait=300):
         sweep(home)
@@ -71,7 +72,7 @@ def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print)
         except ServiceError:  # damaged: the marks of the processes remain
             services = Services()
         for name in reversed(SERVED):
-            if end(home, (name,), services):
+            if end_services(home, services.among([name])):
                 say(f"stopped {name}")
         _forget_api(home, services)
         (home / "services.json").unlink(missing_ok=True)
@@ -117,7 +118,7 @@ def _all_or_nothing(home: Path, before: Services) -> Iterator[None]:
 def _undo(home: Path, before: Services, seconds: float) -> None:
     now = Services.load(home)
     fresh = [name for name in SERVED if before.get(name) is None]
-    end(home, fresh, now, seconds)
+    end_services(home, now.among(fresh), seconds)
     if "prefect" in fresh:
         _forget_api(home, now)
     before.save(home)
@@ -134,7 +135,7 @@ def _ensure(home: Path, services: Services, name: str, start: Callable[[], Servi
     """The services with `name` among them, which answers; it is recorded before it is waited for."""
     service = services.get(name)
     if service is None:
-        end(home, (name,), services)  # what is left where its parent was killed
+        end_services(home, services.among([name]))  # what is left where its parent was killed
         service = start()
         services = services.plus(service)
         services.save(home)
@@ -166,7 +167,7 @@ def _url(services: Services, name: str) -> str:
 def _prefect(home: Path, port: int) -> Service:
     url = f"http://127.0.0.1:{free_port(port)}"
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    return spawn("prefect", home, argv, {**os.environ, "PREFECT_API_URL": f"{url}/api"}, url)
+    return spawn("prefect", home, argv, {**os.environ, "PREFECT_API_URL": f"{url}/api"}, url=url)
 
 
 def _mlflow(home: Path, port: int, store: StoreAddress, say: Callable[[str], None]) -> Service:
@@ -179,7 +180,7 @@ def _mlflow(home: Path, port: int, store: StoreAddress, say: Callable[[str], Non
     argv += ["--backend-store-uri", database_uri(database), "--default-artifact-root", _artifacts()]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MLFLOW_S3_"))}
     env = {**clean, **store.environ(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return spawn("mlflow", home, argv, env, url)
+    return spawn("mlflow", home, argv, env, url=url)
 
 
 def _artifacts() -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from storage.process import MARK, Identity, end, mark_of, mark_on
+from storage.process import MARK, Identity, end, mark_of, mark_on, replace_file
 
 _EVERY = 5.0
 _PREFIX = "run-"
@@ -70,9 +70,7 @@ def _record(path: Path, done: threading.Event) -> None:
         now = [Identity(child.pid, child.create_time()) for child in _children()]
         if now != known:
             known = now
-            draft = path.with_suffix(".tmp")
-            draft.write_text(json.dumps([[child.pid, child.created] for child in now]))
-            draft.replace(path)
+            replace_file(path, json.dumps([[child.pid, child.created] for child in now]))
         if done.wait(_EVERY):
             path.unlink(missing_ok=True)
             return

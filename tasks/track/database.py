@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.process import locked
+from storage.locks import locked
 from tasks.track.errors import TrackingError
 from tasks.track.quiet import quiet
 

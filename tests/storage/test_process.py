@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from storage.errors import ServerError
-from storage.process import Identity, alive, described, end, family, launch, locked, mark_of, marked
+from storage.errors import ServiceError
+from storage.process import (
+    Identity,
+    PortTaken,
+    Service,
+    alive,
+    described,
+    end,
+    end_services,
+    family,
+    free_port,
+    mark_of,
+    marked,
+    remains,
+    replace_file,
+    spawn,
+    wait_until,
+)
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 PARENT = [sys.executable, "-c", f"import subprocess, time; subprocess.Popen({SLEEPER!r}); time.sleep(60)"]
-HOLDER = """
-import fcntl, sys, time
-file = open(sys.argv[1], "a")
-fcntl.flock(file, fcntl.LOCK_EX)
-print("held", flush=True)
-time.sleep(float(sys.argv[2]))
-"""
+NOWHERE = "http://127.0.0.1:9/"
+Begin = Callable[..., Service]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Begin]:
+    """Start services of `tmp_path` by name."""
+    begun: list[Service] = []
+
+    def begin(name: str, argv: list[str] = SLEEPER) -> Service:
+        begun.append(spawn(name, tmp_path, argv))
+        return begun[-1]
+
+    yield begin
+    end_services(tmp_path, {service.name: None for service in begun})
 
 
 def test_a_process_leads_its_own_session_and_ends_with_its_children(tmp_path: Path) -> None:
-    who = Identity.of(launch("parent@here", PARENT, tmp_path / "log").pid)
+    who = spawn("parent", tmp_path, PARENT).identity
     assert os.getsid(who.pid) == who.pid
     found = _wait_for_family(who, 2)
     end(found, 5)
@@ -37,7 +64,7 @@ def test_a_process_leads_its_own_session_and_ends_with_its_children(tmp_path: Pa
 @pytest.mark.parametrize("way", ["by its session", "by its mark"])
 def test_the_child_of_a_killed_process_is_found(tmp_path: Path, way: str) -> None:
     mark = mark_of("parent", tmp_path)
-    who = Identity.of(launch(mark, PARENT, tmp_path / "log").pid)
+    who = spawn("parent", tmp_path, PARENT).identity
     child = next(one for one in _wait_for_family(who, 2) if one.pid != who.pid)
     psutil.Process(who.pid).kill()
     psutil.Process(who.pid).wait(10)
@@ -48,7 +75,7 @@ def test_the_child_of_a_killed_process_is_found(tmp_path: Path, way: str) -> Non
 
 
 def test_the_mark_of_another_folder_is_another_mark(tmp_path: Path) -> None:
-    started = launch(mark_of("store", tmp_path / "a"), SLEEPER, tmp_path / "log")
+    started = spawn("store", tmp_path / "a", SLEEPER)
     assert marked(mark_of("store", tmp_path / "b")) == []
     end(marked(mark_of("store", tmp_path / "a")), 5)
     assert not psutil.pid_exists(started.pid)
@@ -78,53 +105,58 @@ def test_a_command_line_is_shown_without_control_characters() -> None:
         started.wait()
 
 
-def test_who_holds_a_lock_is_named_while_it_is_waited_for_and_when_it_takes_too_long(tmp_path: Path) -> None:
-    with _Held(tmp_path / "lock", 60) as holder:
-        said: list[str] = []
-        begun = time.monotonic()
-        with (
-            pytest.raises(ServerError, match=rf"lock is locked by process {holder} .*end it, and try again"),
-            locked(tmp_path / "lock", wait=1.5, say=said.append),
-        ):
-            pass
-        assert time.monotonic() - begun < 5
-        assert len(said) == 1
-        assert f"waiting for process {holder} " in said[0]
+@pytest.mark.parametrize("known", [True, False], ids=["by its record", "by its mark"])
+def test_what_is_left_of_a_killed_service_is_ended(tmp_path: Path, begin: Begin, known: bool) -> None:
+    service = begin("mlflow", PARENT)
+    _wait_for_family(service.identity, 2)
+    psutil.Process(service.pid).kill()
+    psutil.Process(service.pid).wait(10)
+    record: dict[str, Service | None] = {"another": service} if known else {"mlflow": None}
+    assert len(remains(tmp_path, record)) == 1
+    assert end_services(tmp_path, record) is True
+    assert end_services(tmp_path, {"mlflow": None}) is False
 
 
-def test_a_lock_that_is_let_go_is_taken(tmp_path: Path) -> None:
-    with _Held(tmp_path / "lock", 0.3), locked(tmp_path / "lock", wait=20):
-        pass
+def test_a_service_with_a_reused_pid_is_not_ours(tmp_path: Path, begin: Begin) -> None:
+    service = begin("prefect")
+    other = service.model_copy(update={"created": service.created - 100})
+    assert other.process() is None
+    assert end_services(tmp_path, {"another": other}) is False
+    assert service.process() is not None
 
 
-def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    with _Held(tmp_path / "lock", 60) as holder:
-        psutil.Process(holder).kill()
-        with locked(tmp_path / "lock", wait=10):
-            pass
+def test_a_taken_port_is_named_with_its_owner_and_the_remedy(begin: Begin) -> None:
+    port = free_port()
+    listener = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+    service = begin("squatter", [sys.executable, "-c", listener])
+    with socket.socket() as probe:
+        while probe.connect_ex(("127.0.0.1", port)) and service.process():
+            time.sleep(0.05)
+    with pytest.raises(PortTaken, match=rf"port {port} is taken by process {service.pid} .*: .*choose another port"):
+        free_port(port)
 
 
-def test_a_lock_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(ServerError, match=r"^.*file/lock: .*$"), locked(tmp_path / "file" / "lock"):
-        pass
+def test_a_service_that_dies_while_starting_shows_the_end_of_its_log_in_one_line(begin: Begin) -> None:
+    log = "trace\\nno such database\\n\\ngoroutine 1 [running]:\\nmain.main()\\n"
+    service = begin("broken", [sys.executable, "-c", f"raise SystemExit('{log}')"])
+    with pytest.raises(ServiceError, match=r"^broken ended while it started: no such database \(log: .*broken.log\)$"):
+        wait_until(service, lambda: "refused", 20)
 
 
-class _Held:
-    """A lock file that another process holds for so many seconds; its pid."""
+def test_a_service_that_never_answers_is_an_error_that_says_where_and_why(begin: Begin) -> None:
+    told = r"^deaf did not answer at http://127.0.0.1:9/ within 0 s \(refused\): it said nothing \(log: .*\)$"
+    with pytest.raises(ServiceError, match=told):
+        wait_until(begin("deaf"), lambda: "refused", 0.4, where=NOWHERE)
 
-    def __init__(self, path: Path, seconds: float) -> None:
-        self.command = [sys.executable, "-c", HOLDER, str(path), str(seconds)]
 
-    def __enter__(self) -> int:
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "held\n"
-        return self.process.pid
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
+def test_a_file_is_replaced_whole_and_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    (tmp_path / "record.tmp").write_text("left by a killed writer")
+    for text in ("old", "new"):
+        replace_file(path, text)
+        assert path.read_text() == text
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["record.json"]
 
 
 def _wait_for_family(who: Identity, number: int) -> list[psutil.Process]:

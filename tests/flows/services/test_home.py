@@ -14,7 +14,7 @@ from urllib.request import proxy_bypass
 import pytest
 
 from flows.services.home import prepare
-from flows.services.processes import ServiceError
+from storage.errors import ServiceError
 
 PREPARE = (
     "import os, sys, flows.services.processes\nfrom flows.services.home import prepare\n"

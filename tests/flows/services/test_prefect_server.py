@@ -15,8 +15,10 @@ import pytest
 
 from flows.services import prefect_server as orchestration
 from flows.services.prefect_server import SHARED, answers, prefect_api, shared_server, stop_shared, users
-from flows.services.processes import Service, ServiceError, Services, end, spawn
+from flows.services.processes import Services
 from storage import leases
+from storage.errors import ServiceError
+from storage.process import Service, end_services, spawn
 
 
 class _Anything(BaseHTTPRequestHandler):
@@ -55,7 +57,7 @@ def sleeper(home: Path, http: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def start(*_: object) -> str:
         argv = [sys.executable, "-c", "import time; time.sleep(60)"]
-        service = spawn(SHARED, home, argv, os.environ, http)
+        service = spawn(SHARED, home, argv, url=http)
         Services(services=(service,)).save(home / SHARED)
         return f"{http}/api"
 
@@ -103,7 +105,7 @@ def test_the_server_of_a_killed_run_is_used_by_the_next_or_ended_by_stop(
 @pytest.mark.usefixtures("sleeper")
 def test_a_server_that_does_not_answer_is_replaced(home: Path) -> None:
     (home / SHARED).mkdir()
-    deaf = spawn(SHARED, home, [sys.executable, "-c", "import time; time.sleep(60)"], os.environ, "http://127.0.0.1:9")
+    deaf = spawn(SHARED, home, [sys.executable, "-c", "import time; time.sleep(60)"], url="http://127.0.0.1:9")
     Services(services=(deaf,)).save(home / SHARED)
     with shared_server(home):
         assert deaf.process() is None
@@ -135,14 +137,14 @@ def test_an_api_that_does_not_answer_is_one_line_without_its_password(
 
 
 def test_a_served_api_is_used(home: Path, http: str) -> None:
-    service = spawn("prefect", home, [sys.executable, "-c", "import time; time.sleep(60)"], os.environ, http)
+    service = spawn("prefect", home, [sys.executable, "-c", "import time; time.sleep(60)"], url=http)
     Services(services=(service,)).save(home)
     try:
         with prefect_api(home):
             assert os.environ["PREFECT_API_URL"] == f"{http}/api"
         assert "PREFECT_API_URL" not in os.environ
     finally:
-        end(home, ("prefect",), Services())
+        end_services(home, {"prefect": None})
 
 
 @pytest.mark.usefixtures("sleeper")

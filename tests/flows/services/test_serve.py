@@ -15,9 +15,10 @@ import pytest
 
 from flows.services import home as folders
 from flows.services import serve
-from flows.services.processes import ServiceError, Services, end, spawn
+from flows.services.processes import Services
 from storage import leases
-from storage.process import mark_on
+from storage.errors import ServiceError
+from storage.process import end_services, mark_on, spawn
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 PARENT = [sys.executable, "-c", f"import subprocess, time; subprocess.Popen({SLEEPER!r}); time.sleep(60)"]
@@ -27,9 +28,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from flows.services import home as folders
 from flows.services import serve
 from flows.cli.interrupts import interruptible
-from flows.services.processes import spawn
+from storage.process import spawn
 folders.REPOSITORY = home = pathlib.Path(sys.argv[1])
-serve._prefect = lambda home, port: spawn("prefect", home, {PARENT!r}, os.environ, "http://127.0.0.1:9")
+serve._prefect = lambda home, port: spawn("prefect", home, {PARENT!r}, os.environ, url="http://127.0.0.1:9")
 with interruptible():
     serve.serve(home)
 """
@@ -40,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A state folder; ``prefect.toml`` is written there, and not in the checkout."""
     monkeypatch.setattr(folders, "REPOSITORY", tmp_path)
     yield tmp_path
-    end(tmp_path, serve.SERVED, Services())
+    end_services(tmp_path, Services().among(serve.SERVED))
 
 
 def alive(home: Path) -> list[psutil.Process]:
@@ -59,7 +60,7 @@ def begin(home: Path, *names: str) -> None:
     """Start services, recorded."""
     services = Services()
     for name in names:
-        services = services.plus(spawn(name, home, PARENT, os.environ, "http://127.0.0.1:9"))
+        services = services.plus(spawn(name, home, PARENT, os.environ, url="http://127.0.0.1:9"))
     services.save(home)
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from storage.errors import ServerError, StoreError
-from storage.process import locked
+from storage.errors import ServiceError, StoreError
+from storage.locks import locked
 from tasks.track import database
 from tasks.track.database import database_uri, ensure_database
 from tasks.track.errors import TrackingError
@@ -183,7 +183,7 @@ def test_a_locked_one_is_told_within_seconds(
 
 
 def test_a_folder_that_cannot_be_written_is_told(said: list[str]) -> None:
-    with pytest.raises(ServerError, match=r"/proc/mlflow\.db.*writable"):
+    with pytest.raises(ServiceError, match=r"/proc/mlflow\.db.*writable"):
         ensure_database(Path("/proc/mlflow.db"), said.append)
 
 
