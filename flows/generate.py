@@ -18,6 +18,7 @@ from tasks.engine.pool import Engine
 from tasks.generate.generation import Generation
 from tasks.generate.prompts import token_problems
 from tasks.generate.stages import cards_of, stages_of
+from tasks.generate.weights_used import weights_used
 from tasks.plan.plan import make_plan
 from tasks.prefect_tasks import Lane, one_by_one, side_by_side, step
 from tasks.publish.dataset import NothingAccepted, find_version, open_version
@@ -57,7 +58,7 @@ def _generate(run: Run) -> Manifest:
     for note in plan.notes:
         run.progress.say(note)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
-    open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
+    open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint, weights_used(run.recipe))
     generation = Generation(run.recipe, run.fingerprint, run.store, run.ref, plan)
     with run.tracked.nested("generate") as tracked:
         with open_engine(run.recipe.engine, stages_of(generation)) as engine:

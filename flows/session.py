@@ -81,6 +81,12 @@ def recipe_of(flow: str, parameters: FlowParameters) -> Recipe:
     return recipe
 
 
+def _weights_of(recipe: Recipe) -> dict[str, dict[str, str]]:
+    from tasks.generate.weights_used import weights_used  # loads the gates, which a version that fits does not need
+
+    return weights_used(recipe)
+
+
 Need = Callable[[ObjectStore, Recipe, DatasetRef], None]
 """Raises a StoreError where the store lacks what a flow works on."""
 
@@ -108,7 +114,7 @@ def open_run(flow: str, parameters: FlowParameters, *, needs: Need | None = None
     with open_storage(recipe.storage, home) as store:
         # A version that another recipe made is refused before anything is tracked or done.
         ref = DatasetRef(recipe.dataset, version_of(recipe))
-        find_version(store, ref, dump_published(recipe), mark)
+        find_version(store, ref, dump_published(recipe), mark, lambda: _weights_of(recipe))
         if needs is not None:
             needs(store, recipe, ref)
         with Progress() as progress, _tracked(flow, recipe, parameters.parent_run, (home, store, progress)) as tracked:

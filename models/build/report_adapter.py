@@ -55,8 +55,9 @@ def train(settings: Settings, out: Path) -> dict[str, float]:
     """Train, and write the adapter to `out`; returns the last losses and the seconds it took."""
     import torch
 
-    from models.language.files import find_gguf, sha256_file
+    from models.language.files import find_gguf
     from models.language.smollm2 import load_dequantized
+    from models.weight_hashes import sha256_file
 
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)

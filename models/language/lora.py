@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.contracts import ModelNotFound
-from models.language.files import sha256_file
+from models.weight_hashes import sha256_file
 
 if TYPE_CHECKING:
     import torch

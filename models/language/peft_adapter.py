@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.contracts import ModelNotFound
-from models.language.files import sha256_file
+from models.weight_hashes import sha256_file
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 

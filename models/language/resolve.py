@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.contracts import ModelNotFound
-from models.language.files import PACKAGE_PREFIX, Weights, sha256_weights
+from models.language.files import PACKAGE_PREFIX, Weights
 from models.language.smollm2 import convert_package
+from models.weight_hashes import sha256_weights
 
 
 def resolve(spec: str, adapter: Path | None = None) -> Weights:

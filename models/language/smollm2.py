@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from models.compat import torchvision_ready
-from models.language.files import Weights, build_once, find_gguf, model_cache, sha256_file, sha256_weights
+from models.language.files import Weights, build_once, find_gguf
 from models.language.lora import adapter_sha256, merge
+from models.weight_hashes import model_cache, sha256_file, sha256_weights
 
 LICENCE = "Apache-2.0"
 

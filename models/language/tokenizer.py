@@ -9,7 +9,8 @@ from typing import Any
 from models.compat import torchvision_ready
 from models.contracts import ModelNotFound
 from models.language.chat import control_tokens
-from models.language.files import PACKAGE_PREFIX, find_gguf, model_cache
+from models.language.files import PACKAGE_PREFIX, find_gguf
+from models.weight_hashes import model_cache
 
 _CONTROL_TYPES = (3, 4)  # of a GGUF file's tokens: control, and defined by the user
 _FILES = ("tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parents[1] / "assets" / "judges"
 REMEDY = "it is part of the repository: check it out again, or run `make image-generator` to train it"
+NETS: Mapping[str, tuple[str, ...]] = {
+    "polarity": ("film-look.safetensors",),
+    "two_lungs": ("film-look.safetensors",),
+    "upright": ("film-look.safetensors",),
+    "film_defects": ("defects.safetensors", "defects.json"),
+    "agreement": ("agreement.safetensors", "agreement.json"),
+    "film": ("defects.safetensors", "defects.json"),
+}
+"""Files in the `folder` of each gate or encoder that loads one of them, by kind."""
 
 
 def save_net(net: nn.Module, name: str, folder: Path, facts: dict[str, Any]) -> None:

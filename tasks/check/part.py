@@ -10,20 +10,10 @@ from typing import Any
 from models import registry
 from models.hub import cached, names_hub, offline
 from models.language.folder import wrong_folder
-from models.nets.shipped import SHIPPED
+from models.nets.shipped import NETS, SHIPPED
 from models.typed import options_model
 from models.weight_files import found
 from tasks.check.report import Report
-
-NETS: Mapping[str, tuple[str, ...]] = {
-    "polarity": ("film-look.safetensors",),
-    "two_lungs": ("film-look.safetensors",),
-    "upright": ("film-look.safetensors",),
-    "film_defects": ("defects.safetensors", "defects.json"),
-    "agreement": ("agreement.safetensors", "agreement.json"),
-    "film": ("defects.safetensors", "defects.json"),
-}
-"""Files in the `folder` of each kind that ships with us."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, RejectRow, ShardEntry
 from storage.versions import pair_rows, reject_rows
+from tasks.publish.frozen_weights import Hashes, freeze_weights, weight_changes
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import explain_diff
 from tasks.recipe.paths import published
@@ -36,47 +38,79 @@ class RecipeChanged(StoreError):
     """The version was begun with a recipe that makes other samples; the message shows what differs."""
 
 
-def open_version(store: ObjectStore, ref: DatasetRef, recipe_yaml: str, fingerprint: str) -> None:
-    """Freeze the recipe of a version, or see that the frozen one makes the same samples.
+def open_version(
+    store: ObjectStore, ref: DatasetRef, recipe_yaml: str, fingerprint: str, weights: Hashes | None = None
+) -> None:
+    """Freeze the recipe of a version and its weights, or see that the frozen ones make the same samples.
+
+    Args:
+        store, ref: the version.
+        recipe_yaml, fingerprint: its recipe.
+        weights: hashes of the weights that the recipe's models load; None for a version that no model makes.
 
     Raises:
         RecipeChanged: the version has a recipe with another fingerprint.
+        WeightsChanged: it was begun with other weights.
     """
     try:
         store.put(ref.recipe, f"{_MARK}{fingerprint}\n{recipe_yaml}".encode(), content_type="application/yaml")
     except AlreadyExists:
-        _same_recipe(store, ref, recipe_yaml, "begun", frozen_recipe(store, ref)[0], fingerprint)
+        wanted = _Wanted(recipe_yaml, fingerprint, None if weights is None else lambda: weights)
+        _same_recipe(store, ref, "begun", frozen_recipe(store, ref)[0], wanted)
+    if weights is not None:
+        freeze_weights(store, ref, weights)
 
 
-def find_version(store: ObjectStore, ref: DatasetRef, recipe_yaml: str, fingerprint: str) -> Manifest | None:
+def find_version(
+    store: ObjectStore,
+    ref: DatasetRef,
+    recipe_yaml: str,
+    fingerprint: str,
+    weights: Callable[[], Hashes] | None = None,
+) -> Manifest | None:
     """The manifest of the version that a recipe asks for, None while it is not published.
 
     Whoever takes a version by a recipe's name for it asks here, so that no other recipe's samples are taken for it.
+
+    Args:
+        store, ref: the version.
+        recipe_yaml, fingerprint: the recipe.
+        weights: hashes of the recipe's weights, which are asked for only to say which of them differ.
 
     Raises:
         RecipeChanged: the version is published, or was begun, with a recipe of another fingerprint.
         ManifestConflict: its manifest cannot be trusted.
     """
-    manifest = find_manifest(store, ref)
+    manifest, wanted = find_manifest(store, ref), _Wanted(recipe_yaml, fingerprint, weights)
     if manifest is not None:
-        _same_recipe(store, ref, recipe_yaml, "published", manifest.fingerprint, fingerprint)
+        _same_recipe(store, ref, "published", manifest.fingerprint, wanted)
     elif store.head(ref.recipe) is not None:
-        _same_recipe(store, ref, recipe_yaml, "begun", frozen_recipe(store, ref)[0], fingerprint)
+        _same_recipe(store, ref, "begun", frozen_recipe(store, ref)[0], wanted)
     return manifest
 
 
-def _same_recipe(
-    store: ObjectStore, ref: DatasetRef, recipe_yaml: str, state: str, stored: str, fingerprint: str
-) -> None:
-    if stored == fingerprint:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The recipe that a version is asked for with."""
+
+    recipe_yaml: str
+    fingerprint: str
+    weights: Callable[[], Hashes] | None = None
+
+
+def _same_recipe(store: ObjectStore, ref: DatasetRef, state: str, stored: str, wanted: _Wanted) -> None:
+    if stored == wanted.fingerprint:
         return
     try:
-        changes = explain_diff(published(frozen_recipe(store, ref)[1]), parse_yaml(recipe_yaml, "recipe"))
+        changes = explain_diff(published(frozen_recipe(store, ref)[1]), parse_yaml(wanted.recipe_yaml, "recipe"))
     except (ObjectMissing, RecipeChanged) as error:
         changes = f"how they differ cannot be read ({error})"
+    other = weight_changes(store, ref, wanted.weights()) if wanted.weights else []
+    if other:
+        changes += "\n" + "\n".join(["these weights differ:", *(f"  {change}" for change in other)])
     raise RecipeChanged(
-        f"{ref} in {store.root} was {state} with another recipe: fingerprint {stored[:12]} there, {fingerprint[:12]} "
-        f"here; {changes}\n"
+        f"{ref} in {store.root} was {state} with another recipe: fingerprint {stored[:12]} there, "
+        f"{wanted.fingerprint[:12]} here; {changes}\n"
         "choose another name for the version (version=...) or leave it on 'auto', or go back to the stored recipe"
     )
 

@@ -5,8 +5,8 @@ shards committed before it. Everything that changes a sample's entities, prompts
 seeds or acceptance is inside; so are `pairs`, `shard_size` and `top_up`, because a dataset version is a
 fixed set of samples in fixed shards, and a resume with another of them would mix two layouts in one
 version. Gate thresholds are inside for the same reason: they decide at which attempt a sample was taken.
-Everything else is in `EXCLUDED`, with its reason. A bank or a table of pairs in a file counts by its bytes, not
-by its path.
+Everything else is in `EXCLUDED`, with its reason. A bank or a table of pairs in a file, and weights that are named
+by a path (`tasks.recipe.weights`), count by their bytes, not by their path.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.canonical import canonical_json
 from storage.plain import is_mapping, is_sequence
 from tasks.recipe import retired
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Recipe
+from tasks.recipe.weights import content_of, named_by_path
 
 FORMAT_VERSION = 5
 """Raise it when the same recipe would make other samples: the sampler, the phrases, the phantom bank, the seeds."""
@@ -30,6 +32,7 @@ BUILT_IN_BANKS = ("phantom",)
 
 _THROUGHPUT = "how fast the engine runs, not what it is asked"
 _PLACE = "where the engine runs, not what it is asked"
+_ROUNDING = "the same sum by another kernel or in other portions: it changes the rounding, not what is asked"
 _DOWNSTREAM = "reads the finished dataset"
 _TERMS = "under which terms the samples may be used, not what they are"
 EXCLUDED: Mapping[str, str] = {
@@ -51,9 +54,11 @@ EXCLUDED: Mapping[str, str] = {
     "reports.generator.licence": _TERMS,
     "reports.generator.credentialed": _TERMS,
     "images.batch": _THROUGHPUT,
-    "images.generator.options.attention": "the same sum by another kernel",
+    "images.generator.options.attention": _ROUNDING,
     "images.generator.options.batch": _THROUGHPUT,
+    "images.generator.options.compile": _ROUNDING,
     "images.generator.options.device": _PLACE,
+    "images.generator.options.slicing": _ROUNDING,
     "images.resources": _PLACE,
     "reports.error_budget": "when to stop, not what to write",
     "reports.generator.options.answer_price": "a price",
@@ -103,7 +108,7 @@ def fingerprint(recipe: Recipe) -> str:
     """SHA-256 over the canonical JSON of the fields that change the samples, in hexadecimal.
 
     Raises:
-        RecipeError: the entity bank or the table of pairs is a file that cannot be read.
+        RecipeError: the entity bank, the table of pairs or weights that are named by a path cannot be read.
     """
     fields = sample_fields(recipe)
     if recipe.plan.bank not in BUILT_IN_BANKS:
@@ -113,9 +118,9 @@ def fingerprint(recipe: Recipe) -> str:
     if recipe.plan.cooccurrence is not None:
         remedy = "give a file of pairs learnt from a corpus, or leave it empty"
         fields["plan.cooccurrence"] = _digest("plan.cooccurrence", recipe.plan.cooccurrence, remedy)
+    fields |= {field: content_of(field, place) for field, place in named_by_path(fields).items()}
     document = {"format": FORMAT_VERSION, "fields": fields}
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(document).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def version_of(recipe: Recipe) -> str:

@@ -26,9 +26,10 @@ from storage.versions import open_dataset
 from tasks.curate.keep import read_selection
 from tasks.publish.dataset import RecipeChanged, frozen_recipe
 from tasks.recipe.errors import RecipeError
-from tasks.recipe.fingerprint import fingerprint
+from tasks.recipe.fingerprint import fingerprint, leaves
 from tasks.recipe.paths import hides_places
 from tasks.recipe.profile import parse_recipe
+from tasks.recipe.weights import names_absent
 from tasks.store.references import PARENT, References, references
 
 _NAMED = 20
@@ -140,7 +141,7 @@ def _drifted(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> bool:
     """Whether the frozen recipe, read by this program, comes to another fingerprint; an archive has one of its own."""
     try:
         _, document = frozen_recipe(store, ref)
-        if "archive" in document or hides_places(document):
+        if "archive" in document or hides_places(document) or names_absent(leaves(document)):
             return False
         return fingerprint(parse_recipe(document)) != manifest.fingerprint
     except (ObjectMissing, RecipeChanged):

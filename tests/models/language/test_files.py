@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from models.contracts import ModelNotFound
-from models.language import files
-from models.language.files import build_once, find_gguf, sha256_file, sha256_weights
+from models.language.files import build_once, find_gguf
+from models.weight_hashes import model_cache, sha256_file, sha256_weights
 
 
 @pytest.fixture(autouse=True)
@@ -102,4 +102,4 @@ class TestBuildOnce:
 
 
 def test_the_state_folder_is_where_the_environment_says(home: Path) -> None:
-    assert files.model_cache() == home / "models"
+    assert model_cache() == home / "models"
