@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows.cli import audit, check, curate, failure, fidelity, plan, privacy, run, serve, store
+from flows.cli import audit, check, curate, failure, fidelity, ingest, plan, privacy, run, serve, store
 
 
 class Commands(TyperGroup):
@@ -52,6 +52,7 @@ app.add_typer(serve.app)
 app.add_typer(store.app)
 app.add_typer(check.app)
 app.add_typer(plan.app)
+app.add_typer(ingest.app)
 app.add_typer(curate.app)
 app.add_typer(privacy.app)
 audit.app.command()(fidelity.fidelity)

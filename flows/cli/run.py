@@ -42,5 +42,5 @@ def pretrain(profile: Profile = "local", changes: Changes = None) -> None:
 
 @app.command()
 def evaluate(profile: Profile = "local", changes: Changes = None) -> None:
-    """Score every trained arm on hospital B by zero-shot classification."""
+    """Score every trained arm on the test set by zero-shot classification."""
     echo(run_flow("evaluate", profile, changes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +20,18 @@ Profile = Annotated[
 
 def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str, Any]:
     """Run a flow in this process, against the served Prefect API if there is one."""
+    with explained():
+        prepare()
+        from tasks.check.check import FLOWS, checked_recipe
+        from tasks.recipe.profile import dump_recipe
+
+        # What is wrong is told before Prefect starts; the flow is given what was found right.
+        recipe = checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
+    return call_flow(name, {"profile": profile, "recipe": dump_recipe(recipe)})
+
+
+def call_flow(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a flow with these parameters in this process, against the served Prefect API if there is one."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     with explained():
         home = prepare()
@@ -27,16 +39,12 @@ def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str
 
         from flows.services.prefect_server import prefect_api
         from flows.services.sessions import session, sweep
-        from tasks.check.check import FLOWS, checked_recipe
-        from tasks.recipe.profile import dump_recipe
 
-        # What is wrong is told before Prefect starts; the flow is given what was found right.
-        recipe = checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
         sweep(home)
         with session(home), prefect_api(home):
             flow = getattr(importlib.import_module(f"flows.{name}"), name)
             keep_off_terminal()
-            return flow(profile=profile, recipe=dump_recipe(recipe))
+            return flow(**parameters)
 
 
 def echo(result: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def show_status(status: Status, each: bool = False) -> RenderableType:
 
 def show_versions(lines: Iterable[VersionLine], root: str) -> RenderableType:
     """One line per version."""
-    table = Table(_whole("version"), "published", "pairs", "shards", "size", _whole("parent"), _whole("tags"))
+    table = Table(_whole("version"), "published", "pairs", "shards", "size", _whole("made from"), _whole("tags"))
     for line in lines:
         if line.trouble:
             table.add_row(f"{line.ref.name}@{line.ref.version}", "damaged", "", "", "", "", line.trouble)
@@ -57,7 +57,7 @@ def show_versions(lines: Iterable[VersionLine], root: str) -> RenderableType:
                 f"{line.accepted}",
                 f"{line.shards}",
                 _size(line.size or 0),
-                line.parent.rpartition("/")[2],
+                line.source or line.parent.rpartition("/")[2],
                 ", ".join(line.tags),
             )
     return table if table.row_count else Text(f"no versions in {root}: `synth run` makes the first")

@@ -9,6 +9,7 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.tags import resolve
 from storage.versions import open_dataset
+from tasks.corpora.ingest import ingest
 from tasks.corpora.phantom import PhantomSample, ensure_phantom
 from tasks.corpora.source import PhantomSource, VersionSource
 from tasks.curate.keep import read_selection
@@ -49,7 +50,7 @@ class SourceVersion:
 def ensure_source(
     store: ObjectStore, section: SourceSection, on_progress: Progress = lambda *_: None
 ) -> SourceVersion:
-    """The version that a source is: a phantom hospital is published once and then found, a version is looked up.
+    """The version that a source is: a phantom hospital or an archive is published once and then found.
 
     Args:
         store: where versions are.
@@ -60,7 +61,7 @@ def ensure_source(
         DatasetMissing: no such version, or it is not published.
         ObjectMissing: the version has no such selection.
         RecipeChanged: a phantom's version was begun with other films.
-        RecipeError: an archive that is not ingested yet.
+        ArchiveError: an archive cannot be read, or none of its films is taken.
     """
     source = section.parsed
     if isinstance(source, PhantomSource):
@@ -72,6 +73,4 @@ def ensure_source(
         if source.selection is not None:
             read_selection(store, ref, source.selection)
         return SourceVersion(ref, source.selection)
-    raise RecipeError(
-        "sources", [f"{source} is not ingested yet: synth ingest {source} --name NAME, then write NAME@latest"]
-    )
+    return SourceVersion(ingest(store, section, on_progress).ref)

@@ -46,33 +46,43 @@ def build_card(
         costs: further lines of the summary table, name to value.
         by_entity: what reports cost by entity, the dearest first.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )  # Markdown: values are escaped by `cell`, not as HTML
-    environment.filters["cell"] = _cell
     tally = tally or Tally()
-    return environment.get_template("card.md.j2").render(
-        header=yaml.safe_dump(_header(manifest), sort_keys=False, allow_unicode=True),
-        manifest=manifest,
-        yields=yields(manifest, tally.planned),
-        gates=tally.gates(),
-        stages=stages(manifest, tally.rejected_in),
-        costs=costs or {},
-        by_entity=table(by_entity) if by_entity else [],
-        limits=(*LIMITS, LEARNT) if manifest.statistics.get("memorisation") else LIMITS,
-        seed=manifest.statistics.get("seed"),
-        sources=manifest.statistics.get("sources", []),
-        entities=sorted(manifest.entity_counts.items(), key=lambda item: (-item[1], item[0]))[:ENTITIES],
+    return (
+        markdown_templates()
+        .get_template("card.md.j2")
+        .render(
+            header=header_of(manifest, ["chest-x-ray", "radiology", "synthetic", "webdataset"]),
+            manifest=manifest,
+            yields=yields(manifest, tally.planned),
+            gates=tally.gates(),
+            stages=stages(manifest, tally.rejected_in),
+            costs=costs or {},
+            by_entity=table(by_entity) if by_entity else [],
+            limits=(*LIMITS, LEARNT) if manifest.statistics.get("memorisation") else LIMITS,
+            seed=manifest.statistics.get("seed"),
+            sources=manifest.statistics.get("sources", []),
+            entities=sorted(manifest.entity_counts.items(), key=lambda item: (-item[1], item[0]))[:ENTITIES],
+        )
     )
 
 
-def _header(manifest: Manifest) -> dict[str, Any]:
+def markdown_templates() -> Environment:
+    """Templates of Markdown files: values are escaped by ``cell``, not as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cell"] = _cell
+    return environment
+
+
+def header_of(manifest: Manifest, tags: Sequence[str]) -> str:
+    """The YAML header that the Hugging Face hub reads."""
     header = {
         "pretty_name": f"{manifest.dataset} {manifest.version}",
         **_licence(manifest.licence),
         "language": ["en"],
         "task_categories": ["image-to-text", "text-to-image", "zero-shot-image-classification"],
-        "tags": ["chest-x-ray", "radiology", "synthetic", "webdataset"],
+        "tags": list(tags),
         "size_categories": [next((name for limit, name in _SIZES if manifest.accepted < limit), "n>1M")],
         "configs": [
             {"config_name": "default", "data_files": "pairs/*.tar"},
@@ -87,7 +97,8 @@ def _header(manifest: Manifest) -> dict[str, Any]:
             "credentialed": manifest.credentialed,
         },
     }
-    return {name: value for name, value in header.items() if value is not None}
+    told = {name: value for name, value in header.items() if value is not None}
+    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
 
 
 def _licence(licence: str) -> dict[str, str]:

@@ -50,6 +50,10 @@ def build_croissant(manifest: Manifest, table_sha256: str, limits: str) -> str:
     """
     shards = [entry for entry in manifest.shards if entry.pairs is not None]
     agreement = "Credentialed data: share it only under its sources' agreement. " if manifest.credentialed else ""
+    real = "archive" in manifest.models
+    what = (
+        "pairs of a chest film of a patient and its text" if real else "pairs of a synthetic chest film and its report"
+    )
     document = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -57,14 +61,14 @@ def build_croissant(manifest: Manifest, table_sha256: str, limits: str) -> str:
         "name": manifest.dataset,
         "version": f"1.0.0+{_NO_SEMVER.sub('-', manifest.version)}",
         "alternateName": f"{manifest.dataset}/{manifest.version}",
-        "description": f"{manifest.accepted} pairs of a synthetic chest film and its report. {agreement}{limits}",
+        "description": f"{manifest.accepted} {what}. {agreement}{limits}",
         "citeAs": f"synthcxr {manifest.code_version}, {manifest.dataset} {manifest.version} ({manifest.fingerprint})",
         "url": f"../../../{DatasetRef(manifest.dataset, manifest.version)}/card/README.md",
         "license": manifest.licence,
         "isAccessibleForFree": not manifest.credentialed,
         "datePublished": f"{manifest.created:%Y-%m-%d}",
         "creator": {"@type": "Organization", "name": "synthcxr"},
-        "keywords": ["chest X-ray", "radiology report", "synthetic data"],
+        "keywords": ["chest X-ray", "radiology report", *([] if real else ["synthetic data"])],
         "inLanguage": "en",
         "rai:dataLimitations": limits,
         "distribution": [_table(table_sha256), *(_tar(manifest, entry) for entry in shards), *_films(shards)],

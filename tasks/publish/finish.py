@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.errors import AlreadyExists
 from storage.layout import DatasetRef
 from storage.ledger import load_reports
 from storage.manifest import write_manifest
@@ -20,6 +18,7 @@ from tasks.publish.card import LIMITS, build_card
 from tasks.publish.croissant import build_croissant
 from tasks.publish.dataset import find_manifest_of, make_manifest
 from tasks.publish.figures import Tally
+from tasks.publish.files import keep_file, keep_text
 from tasks.publish.privacy_figures import card_figures
 from tasks.publish.provenance import Place
 from tasks.publish.report import build_report
@@ -94,14 +93,14 @@ def write_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest, cost_per
                 for at in wanted.get(entry.shard, ()):
                     assert entry.pairs is not None, entry.shard
                     kept.append((pairs[at], Place(entry.shard, entry.index.key, at, entry.pairs.key)))
-        digest = _keep_file(store, ref.card("records.parquet"), path)
+        digest = keep_file(store, ref.card("records.parquet"), path)
     costs = {label: manifest.statistics[name] for name, label in COSTS.items() if name in manifest.statistics}
     facts = {**costs, **manifest.statistics.get("memorisation", {})}
     report = build_report(manifest, tally, read_films(store, ref, kept), facts)
-    _keep(store, ref.card("croissant.json"), build_croissant(manifest, digest, LIMITS[0]), "application/ld+json")
-    _keep(store, ref.card("report.html"), report, "text/html; charset=utf-8")
+    keep_text(store, ref.card("croissant.json"), build_croissant(manifest, digest, LIMITS[0]), "application/ld+json")
+    keep_text(store, ref.card("report.html"), report, "text/html; charset=utf-8")
     card = build_card(manifest, tally, facts, total(spent))
-    _keep(store, ref.card("README.md"), card, "text/markdown; charset=utf-8")
+    keep_text(store, ref.card("README.md"), card, "text/markdown; charset=utf-8")
 
 
 def _report_costs(
@@ -123,22 +122,3 @@ def cost(recipe: Recipe, shards: Sequence[ShardEntry]) -> dict[str, float]:
         return {}
     each = seconds / accepted
     return dict(zip(COSTS, (each, each / 3600 * recipe.cost_per_hour), strict=True))
-
-
-def _keep(store: ObjectStore, key: str, text: str, content_type: str) -> None:
-    try:
-        store.put(key, text.encode(), content_type=content_type)
-    except AlreadyExists:
-        return  # an earlier attempt wrote it from the same shards
-
-
-def _keep_file(store: ObjectStore, key: str, path: Path) -> str:
-    """Put the file unless the key is taken; the SHA-256 of what the store then holds."""
-    try:
-        return store.put(key, path, content_type="application/vnd.apache.parquet")
-    except AlreadyExists:
-        digest = hashlib.sha256()
-        with store.open(key) as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from models.findings.mention_text import arrange
 from models.language.prompts import findings_messages, impression_messages
-from storage.records import GateRow, Manifest, PairRow, RejectRow, ReportRow
+from storage.records import Box, GateRow, Manifest, Mask, PairRow, RejectRow, ReportRow
 from tasks.generate.images import read_mentions
 from tasks.plan.seeds import seed_for
 
+_MARKS = {1: "present", 0: "absent", -1: "uncertain"}
 CHATS = ("vllm", "openai")
 LATER = "decided after this page was written; `synth explain` with the sample's id looks it up"
 
@@ -80,6 +81,11 @@ def explain_version(manifest: Manifest) -> list[Chapter]:
         ("code", f"synthcxr {manifest.code_version}".strip()),
         ("published", f"{manifest.created:%Y-%m-%d %H:%M} UTC"),
         ("licence", manifest.licence + (", credentialed" if manifest.credentialed else "")),
+        *(
+            (name, told)
+            for name, told in (("label set", manifest.label_set), ("agreement", manifest.agreement))
+            if told
+        ),
         *((f"made from {role}", source) for role, source in manifest.lineage.items()),
     ]
     return [*models, Chapter("Version", tuple(version))]
@@ -124,6 +130,8 @@ def _asked(row: PairRow | RejectRow) -> Iterable[tuple[str, str]]:
 
 
 def _made(row: PairRow) -> list[Chapter]:
+    if "archive" in row.provenance:
+        return _of_archive(row)
     report = (
         ("seed", str(row.report_seed)),
         ("attempts", str(row.report_attempts)),
@@ -140,6 +148,21 @@ def _made(row: PairRow) -> list[Chapter]:
     )
     other = tuple((name, str(value)) for name, value in row.provenance.items() if value is not None)
     return [Chapter("Report", _known(report)), Chapter("Film", _known(film)), Chapter("Made with", other)]
+
+
+def _of_archive(row: PairRow) -> list[Chapter]:
+    """What an archive tells of a film: nothing of it was generated."""
+    facts = [(name, getattr(row, name)) for name in ("patient", "study", "view", "sex", "age", "split", "labeller")]
+    facts += [("text from", f"{row.text_from} ({row.report_model})" if row.report_model else row.text_from)]
+    facts += [("boxes", _places(row.boxes)), ("masks", _places(row.masks)), ("SHA-256 of the PNG", row.png_sha256)]
+    told = [(name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in facts if value]
+    made = [(name, str(value)) for name, value in row.provenance.items() if value is not None]
+    labels = tuple((name, _MARKS.get(mark, str(mark))) for name, mark in row.labels.items())
+    return [Chapter("Archive", (*told, *made)), Chapter("Labels", labels)]
+
+
+def _places(places: Sequence[Box | Mask]) -> str:
+    return ", ".join(place.finding for place in places)
 
 
 def _rejected(row: RejectRow) -> list[Chapter]:

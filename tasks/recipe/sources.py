@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from models.phantom.hospital import ARCHIVE_SIZE
 from tasks.corpora.source import ArchiveSource, PhantomSource, Source, VersionSource, parse_source
 from tasks.recipe.base import LARGEST_SEED, Section
-from tasks.recipe.paths import unexpanded
+from tasks.recipe.paths import at_home, unexpanded
 
 PHANTOM_FILMS, PHANTOM_SIZE, ARCHIVE_FILM_SIZE = 512, 128, 512
 _PHANTOM_SEED = 7
 _OF_PHANTOM = ("films", "seed")
-_OF_ARCHIVE = ("name", "split", "where", "keep", "text")
+_OF_ARCHIVE = ("name", "split", "where", "part", "keep", "text", "licence")
 _UNFIT = {
     PhantomSource: _OF_ARCHIVE,
     ArchiveSource: _OF_PHANTOM,
@@ -26,8 +26,8 @@ _UNFIT = {
 class SourceSection(Section):
     """One source, and how it becomes a dataset version where it is none yet; a plain string is the source alone.
 
-    `films` and `seed` say which films of a phantom hospital are drawn. `name`, `split`, `where`, `keep` and `text` say
-    how an archive is ingested, as the options of `synth ingest` do. A published version takes none of them.
+    `films` and `seed` say which films of a phantom hospital are drawn. What follows says how an archive is ingested,
+    as the options of `synth ingest` do. A published version takes none of them.
     """
 
     source: str = Field(description="phantom:a, LAYOUT:PATH, NAME@VERSION or NAME@VERSION/SELECTION")
@@ -45,15 +45,30 @@ class SourceSection(Section):
     where: dict[Literal["view", "sex"], tuple[Annotated[str, Field(min_length=1)], ...]] = Field(
         default={}, description="takes films of these views or this sex alone"
     )
-    keep: str | None = Field(default=None, description="a cleaned index as `synth audit archive` writes it")
+    part: str | None = Field(
+        default=None, pattern=r"^\d{1,3}-\d{1,3}$",
+        description="takes films of these percent of an archive's patients alone, by their ids: 0-80",
+    )  # fmt: skip
+    keep: Annotated[str, AfterValidator(at_home)] | None = Field(
+        default=None, description="a cleaned index as `synth audit archive` writes it"
+    )
     text: Literal["report", "labels"] = Field(
         default="report", description="labels: where a film has no report, its text is made from its labels"
     )
+    licence: str | None = Field(default=None, description="SPDX expression; None takes what is known of the layout")
 
     @model_validator(mode="before")
     @classmethod
     def _of_text(cls, value: Any) -> Any:
         return {"source": value} if isinstance(value, str) else value
+
+    @field_validator("part")
+    @classmethod
+    def _some_percent(cls, value: str | None) -> str | None:
+        low, high = map(int, (value or "0-100").split("-"))
+        if not low < high <= 100:
+            raise ValueError(f"{value} is no part: write two numbers from 0 to 100, the smaller first, such as 0-80")
+        return value
 
     @field_validator("source")
     @classmethod
@@ -75,6 +90,12 @@ class SourceSection(Section):
     def parsed(self) -> Source:
         """The source that `source` spells."""
         return parse_source(self.source)
+
+    @property
+    def percent(self) -> tuple[int, int] | None:
+        """`part` as two numbers."""
+        low, _, high = (self.part or "").partition("-")
+        return (int(low), int(high)) if self.part else None
 
     @property
     def pixels(self) -> int:

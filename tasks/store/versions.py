@@ -23,7 +23,8 @@ from tasks.store.references import PARENT
 class VersionLine:
     """One version as a line of a table; what only a manifest knows is None while there is none.
 
-    `trouble` says why a manifest that is there cannot be trusted.
+    `source` says where the films of a version are from that was not generated, `trouble` why a manifest that is there
+    cannot be trusted.
     """
 
     ref: DatasetRef
@@ -33,6 +34,7 @@ class VersionLine:
     shards: int | None = None
     size: int | None = None
     parent: str = ""
+    source: str = ""
     tags: tuple[str, ...] = ()
     trouble: str = ""
 
@@ -112,8 +114,17 @@ def _line(store: ObjectStore, ref: DatasetRef, marks: tuple[str, ...]) -> Versio
         shards=len(manifest.shards),
         size=sum(entry.size for entry in objects(manifest)),
         parent=manifest.lineage.get(PARENT, ""),
+        source=source_of(manifest),
         tags=marks,
     )
+
+
+def source_of(manifest: Manifest) -> str:
+    """Where the films of a version are from that was not generated: an archive or a phantom hospital; else empty."""
+    archive, renderer = manifest.models.get("archive"), manifest.models.get("renderer", {})
+    if archive is not None:
+        return str(archive.get("name", ""))
+    return f"phantom, {renderer.get('name', '')}" if renderer.get("kind") == "phantom" else ""
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
@@ -132,6 +143,8 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
         **leaves({"statistics": manifest.statistics, "lineage": manifest.lineage}),
         "licence": manifest.licence,
         "credentialed": manifest.credentialed,
+        "label set": manifest.label_set,
+        "agreement": manifest.agreement,
         "code version": manifest.code_version,
     }
 

@@ -22,13 +22,23 @@ _UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25, "": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A finding's place in pixels of the original film: left edge `x`, top edge `y`, `width` and `height`."""
+    """A finding's place in pixels of its publisher's film: left edge `x`, top edge `y`, `width` and `height`."""
 
     finding: str
     x: float
     y: float
     width: float
     height: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunMask:
+    """A finding's area on a film of `width` x `height` pixels, in runs that `decode_masks` reads."""
+
+    finding: str
+    runs: tuple[str, ...]
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,9 @@ class ArchiveFilm:
         age: in years.
         labels: finding to 1 (present), 0 (absent) or -1 (uncertain); a finding that nobody spoke of is left out.
         report: the body of its report. Films of one study share it.
-        boxes: places of findings.
+        boxes, masks: places of findings.
+        frame: side of the square film that `boxes` are told on, where its publisher made them so; None where they are
+            in pixels of the file, whatever its size.
         split: as the archive names it, such as ``train``.
         labelled_by: who labelled it, where an archive mixes sources of different worth.
     """
@@ -59,8 +71,10 @@ class ArchiveFilm:
     labels: Mapping[str, int] = field(default_factory=dict)
     report: str | None = None
     boxes: tuple[Box, ...] = ()
+    masks: tuple[RunMask, ...] = ()
     split: str | None = None
     labelled_by: str | None = None
+    frame: int | None = None
 
 
 def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:

@@ -74,6 +74,17 @@ def test_a_version_is_found_by_its_name_or_a_tag(store: LocalStore) -> None:
         assert ensure_source(store, SourceSection(source=spelling)) == SourceVersion(REF)
 
 
+def test_an_archive_is_ingested_once_and_then_found(store: LocalStore, nih: Path) -> None:
+    section = SourceSection(source=f"nih:{nih}", name="real", size=64)
+    told: list[tuple[str, int, int]] = []
+    found = ensure_source(store, section, lambda *one: told.append(one))
+    assert told[-1] == ("films", 12, 12)
+    assert open_dataset(store, found.ref).accepted == 11
+    told.clear()
+    assert ensure_source(store, section, lambda *one: told.append(one)) == found
+    assert told == [("listed", 12, 12)]
+
+
 def test_what_is_not_there_is_named(store: LocalStore) -> None:
     with pytest.raises(DatasetMissing, match="hospital-b@v-12x64-7"):
         ensure_source(store, SourceSection(source="hospital-b@v9"))

@@ -26,6 +26,7 @@ FINDINGS = (
     "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax",
 )  # fmt: skip
 NONE = "No Finding"
+SIDE = 1024  # of the release's films; boxes are told on these, also beside smaller copies
 _NAMES = {name.lower().replace("_", " "): name for name in (*FINDINGS, NONE)}
 _NAMES["infiltrate"] = "Infiltration"  # the table of boxes calls it so
 _LISTS = {"train": "train_val_list.txt", "test": "test_list.txt"}
@@ -65,6 +66,7 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
                 labels=labels if expert is None else read_again(labels, expert),
                 boxes=tuple(boxes.of(name) or ()),
                 split=splits.of(name),
+                frame=SIDE,
                 labelled_by=None if expert is None else "radiologists",
             )
     for side in (splits, boxes, experts):

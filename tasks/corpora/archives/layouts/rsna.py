@@ -20,7 +20,7 @@ from tasks.corpora.archives.tables import find_tables, need_table, read_rows
 LABELS, CLASSES = "stage_*_train_labels.csv", "stage_*_detailed_class_info.csv"
 LOOKS_FOR = LABELS
 READS = (LABELS, CLASSES, "stage_*_sample_submission.csv")
-FINDING = "Lung Opacity"
+FINDING, SIDE = "Lung Opacity", 1024
 _SIDES = ("x", "y", "width", "height")
 NEED = ("patientId", *_SIDES, "Target")
 _NORMAL = {"normal": 1, "no lung opacity / not normal": 0, "lung opacity": 0}
@@ -50,7 +50,8 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
         clear = normal.of(name)
         labels |= {} if clear is None else {"No Finding": clear}
         path = images.find(f"{name}.dcm")
-        yield ArchiveFilm(name, path, patient=name or None, labels=labels, boxes=tuple(boxes[name]), split="train")
+        own = tuple(boxes[name])
+        yield ArchiveFilm(name, path, patient=name or None, labels=labels, boxes=own, split="train", frame=SIDE)
     normal.close(main, "patientId", notes)
     for folder in sorted(root.glob(_TEST)):
         for path in walk_images(folder):

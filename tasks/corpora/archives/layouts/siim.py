@@ -7,21 +7,22 @@ rows has several masks, which count together.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from tasks.corpora.archives.files import ImageFiles, walk_images
-from tasks.corpora.archives.film import ArchiveFilm, Box, said
+from tasks.corpora.archives.film import ArchiveFilm, Box, RunMask, said
+from tasks.corpora.archives.masks import SIDE, decode_masks
 from tasks.corpora.archives.tables import find_tables, header_of, lacking, need_table, read_rows
 
 TABLES = ("*train-rle*.csv", "stage_2_train.csv")
 READS = (*TABLES, "*sample_submission*.csv")
 LOOKS_FOR = "train-rle.csv or stage_2_train.csv with the columns ImageId and EncodedPixels"
 NEED = ("ImageId", "EncodedPixels")
-FINDING, SIDE = "Pneumothorax", 1024
+FINDING = "Pneumothorax"
 _NO_MASK = ("-1", "-1.0")
 
 
@@ -44,12 +45,14 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
     for name, runs in masks.items():
         notes["images both with a mask and without, taken as with one"] += bool(runs and none[name])
         labels = {FINDING: int(bool(runs))} if runs or none[name] else {}
+        boxes, areas = tuple[Box, ...](), tuple[RunMask, ...]()
         try:
             boxes = boxes_of(decode_masks(runs)) if runs else ()
+            areas = (RunMask(FINDING, tuple(runs), SIDE, SIDE),) if boxes else ()
         except ValueError as error:
             broken.append(f"{name} ({error})")
-            boxes = ()
-        yield ArchiveFilm(name, images.find(f"{name}.dcm"), labels=labels, boxes=boxes, split="train")
+        path = images.find(f"{name}.dcm")
+        yield ArchiveFilm(name, path, labels=labels, boxes=boxes, masks=areas, split="train", frame=SIDE)
     if broken:
         notes[f"masks that cannot be decoded, such as that of {broken[0]}"] += len(broken)
     for folder in sorted(root.glob("*test*")):
@@ -57,28 +60,6 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
             if path.stem not in masks:
                 notes["test images without labels"] += 1
                 yield ArchiveFilm(path.stem, path, split="test")
-
-
-def decode_masks(runs: Sequence[str], width: int = SIDE, height: int = SIDE) -> np.ndarray:
-    """Masks (height, width) of 0 and 1, put together, from pairs of gap and length that run down the columns.
-
-    A gap counts from the end of the run before it, unlike the absolute starts of other challenges.
-
-    Raises:
-        ValueError: an odd count of numbers, a word among them, or a run that leaves the film.
-    """
-    mask = np.zeros(width * height, np.uint8)
-    for text in runs:
-        numbers = [int(word) for word in text.split()]
-        if len(numbers) % 2 or min(numbers, default=0) < 0:
-            raise ValueError("a mask is pairs of gap and length")
-        at = 0
-        for gap, length in zip(numbers[::2], numbers[1::2], strict=True):
-            at += gap + length
-            if at > mask.size:
-                raise ValueError(f"a run ends at {at}, the film has {mask.size} pixels")
-            mask[at - length : at] = 1
-    return mask.reshape(width, height).T
 
 
 def boxes_of(mask: np.ndarray) -> tuple[Box, ...]:

@@ -1,0 +1,120 @@
+"""`synth ingest`, as a flow and on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.app import app
+from flows.ingest import IngestParameters, ingest, section_of
+from storage.layout import DatasetRef
+from storage.tags import resolve
+from storage.versions import open_dataset
+from tasks.corpora.archives.errors import ArchiveError
+from tasks.recipe.sources import SourceSection
+from tests.flows.conftest import SmallFactory
+from tests.tasks.corpora.conftest import write_nih
+
+
+def asked(source: str, **fields: object) -> SourceSection:
+    return section_of(IngestParameters.model_validate({"source": source, **fields}))
+
+
+def test_a_source_or_a_path_with_a_layout_names_an_archive() -> None:
+    assert asked("nih:/data/x").source == asked("/data/x", layout="nih").source == "nih:/data/x"
+    assert asked("/data/x").source == "auto:/data/x"
+    assert asked("nih:x", where=("view=PA,AP", "view=LL", "sex=F")).where == {
+        "view": ("PA", "AP", "LL"), "sex": ("F",)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "told"),
+    [
+        ("phantom:a", {}, "phantom:a needs no ingesting: name an archive, such as nih:/data/nih"),
+        ("a@b", {}, "a@b needs no ingesting"),
+        ("nih:x", {"layout": "mimic"}, "nih:x and --layout mimic name two layouts"),
+        ("x", {"layout": "nhi"}, "nhi: is neither phantom: nor a layout of archives"),
+        ("nih:x", {"where": ("view",)}, "where: 'view' is no condition: write view=PA,AP or sex=F"),
+        ("nih:x", {"where": ("age=9",)}, "where: 'age' is not allowed"),
+        ("nih:x", {"part": "80-20"}, "part: 80-20 is no part: write two numbers from 0 to 100"),
+        ("nih:x", {"name": "No Name", "text": "poem"}, "name: 'No Name' is not allowed"),
+        ("nih:x", {"name": "No Name", "text": "poem"}, "text: 'poem' is not allowed"),
+        ("nih:x", {"size": 8}, "size: 8 is not allowed"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_read(source: str, fields: dict[str, object], told: str) -> None:
+    with pytest.raises(ArchiveError) as caught:
+        asked(source, **fields)
+    assert told in str(caught.value)
+
+
+@pytest.mark.server
+def test_the_flow_publishes_and_finds(
+    factory: SmallFactory, prefect_server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = write_nih(tmp_path / "nih")
+    fields = {"source": f"nih:{archive}", "name": "real", "size": 64, **factory.parameters()}
+    fields["overrides"] = [each for each in fields["overrides"] if each.startswith("storage")]
+    result = ingest(**fields)
+    assert prefect_server
+    assert (result["films"], result["rejected"], result["text from"]) == (11, 1, "none 11")
+    ref = resolve(factory.store, "real@latest")
+    assert result["use"] == f"sources.real=real@{ref.version}"
+    assert open_dataset(factory.store, ref).accepted == 11
+    assert "11 of 11 films have no text, so they can test a model" in capsys.readouterr().err
+    before = factory.objects()
+    assert ingest(**fields)["dataset"] == result["dataset"]
+    assert "is published already" in capsys.readouterr().err
+    assert factory.objects() == before
+
+
+@pytest.mark.server
+def test_the_command_line_publishes_and_shows_the_version(
+    factory: SmallFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    archive = write_nih(tmp_path / "nih")
+
+    def said(*words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, list(words))
+        assert result.exit_code == code, result.output
+        return " ".join(result.output.split())
+
+    root = ["--set", f"storage.root={factory.store.root}"]
+    out = said("ingest", str(archive), "--name", "real", "--size", "64", "--text", "labels", *root)
+    ref = resolve(factory.store, "real@latest")
+    assert f"dataset real/{ref.version}" in out
+    assert "text from labels 11" in out
+    shown = said("versions", "real", "--root", str(factory.store.root))
+    assert ref.version in shown
+    assert "nih" in shown
+    told = said("explain", "real-000000", "--root", str(factory.store.root))
+    for fact in (
+        "patient 0",
+        "study 0/0",
+        "view PA",
+        "sex F",
+        "age 50",
+        "text from labels",
+        "LicenseRef-NIH-ChestX-ray14",
+    ):
+        assert fact in told
+    assert "Mass present" in told
+    assert DatasetRef("real", ref.version).version in told
+
+
+def test_what_is_wrong_is_one_line_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHCXR_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(app, ["ingest", "phantom:a"])
+    assert result.exit_code == 2
+    assert "phantom:a needs no ingesting" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_help_teaches() -> None:
+    out = CliRunner().invoke(app, ["ingest", "--help"]).output
+    for word in ("synth ingest nih:/data/nih --name nih --split train --text labels", "--part", "rejects/"):
+        assert word in out
