@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from storage.errors import StoreError
 from storage.layout import DatasetRef
+from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.s3 import S3Store
 from storage.tags import advance_latest
@@ -27,11 +29,14 @@ def live(
 ) -> None:
     """Make the shards of `order` and finish the version, telling `out` of every step and every request.
 
-    Events: ``("begin", shard)``, ``("request", method, path)``, ``("work", shard, stage, samples)``,
+    Events: ``("begin", shard)``, ``("request", method, path)`` before a request is sent (of a folder, before an
+    object is written), ``("work", shard, stage, samples)``, ``("stage", shard, stage)`` after each stage,
     ``("end", shard)``, ``("failed", kind, message)``.
     """
     if isinstance(store, S3Store):
         store.client.meta.events.register("before-send.s3", lambda request, **_: _tell_request(out, request))
+    elif isinstance(store, LocalStore):
+        store = TellingStore(store.folder, out)
     try:
         store.check()
         mark = fingerprint(recipe)
@@ -40,9 +45,10 @@ def live(
         entries = []
         for shard in order:
             out.send(("begin", shard))
-            entries.append(
-                making.run(shard, lambda stage, done, _, shard=shard: out.send(("work", shard, stage, done)))
-            )
+            for stage in making.stages:
+                stage.run(shard, lambda name, done, _, shard=shard: out.send(("work", shard, name, done)))
+                out.send(("stage", shard, stage.name))
+            entries.append(making.run(shard))
             out.send(("end", shard))
         if finish:
             out.send(("begin", FINISH))
@@ -52,6 +58,18 @@ def live(
     except StoreError as error:
         out.send(("failed", type(error).__name__, str(error)))
         raise SystemExit(1) from error
+
+
+class TellingStore(LocalStore):
+    """A folder that tells `out` of every object before it is written."""
+
+    def __init__(self, folder: Path, out: Connection) -> None:
+        super().__init__(folder)
+        self._out = out
+
+    def put(self, key: str, data: bytes | Path, **options: Any) -> str:
+        self._out.send(("request", "PUT", f"/{key}"))
+        return super().put(key, data, **options)
 
 
 def _tell_request(out: Connection, request: Any) -> None:

@@ -18,7 +18,7 @@ from storage.objects import ObjectStore
 from storage.s3 import S3Store
 from storage.server import StoreAddress
 from tests.chaos.proxy import Proxy
-from tests.chaos.trial import SHARDS, Event, Life, live_on, random_kills, recipe_of
+from tests.chaos.trial import REF, SHARDS, Event, Kill, Life, kills_in_writes, live_on, random_kills, recipe_of
 from tests.counts import FULL
 
 pytestmark = [pytest.mark.chaos, pytest.mark.server, pytest.mark.timeout(900)]
@@ -39,6 +39,25 @@ def test_a_generator_is_killed_at_many_points(store: ObjectStore, conclude: Conc
         assert len(life.worked() - life.ended()) <= 1, "more than one shard of work was lost to a kill"
         done |= life.ended()
     conclude(f"generator killed ({type(store).__name__})", store, lives, KILLS)
+
+
+def test_a_generator_is_killed_between_its_two_stages(store: ObjectStore, conclude: Conclude) -> None:
+    shards = (0, 7, SHARDS - 1)
+    lives = live_on(recipe_of(), store, [Kill(shard, 0, 0.0, ("stage", shard, "reports")) for shard in shards])
+    assert [life.code for life in lives] == [-signal.SIGKILL] * 3 + [0]
+    for shard, heir in zip(shards, lives[1:], strict=True):
+        assert ("work", shard, "reports") not in {event[:3] for event in heir.events}, "its reports were written again"
+        assert ("stage", shard, "images") in heir.events
+    conclude(f"killed between stages ({type(store).__name__})", store, lives, 3)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_generator_is_killed_in_every_write_of_a_shard(store: ObjectStore, conclude: Conclude, seed: int) -> None:
+    kills = [kill for shard in (0, 5) for kill in kills_in_writes(REF, shard, seed)]
+    lives = live_on(recipe_of(), store, kills)
+    killed = [life.code for life in lives].count(-signal.SIGKILL)
+    assert killed >= 6, "a write that had ended before the kill came is not written again"
+    conclude(f"killed in writes ({type(store).__name__})", store, lives, killed)
 
 
 def test_the_store_is_killed_and_restarted(tmp_path: Path, conclude: Conclude) -> None:

@@ -48,11 +48,21 @@ def recipe_of(*changes: str) -> Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """When to kill -9: `delay` seconds after event number `after` of `shard`, or after its last if it has fewer."""
+    """When to kill -9: `delay` seconds after event number `after` of `shard`, or after its last if it has fewer.
+
+    `at` is another moment: the first event that is the same, but that the last of its parts need only end so.
+    """
 
     shard: int
     after: int
     delay: float
+    at: Event = ()
+
+    def comes(self, shard: int | None, since: int, event: Event) -> bool:
+        """Whether it is time, after `event`, which is number `since` of `shard`."""
+        if self.at:
+            return event[:-1] == self.at[:-1] and str(event[-1]).endswith(str(self.at[-1]))
+        return shard == self.shard and (since >= self.after or event[0] == "end")
 
 
 def random_kills(seed: int, number: int) -> list[Kill]:
@@ -63,6 +73,13 @@ def random_kills(seed: int, number: int) -> list[Kill]:
         Kill(FINISH, 0, dice.uniform(0, 0.1)) if at == SHARDS else Kill(at, dice.randint(0, 12), dice.uniform(0, 0.01))
         for at in shards
     ]
+
+
+def kills_in_writes(ref: DatasetRef, shard: int, seed: int) -> list[Kill]:
+    """One for every object that a shard writes, in mid-write or just before or after it."""
+    dice = random.Random(seed)
+    written = (ref.reports(shard), ref.report_entry(shard), ref.rejects(shard), ref.pairs(shard), ref.index(shard))
+    return [Kill(shard, 0, dice.uniform(0, 0.004), ("request", "PUT", f"/{key}")) for key in written]
 
 
 @dataclass(slots=True)
@@ -96,7 +113,7 @@ class Life:
                 if on_event is not None:
                     on_event(event)
                 shard, since = (event[1], 0) if event[0] == "begin" else (shard, since + 1)
-                if kill and shard == kill.shard and (since >= kill.after or event[0] == "end"):
+                if kill and kill.comes(shard, since, event):
                     time.sleep(kill.delay)
                     self._process.kill()
                     kill = None
