@@ -103,7 +103,8 @@ def write(recipe: Recipe, count: int, decoding: str | None) -> list[ReportBatch]
     generator = registry.build(
         registry.REPORT_GENERATORS, spec.kind, spec.options | ({"decoding": decoding} if decoding else {})
     )
-    painter = registry.build(registry.IMAGE_GENERATORS, recipe.images.generator.kind, recipe.images.generator.options)
+    drawer = recipe.images.generator
+    image_generator = registry.build(registry.IMAGE_GENERATORS, drawer.kind, drawer.options)
     gates = open_gates(recipe.report_gates)
     return [
         write_reports(
@@ -113,8 +114,8 @@ def write(recipe: Recipe, count: int, decoding: str | None) -> list[ReportBatch]
             ReportOptions(
                 attempts=recipe.reports.attempts,
                 seed_of=lambda sample, attempt: seed_for(MARK, sample, "reports", attempt),
-                count_tokens=painter.count_tokens,
-                token_limit=painter.token_limit,
+                count_tokens=image_generator.count_tokens,
+                token_limit=image_generator.token_limit,
             ),
         )
         for start in range(0, count, recipe.shard_size)

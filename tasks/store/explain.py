@@ -144,6 +144,7 @@ def _waiting(trace: Trace) -> Chapter:
     assert report is not None, trace.sample_id
     facts = [("FINDINGS", report.findings), ("IMPRESSION", report.impression), ("seed", str(report.seed))]
     facts += [("attempts", str(report.attempts)), ("shard", str(trace.shard))]
+    facts += [("model", report.model)] if report.model else []
     return Chapter("Report", (*facts, *((gate.gate, gate_line(gate)) for gate in report.gates)))
 
 
