@@ -4,7 +4,7 @@
 
 Publishing is `storage.ledger.commit_shard` against `tarfile` plus `boto3`'s ``upload_file`` of the same members; it
 also writes reports, rejects and index, overwrites nothing, and has the server check every byte. Reading is
-`storage.loader.Loader` against `webdataset` alone on the same tars; it also checks every film's SHA-256 and
+`storage.loader` against `webdataset` alone on the same tars; it also checks every film's SHA-256 and
 parses every row. Both sides take turns on one SeaweedFS. ``ratio`` is our speed over theirs; a line that names a bar
 is one that we hold ourselves to.
 """
@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,7 +34,7 @@ import numpy as np
 from storage import server
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard, committed_shards
-from storage.loader import Loader, Part
+from storage.loader import Part, SampleOrder, SampleStream, read_parts
 from storage.records import GateRow, PairRow, ReportRow
 from storage.s3 import S3Store
 from storage.shards import Sample, sample_of
@@ -78,6 +79,10 @@ def make_shard(shape: Shape, number: int) -> list[Sample]:
     return [_sample(number * shape.samples + at, dice.bytes(shape.film)) for at in range(shape.samples)]
 
 
+def _name(index: int) -> str:
+    return f"0123abcd-{index:08d}"
+
+
 def _sample(index: int, film: bytes) -> Sample:
     gates = [GateRow(gate=f"gate_{n}", score=n / 7, threshold=0.1, passed=True, model="m@r") for n in range(8)]
     mentions = [
@@ -85,7 +90,7 @@ def _sample(index: int, film: bytes) -> Sample:
         for n in range(5)
     ]
     row = PairRow(
-        sample_id=f"0123abcd-{index:08d}",
+        sample_id=_name(index),
         index=index,
         findings="There is a small left pleural effusion. The heart is not enlarged. " * 4,
         impression="Small left pleural effusion.",
@@ -135,8 +140,13 @@ def upload(client: Any, bucket: str, key: str, samples: Sequence[Sample]) -> int
 
 def read_ours(store: S3Store, shape: Shape, shuffled: bool) -> int:
     """Samples of one epoch."""
-    parts = [Part(REF.pairs(number), shape.samples) for number in range(shape.shards)]
-    return sum(1 for _ in Loader(store, parts, seed=0 if shuffled else None, block=SHUFFLED).epoch(0))
+    numbers = [range(number * shape.samples, (number + 1) * shape.samples) for number in range(shape.shards)]
+    parts = [Part(REF.pairs(number), tuple(map(_name, indices))) for number, indices in enumerate(numbers)]
+    if not shuffled:
+        return sum(1 for _ in read_parts(store, parts))
+    order = SampleOrder([[shape.samples] * shape.shards], seed=0, block=SHUFFLED)
+    stream = SampleStream(store, [parts], order, lambda sample: len(sample.png))
+    return sum(1 for _ in islice(stream.start_at(0), len(order)))
 
 
 def read_theirs(store: S3Store, shape: Shape, shuffled: bool) -> int:

@@ -45,7 +45,7 @@ def summarise(run: Run) -> Summary:
         measure=f"{table.task.replace('_', '-')} macro {table.metric} on {table.dataset}",
         samples_seen=run.recipe.pretrain.samples_seen,
         seconds=time.perf_counter() - run.started,
-        caveats=caveats(run.recipe, pairs),
+        caveats=caveats(run.recipe),
         places=_places(run, manifest),
     )
     run.tracked.metrics({f"auroc.{arm.name}": arm.macro for arm in summary.arms})

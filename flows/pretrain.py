@@ -12,6 +12,7 @@ from tasks.prefect_tasks import step
 from tasks.pretrain.arms import Trial, needed_sources, plan_trials
 from tasks.pretrain.checkpoint import Checkpoint, ensure_trained
 from tasks.pretrain.figures import loss_figure
+from tasks.pretrain.images import ImageCache
 from tasks.pretrain.offers import offer
 from tasks.pretrain.runs import keep_trials
 
@@ -22,7 +23,8 @@ def pretrain(parameters: FlowParameters) -> dict[str, Any]:
     with open_run("pretrain", parameters, needs=need_pairs) as run:
         trials = plan(run)
         with run.tracked.nested("pretrain") as tracked:
-            trained = [(trial, _train(run, trial)) for trial in trials]
+            cache = ImageCache(run.recipe.pretrain.cache_megabytes)
+            trained = [(trial, _train(run, trial, cache)) for trial in trials]
             keep_trials(run.store, run.name, trained)
             tracked.blob(loss_figure([held for _, held in trained]), "loss.png")
         several = len(run.recipe.pretrain.seeds) > 1
@@ -39,12 +41,14 @@ def plan(run: Run) -> tuple[Trial, ...]:
     return plan_trials(section, offers)
 
 
-def _train(run: Run, trial: Trial) -> Checkpoint:
+def _train(run: Run, trial: Trial, cache: ImageCache) -> Checkpoint:
     name = f"pretrain-{trial.arm.name}-{trial.seed}"
     held, trained = step(
         "pretrain",
         name,
-        lambda: ensure_trained(run.store, trial, run.recipe.pretrain, on_progress=run.progress.within("pretrain")),
+        lambda: ensure_trained(
+            run.store, trial, run.recipe.pretrain, cache=cache, on_progress=run.progress.within("pretrain")
+        ),
     )
     if trained is None:
         run.progress.say(f"{trial.label}: trained already")

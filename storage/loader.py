@@ -1,29 +1,32 @@
-"""Read a dataset for training: shuffled, shared out, and resumable in the middle of an epoch.
+"""Read samples of dataset versions for training, in an order that depends on a seed and nothing else.
 
-Where every sample comes is arithmetic. An epoch lays the tars out in a shuffled line; the line is cut into equal
-stretches, one for each worker of each rank; a stretch is shuffled block by block. So any number of workers may read
-any number of tars, no sample comes twice in an epoch, and a reader may begin anywhere without what came before.
+Samples are numbered source by source, tar by tar. An epoch lays them out in a line, the tars of each source shuffled
+and the sources interleaved in proportion; the line is shuffled block by block. So the place of every sample is
+arithmetic: whoever holds all samples in memory and whoever streams them from the store sees the same order, from any
+place on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from functools import lru_cache
+from typing import Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from storage.errors import CorruptShard
-from storage.layout import DatasetRef
 from storage.objects import ObjectStore
-from storage.read_ahead import Readable, read_ahead
-from storage.records import Manifest
+from storage.read_ahead import read_ahead
 from storage.shards import Sample, samples_in
-from storage.tables import read_column, read_table_object
 
-_READERS = 8
+BLOCK = 2048
+"""Samples that are shuffled among each other; a stream holds so many in memory. A smaller set is one block."""
+_TARS = 1
+
+Positions = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +35,11 @@ class Part:
 
     Args:
         key: the tar.
-        samples: how many are wanted; a tar of which none is wanted is never opened.
-        ids: which are wanted; None for all that it holds.
+        ids: the samples, in the order of the tar; a tar of which none is wanted is never opened.
     """
 
     key: str
-    samples: int
-    ids: frozenset[str] | None = None
-
-
-def all_parts(ref: DatasetRef, manifest: Manifest) -> list[Part]:
-    """Everything in a version, known from its manifest alone."""
-    return [Part(ref.key(shard.pairs.key), shard.accepted) for shard in manifest.shards if shard.pairs is not None]
-
-
-def ids_by_tar(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> dict[str, list[str]]:
-    """The ids of the samples in every tar of a version, read from the indices, several at a time."""
-    shards = [shard for shard in manifest.shards if shard.pairs is not None]
-    with ThreadPoolExecutor(_READERS) as pool:
-        ids = pool.map(partial(_ids, store), [ref.key(shard.index.key) for shard in shards])
-        return {ref.key(shard.pairs.key): list(found) for shard, found in zip(shards, ids, strict=True) if shard.pairs}
+    ids: tuple[str, ...]
 
 
 def some_parts(ids: Mapping[str, Sequence[str]], chosen: Iterable[str]) -> list[Part]:
@@ -60,115 +48,172 @@ def some_parts(ids: Mapping[str, Sequence[str]], chosen: Iterable[str]) -> list[
     Raises:
         ValueError: a chosen sample is in no tar.
     """
-    missing = set(chosen)
-    parts: list[Part] = []
-    for key, held in ids.items():
-        wanted = missing.intersection(held)
-        missing -= wanted
-        if wanted:
-            parts.append(Part(key, len(wanted), frozenset(wanted)))
+    wanted = set(chosen)
+    parts = [Part(key, tuple(sample for sample in held if sample in wanted)) for key, held in ids.items()]
+    missing = wanted.difference(*(part.ids for part in parts))
     if missing:
         raise ValueError(f"{len(missing)} chosen samples are in no tar, such as {min(missing)!r}")
-    return parts
+    return [part for part in parts if part.ids]
 
 
-class Loader:
-    """Hands out the samples of `parts`, each once per epoch over all workers of all ranks.
+class SampleOrder:
+    """In which order samples come.
+
+    Args:
+        sources: how many samples each tar of each source holds.
+        seed: decides every order.
+        block: see `BLOCK`.
+
+    Raises:
+        ValueError: a source has no sample, or there is no source or no block.
+    """
+
+    def __init__(self, sources: Sequence[Sequence[int]], seed: int, block: int = BLOCK) -> None:
+        self.sources, self.seed, self.block = tuple(map(tuple, sources)), seed, block
+        self._length = sum(map(sum, self.sources))
+        if not self.sources or not all(map(sum, self.sources)) or block < 1:
+            raise ValueError(f"sources of {list(map(sum, self.sources))} samples in blocks of {block} have no order")
+        self.epoch = lru_cache(maxsize=2)(self._epoch)
+
+    def __len__(self) -> int:
+        """Samples in an epoch."""
+        return self._length
+
+    def line(self, number: int) -> Positions:
+        """The samples of epoch `number` in a line, tar by tar: a stream reads them in this order."""
+        if len(self) <= self.block:
+            return np.arange(len(self))
+        lines: list[Positions] = []
+        places: list[npt.NDArray[np.float64]] = []
+        start = 0
+        for source, sizes in enumerate(self.sources):
+            ends: Positions = start + np.cumsum(sizes)
+            rng = np.random.default_rng([self.seed, number, _TARS, source])
+            shuffled: list[int] = rng.permutation(len(sizes)).tolist()
+            runs: list[Positions] = [np.arange(int(ends[tar]) - sizes[tar], int(ends[tar])) for tar in shuffled]
+            line = np.concatenate(runs)
+            lines.append(line)
+            places.append((np.arange(len(line)) + 0.5) / len(line))
+            start = int(ends[-1])
+        return np.concatenate(lines)[np.argsort(np.concatenate(places), kind="stable")]
+
+    def visits(self, first: int, count: int) -> list[tuple[int, int]]:
+        """Epoch and sample of `count` places, from place `first` of an endless row of epochs."""
+        return [
+            (at // len(self), int(self.epoch(at // len(self))[at % len(self)])) for at in range(first, first + count)
+        ]
+
+    def _epoch(self, number: int) -> Positions:
+        line = self.line(number)
+        if len(self) <= self.block:
+            return line[np.random.default_rng([self.seed, number]).permutation(len(self))]
+        blocks = [line[at : at + self.block] for at in range(0, len(self), self.block)]
+        return np.concatenate(
+            [
+                block[np.random.default_rng([self.seed, number, 0, at]).permutation(len(block))]
+                for at, block in enumerate(blocks)
+            ]
+        )
+
+
+class SampleStream(Generic[T]):
+    """Samples straight from the store, in an order.
 
     Args:
         store: where the tars are.
-        parts: what to read.
-        seed: decides every order; None reads in the order of `parts`.
-        rank, ranks: this process among those that train together.
-        worker, workers: this reader among those of its rank, such as a DataLoader's.
-        block: samples that are shuffled among each other, and held in memory.
-        prefetch: tars fetched ahead of the one being read.
+        sources: what is wanted of each tar of each source.
+        order: of these sources.
+        decode: what is kept of a sample, so that a block of them fits the memory.
+        prefetch: tars of each source that are fetched ahead of the one being read.
 
     Raises:
-        ValueError: a rank or worker that is not there.
+        ValueError: the order is one of other sources.
     """
 
     def __init__(
         self,
         store: ObjectStore,
-        parts: Sequence[Part],
-        *,
-        seed: int | None = 0,
-        rank: int = 0,
-        ranks: int = 1,
-        worker: int = 0,
-        workers: int = 1,
-        block: int = 256,
+        sources: Sequence[Sequence[Part]],
+        order: SampleOrder,
+        decode: Callable[[Sample], T],
         prefetch: int = 2,
     ) -> None:
-        if not (0 <= rank < ranks and 0 <= worker < workers and block > 0):
-            raise ValueError(f"rank {rank} of {ranks}, worker {worker} of {workers}, block {block}: out of range")
-        self.store, self.seed = store, seed
-        self.parts: tuple[Part, ...] = tuple(parts)
-        self.block, self.prefetch = block, prefetch
-        total, reader, readers = sum(part.samples for part in parts), rank * workers + worker, ranks * workers
-        self._share = total * reader // readers, total * (reader + 1) // readers
+        if order.sources != tuple(tuple(len(part.ids) for part in parts) for parts in sources):
+            raise ValueError("the order is one of other sources than those that are read")
+        self._store, self._sources, self._order = store, sources, order
+        self._decode, self._prefetch = decode, prefetch
+        sizes = [sum(len(part.ids) for part in parts) for parts in sources]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
 
-    def __len__(self) -> int:
-        """Samples that this reader hands out in an epoch; readers differ by at most one."""
-        return self._share[1] - self._share[0]
+    def start_at(self, first: int) -> Iterator[tuple[int, T]]:
+        """Samples with their positions, without end, from place `first` of the endless row of epochs.
 
-    def epoch(self, number: int, done: int = 0) -> Iterator[Sample]:
-        """The samples of epoch `number`, from the one after the first `done` on.
-
-        Resuming reads again only what of the block at hand was handed out already.
+        Only what of the block at hand comes before is read again.
 
         Raises:
             ObjectMissing: a tar is not there.
-            CorruptShard: a tar is damaged, or does not hold what it should.
+            CorruptShard: a tar is damaged, or does not hold what its index names.
         """
-        first, stop = self._share
-        first += min(done, len(self)) // self.block * self.block
-        passed = done % self.block
-        samples = self._line(number, first, stop)
-        if self.seed is None:
-            yield from islice(samples, passed, None)
-            return
-        while block := list(islice(samples, self.block)):
-            yield from (block[at] for at in self._order(len(block), number, first)[passed:])
-            first, passed = first + len(block), 0
+        epoch, done = divmod(first, len(self._order))
+        while True:
+            yield from self._rest(epoch, done)
+            epoch, done = epoch + 1, 0
 
-    def _line(self, number: int, low: int, high: int) -> Iterator[Sample]:
-        """The samples at places `low` to `high` (exclusive) of the line of all tars."""
-        pieces: list[tuple[Part, int, int]] = []
-        place = 0
-        for at in self._order(len(self.parts), number):
-            part = self.parts[at]
-            begin, end = max(low - place, 0), min(high - place, part.samples)
-            if begin < end:
-                pieces.append((part, begin, end))
-            place += part.samples
-        streams = read_ahead(self.store, [part.key for part, _, _ in pieces], self.prefetch)
-        for piece, stream in zip(pieces, streams, strict=True):
-            yield from _read(*piece, stream)
+    def _rest(self, number: int, done: int) -> Iterator[tuple[int, T]]:
+        order, block = self._order, self._order.block
+        line, shuffled, begin = order.line(number), order.epoch(number), done // block * block
+        owners = np.searchsorted(self._starts, line, side="right") - 1
+        lines = [line[begin:][owners[begin:] == source] for source in range(len(self._sources))]
+        streams = [self._line(source, positions) for source, positions in enumerate(lines)]
+        for at in range(begin, len(line), block):
+            held: dict[int, T] = dict(next(streams[int(owner)]) for owner in owners[at : at + block])
+            for position in shuffled[max(at, done) : at + block]:
+                yield int(position), held[int(position)]
 
-    def _order(self, length: int, *place: int) -> list[int]:
-        if self.seed is None:
-            return list(range(length))
-        return np.random.default_rng([self.seed, *place]).permutation(length).tolist()
-
-
-def _ids(store: ObjectStore, key: str) -> list[str]:
-    try:
-        return read_column(read_table_object(store, key), "sample_id")
-    except CorruptShard as error:
-        raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` says what else is damaged") from error
+    def _line(self, source: int, positions: Positions) -> Iterator[tuple[int, T]]:
+        """The samples of one source at `positions`, which lie tar by tar."""
+        parts = self._sources[source]
+        starts = self._starts[source] + np.concatenate([[0], np.cumsum([len(part.ids) for part in parts])[:-1]])
+        tars = np.searchsorted(starts, positions, side="right") - 1
+        cuts = np.flatnonzero(np.diff(tars)) + 1
+        runs = [run.tolist() for run in np.split(np.arange(len(positions)), cuts) if len(run)]
+        read = [parts[int(tars[run[0]])] for run in runs]
+        streams = read_ahead(self._store, [part.key for part in read], self._prefetch)
+        for run, part, stream in zip(runs, read, streams, strict=True):
+            start = int(starts[tars[run[0]]])
+            wanted = [part.ids[int(positions[at]) - start] for at in run]
+            found = samples_in(stream, part.key, frozenset(wanted))
+            for position, sample_id in zip(positions[run], wanted, strict=True):
+                sample = next(found, None)
+                if sample is None or sample.key != sample_id:
+                    raise _other(part.key, sample_id)
+                yield int(position), self._decode(sample)
 
 
-def _read(part: Part, begin: int, end: int, stream: Readable) -> Iterator[Sample]:
-    """Samples `begin` to `end` of those wanted; a tar that is read to its end must hold exactly the wanted number."""
-    found = samples_in(stream, part.key, part.ids)
-    count = begin
-    for sample in islice(found, begin, end):
-        count += 1
-        yield sample
-    if count < end or (end == part.samples and next(found, None) is not None):
-        raise CorruptShard(
-            f"{part.key} holds {'fewer' if count < end else 'more'} than the {part.samples} samples that its index "
-            "or selection names: compare both with the manifest"
-        )
+def read_parts(store: ObjectStore, parts: Sequence[Part], only: frozenset[str] | None = None) -> Iterator[Sample]:
+    """The wanted samples of each tar, in order.
+
+    Args:
+        store: where the tars are.
+        parts: what is wanted.
+        only: of these the samples to read; None reads all. A tar of which none is read is not opened.
+
+    Raises:
+        ObjectMissing: a tar is not there.
+        CorruptShard: a tar is damaged, or does not hold what its index names.
+    """
+    wanted = [(part.key, [at for at in part.ids if only is None or at in only]) for part in parts]
+    wanted = [(key, ids) for key, ids in wanted if ids]
+    for (key, ids), stream in zip(wanted, read_ahead(store, [key for key, _ in wanted]), strict=True):
+        found = samples_in(stream, key, frozenset(ids))
+        for sample_id in ids:
+            sample = next(found, None)
+            if sample is None or sample.key != sample_id:
+                raise _other(key, sample_id)
+            yield sample
+
+
+def _other(key: str, sample_id: str) -> CorruptShard:
+    return CorruptShard(
+        f"{key} does not hold sample {sample_id} where its index names it: compare both with the manifest"
+    )

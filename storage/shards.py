@@ -58,8 +58,13 @@ def sample_of(row: PairRow, png: bytes) -> Sample:
     """
     if hashlib.sha256(png).hexdigest() != row.png_sha256:
         raise ValueError(f"sample {row.sample_id}: png_sha256 does not belong to this film")
-    txt = f"FINDINGS: {row.findings}\n\nIMPRESSION: {row.impression}\n"
+    txt = report_text(row.findings, row.impression)
     return Sample(row.sample_id, png, txt, row.model_dump(mode="json"))
+
+
+def report_text(findings: str, impression: str) -> str:
+    """The text of a sample's ``.txt``."""
+    return f"FINDINGS: {findings}\n\nIMPRESSION: {impression}\n"
 
 
 def write_tar(samples: Iterable[Sample]) -> bytes:

@@ -100,6 +100,17 @@ def read_column(data: bytes, name: str) -> list[Any]:
         return _read(data, [name]).column(name).to_pylist()
 
 
+def read_columns(data: bytes, names: list[str]) -> dict[str, list[Any]]:
+    """Some columns of Parquet bytes, by name.
+
+    Raises:
+        CorruptShard: not Parquet, or without one of them.
+    """
+    with _corrupt(f"not a table with columns {', '.join(names)}"):
+        table = _read(data, names)
+        return {name: table.column(name).to_pylist() for name in names}
+
+
 def table_metadata(data: bytes) -> dict[str, str]:
     """The key-value metadata of Parquet bytes.
 

@@ -80,7 +80,7 @@ def evaluate_run(
         found.append(_predictions(store, read_checkpoint(store, trial.fingerprint), tasks, test))
         if on_progress:
             on_progress("evaluate", number, len(trials))
-    tables = []
+    tables: list[ScoreTable] = []
     for at, asked in enumerate(tasks):
         items = [TrialPredictions(trial.arm, trial.seed, of[at]) for trial, of in zip(trials, found, strict=True)]
         try:
@@ -174,7 +174,7 @@ def _predictions(
 ) -> list[Predictions]:
     """What a checkpoint predicts in each task; its weights are read only where a prediction is missing."""
     model: VisionLanguageModel | None = None
-    found = []
+    found: list[Predictions] = []
     for asked in tasks:
 
         def predict(asked: _AskedTask = asked) -> Predictions:

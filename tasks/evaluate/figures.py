@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,8 @@ def score_figure(table: ScoreTable) -> bytes:
 
     first = table.scores[0]
     order = ["macro", *sorted(first.per_label, key=lambda name: -first.per_label[name].value)]
-    figure = Figure(figsize=(8, 0.34 * len(order) + 1.6), layout="constrained")
-    axes = figure.subplots()
+    figure: Any = Figure(figsize=(8, 0.34 * len(order) + 1.6), layout="constrained")
+    axes: Any = figure.subplots()
     spread = np.linspace(-0.3, 0.3, len(table.scores))
     for offset, scores in zip(spread, table.scores, strict=True):
         rows = [(scores.macro, scores.low, scores.high)]

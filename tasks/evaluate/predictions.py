@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.parquet
 
 from storage.canonical import canonical_json
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
@@ -22,6 +22,7 @@ from storage.tables import check_claims, read_table_object
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
+pq: Any = pyarrow.parquet  # whose stubs leave parameters untyped
 _FACTS = b"synthcxr.predictions"
 _SCHEMA = pa.schema(
     [
@@ -87,7 +88,9 @@ def to_table(predictions: Predictions, facts: Mapping[str, Any]) -> bytes:
         pa.array(predictions.scores.reshape(-1), pa.float32()),
         pa.array(np.nan_to_num(truth).astype(np.int8), pa.int8(), mask=np.isnan(truth)),
     ]
-    table = pa.Table.from_arrays(columns, schema=_SCHEMA.with_metadata({_FACTS: canonical_json(dict(facts)).encode()}))
+    schema: Any = _SCHEMA  # likewise
+    metadata = {_FACTS: canonical_json(dict(facts)).encode()}
+    table = pa.Table.from_arrays(columns, schema=schema.with_metadata(metadata))
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", version="2.6")
     return sink.getvalue()
@@ -135,5 +138,5 @@ def prediction_facts(data: bytes) -> dict[str, Any]:
     Raises:
         ArrowException, ValueError: not Parquet, or its metadata is no JSON.
     """
-    metadata = pq.read_schema(io.BytesIO(data)).metadata or {}
+    metadata: dict[bytes, bytes] = pq.read_schema(io.BytesIO(data)).metadata or {}
     return json.loads(metadata.get(_FACTS, b"{}"))

@@ -46,7 +46,7 @@ class Difference(Record):
     difference: float
     low: float
     high: float
-    by_seed: dict[int, float] = Field(default_factory=dict)
+    by_seed: dict[int, float] = Field(default_factory=dict[int, float])
 
 
 class ScoreTable(Record):
@@ -63,7 +63,7 @@ class ScoreTable(Record):
     confidence: float
     seed: int
     scores: list[Scores]
-    trials: list[Scores] = Field(default_factory=list)
+    trials: list[Scores] = Field(default_factory=list[Scores])
     differences: list[Difference]
     protocol: str
     uncertain: str = "refuse"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.findings.label_sets import load
-from storage.canonical import canonical_json
 from storage.layout import DatasetRef
+from storage.loader import Part, read_parts
 from storage.records import Manifest, PairRow
 from storage.versions import open_dataset, pair_rows
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.prompts import DEFAULT
+from tasks.pretrain.arms import kept_sha256
+from tasks.pretrain.images import image_of
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
+
+
+_BLOCK = 1024
+_MOST = 1 << 30
 
 
 @dataclass(slots=True)
@@ -28,15 +34,18 @@ class TestSet:
     Args:
         store, ref, manifest: the version.
         selection: name of a curated selection of it; None for all of it.
+        most: bytes of decoded images that are kept for the next model; more are read anew for each.
     """
 
     store: ObjectStore
     ref: DatasetRef
     manifest: Manifest
     selection: str | None = None
+    most: int = _MOST
     _kept: frozenset[str] | None = None
     _rows: tuple[PairRow, ...] = ()
-    _images: dict[int, np.ndarray] = field(default_factory=dict)
+    _parts: tuple[Part, ...] = ()
+    _blocks: dict[int, list[np.ndarray]] = field(default_factory=dict[int, "list[np.ndarray]"])
     __test__ = False  # no test of pytest's
 
     def __str__(self) -> str:
@@ -45,9 +54,12 @@ class TestSet:
     def identity(self) -> dict[str, Any]:
         """What names its content: the version's fingerprint, and a hash of what the selection keeps."""
         kept = self._kept_ids()
-        ids = hashlib.sha256(canonical_json(sorted(kept)).encode()).hexdigest() if kept is not None else ""
-        return {"dataset": self.ref.name, "version": self.ref.version, "fingerprint": self.manifest.fingerprint,
-                "selected": ids}  # fmt: skip
+        return {
+            "dataset": self.ref.name,
+            "version": self.ref.version,
+            "fingerprint": self.manifest.fingerprint,
+            "selected": "" if kept is None else kept_sha256(kept),
+        }
 
     def rows(self) -> tuple[PairRow, ...]:
         """Every sample's row, in the order of the version; read once.
@@ -58,8 +70,15 @@ class TestSet:
         """
         if not self._rows:
             kept = self._kept_ids()
-            rows = pair_rows(self.store, self.ref, self.manifest)
-            self._rows = tuple(row for row in rows if kept is None or row.sample_id in kept)
+            every = pair_rows(self.store, self.ref, self.manifest)
+            parts: list[Part] = []
+            rows: list[PairRow] = []
+            for entry in self.manifest.shards:
+                wanted = [row for row in islice(every, entry.accepted) if kept is None or row.sample_id in kept]
+                if entry.pairs is not None and wanted:
+                    parts.append(Part(self.ref.key(entry.pairs.key), tuple(row.sample_id for row in wanted)))
+                rows += wanted
+            self._rows, self._parts = tuple(rows), tuple(parts)
         if not self._rows:
             raise CannotScore(f"dataset {self} holds no images: nothing to evaluate on")
         return self._rows
@@ -68,21 +87,35 @@ class TestSet:
         """Ids of the samples, in the order of `rows`."""
         return tuple(row.sample_id for row in self.rows())
 
-    def images(self, size: int) -> np.ndarray:
-        """The images (n, size, size) uint8, in the order of `rows`; decoded once per size.
+    def blocks(self, size: int) -> Iterator[np.ndarray]:
+        """The images as uint8 (n, size, size), at most 1,024 at a time, in the order of `rows`.
+
+        Images are decoded once per size, as long as all of them fit `most`.
 
         Raises:
             CorruptShard, ObjectMissing: the message names the tar or the sample.
         """
-        if size not in self._images:
-            from tasks.pretrain.images import read_images
+        if size in self._blocks:
+            yield from self._blocks[size]
+            return
+        fits = len(self.rows()) * size * size <= self.most
+        held: list[np.ndarray] = []
+        samples = read_parts(self.store, self._parts)
+        while images := [image_of(sample, str(self.ref), size) for sample in islice(samples, _BLOCK)]:
+            block = np.stack(images)
+            if fits:
+                held.append(block)
+            yield block
+        if fits:
+            self._blocks = {size: held}
 
-            self._images = {size: read_images(self.store, self.ref, self.manifest, self.ids(), size)}
-        return self._images[size]
+    def images(self, size: int) -> np.ndarray:
+        """All images (n, size, size) uint8, in the order of `rows`; `blocks` needs less memory."""
+        return np.concatenate(list(self.blocks(size)))
 
-    def known_labels(self) -> frozenset[str]:
-        """Labels that any row states."""
-        return frozenset().union(*(row.labels for row in self.rows()))
+    def known_labels(self) -> tuple[str, ...]:
+        """Labels that any row states, in the order in which rows first do."""
+        return tuple(dict.fromkeys(label for row in self.rows() for label in row.labels))
 
     def truth(self, names: Sequence[str]) -> np.ndarray:
         """Labels (n, names) float64 as the rows hold them: 1, 0, -1 for uncertain, NaN where a row does not say.

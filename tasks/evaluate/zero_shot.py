@@ -55,8 +55,8 @@ class ZeroShot:
         if not prompts:
             raise CannotScore(f"dataset {test} labels no finding: it cannot be a test set")
         names = tuple(item.label for item in prompts)
-        scores = zero_shot(model, test.images(model.film_size), prompts)
-        return Predictions(test.ids(), names, scores, test.truth(names))
+        scores = [zero_shot(model, block, prompts) for block in test.blocks(model.film_size)]
+        return Predictions(test.ids(), names, np.concatenate(scores), test.truth(names))
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
         """AUROC per finding and its macro mean, with intervals over the films."""

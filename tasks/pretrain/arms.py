@@ -131,13 +131,17 @@ def kept_pairs(whole: Draw, selection: str, kept: Iterable[str]) -> Draw:
     Raises:
         ArmsDoNotFit: nothing was kept.
     """
-    ids = sorted(kept)
+    ids = list(kept)
     if not ids:
         raise ArmsDoNotFit(
             f"selection {selection!r} of {whole.dataset}/{whole.version} keeps no pair: loosen the rules in `curate`"
         )
-    selected = hashlib.sha256(canonical_json(ids).encode()).hexdigest()
-    return whole.model_copy(update={"pairs": len(ids), "selection": selection, "selected": selected})
+    return whole.model_copy(update={"pairs": len(ids), "selection": selection, "selected": kept_sha256(ids)})
+
+
+def kept_sha256(kept: Iterable[str]) -> str:
+    """SHA-256 over the ids that a selection keeps, in whatever order."""
+    return hashlib.sha256(canonical_json(sorted(kept)).encode()).hexdigest()
 
 
 def plan_trials(section: TrainSection, offers: Mapping[str, Draw]) -> tuple[Trial, ...]:

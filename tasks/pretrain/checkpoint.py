@@ -23,6 +23,7 @@ from tasks.recipe.training import TrainSection
 if TYPE_CHECKING:
     from models.contracts import ProgressCallback
     from storage.objects import ObjectStore
+    from tasks.pretrain.images import ImageCache
 
 _FACTS = "synthcxr"
 _LENGTH = 8  # a safetensors file begins with the length of its JSON header
@@ -64,9 +65,20 @@ class Checkpoint(Record):
 
 
 def ensure_trained(
-    store: ObjectStore, trial: Trial, section: TrainSection, *, on_progress: ProgressCallback | None = None
+    store: ObjectStore,
+    trial: Trial,
+    section: TrainSection,
+    *,
+    cache: ImageCache | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> tuple[Checkpoint, TrainedTrial | None]:
     """The trial's checkpoint, from the store where it is there already.
+
+    Args:
+        store: where datasets and checkpoints are.
+        trial, section: what is trained, and how.
+        cache: decoded images that the trials of a run share.
+        on_progress: told how far the training is.
 
     Returns:
         The checkpoint, and what training left behind where it had to be trained now.
@@ -77,7 +89,7 @@ def ensure_trained(
     held = find_checkpoint(store, trial, section)
     if held is not None:
         return held, None
-    trained = train_trial(trial, section, store, on_progress=on_progress)
+    trained = train_trial(trial, section, store, cache=cache, on_progress=on_progress)
     return write_checkpoint(store, trained, trial, section), trained
 
 

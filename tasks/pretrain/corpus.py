@@ -1,24 +1,49 @@
-"""Read an arm's pairs from the store and hand them out in reproducible batches."""
+"""An arm's pairs, and the batches in which training sees them.
+
+The global batch of a step is a function of the seed and the step: the same whether images are held in memory or
+streamed from the store, whatever the cache's size, and from any step on.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.vlp.text import ReportText, Text, split_report, step_text
+from storage.loader import BLOCK, SampleOrder, SampleStream
 from tasks.pretrain.arms import Arm
+from tasks.pretrain.images import ImageCache, image_of
 from tasks.pretrain.subset import DatasetSubset, open_subset
-from tasks.recipe.schema import TrainSection
+from tasks.recipe.training import TrainSection
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
+    from storage.shards import Sample
 
-Visit = tuple[int, int, np.ndarray]
+Placed = tuple[int, np.ndarray]
+"""A pair's position in the corpus, and its image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Pairs that are learnt from at one time: all of an arm's, or those of one source after another.
+
+    Args:
+        first: place in the row of all pairs seen at which the stage begins.
+        offset: position in the corpus of its first pair.
+        order: of its pairs.
+        stream: its images straight from the store, from a place on; None where they are held in memory.
+    """
+
+    first: int
+    offset: int
+    order: SampleOrder
+    stream: Callable[[int], Iterator[Placed]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,57 +53,58 @@ class Corpus:
     Args:
         samples: their ids, with the dataset's name in front.
         reports: their texts.
-        report_of: which report belongs to which film; the identity, except in a shuffled control.
-        films: (n, size, size) uint8 in the order of `samples`, or None where they are too many to hold.
+        report_of: which report belongs to which image; the identity, except in a shuffled control.
+        images: (size, size) uint8 each in the order of `samples`, or None where they are too many to hold.
         text: what a step reads of a report.
-        stream: films of one epoch straight from the store, as (position, film), used where `films` is None.
+        stages: when which of them is learnt from.
     """
 
     samples: tuple[str, ...]
     reports: tuple[ReportText, ...]
     report_of: np.ndarray
-    films: np.ndarray | None
+    images: Sequence[np.ndarray] | None
+    stages: tuple[Stage, ...]
     text: Text = "sentence"
-    stream: Callable[[int], Iterator[tuple[int, np.ndarray]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's pairs: films (b, size, size) uint8 with one text each."""
+    """One step's pairs: images (b, size, size) uint8 with one text each."""
 
     samples: tuple[str, ...]
-    films: np.ndarray
+    images: np.ndarray
     texts: tuple[str, ...]
 
 
-def load_corpus(store: ObjectStore, arm: Arm, section: TrainSection, seed: int) -> Corpus:
-    """Read the texts of `arm`, and its films at the model's size if they fit ``section.cache_megabytes``.
+def load_corpus(
+    store: ObjectStore, arm: Arm, section: TrainSection, seed: int, cache: ImageCache | None = None
+) -> Corpus:
+    """Take the texts of `arm` from the indices, and its images at the model's size if they fit the cache.
+
+    Args:
+        store: where the datasets are.
+        arm: what to learn from.
+        section: which model, and how much memory a cache of its own may take.
+        seed: decides which pairs are drawn, their order, and the shuffle of a control.
+        cache: shared with other arms.
 
     Raises:
         DatasetMissing, CorruptShard, ObjectMissing: from the store; the message names the object.
-        ValueError: a dataset is not the one the arm was planned for, or holds too few pairs, or a film or report
+        ValueError: a dataset is not the one the arm was planned for, or holds too few pairs, or an image or report
             cannot be read.
     """
     from models.vlp.model import film_size
 
     size = film_size(section.model)
     subsets = [open_subset(store, draw, seed) for draw in arm.mix]
-    samples: list[str] = []
-    reports: list[ReportText] = []
-    films: list[np.ndarray] = []
-    resident = arm.pairs * size * size <= section.cache_megabytes << 20
-    for subset in subsets:
-        for sample in subset.read():
-            samples.append(f"{subset.name}/{sample.key}")
-            reports.append(_report(samples[-1], sample.txt))
-            if resident:
-                films.append(subset.film(sample, size))
-    corpus = Corpus(
-        tuple(samples), tuple(reports), np.arange(len(samples)), np.stack(films) if resident else None, arm.text
-    )
-    if arm.control == "shuffled":
-        corpus = replace(corpus, report_of=derangement(len(samples), seed))
-    return corpus if resident else replace(corpus, stream=_streamed(corpus.samples, subsets, size, seed))
+    samples = tuple(f"{subset.name}/{sample}" for subset in subsets for sample in subset.ids)
+    texts = (text for subset in subsets for text in subset.texts)
+    reports = tuple(_report(sample, text) for sample, text in zip(samples, texts, strict=True))
+    shuffled = arm.control == "shuffled"
+    report_of = derangement(len(samples), seed) if shuffled else np.arange(len(samples))
+    images = (cache or ImageCache(section.cache_megabytes)).images(subsets, size)
+    stages = tuple(_stages(store, arm, subsets, seed, None if images is not None else size))
+    return Corpus(samples, reports, report_of, images, stages, arm.text)
 
 
 def _report(sample: str, text: str) -> ReportText:
@@ -88,24 +114,29 @@ def _report(sample: str, text: str) -> ReportText:
     return report
 
 
-def _streamed(
-    samples: tuple[str, ...], subsets: list[DatasetSubset], size: int, seed: int
-) -> Callable[[int], Iterator[tuple[int, np.ndarray]]]:
-    position = {sample: at for at, sample in enumerate(samples)}
+def _stages(
+    store: ObjectStore, arm: Arm, subsets: Sequence[DatasetSubset], seed: int, streamed: int | None
+) -> Iterator[Stage]:
+    """The stages of an arm; `streamed` is the size of images that are not held in memory."""
+    together = [list(subsets)] if arm.schedule == "mix" else [[subset] for subset in subsets]
+    offset = 0
+    for part in together:
+        order = SampleOrder([[len(tar.ids) for tar in subset.parts] for subset in part], seed, BLOCK)
+        stream = None if streamed is None else _stream(store, part, order, offset, streamed)
+        yield Stage(arm.samples_seen * offset // max(1, arm.pairs), offset, order, stream)
+        offset += len(order)
 
-    def epoch(number: int) -> Iterator[tuple[int, np.ndarray]]:
-        """All subsets at once, each in its own shuffled order, in proportion to what they hold."""
-        dice = random.Random(f"{seed}/{number}/mix")
-        open_ends = [(subset, subset.shuffled(seed, number)) for subset in subsets]
-        left = [subset.pairs for subset in subsets]
-        while any(left):
-            at = dice.choices(range(len(left)), weights=left)[0]
-            subset, stream = open_ends[at]
-            sample = next(stream)
-            left[at] -= 1
-            yield position[f"{subset.name}/{sample.key}"], subset.film(sample, size)
 
-    return epoch
+def _stream(
+    store: ObjectStore, subsets: Sequence[DatasetSubset], order: SampleOrder, offset: int, size: int
+) -> Callable[[int], Iterator[Placed]]:
+    where = " and ".join(subset.name for subset in subsets)
+
+    def decode(sample: Sample) -> np.ndarray:
+        return image_of(sample, where, size)
+
+    stream = SampleStream(store, [subset.parts for subset in subsets], order, decode)
+    return lambda first: ((offset + position, image) for position, image in stream.start_at(first))
 
 
 def derangement(n: int, seed: int) -> np.ndarray:
@@ -118,27 +149,70 @@ def derangement(n: int, seed: int) -> np.ndarray:
     return moved
 
 
-def batches(corpus: Corpus, size: int, seed: int) -> Iterator[Batch]:
-    """Batches without end; every pair comes once per epoch, its text drawn anew in each."""
-    visits = _visits(corpus, seed)
-    while True:
-        chunk = list(islice(visits, size))
-        yield Batch(
-            samples=tuple(corpus.samples[at] for _, at, _ in chunk),
-            films=np.stack([film for _, _, film in chunk]),
-            texts=tuple(_text(corpus, at, epoch, seed) for epoch, at, _ in chunk),
+@dataclass(slots=True)
+class Batches:
+    """The batches of a corpus by step; every pair comes once per epoch, its text drawn anew in each.
+
+    Args:
+        corpus: whose.
+        size: pairs in a batch, over all processes.
+        seed: decides, with the step, which pairs and which texts.
+    """
+
+    corpus: Corpus
+    size: int
+    seed: int
+    _next: int = -1
+    _running: Iterator[Placed] = field(default_factory=lambda: iter(()))
+
+    def at(self, step: int) -> Batch:
+        """The batch of `step`; where images are streamed, steps in their order are cheap and others read anew."""
+        corpus, first = self.corpus, step * self.size
+        visits = [self._visit(at) for at in range(first, first + self.size)]
+        positions = [position for _, position in visits]
+        return Batch(
+            samples=tuple(corpus.samples[position] for position in positions),
+            images=np.stack(self._images(first, positions)),
+            texts=tuple(self._text(epoch, position) for epoch, position in visits),
         )
 
+    def _stage(self, place: int) -> Stage:
+        return next(stage for stage in reversed(self.corpus.stages) if stage.first <= place)
 
-def _visits(corpus: Corpus, seed: int) -> Iterator[Visit]:
-    for epoch in count():
-        if corpus.films is not None:
-            order = np.random.default_rng([seed, epoch]).permutation(len(corpus.samples))
-            yield from ((epoch, int(at), corpus.films[at]) for at in order)
-        elif corpus.stream is not None:
-            yield from ((epoch, at, film) for at, film in corpus.stream(epoch))
+    def _visit(self, place: int) -> tuple[int, int]:
+        """Epoch and position of the pair at a place in the row of all pairs seen."""
+        stage = self._stage(place)
+        ((epoch, position),) = stage.order.visits(place - stage.first, 1)
+        return epoch, stage.offset + position
+
+    def _images(self, first: int, positions: Sequence[int]) -> list[np.ndarray]:
+        if self.corpus.images is not None:
+            return [self.corpus.images[position] for position in positions]
+        if self._next != first:
+            self._running = self._from(first)
+        self._next = first + self.size
+        found = list(islice(self._running, self.size))
+        if [position for position, _ in found] != list(positions):
+            raise AssertionError(f"the stream and the order disagree at pair {first}")
+        return [image for _, image in found]
+
+    def _from(self, first: int) -> Iterator[Placed]:
+        """Images from a place on, stage after stage."""
+        stages = self.corpus.stages
+        for stage, after in zip(stages, (*stages[1:], None), strict=True):
+            end = after.first if after is not None else None
+            if (end is not None and end <= first) or stage.stream is None:
+                continue
+            begin = max(first, stage.first)
+            yield from islice(stage.stream(begin - stage.first), None if end is None else end - begin)
+
+    def _text(self, epoch: int, position: int) -> str:
+        corpus = self.corpus
+        rng = random.Random(f"{self.seed}/{epoch}/{corpus.samples[position]}")
+        return step_text(corpus.reports[corpus.report_of[position]], corpus.text, rng)
 
 
-def _text(corpus: Corpus, position: int, epoch: int, seed: int) -> str:
-    dice = random.Random(f"{seed}/{epoch}/{corpus.samples[position]}")
-    return step_text(corpus.reports[corpus.report_of[position]], corpus.text, dice)
+def batches(corpus: Corpus, size: int, seed: int) -> Iterator[Batch]:
+    """Batches without end, from the first step on."""
+    made = Batches(corpus, size, seed)
+    return (made.at(step) for step in count())

@@ -1,4 +1,4 @@
-"""Take a source's pairs from its dataset: which samples, and their bytes."""
+"""Take an arm's pairs from a dataset version: which samples, their texts, and their bytes."""
 
 from __future__ import annotations
 
@@ -7,93 +7,94 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tasks.pretrain.arms import Draw
+from tasks.pretrain.arms import Draw, kept_sha256
 
 if TYPE_CHECKING:
-    from storage.loader import Loader, Part
+    from storage.loader import Part
     from storage.objects import ObjectStore
     from storage.shards import Sample
-
-_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetSubset:
-    """The chosen samples of one dataset version, by tar."""
+    """The chosen samples of one dataset version.
+
+    Args:
+        store: where it is.
+        name: of the version.
+        fingerprint: of the version's recipe.
+        parts: the chosen samples by tar, in the order of the version.
+        texts: their reports, in the same order.
+    """
 
     store: ObjectStore
     name: str
+    fingerprint: str
     parts: tuple[Part, ...]
+    texts: tuple[str, ...]
 
     @property
-    def pairs(self) -> int:
-        return sum(part.samples for part in self.parts)
+    def ids(self) -> tuple[str, ...]:
+        """The chosen samples, in the order of the version."""
+        return tuple(sample for part in self.parts for sample in part.ids)
 
-    def read(self) -> Iterator[Sample]:
-        """The chosen samples in the order of the version, streamed from the store.
+    def read(self, only: frozenset[str] | None = None) -> Iterator[Sample]:
+        """The chosen samples in the order of the version, or `only` some of them, streamed from the store.
 
         Raises:
             CorruptShard, ObjectMissing: the message names the tar.
         """
-        return self._loader(None).epoch(0)
+        from storage.loader import read_parts
 
-    def shuffled(self, seed: int, epoch: int) -> Iterator[Sample]:
-        """The same in an order that `seed` and `epoch` decide."""
-        return self._loader(seed).epoch(epoch)
-
-    def _loader(self, seed: int | None) -> Loader:
-        from storage.loader import Loader
-
-        return Loader(self.store, self.parts, seed=seed, block=_BLOCK)
-
-    def film(self, sample: Sample, size: int) -> np.ndarray:
-        """The sample's film as (size, size) uint8.
-
-        Raises:
-            CorruptShard: it cannot be decoded; the message names the sample.
-        """
-        from models.vlp.views import fit_film
-        from storage.errors import CorruptShard
-        from storage.png import decode_png
-
-        try:
-            return fit_film(decode_png(sample.png), size)
-        except CorruptShard as error:
-            raise CorruptShard(f"sample {self.name}/{sample.key}: {error}") from error
+        return read_parts(self.store, self.parts, only)
 
 
-def open_subset(store: ObjectStore, source: Draw, seed: int) -> DatasetSubset:
-    """Draw ``source.pairs`` of the source's pairs at random: those whose hash with `seed` is lowest.
+def open_subset(store: ObjectStore, draw: Draw, seed: int) -> DatasetSubset:
+    """Draw ``draw.pairs`` pairs of a version at random: those whose hash with `seed` is lowest.
 
     Whether a sample is drawn depends on its id and the seed, not on how the dataset is cut into shards.
 
     Raises:
         DatasetMissing: no such version.
-        ValueError: the version has another fingerprint, or fewer pairs.
+        ValueError: version or selection are not those that the arm was planned on, or hold fewer pairs.
     """
+    from storage.indices import version_indices
     from storage.layout import DatasetRef
-    from storage.loader import ids_by_tar, some_parts
+    from storage.loader import some_parts
     from storage.versions import open_dataset
-    from tasks.curate.keep import read_selection
 
-    ref = DatasetRef(source.dataset, source.version)
+    ref = DatasetRef(draw.dataset, draw.version)
     manifest = open_dataset(store, ref)
-    if manifest.fingerprint != source.fingerprint:
+    if manifest.fingerprint != draw.fingerprint:
         raise ValueError(
             f"dataset {ref} has fingerprint {manifest.fingerprint[:12]}, but the arm was planned on "
-            f"{source.fingerprint[:12]}: plan the arms again"
+            f"{draw.fingerprint[:12]}: plan the arms again"
         )
-    held = ids_by_tar(store, ref, manifest)
-    if source.selection is not None:
-        ids = read_selection(store, ref, source.selection).kept
-    else:
-        ids = [sample for samples in held.values() for sample in samples]
-    if len(ids) < source.pairs:
-        raise ValueError(f"dataset {ref} offers {len(ids)} pairs, but the arm takes {source.pairs}")
-    chosen = sorted(ids, key=lambda sample: hashlib.sha256(f"{seed}/{sample}".encode()).digest())[: source.pairs]
+    indices = version_indices(store, ref, manifest)
+    held = {index.key: index.ids for index in indices}
+    ids = _kept(store, draw) if draw.selection is not None else [sample for kept in held.values() for sample in kept]
+    if len(ids) < draw.pairs:
+        raise ValueError(f"dataset {ref} offers {len(ids)} pairs, but the arm takes {draw.pairs}")
+    chosen = sorted(ids, key=lambda sample: hashlib.sha256(f"{seed}/{sample}".encode()).digest())[: draw.pairs]
     try:
-        return DatasetSubset(store, str(ref), tuple(some_parts(held, chosen)))
+        parts = tuple(some_parts(held, chosen))
     except ValueError as error:
         raise ValueError(f"dataset {ref}: {error}; `synth verify` says what is damaged") from error
+    text_of = {sample: text for index in indices for sample, text in zip(index.ids, index.texts, strict=True)}
+    texts = tuple(text_of[sample] for part in parts for sample in part.ids)
+    return DatasetSubset(store, str(ref), manifest.fingerprint, parts, texts)
+
+
+def _kept(store: ObjectStore, draw: Draw) -> tuple[str, ...]:
+    """What the selection keeps: what it kept when the arm was planned."""
+    from storage.layout import DatasetRef
+    from tasks.curate.keep import read_selection
+
+    ref = DatasetRef(draw.dataset, draw.version)
+    ids = tuple(read_selection(store, ref, str(draw.selection)).kept)
+    if draw.selected and kept_sha256(ids) != draw.selected:
+        raise ValueError(
+            f"selection {draw.selection!r} of {ref} keeps other pairs than when the arm was planned: plan the arms "
+            "again"
+        )
+    return ids

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from models.contracts import ProgressCallback
 from models.vlp.objectives import TrainingBatch, build_objective
 from tasks.pretrain.arms import Arm, Trial
-from tasks.pretrain.corpus import Batch, Corpus, batches, load_corpus
+from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
 from tasks.recipe.training import TrainSection
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
+    from tasks.pretrain.images import ImageCache
 
 
 class TrainingDiverged(RuntimeError):
@@ -45,7 +46,12 @@ class TrainedTrial:
 
 
 def train_trial(
-    trial: Trial, section: TrainSection, store: ObjectStore, *, on_progress: ProgressCallback | None = None
+    trial: Trial,
+    section: TrainSection,
+    store: ObjectStore,
+    *,
+    cache: ImageCache | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> TrainedTrial:
     """Train from the datasets in `store`; every trial of a seed starts from the same random weights.
 
@@ -54,13 +60,14 @@ def train_trial(
             are drawn, their order, views and texts.
         section: how.
         store: where the datasets are.
+        cache: decoded images that other trials may share; None makes one of its own.
         on_progress: told the trial, samples seen and samples to see after every step, with the loss as its note.
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite; the message names trial and step.
         CorruptShard: a shard cannot be read; the message names it.
     """
-    corpus = load_corpus(store, trial.arm, section, trial.seed) if trial.arm.trained else None
+    corpus = load_corpus(store, trial.arm, section, trial.seed, cache) if trial.arm.trained else None
     return train_on(corpus, trial, section, on_progress=on_progress)
 
 
@@ -101,7 +108,9 @@ def _steps(model: VisionLanguageModel, corpus: Corpus, trial: Trial, section: Tr
     objective = build_objective(trial.objective.kind, trial.objective.options)
     optimiser = torch.optim.AdamW(_groups(module, section.weight_decay), lr=section.learning_rate, betas=(0.9, 0.98))
     module.train()
-    for step, batch in zip(range(total), batches(corpus, section.batch, trial.seed), strict=False):
+    batches = Batches(corpus, section.batch, trial.seed)
+    for step in range(total):
+        batch = batches.at(step)
         for group in optimiser.param_groups:
             group["lr"] = section.learning_rate * schedule(step, total, section.warmup)
         parts = objective.losses(model, _seen(model, batch, trial.seed, step))
@@ -127,7 +136,7 @@ def _seen(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> Tra
     from models.vlp.views import varied_view
 
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    views = varied_view(torch.from_numpy(batch.films), generator)
+    views = varied_view(torch.from_numpy(batch.images), generator)
     return TrainingBatch(views, model.tokenizer(batch.texts), batch.texts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from storage.plain import is_dict, is_list
 from tasks.recipe.training import standard_arms
 
 ARCHIVES: Mapping[str, tuple[str, str]] = {"archive_a": ("real", "phantom:a"), "archive_b": ("test", "phantom:b")}
@@ -28,7 +29,7 @@ def remedy(path: str) -> str | None:
 
 def reshaped(path: str, value: Any) -> str | None:
     """What to write in place of a `value` that the key at `path` took once; None where it never did."""
-    if path == ARMS and isinstance(value, list):
+    if path == ARMS and is_list(value):
         names = ", ".join(map(str, value))
         return (
             "is a mapping of names to mixes, such as {real: {mix: [{source: real}]}}; to run some of the arms, set "
@@ -45,7 +46,7 @@ def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
         for key, (name, source) in ARCHIVES.items()
         if isinstance(data.get(key), Mapping)
     }
-    if isinstance(pretrain := data.get("pretrain"), Mapping):
+    if is_dict(pretrain := data.get("pretrain")):
         kept["pretrain"] = _upgraded_arms(pretrain, data.get("seed", 0))
     return {**kept, "sources": {**old, **kept.get("sources", {})}} if old else kept
 
@@ -53,7 +54,7 @@ def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
 def _upgraded_arms(pretrain: Mapping[str, Any], seed: Any) -> dict[str, Any]:
     """Arms and controls by name become the standard arms of these names, trained with the dataset's seed."""
     arms, controls = pretrain.get("arms"), pretrain.get("controls", [])
-    if not isinstance(arms, list) or not isinstance(controls, list):
+    if not is_list(arms) or not is_list(controls):
         return dict(pretrain)
     standard = standard_arms()
     named = {name: standard[name].model_dump(mode="json") for name in (*arms, *controls) if name in standard}

@@ -39,7 +39,7 @@ def named_by_path(fields: Mapping[str, Any]) -> dict[str, Path]:
     Args:
         fields: leaves of a recipe by dotted path.
     """
-    found = {}
+    found: dict[str, Path] = {}
     for field, value in fields.items():
         if not names_weights(field) or not isinstance(value, str):
             continue

@@ -91,7 +91,7 @@ def scores(store: ObjectStore, test: TestSet) -> RunScores:
 @pytest.fixture
 def no_more_work(scores: RunScores, monkeypatch: pytest.MonkeyPatch) -> RunScores:
     """From here on no image is read and no model is loaded."""
-    monkeypatch.setattr(TestSet, "images", lambda *_: pytest.fail("images were read again"))
+    monkeypatch.setattr(TestSet, "blocks", lambda *_: pytest.fail("images were read again"))
     monkeypatch.setattr("tasks.evaluate.evaluate._load", lambda *_: pytest.fail("a model was loaded again"))
     return scores
 
@@ -99,7 +99,7 @@ def no_more_work(scores: RunScores, monkeypatch: pytest.MonkeyPatch) -> RunScore
 def test_labels_and_images_come_in_the_order_of_the_rows(test: TestSet) -> None:
     truth = [film.labels for film in films(HOSPITAL_B, 5, range(40), size=96)]
     assert test.images(96).shape == (40, 96, 96)
-    assert test.images(96) is test.images(96)
+    assert all(one is other for one, other in zip(test.blocks(96), test.blocks(96), strict=True))
     assert (test.truth(LABELS) == np.stack(truth)).all()
     assert test.ids()[:2] == ("b-00000", "b-00001")
 
@@ -216,6 +216,12 @@ def test_a_dataset_without_images_is_refused(store: ObjectStore) -> None:
     publish(store, DatasetRef("empty", "v1"), [])
     with pytest.raises(CannotScore, match="empty/v1 holds no images"):
         open_test_set(store, DatasetRef("empty", "v1")).rows()
+
+
+def test_more_images_than_are_kept_are_read_anew(store: ObjectStore, test: TestSet) -> None:
+    tight = TestSet(store, HELD_OUT, test.manifest, most=96 * 96 * 39)
+    assert (tight.images(96) == test.images(96)).all()
+    assert not any(one is other for one, other in zip(tight.blocks(96), tight.blocks(96), strict=True))
 
 
 def test_a_selection_limits_a_test_set_and_is_another_question(store: ObjectStore, test: TestSet) -> None:

@@ -6,8 +6,9 @@ from sklearn.metrics import roc_auc_score
 
 from models.vlp.model import load
 from models.vlp.text import split_report
+from storage.loader import SampleOrder
 from tasks.pretrain.arms import Arm, Trial
-from tasks.pretrain.corpus import Corpus, load_corpus
+from tasks.pretrain.corpus import Corpus, Stage, load_corpus
 from tasks.pretrain.train import TrainingDiverged, schedule, steps_of, train_on, train_trial
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
@@ -16,8 +17,8 @@ from tasks.recipe.training import TrainSection
 def toy_auroc(checkpoint: bytes, corpus: Corpus, words: list[str]) -> float:
     """Mean AUROC of telling which of the corpus's films show each finding."""
     model = load(checkpoint)
-    assert corpus.films is not None
-    scores = model.embed_images(corpus.films) @ model.embed_texts([f"There is {word}." for word in words]).T
+    assert corpus.images is not None
+    scores = model.embed_images(np.stack(corpus.images)) @ model.embed_texts([f"There is {word}." for word in words]).T
     labels = np.array([[word in " ".join(report.findings) for word in words] for report in corpus.reports])
     return float(np.mean([float(roc_auc_score(labels[:, at], scores[:, at])) for at in range(len(words))]))
 
@@ -57,8 +58,9 @@ def test_the_same_seed_gives_the_same_losses_and_progress_is_told(store, planned
 
 
 def test_a_loss_that_is_not_a_number_names_trial_and_step():
-    films = np.full((8, 96, 96), 90, np.uint8)
-    corpus = Corpus(tuple("abcdefgh"), (split_report("Clear."),) * 8, np.arange(8), films)
+    images = list(np.full((8, 96, 96), 90, np.uint8))
+    stage = Stage(0, 0, SampleOrder([[8]], 0))
+    corpus = Corpus(tuple("abcdefgh"), (split_report("Clear."),) * 8, np.arange(8), images, (stage,))
     section = TrainSection(samples_seen=160, batch=8, threads=1).model_copy(update={"learning_rate": float("inf")})
     trial = Trial(arm=Arm(name="real", mix=(), samples_seen=160), objective=KindSpec(kind="clip"), seed=0)
     with pytest.raises(TrainingDiverged, match=r"real, seed 0.*step 1 of 20.*learning_rate"):

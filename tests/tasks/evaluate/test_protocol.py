@@ -1,0 +1,110 @@
+"""A task of one's own is added by naming it, and what changes its predictions changes its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from storage.layout import DatasetRef
+from storage.local import LocalStore
+from storage.objects import ObjectStore
+from storage.records import Manifest
+from tasks.evaluate.evaluate import evaluate_run
+from tasks.evaluate.predictions import Predictions
+from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash, task_problems
+from tasks.evaluate.scores import Scores, ScoreTable
+from tasks.evaluate.testset import TestSet, open_test_set
+from tasks.pretrain.arms import Arm, Draw, Trial
+from tasks.pretrain.checkpoint import ensure_trained
+from tasks.pretrain.runs import keep_trials
+from tasks.recipe.base import KindSpec
+from tasks.recipe.training import EvaluateSection, TrainSection
+from tests.tasks.pretrain.conftest import publish, toy_samples
+
+OBJECTIVE = "tests.models.vlp.objectives.test_objectives:PullTogether"
+
+
+class Brightness:
+    """A toy: how bright an image is, times the model's temperature; the metric is its mean."""
+
+    needs: frozenset[str] = frozenset()
+    asked: int = 0
+
+    def __init__(self, power: float = 1.0) -> None:
+        self.power = power
+
+    def identity(self, test: Manifest) -> Mapping[str, Any]:
+        del test
+        return {"rule": "mean grey"}
+
+    def predict(self, model: Any, test: TestSet) -> Predictions:
+        Brightness.asked += 1
+        grey = np.concatenate([block.mean(axis=(1, 2)) for block in test.blocks(32)]) ** self.power
+        scores = (grey * float(model.module.logit_scale.detach().exp()))[:, None].astype(np.float32)
+        return Predictions(test.ids(), ("brightness",), scores, np.full(scores.shape, np.nan))
+
+    def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
+        scores = [_mean(item) for item in predictions]
+        return ScoreTable(
+            metric="brightness", bootstrap=section.bootstrap, confidence=section.confidence, seed=0, scores=scores,
+            trials=scores, differences=[], protocol="mean grey",
+        )  # fmt: skip
+
+
+def _mean(item: TrialPredictions) -> Scores:
+    mean, films = float(item.predictions.scores.mean()), len(item.predictions.films)
+    return Scores(arm=item.arm, seeds=(item.seed,), films=films, macro=mean, low=mean, high=mean, per_label={})
+
+
+TOY = KindSpec(kind=f"{__name__}:Brightness", options={"power": 2.0})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[ObjectStore, Draw]:
+    store = LocalStore(tmp_path_factory.mktemp("store"))
+    return store, publish(store, "toy", toy_samples("toy", 24, seed=3))
+
+
+def test_a_toy_objective_and_a_toy_task_go_from_recipe_to_scores(made: tuple[ObjectStore, Draw]) -> None:
+    store, draw = made
+    section = TrainSection(samples_seen=32, batch=16, threads=1, objective=KindSpec(kind=OBJECTIVE))
+    arm = Arm(name="ours", mix=(draw,), samples_seen=32)
+    trial = Trial(arm=arm, objective=section.objective, seed=0)
+    held, trained = ensure_trained(store, trial, section)
+    assert trained is not None
+    assert trained.steps == 2
+    keep_trials(store, "toy", [(trial, held)])
+    test = open_test_set(store, DatasetRef(draw.dataset, draw.version))
+    evaluate = EvaluateSection(tasks=(TOY, KindSpec(kind="zero_shot")), bootstrap=20, uncertain="ignore")
+    with pytest.raises(ValueError, match="no 'left pleural effusion'"):
+        evaluate_run(store, "toy", test, evaluate)
+    found = evaluate_run(store, "toy", test, evaluate.model_copy(update={"tasks": (TOY,)}))
+    assert found.tables[0].metric == "brightness"
+    assert found.tables[0].of("ours").macro > 0
+    assert Brightness.asked == 1, "kept from the first evaluation, which the other task ended"
+
+
+def test_a_task_is_built_from_its_kind_with_its_options() -> None:
+    task = build_task(TOY)
+    assert isinstance(task, EvaluationTask)
+    assert isinstance(task, Brightness)
+    assert task.power == 2.0
+    assert isinstance(build_task(KindSpec(kind="zero_shot")), EvaluationTask)
+    assert "has no option 'x'" in task_problems(KindSpec(kind="zero_shot", options={"x": 1}))["options.x"]
+    assert "known: zero_shot" in task_problems(KindSpec(kind="zero_shoot"))["kind"]
+
+
+def test_what_changes_predictions_changes_the_hash(made: tuple[ObjectStore, Draw], monkeypatch: Any) -> None:
+    store, draw = made
+    test = open_test_set(store, DatasetRef(draw.dataset, draw.version))
+    known = task_hash(TOY, build_task(TOY), test)
+    assert len(known) == 16
+    other = KindSpec(kind=TOY.kind, options={"power": 1.0})
+    assert task_hash(other, build_task(other), test) != known
+    again = TestSet(store, test.ref, test.manifest.model_copy(update={"fingerprint": "another"}))
+    assert task_hash(TOY, build_task(TOY), again) != known
+    monkeypatch.setattr(Brightness, "identity", lambda *_: {"rule": "median grey"})
+    assert task_hash(TOY, build_task(TOY), test) != known
