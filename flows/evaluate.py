@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
+from tasks.check.stored import need_checkpoints
 from tasks.corpora.ensure import ensure_source, need_source
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import score_figure
@@ -18,7 +19,7 @@ from tasks.pretrain.runs import check_sources, read_trials
 @factory_flow(FlowParameters)
 def evaluate(parameters: FlowParameters) -> dict[str, Any]:
     """Examine every checkpoint of the run that has no predictions yet, and score the predictions."""
-    with open_run("evaluate", parameters) as run:
+    with open_run("evaluate", parameters, needs=need_checkpoints) as run:
         source = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage)
         test = open_test_set(run.store, source.ref, source.selection)
         with run.tracked.nested("evaluate") as tracked:

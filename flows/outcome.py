@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from flows.caveats import caveats
 from flows.services.processes import Services
 from flows.session import Run
-from flows.summary import Arm, Difference, Summary
 from storage.addresses import redact
 from storage.records import Manifest
 from storage.versions import open_dataset
 from tasks.evaluate.evaluate import read_scores
 from tasks.pretrain.runs import read_trials
+from tasks.publish.caveats import caveats
 from tasks.publish.finish import cost
+from tasks.publish.summary import Arm, Difference, Summary
 
 
 def summarise(run: Run) -> Summary:

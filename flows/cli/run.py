@@ -22,7 +22,7 @@ Changes = Annotated[
 @app.command()
 def run(profile: Profile = "local", changes: Changes = None) -> None:
     """Run the whole factory: generate, curate, pretrain, evaluate, and print what the data was worth."""
-    from flows.summary import Summary
+    from tasks.publish.summary import Summary
 
     summary = Summary.model_validate(run_flow("synth", profile, changes))
     console().print(summary.tables())

@@ -7,6 +7,7 @@ from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
 from storage.versions import open_dataset
 from tasks.pretrain.arms import needed_sources
+from tasks.pretrain.runs import read_trials, run_name
 from tasks.recipe.schema import Recipe
 from tasks.recipe.training import SYNTHETIC
 
@@ -47,3 +48,13 @@ def need_pairs(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
     """
     if SYNTHETIC in needed_sources(recipe.pretrain):
         need_selection(store, recipe, ref)
+
+
+def need_checkpoints(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
+    """The run's trials must be trained.
+
+    Raises:
+        ObjectMissing: they are not; the message says what to run.
+        CorruptShard: the list of trials cannot be read.
+    """
+    read_trials(store, run_name(ref, recipe))

@@ -47,7 +47,13 @@ class SmallFactory:
 
     def parameters(self, *overrides: str, **fields: Any) -> dict[str, Any]:
         """Parameters of a flow: the profile ``fast``, smaller, on this store."""
-        small = ("pairs=8", "sources.real.films=8", "sources.test.films=40", "pretrain.samples_seen=16")
+        small = (
+            "pairs=8",
+            "sources.real.films=8",
+            "sources.test.films=40",
+            "pretrain.samples_seen=16",
+            "pretrain.only=[real, synthetic]",
+        )
         return {"profile": FAST, "overrides": [*small, f"storage.root={self.store.root}", *overrides], **fields}
 
     def runs(self) -> list[Run]:

@@ -20,11 +20,11 @@ def test_every_arm_has_a_checkpoint_and_a_second_run_trains_nothing(
     names = {key.split("/")[-1] for key in before if key.endswith(".safetensors")}
     assert names
     result = run_flow("pretrain", factory.parameters())
-    assert {"real", "synthetic", "mixed"} <= result.keys()
+    assert {"real", "synthetic"} <= result.keys()
     assert factory.objects() == before
     assert "real, seed 0: trained already" in capfd.readouterr().err
     arms = {run.data.params["arm"] for run in factory.runs() if "arm" in run.data.params}
-    assert {"real", "synthetic", "mixed"} <= arms
+    assert {"real", "synthetic"} <= arms
 
 
 @pytest.mark.parametrize("state", ["empty", "generated"])

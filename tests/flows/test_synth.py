@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flows.summary import Summary
+from tasks.publish.summary import Summary
 from tasks.recipe.errors import RecipeError
 from tests.flows.conftest import SmallFactory, run_flow
 
@@ -20,7 +20,7 @@ def test_the_stages_join_one_run_and_a_finished_factory_makes_nothing(
     before, known = factory.objects(), {run.info.run_id for run in factory.runs()}
     summary = Summary.model_validate(run_flow("synth", factory.parameters()))
     assert (summary.asked, summary.accepted) == (8, 8)
-    assert {"real", "synthetic", "mixed"} <= {arm.name for arm in summary.arms}
+    assert {"real", "synthetic"} <= {arm.name for arm in summary.arms}
     assert factory.objects() == before
     parent, *nested = [run for run in factory.runs() if run.info.run_id not in known]
     assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {parent.info.run_id}

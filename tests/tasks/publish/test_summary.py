@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from flows.summary import Arm, Difference, Summary
+from tasks.publish.summary import Arm, Difference, Summary
 
 SUMMARY = Summary(
     dataset="d/v1",

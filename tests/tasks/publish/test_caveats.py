@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.caveats import SHIPPED_GENERATOR_FILMS, caveats
 from models.build.image_generator import AssetBuilder
+from tasks.publish.caveats import SHIPPED_GENERATOR_FILMS, caveats
 from tasks.recipe.schema import Recipe
 
 GENERATOR = "The image generator learnt from 20,000 films of hospital A, the arm real from 512"
