@@ -23,7 +23,8 @@ import made_rows
 import numpy as np
 
 from storage.layout import DatasetRef
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore
+from storage.open import open_store
 from tasks.curate.explain import explain
 from tasks.curate.keep import decide
 from tasks.curate.near import Edges, alike_films, alike_images, alike_reports

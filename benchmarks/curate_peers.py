@@ -38,7 +38,7 @@ def ours(folder: Path, similarity: float) -> Decide:
     from made_rows import LIMIT  # a benchmark beside this one
 
     from storage.layout import DatasetRef
-    from storage.objects import open_store
+    from storage.open import open_store
     from tasks.curate.keep import decide
     from tasks.recipe.curation import Rules
 
@@ -90,7 +90,7 @@ def prepare(folder: Path, version: str, samples: int) -> tuple[Any, Path]:
     import polars as pl
 
     from storage.layout import DatasetRef, measure_key
-    from storage.objects import open_store
+    from storage.open import open_store
     from tasks.curate.table import read_table
 
     store, ref = open_store(str(folder)), DatasetRef("peers", version)

@@ -16,7 +16,8 @@ from flows.services.home import PROFILES, prepare
 from flows.services.processes import Services
 from storage import server as store_server
 from storage.layout import DatasetRef
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore
+from storage.open import open_store
 from tasks.pretrain.runs import run_name
 from tasks.publish.dataset import find_version
 from tasks.recipe.errors import RecipeError

@@ -43,7 +43,7 @@ FILM_GATES: Mapping[str, str] = {
     "border": "models.gates.film.classical:Border",
     "dead_area": "models.gates.film.classical:DeadArea",
     "burned_text": "models.gates.film.classical:BurnedText",
-    "film_defects": "models.gates.film.defect_net:FilmDefects",
+    "film_defects": "models.gates.film.defects:FilmDefects",
     "bad_bank": "models.gates.film.bad_bank:NotInBadBank",
     "film_ensemble": "models.gates.ensemble:Ensemble",
     "vision_judge": "models.gates.film.vision:VisionJudge",

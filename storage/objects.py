@@ -7,30 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from storage.errors import (
-    AccessDenied,
-    AlreadyExists,
-    ConditionalWritesMissing,
-    ObjectMissing,
-    StoreError,
-    StoreFull,
-    StoreUnreachable,
-)
-
-__all__ = [
-    "AccessDenied",
-    "AlreadyExists",
-    "ConditionalWritesMissing",
-    "ObjectInfo",
-    "ObjectMissing",
-    "ObjectStore",
-    "StoreError",
-    "StoreFull",
-    "StoreUnreachable",
-    "check_key",
-    "get_or_make",
-    "open_store",
-]
+from storage.errors import AlreadyExists
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +29,7 @@ class ObjectStore(Protocol):
 
     @property
     def root(self) -> str:
-        """The address that `open_store` takes."""
+        """The address that `storage.open.open_store` takes."""
         ...
 
     def get(self, key: str) -> bytes:
@@ -95,35 +72,6 @@ class ObjectStore(Protocol):
             StoreUnreachable, AccessDenied, ConditionalWritesMissing, StoreFull: with the remedy.
         """
         ...
-
-
-def open_store(
-    root: str,
-    *,
-    endpoint: str | None = None,
-    region: str | None = None,
-    access_key: str | None = None,
-    secret_key: str | None = None,
-) -> ObjectStore:
-    """Open the store at `root`: ``s3://bucket/prefix``, or a local folder.
-
-    Args:
-        root: where the objects are.
-        endpoint: address of an S3 service other than AWS; None takes ``AWS_ENDPOINT_URL_S3`` or AWS.
-        region: S3 region; None takes ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's, or ``us-east-1``.
-        access_key, secret_key: credentials; None takes what botocore finds (environment, profile, role).
-    """
-    scheme, separator, rest = root.partition("://")
-    if not separator or scheme == "file":
-        from storage.local import LocalStore
-
-        return LocalStore(Path(rest if separator else root))
-    bucket, _, prefix = rest.partition("/")
-    if scheme != "s3" or not bucket:
-        raise ValueError(f"storage root {root!r} is neither s3://bucket/prefix nor a local folder")
-    from storage.s3 import S3Store
-
-    return S3Store(bucket, prefix, endpoint=endpoint, region=region, access_key=access_key, secret_key=secret_key)
 
 
 def get_or_make(store: ObjectStore, key: str, make: Callable[[], bytes]) -> bytes:

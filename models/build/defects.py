@@ -25,7 +25,7 @@ from models.gates import ensemble
 from models.gates.calibration import score_films
 from models.gates.film import bad_bank
 from models.gates.film.bad_bank import make_bank, save_bank
-from models.gates.film.defect_net import CLASSES, DefectNet, films_to_tensor, save_defect_net
+from models.nets.defect_net import CLASSES, DefectNet, films_to_tensor, save_defect_net
 from models.nets.shipped import SHIPPED
 from models.phantom.hospital import HOSPITAL_A
 from models.training.distributed import rank

@@ -29,7 +29,7 @@ class FilmEncoder:
 
     @cached_property
     def _net(self) -> tuple[Any, str]:
-        from models.gates.film.defect_net import load_defect_net
+        from models.nets.defect_net import load_defect_net
         from models.nets.shipped import SHIPPED
 
         return load_defect_net(Path(self._folder) if self._folder else SHIPPED)
@@ -43,7 +43,7 @@ class FilmEncoder:
         """See the class."""
         import torch
 
-        from models.gates.film.defect_net import WIDTH, films_to_tensor
+        from models.nets.defect_net import WIDTH, films_to_tensor
 
         net, starts = self._net[0], range(0, len(batch), self._batch)
         with torch.inference_mode():

@@ -45,20 +45,6 @@ class Found:
     end: int
 
 
-class RuleRecogniser:
-    """Synonyms, plurals and negation scope over the phantom vocabulary (protocol `Recogniser`)."""
-
-    def recognise(self, texts: Sequence[str]) -> list[dict[str, bool]]:
-        """Label to present per text; a label that is stated once and denied elsewhere counts as present."""
-        results = []
-        for text in texts:
-            labels: dict[str, bool] = {}
-            for found in mentions(text):
-                labels[found.label] = labels.get(found.label, False) or found.present
-            results.append(labels)
-        return results
-
-
 def mentions(text: str) -> list[Found]:
     """Every finding named in `text`, in order, with its polarity, side, zone and severity."""
     results: list[Found] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.phantom.body import MIDDLE, SIGN, Body
+from models.phantom.body import MIDDLE, Body
 from models.phantom.canvas import Canvas, smooth, soft_step
 from models.phantom.rng import between, chance
 from models.phantom.skeleton import draw_skeleton
@@ -158,8 +158,3 @@ def _stomach_gas(canvas: Canvas, body: Body, rng: np.random.Generator) -> np.nda
             *where, between(rng, (3, 6)), between(rng, (2.5, 5)), 2.0
         )
     return gas
-
-
-def side_sign(side: str | None) -> float:
-    """-1 for the patient's right, +1 for the left."""
-    return SIGN[side or "left"]

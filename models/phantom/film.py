@@ -23,7 +23,6 @@ from models.phantom.vocabulary import LABELS, Finding
 Box = tuple[int, int, int, int]
 Painter = Callable[[Scene, Finding, np.random.Generator], list[np.ndarray]]
 MASK_LEVEL = 0.3
-DIFFUSE = ("pulmonary edema", "emphysema", "pulmonary fibrosis")
 
 # In the order of painting: what changes the lung first, what lies on top of it last.
 PAINTERS: dict[str, Painter] = {

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
-
-from models.phantom.vocabulary import LABELS
 
 Span = tuple[float, float]
 
@@ -55,11 +52,6 @@ class Hospital:
     appearance: Appearance
     prevalence: Mapping[str, float] = field(hash=False)
     defect_rate: float
-
-    @property
-    def normal_rate(self) -> float:
-        """Expected share of films with no finding at all."""
-        return prod(1.0 - self.prevalence[label] for label in LABELS)
 
 
 def long_tail(head: float = HEAD, tail: float = TAIL) -> dict[str, float]:

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from storage.layout import DatasetRef
-from storage.objects import open_store
+from storage.open import open_store
 from tasks.curate.keep import decide
 from tasks.recipe.curation import Rules
 

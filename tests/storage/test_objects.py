@@ -11,7 +11,8 @@ import pytest
 
 from storage.errors import AlreadyExists, ObjectMissing
 from storage.local import LocalStore
-from storage.objects import ObjectStore, check_key, open_store
+from storage.objects import ObjectStore, check_key
+from storage.open import open_store
 from storage.s3 import S3Store
 
 pytestmark = pytest.mark.server

@@ -204,6 +204,3 @@ def _in_line(middles: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> fl
     alike = np.abs(np.log(heights[:, None] / heights[None])) < 0.4
     count = np.maximum(1.0, widths / (0.8 * heights))
     return float(((near & alike) * count[None]).sum(1).max())
-
-
-CHECKS: tuple[type[Check], ...] = (Sharpness, Noise, Pattern, Upright, Border, DeadArea, BurnedText)

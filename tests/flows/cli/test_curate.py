@@ -11,7 +11,7 @@ from flows.cli.app import app
 from flows.services.home import PROFILES
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard
-from storage.objects import open_store
+from storage.open import open_store
 from storage.records import GateRow, PairRow
 from storage.shards import sample_of
 from storage.versions import published

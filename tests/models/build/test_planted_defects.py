@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.build.planted_defects import PLANTED, STRENGTHS, plant
+from models.nets.defect_net import CLASSES
 from models.phantom.case import Case
 from models.phantom.film import draw_film
 
@@ -62,3 +63,7 @@ def test_unknown_kinds_and_strengths_are_named_with_what_there_is(sound_films: l
         plant(sound_films[0], "melted", "weak", np.random.default_rng(0))
     with pytest.raises(ValueError, match="'deadly'"):
         plant(sound_films[0], "noise", "deadly", np.random.default_rng(0))
+
+
+def test_the_network_tells_every_planted_defect_apart_but_those_that_need_none() -> None:
+    assert ("good", *(kind for kind in PLANTED if kind != "nan")) == CLASSES

@@ -27,15 +27,9 @@ from models.gates.ensemble import (
     save_calibration,
 )
 from models.gates.film import view as view_module
-from models.gates.film.defect_net import (
-    CLASSES,
-    DefectNet,
-    FilmDefects,
-    films_to_tensor,
-    load_defect_net,
-    save_defect_net,
-)
+from models.gates.film.defects import FilmDefects
 from models.gates.film.view import FilmBatch
+from models.nets.defect_net import CLASSES, DefectNet, films_to_tensor, load_defect_net, save_defect_net
 from models.nets.shipped import SHIPPED
 from models.training.schedule import Schedule
 

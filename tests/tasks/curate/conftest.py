@@ -9,7 +9,7 @@ import pytest
 
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard
-from storage.objects import open_store
+from storage.open import open_store
 from storage.png import encode_png
 from storage.records import GateRow, PairRow
 from storage.shards import sample_of

@@ -4,7 +4,7 @@ import pytest
 
 from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, selection_key
-from storage.objects import open_store
+from storage.open import open_store
 from tasks.curate.keep import SelectionConflict, read_selection, write_selection
 from tasks.curate.select import Choice, Selection
 from tasks.recipe.curation import Rules

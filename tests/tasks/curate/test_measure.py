@@ -9,7 +9,7 @@ from models import registry
 from models.contracts import Encoder
 from models.encoders.classifier_features import ClassifierFeatureEncoder
 from storage.errors import CorruptShard
-from storage.objects import open_store
+from storage.open import open_store
 from tasks.curate.keep import RulesDoNotFit, decide
 from tasks.curate.measure import hash_films
 from tasks.recipe.curation import Rules

@@ -13,7 +13,8 @@ import pytest
 from storage.layout import DatasetRef
 from storage.ledger import commit_shard
 from storage.manifest import write_manifest
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore
+from storage.open import open_store
 from storage.png import encode_png
 from storage.records import Manifest, PairRow
 from storage.shards import Sample, sample_of

@@ -19,7 +19,7 @@ from models.gates.memorisation import Memorisation
 from models.gates.training_index import build_index, index_figures, load_index, save_index
 from models.phantom.renderer import RendererImageGenerator
 from storage.layout import DatasetRef
-from storage.objects import open_store
+from storage.open import open_store
 from storage.records import ReportRow
 from storage.tables import from_parquet
 from storage.versions import open_dataset

@@ -183,7 +183,7 @@ def test_files_go_to_the_stores_own_endpoint_with_its_own_keys(
 def test_a_bucket_at_an_endpoint_of_the_recipe_is_found_there_by_keys_of_the_shell(
     uri: str, managed: StoreAddress, another_company: list[str], said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from storage.objects import open_store
+    from storage.open import open_store
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", managed.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", managed.secret_key)

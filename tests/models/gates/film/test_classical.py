@@ -9,7 +9,7 @@ from models import registry
 from models.build.planted_defects import plant
 from models.contracts import Candidate, Gate, ModelNotFound
 from models.gates.calibration import score_films
-from models.gates.film.classical import CHECKS, Upright, _medians
+from models.gates.film.classical import Upright, _medians
 from models.phantom.case import Case
 from models.phantom.film import draw_film
 
@@ -22,7 +22,7 @@ MEANT_FOR = {
     "dead_area": ("clipped", "missing_part", "mosaic"),
     "burned_text": ("burned_text",),
 }
-NAMES = [check.name for check in CHECKS]
+NAMES = list(MEANT_FOR)
 
 
 def gate(name: str) -> Gate:

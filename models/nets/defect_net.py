@@ -1,14 +1,13 @@
-"""The default film judge: a small network that tells a good film from nineteen planted defects.
+"""A small network that tells a good film from nineteen planted defects.
 
-It learnt on films of hospital A in many guises (`models.build.defects`); its layer before the last is the
-default image embedding of `models.encoders.image`.
+It learnt on films of hospital A in many guises (`models.build.defects`). The gate `film_defects` asks it; its layer
+before the last is the default image embedding of `models.encoders.image`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,18 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.build.planted_defects import PLANTED
-from models.contracts import GateScore
-from models.gates.film.view import FilmBatch, FilmGate
 from models.nets.classifier import SIZE
 from models.nets.shipped import SHIPPED, net_facts, save_net
-from models.typed import AnyPath, Count
 
 NAME = "defects"
 WIDTH = 64  # of the embedding
-CLASSES: tuple[str, ...] = ("good", *(kind for kind in PLANTED if kind != "nan"))  # NaN needs no network
+CLASSES: tuple[str, ...] = (
+    "good", "blank", "flat", "clipped", "inverted", "blurred", "noise", "rotated", "border", "burned_text", "one_lung",
+    "lateral", "underexposed", "overexposed", "cropped", "double_exposure", "stripes", "mosaic", "missing_part",
+    "not_a_chest",
+)  # fmt: skip
+"""What it tells apart, in the order of its outputs: a good film, and the planted defects but NaN, which needs none."""
 REMEDY = "it is part of the repository: check it out again, or run `python -m models.build.defects`"
 
 
@@ -86,38 +85,3 @@ def load_defect_net(folder: Path = SHIPPED) -> tuple[DefectNet, str]:
     net = DefectNet()
     net.load_state_dict(load(weights))
     return net.eval(), f"{NAME}@{hashlib.sha256(weights).hexdigest()[:12]}"
-
-
-class FilmDefects(FilmGate):
-    """How surely a film is none of the planted defects, 0..1; the likeliest defect is named.
-
-    Args:
-        folder: where ``defects.safetensors`` and ``defects.json`` lie.
-        batch: films at a time.
-    """
-
-    name = "film_defects"
-
-    def __init__(self, folder: AnyPath = SHIPPED, batch: Count = 64) -> None:
-        self._folder, self._batch = Path(folder), batch
-
-    @cached_property
-    def _net(self) -> tuple[DefectNet, str]:
-        return load_defect_net(self._folder)
-
-    @torch.inference_mode()
-    def judge(self, films: FilmBatch) -> list[GateScore]:
-        """See the class. Leaves the features, from which the default bad bank goes on."""
-        net, revision = self._net
-        starts = range(0, len(films.raw), self._batch)
-        parts = [net.embed(films_to_tensor(films.raw[at : at + self._batch])) for at in starts]
-        if not parts:
-            return []
-        features = torch.cat(parts)
-        films.features[revision] = features.numpy()
-        scores: list[GateScore] = []
-        for chances in F.softmax(net.head(features).double(), 1).tolist():
-            worst = max(range(1, len(CLASSES)), key=lambda place: chances[place])
-            reason = f"likest a film that is {CLASSES[worst]} ({chances[worst]:.2f})"
-            scores.append(GateScore(self.name, chances[0], reason, revision))
-        return scores
