@@ -7,11 +7,11 @@ from typing import Any
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
 from tasks.check.stored import need_checkpoints
-from tasks.corpora.ensure import ensure_source, need_source
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import score_figure
 from tasks.evaluate.scores import RunScores, ScoreTable
 from tasks.evaluate.testset import TestSet, open_test_set
+from tasks.ingest.ensure import ensure_source, need_source
 from tasks.prefect_tasks import step
 from tasks.pretrain.runs import check_sources, read_trials
 

@@ -13,9 +13,9 @@ from flows.services.home import PROFILES, prepare
 from flows.session import open_storage
 from models.typed import worded
 from tasks.corpora.archives.errors import ArchiveError
-from tasks.corpora.ingest import Ingested
-from tasks.corpora.ingest import ingest as publish
 from tasks.corpora.source import ArchiveSource, SourceUnknown, parse_source
+from tasks.ingest.ingest import Ingested
+from tasks.ingest.ingest import ingest as publish
 from tasks.prefect_tasks import step
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.sources import ARCHIVE_FILM_SIZE, SourceSection

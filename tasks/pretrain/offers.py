@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from storage.layout import DatasetRef
 from storage.versions import open_dataset
-from tasks.corpora.ensure import SourceVersion, ensure_source
 from tasks.curate.keep import read_selection
+from tasks.ingest.ensure import SourceVersion, ensure_source
 from tasks.pretrain.arms import Draw, kept_pairs
 from tasks.recipe.sources import SourceSection
 from tasks.recipe.training import SYNTHETIC

@@ -15,7 +15,7 @@ from storage.versions import open_dataset
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.recipe.sources import SourceSection
 from tests.flows.conftest import SmallFactory
-from tests.tasks.corpora.conftest import write_nih
+from tests.tasks.ingest.conftest import write_nih
 
 
 def asked(source: str, **fields: object) -> SourceSection:

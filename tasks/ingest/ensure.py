@@ -9,10 +9,10 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.tags import resolve
 from storage.versions import open_dataset
-from tasks.corpora.ingest import ingest
-from tasks.corpora.phantom import PhantomSample, ensure_phantom
 from tasks.corpora.source import PhantomSource, VersionSource
 from tasks.curate.keep import read_selection
+from tasks.ingest.ingest import ingest
+from tasks.ingest.phantom import PhantomSample, ensure_phantom
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Recipe
 from tasks.recipe.sources import SourceSection

@@ -19,9 +19,9 @@ from storage.shards import read_samples
 from storage.tables import from_parquet, to_parquet
 from storage.versions import open_dataset, pair_rows, tar_keys
 from tasks.audit.copies import BITS
-from tasks.corpora.ensure import SourceVersion
 from tasks.curate.keep import read_selection
 from tasks.curate.measure import HASH_SIDE, hash_films
+from tasks.ingest.ensure import SourceVersion
 
 Progress = Callable[[str, int, int], None]
 REVISION = 1

@@ -19,11 +19,11 @@ from tasks.corpora.archives.masks import decode_masks
 from tasks.corpora.archives.names import escaped
 from tasks.corpora.archives.pixels import read_film
 from tasks.corpora.archives.registry import Archive
-from tasks.corpora.choice import FilmChoice
-from tasks.corpora.label_words import LabelWords
-from tasks.corpora.report_text import RULES, ReportText, report_text, text_of_labels
-from tasks.corpora.square import Square
-from tasks.corpora.use_terms import terms_of
+from tasks.ingest.choice import FilmChoice
+from tasks.ingest.label_words import LabelWords
+from tasks.ingest.report_text import RULES, ReportText, report_text, text_of_labels
+from tasks.ingest.square import Square
+from tasks.ingest.use_terms import terms_of
 from tasks.recipe.sources import SourceSection
 
 TextFrom = Literal["report", "labels", "none"]

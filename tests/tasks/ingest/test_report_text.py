@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.corpora.label_words import words_of
-from tasks.corpora.report_text import ReportText, report_text, text_of_labels
+from tasks.ingest.label_words import words_of
+from tasks.ingest.report_text import ReportText, report_text, text_of_labels
 
 MIMIC = """                                 FINAL REPORT
  EXAMINATION:  CHEST (PA AND LAT)

@@ -26,15 +26,15 @@ from storage.records import PairRow
 from storage.shards import read_samples
 from storage.tags import resolve
 from storage.versions import pair_rows, reject_rows, tar_keys
-from tasks.corpora import ingest as module
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.archives.layouts.chexpert import OBSERVATIONS
-from tasks.corpora.ingest import Ingested, dataset_name, ingest
+from tasks.ingest import ingest as module
+from tasks.ingest.ingest import Ingested, dataset_name, ingest
 from tasks.recipe.sources import SourceSection
 from tasks.store.verify import verify_dataset
 from tests.tasks.corpora.archives.conftest import Tree
 from tests.tasks.corpora.archives.made import DEEP, dicom
-from tests.tasks.corpora.conftest import write_nih
+from tests.tasks.ingest.conftest import write_nih
 
 
 def put(store: LocalStore, source: str, **fields: Any) -> Ingested:
@@ -204,7 +204,7 @@ def test_verify_finds_an_ingested_version_sound(store: LocalStore, nih: Path) ->
 LIFE = """
 import sys, yaml
 from storage.local import LocalStore
-from tasks.corpora import ingest as module
+from tasks.ingest import ingest as module
 from tasks.recipe.sources import SourceSection
 module.LARGEST_SHARD = 4
 section = SourceSection.model_validate(yaml.safe_load(sys.argv[2]))

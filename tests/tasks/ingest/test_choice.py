@@ -11,7 +11,7 @@ import pytest
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.archives.film import ArchiveFilm
 from tasks.corpora.archives.registry import open_archive
-from tasks.corpora.choice import FilmChoice, Listing, choice_of, list_films, read_kept, share_of
+from tasks.ingest.choice import FilmChoice, Listing, choice_of, list_films, read_kept, share_of
 from tasks.recipe.sources import SourceSection
 from tests.tasks.corpora.archives.conftest import Tree
 

@@ -7,7 +7,7 @@ import pytest
 
 from storage.masks import decode_mask
 from tasks.corpora.archives.film import Box
-from tasks.corpora.square import Square
+from tasks.ingest.square import Square
 
 
 def test_a_tall_film_is_centred_with_black_at_its_sides() -> None:

@@ -15,7 +15,7 @@ from storage.masks import decode_mask
 from storage.shards import read_samples
 from storage.tags import set_tag
 from storage.versions import open_dataset, pair_rows, tar_keys
-from tasks.corpora.ensure import SourceVersion, ensure_source, need_source
+from tasks.ingest.ensure import SourceVersion, ensure_source, need_source
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.sources import SourceSection

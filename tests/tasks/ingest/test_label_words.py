@@ -6,8 +6,8 @@ import pytest
 
 from models.findings.label_sets import load
 from tasks.corpora.archives.layouts import chexpert, nih
-from tasks.corpora.label_words import LabelWords, words_of
-from tasks.corpora.use_terms import TERMS
+from tasks.ingest.label_words import LabelWords, words_of
+from tasks.ingest.use_terms import TERMS
 
 
 @pytest.mark.parametrize("layout", TERMS)

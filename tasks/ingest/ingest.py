@@ -26,12 +26,12 @@ from storage.shards import Sample
 from storage.tags import advance_latest
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.archives.registry import Archive, open_archive
-from tasks.corpora.choice import FilmChoice, Listing, choice_of, chosen, list_films
-from tasks.corpora.film_row import FilmRows
-from tasks.corpora.label_words import LabelWords
-from tasks.corpora.report_text import RULES, RULES_TEXT
 from tasks.corpora.source import ArchiveSource
-from tasks.corpora.use_terms import UseTerms, terms_of
+from tasks.ingest.choice import FilmChoice, Listing, choice_of, chosen, list_films
+from tasks.ingest.film_row import FilmRows
+from tasks.ingest.label_words import LabelWords
+from tasks.ingest.report_text import RULES, RULES_TEXT
+from tasks.ingest.use_terms import UseTerms, terms_of
 from tasks.publish.archive_card import write_archive_card
 from tasks.publish.dataset import NothingAccepted, find_version, make_manifest, open_version
 from tasks.recipe.paths import published

@@ -10,15 +10,15 @@ import pytest
 
 from storage.local import LocalStore
 from storage.versions import open_dataset
-from tasks.corpora.ensure import SourceVersion
-from tasks.corpora.ingest import ingest
-from tasks.corpora.leaks import SourcesLeak, check_leaks, find_leaks
 from tasks.curate.keep import write_selection
 from tasks.curate.select import Choice, Selection
+from tasks.ingest.ensure import SourceVersion
+from tasks.ingest.ingest import ingest
+from tasks.ingest.leaks import SourcesLeak, check_leaks, find_leaks
 from tasks.recipe.curation import Rules
 from tasks.recipe.sources import SourceSection
 from tests.tasks.corpora.archives.conftest import Tree
-from tests.tasks.corpora.conftest import NIH_HEAD, write_nih
+from tests.tasks.ingest.conftest import NIH_HEAD, write_nih
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_hashes_that_are_near_by_chance_are_no_copies(
 ) -> None:
     training = put(store, tmp_path, "train", {"1": picture(1)})
     test = put(store, tmp_path, "test", {"3": picture(3)})
-    monkeypatch.setattr("tasks.corpora.leaks.BITS", 256)
+    monkeypatch.setattr("tasks.ingest.leaks.BITS", 256)
     assert find_leaks(store, training, test) == []
 
 
