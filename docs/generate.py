@@ -8,6 +8,8 @@ Nothing of it is committed, so none of it can be out of date; `make docs` runs t
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -43,18 +45,38 @@ def profile_page() -> str:
     return PROFILE + "".join(f"\n## {name}\n\n{section_text(section)}\n" for name, section in sections)
 
 
-def section_text(schema: Mapping[str, Any]) -> str:
-    """The description of a section and a row for each of its fields; a plain choice is only described."""
-    text = str(schema.get("description", "")).partition("\nArgs:")[0].strip()
+def section_text(schema: Mapping[str, Any], noun: str = "field") -> str:
+    """The description of a section and a row for each of its fields; one without fields is only described."""
+    text, _, args = str(schema.get("description", "")).partition("\nArgs:")
+    text, says = text.strip(), told_of(args)
     fields = schema.get("properties")
     if not fields:
-        return text or type_of(schema)
+        return text if noun == "option" or text else type_of(schema)
     needed = schema.get("required", ())
     rows = [
-        (f"`{name}`", type_of(field), "required" if name in needed else default_of(field), notes(field))
+        (
+            f"`{name}`",
+            type_of(field),
+            "required" if name in needed else default_of(field),
+            notes({"description": says.get(name, ""), **field}),
+        )
         for name, field in fields.items()
     ]
-    return f"{text}\n\n{table(('field', 'type', 'default', 'what it says'), rows)}"
+    return f"{text}\n\n{table((noun, 'type', 'default', 'what it says'), rows)}"
+
+
+def told_of(args: str) -> dict[str, str]:
+    """What the section ``Args`` of a docstring says of each name."""
+    told: dict[str, str] = {}
+    names: list[str] = []
+    for line in args.splitlines():
+        head = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
+        if head:
+            names = head[1].split(", ")
+        elif line.strip() and not line.startswith("     "):
+            break
+        told |= {name: f"{told.get(name, '')} {head[2] if head else line.strip()}".strip() for name in names}
+    return told
 
 
 def default_of(field: Mapping[str, Any]) -> str:
@@ -64,9 +86,10 @@ def default_of(field: Mapping[str, Any]) -> str:
 
 def notes(field: Mapping[str, Any]) -> str:
     """What a field's schema says in words: its description and its bounds."""
+    told = str(field.get("description", "")).rstrip(".")
     options = [field, *field.get("anyOf", ())]
     bounds = [LIMITS[key].format(f"`{one[key]}`") for one in options for key in LIMITS if key in one]
-    return "; ".join(part for part in (str(field.get("description", "")), ", ".join(bounds)) if part)
+    return "; ".join(part for part in (told, ", ".join(bounds)) if part)
 
 
 def type_of(field: Mapping[str, Any]) -> str:
@@ -86,40 +109,29 @@ def type_of(field: Mapping[str, Any]) -> str:
 
 
 def kinds_page() -> str:
-    """Every table of the registry: each kind, what its class says, and its options."""
-    from models import registry
+    """Every kind by name: what its class says, and its options."""
+    from models.registry import schemas
+    from models.vlp.objectives import OBJECTIVES
+    from tasks.evaluate.protocol import TASKS
 
-    tables = {
-        "Report generators": registry.REPORT_GENERATORS,
-        "Image generators": registry.IMAGE_GENERATORS,
-        "Gates on the report": registry.REPORT_GATES,
-        "Gates on the film": registry.FILM_GATES,
-        "Encoders": registry.ENCODERS,
-    }
+    tables = {**schemas(), "objectives": schemas_of(OBJECTIVES), "evaluation_tasks": schemas_of(TASKS)}
     return KINDS + "".join(
-        f"\n## {title}\n" + "".join(f"\n### {kind}\n\n{kind_text(table, kind)}\n" for kind in table)
-        for title, table in tables.items()
+        f"\n## {title.replace('_', ' ').capitalize()}\n"
+        + "".join(f"\n### {kind}\n\n{section_text(schema, 'option')}\n" for kind, schema in kinds.items())
+        for title, kinds in tables.items()
     )
 
 
-def kind_text(table_of_kinds: Mapping[str, str], kind: str) -> str:
-    """The first paragraph of a kind's docstring, and its options."""
+def schemas_of(kinds: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The schemas of a table that is not among the registry's own, as `models.registry.schemas` gives them."""
     from models.registry import factory_of
     from models.typed import options_model
 
-    factory = factory_of(table_of_kinds, kind)
-    says = " ".join((factory.__doc__ or "").strip().split("\n\n")[0].split())
-    fields = options_model(factory).model_fields
-    rows = [
-        (
-            f"`{field.alias or name}`",
-            f"`{getattr(field.annotation, '__name__', field.annotation)}`",
-            "required" if field.is_required() else f"`{plain(field.get_default(call_default_factory=True))}`",
-            field.description or "",
-        )
-        for name, field in fields.items()
-    ]
-    return f"{says}\n\n{table(('option', 'type', 'default', 'what it says'), rows) if rows else 'No options.'}"
+    made = {kind: factory_of(kinds, kind) for kind in kinds}
+    return {
+        kind: options_model(one).model_json_schema() | {"description": inspect.getdoc(one) or ""}
+        for kind, one in made.items()
+    }
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

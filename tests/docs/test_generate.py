@@ -10,6 +10,8 @@ import yaml
 
 from docs import generate
 from models import registry
+from models.vlp.objectives import OBJECTIVES
+from tasks.evaluate.protocol import TASKS
 from tasks.recipe.schema import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +27,7 @@ def test_every_field_of_a_recipe_has_a_row() -> None:
 
 def test_every_kind_has_a_heading_and_its_options() -> None:
     page = generate.kinds_page()
-    for kind in (*registry.REPORT_GENERATORS, *registry.IMAGE_GENERATORS, *registry.GATES, *registry.ENCODERS):
+    for kind in (*(kind for kinds in registry.TABLES.values() for kind in kinds), *OBJECTIVES, *TASKS):
         assert f"\n### {kind}\n" in page, kind
     assert "| `max_num_seqs` |" in page
 
@@ -35,6 +37,12 @@ def test_every_public_module_is_on_one_page() -> None:
     shown = [line for text in pages.values() for line in text.splitlines() if line.startswith(":::")]
     assert len(shown) == len(set(shown)) > 150
     assert "::: storage.ledger" in pages["storage"].splitlines()
+
+
+def test_what_a_docstring_says_of_a_field_is_in_its_row() -> None:
+    args = "\n    weight: part of the pairs,\n        relative to others.\n    low, high: ends.\n\nReturns:\n    x: no"
+    ends = {"low": "ends.", "high": "ends."}
+    assert generate.told_of(args) == {"weight": "part of the pairs, relative to others.", **ends}
 
 
 @pytest.mark.parametrize(
