@@ -16,7 +16,7 @@ import yaml
 
 from storage import server
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard, committed_shard, publish_reports
+from storage.ledger import ShardContents, commit_shard, committed_shard, publish_reports
 from storage.local import LocalStore
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
@@ -47,7 +47,7 @@ def _measure(name: str, store: ObjectStore, shards: int) -> None:
     recipe = {"pairs": SIZE * shards, "shard_size": SIZE, "top_up": 1.0}
     open_version(store, REF, yaml.safe_dump(recipe), "f" * 64)
     publish_reports(store, REF, 0, [])
-    commit_shard(store, REF, 0, pairs=[], rejects=[], seconds={}, counts={"planned": SIZE})
+    commit_shard(store, REF, 0, ShardContents([], counts={"planned": SIZE}))
     first = [(key, store.get(key(0))) for key in (REF.reports, REF.rejects, REF.index)]
     with ThreadPoolExecutor(16) as pool:
         copies = ((key(shard), data) for shard in range(1, shards) for key, data in first)

@@ -33,7 +33,7 @@ import numpy as np
 
 from storage import server
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard, committed_shards
+from storage.ledger import ShardContents, commit_shard, committed_shards
 from storage.loader import Part, SampleOrder, SampleStream, read_parts
 from storage.records import GateRow, PairRow, ReportRow
 from storage.s3 import S3Store
@@ -116,9 +116,7 @@ def _reports(samples: Sequence[Sample]) -> list[ReportRow]:
 
 def publish(store: S3Store, number: int, samples: Sequence[Sample]) -> int:
     """Ours: a whole shard, committed; the tar's size."""
-    entry = commit_shard(
-        store, REF, number, reports=_reports(samples), pairs=samples, rejects=[], seconds={}, counts={}
-    )
+    entry = commit_shard(store, REF, number, ShardContents(reports=_reports(samples), pairs=samples))
     assert entry.pairs is not None
     return entry.pairs.size
 
@@ -242,9 +240,7 @@ def count_requests(address: server.StoreAddress) -> None:
         print(f"  reading it: {_told(seen)}")
     store = address.store("count-many")
     for number in range(200):
-        commit_shard(
-            store, REF, number, pairs=make_shard(Shape("", 1, 10, 1), number), rejects=[], seconds={}, counts={}
-        )
+        commit_shard(store, REF, number, ShardContents(make_shard(Shape("", 1, 10, 1), number)))
         if number + 1 in (20, 200):
             with counted(store) as seen:
                 committed_shards(store, REF)

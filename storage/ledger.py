@@ -13,6 +13,7 @@ import logging
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 
 from pydantic import ValidationError
@@ -66,26 +67,27 @@ def publish_reports(
     return _reports_in(_put_reports(store, ref, shard, rows, rejects), store.uri(ref.reports(shard)))
 
 
-def commit_shard(
-    store: ObjectStore,
-    ref: DatasetRef,
-    shard: int,
-    *,
-    reports: Sequence[ReportRow] | None = None,
-    pairs: Sequence[Sample],
-    rejects: Sequence[RejectRow],
-    seconds: Mapping[str, float],
-    counts: Mapping[str, int],
-) -> ShardEntry:
-    """Publish a shard, exactly once, and return the entry that counts.
+@dataclass(frozen=True, slots=True)
+class ShardContents:
+    """What a shard is committed with.
 
     Args:
-        store, ref, shard: where.
-        reports: the shard's reports; None where `publish_reports` stored them, or where a dataset has none.
         pairs: accepted samples, whose ``json`` is the full `PairRow`.
         rejects: given-up samples of all stages.
         seconds: wall clock by stage.
         counts: anything counted.
+        reports: the shard's reports; None where `publish_reports` stored them, or where a dataset has none.
+    """
+
+    pairs: Sequence[Sample]
+    rejects: Sequence[RejectRow] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    reports: Sequence[ReportRow] | None = None
+
+
+def commit_shard(store: ObjectStore, ref: DatasetRef, shard: int, contents: ShardContents) -> ShardEntry:
+    """Publish a shard, exactly once, and return the entry that counts.
 
     Returns:
         The committed entry. ``counts["lost"]`` tells how many samples are in neither tar nor rejects, because an
@@ -97,6 +99,7 @@ def commit_shard(
     done = committed_shard(store, ref, shard)
     if done is not None:
         return done
+    pairs, rejects, reports = contents.pairs, contents.rejects, contents.reports
     report_data = _stored(store, ref.reports(shard)) if reports is None else _put_reports(store, ref, shard, reports)
     report_entry = None if report_data is None else _agreed_reports(ref, shard, report_data, pairs)
     reject_data, reject_sum = _publish(store, ref.rejects(shard), to_parquet(rejects, kind=RejectRow))
@@ -113,8 +116,8 @@ def commit_shard(
         reports=report_entry,
         accepted=len(rows),
         rejected=len(refused),
-        seconds=dict(seconds),
-        counts=dict(counts) | ({"lost": lost} if lost > 0 else {}),
+        seconds=dict(contents.seconds),
+        counts=dict(contents.counts) | ({"lost": lost} if lost > 0 else {}),
     )
     if lost > 0:
         _log.warning("shard %d of %s: %d samples lost to an earlier attempt that decided otherwise", shard, ref, lost)

@@ -203,7 +203,7 @@ def begin(
     """Begin a version and commit some of its shards: two pairs accepted, the third drawn and rejected."""
 
     def make(store: ObjectStore, shards: int = 2, **changes: Any) -> DatasetRef:
-        from storage.ledger import commit_shard, publish_reports
+        from storage.ledger import ShardContents, commit_shard, publish_reports
         from tasks.publish.dataset import open_version
         from tasks.recipe.fingerprint import fingerprint, version_of
 
@@ -214,9 +214,11 @@ def begin(
             pairs = [make_pair(shard * 3 + number) for number in range(3)]
             publish_reports(store, ref, shard, [report_for(pair) for pair in pairs])
             commit_shard(
-                store, ref, shard, pairs=pairs[:2], rejects=[make_reject(shard * 3 + 2)], seconds={},
-                counts={"planned": 3},
-            )  # fmt: skip
+                store,
+                ref,
+                shard,
+                ShardContents(pairs[:2], rejects=[make_reject(shard * 3 + 2)], counts={"planned": 3}),
+            )
         return ref
 
     return make
@@ -228,7 +230,7 @@ def publish(begin: Callable[..., DatasetRef]) -> Callable[..., DatasetRef]:
 
     def make(store: ObjectStore, lineage: dict[str, str] | None = None, **changes: Any) -> DatasetRef:
         from storage.ledger import committed_shards
-        from tasks.publish.dataset import publish_manifest
+        from tasks.publish.dataset import ManifestFacts, publish_manifest
         from tasks.recipe.fingerprint import fingerprint
 
         made = small_recipe(**changes)
@@ -236,7 +238,10 @@ def publish(begin: Callable[..., DatasetRef]) -> Callable[..., DatasetRef]:
         models = {"reports": {"name": "writer", "revision": "r1", "sha256": "a" * 64}}
         entries = list(committed_shards(store, ref).values())
         publish_manifest(
-            store, ref, entries, fingerprint=fingerprint(made), asked=made.pairs, models=models, lineage=lineage
+            store,
+            ref,
+            entries,
+            ManifestFacts(fingerprint=fingerprint(made), asked=made.pairs, models=models, lineage=lineage),
         )
         return ref
 

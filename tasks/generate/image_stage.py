@@ -9,7 +9,7 @@ from typing import Any
 from models import registry
 from models.contracts import Gate, ImageGenerator
 from storage.errors import ObjectMissing
-from storage.ledger import commit_shard, committed_shard, load_reports
+from storage.ledger import ShardContents, commit_shard, committed_shard, load_reports
 from storage.objects import ObjectStore
 from storage.records import ReportRow
 from storage.shards import sample_of
@@ -84,10 +84,12 @@ class ImageStage:
             store,
             ref,
             shard,
-            pairs=[sample_of(row, png) for row, png in batch.samples],
-            rejects=[*rejects, *batch.rejects],
-            seconds={**(entry.seconds if entry else {}), "images": batch.stats["seconds"]},
-            counts={**before, **counts},
+            ShardContents(
+                [sample_of(row, png) for row, png in batch.samples],
+                rejects=[*rejects, *batch.rejects],
+                seconds={**(entry.seconds if entry else {}), "images": batch.stats["seconds"]},
+                counts={**before, **counts},
+            ),
         )
 
     def _draw(self, rows: list[ReportRow], on_progress: ProgressCallback | None) -> ImageBatch:

@@ -18,7 +18,7 @@ import yaml
 
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard, committed_shards
+from storage.ledger import ShardContents, commit_shard, committed_shards
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, RejectRow, ShardEntry
@@ -33,7 +33,7 @@ from tasks.ingest.label_words import LabelWords
 from tasks.ingest.report_text import RULES, RULES_TEXT
 from tasks.ingest.use_terms import UseTerms, terms_of
 from tasks.publish.archive_card import write_archive_card
-from tasks.publish.dataset import NothingAccepted, find_version, make_manifest, open_version
+from tasks.publish.dataset import ManifestFacts, NothingAccepted, find_version, make_manifest, open_version
 from tasks.recipe.paths import published
 from tasks.recipe.sources import SourceSection
 
@@ -187,7 +187,7 @@ def _shards(
 def _commit(store: ObjectStore, ref: DatasetRef, shard: int, made: Sequence[Sample | RejectRow]) -> ShardEntry:
     pairs = [one for one in made if isinstance(one, Sample)]
     rejects = [one for one in made if isinstance(one, RejectRow)]
-    return commit_shard(store, ref, shard, pairs=pairs, rejects=rejects, seconds={}, counts={"films": len(made)})
+    return commit_shard(store, ref, shard, ShardContents(pairs, rejects=rejects, counts={"films": len(made)}))
 
 
 def _publish(
@@ -201,14 +201,16 @@ def _publish(
             store,
             ref,
             entries,
-            fingerprint=fingerprint,
-            asked=plan.listing.taken,
-            models={"archive": card},
-            statistics=_statistics(plan, name),
-            licence=terms.licence,
-            credentialed=terms.credentialed,
-            label_set=terms.label_set,
-            agreement=terms.agreement,
+            ManifestFacts(
+                fingerprint=fingerprint,
+                asked=plan.listing.taken,
+                models={"archive": card},
+                statistics=_statistics(plan, name),
+                licence=terms.licence,
+                credentialed=terms.credentialed,
+                label_set=terms.label_set,
+                agreement=terms.agreement,
+            ),
         )
     except NothingAccepted as error:
         raise ArchiveError(f"{plan.archive.root}: {error}") from error

@@ -13,12 +13,12 @@ import yaml
 from models.phantom.vocabulary import BY_NAME
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard, committed_shards
+from storage.ledger import ShardContents, commit_shard, committed_shards
 from storage.objects import ObjectStore
 from storage.png import encode_png
 from storage.records import Box, Manifest, Mask, PairRow
 from storage.shards import Sample, sample_of
-from tasks.publish.dataset import find_version, open_version, publish_manifest
+from tasks.publish.dataset import ManifestFacts, find_version, open_version, publish_manifest
 
 FORMAT = 1
 
@@ -86,15 +86,12 @@ def publish_archive(
         samples = [_sample(ref, start + number, film) for number, film in enumerate(islice(stream, size))]
         if len(samples) < size:
             raise ValueError(f"archive {ref}: {start + len(samples)} films came, {count} were promised")
-        done[shard] = commit_shard(store, ref, shard, pairs=samples, rejects=[], seconds={}, counts={"films": size})
+        done[shard] = commit_shard(store, ref, shard, ShardContents(samples, counts={"films": size}))
     return publish_manifest(
         store,
         ref,
         list(done.values()),
-        fingerprint=fingerprint,
-        asked=count,
-        models={"renderer": _renderer(ref)},
-        label_set="phantom",
+        ManifestFacts(fingerprint=fingerprint, asked=count, models={"renderer": _renderer(ref)}, label_set="phantom"),
     )
 
 

@@ -136,26 +136,11 @@ def frozen_recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, A
     return first.removeprefix(_MARK).strip(), document
 
 
-def make_manifest(
-    store: ObjectStore,
-    ref: DatasetRef,
-    shards: Sequence[ShardEntry],
-    *,
-    fingerprint: str,
-    asked: int,
-    models: Mapping[str, Mapping[str, Any]],
-    lineage: Mapping[str, str] | None = None,
-    statistics: Mapping[str, Any] | None = None,
-    licence: str = "Apache-2.0",
-    credentialed: bool = False,
-    label_set: str = "",
-    agreement: str = "",
-) -> Manifest:
-    """The manifest of `shards`, its counts taken from what is stored; nothing is written.
+@dataclass(frozen=True, slots=True)
+class ManifestFacts:
+    """What a manifest says beside its shards.
 
     Args:
-        store, ref: the version.
-        shards: its committed shards.
         fingerprint: of the recipe.
         asked: pairs the recipe asked for.
         models: model cards by stage.
@@ -165,6 +150,21 @@ def make_manifest(
         credentialed: whether the data may be shared only with credentialed users.
         label_set: the findings that labels speak of.
         agreement: the use agreement that comes with the data, in words.
+    """
+
+    fingerprint: str
+    asked: int
+    models: Mapping[str, Mapping[str, Any]]
+    lineage: Mapping[str, str] | None = None
+    statistics: Mapping[str, Any] | None = None
+    licence: str = "Apache-2.0"
+    credentialed: bool = False
+    label_set: str = ""
+    agreement: str = ""
+
+
+def make_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry], facts: ManifestFacts) -> Manifest:
+    """The manifest of a version's committed `shards`, its counts taken from what is stored; nothing is written.
 
     Raises:
         NothingAccepted: no shard holds a pair.
@@ -173,21 +173,21 @@ def make_manifest(
     draft = Manifest(
         dataset=ref.name,
         version=ref.version,
-        fingerprint=fingerprint,
+        fingerprint=facts.fingerprint,
         created=datetime.now(UTC).replace(microsecond=0),
-        asked=asked,
+        asked=facts.asked,
         accepted=sum(shard.accepted for shard in ordered),
         rejected=sum(shard.rejected for shard in ordered),
         shards=ordered,
-        models={stage: dict(card) for stage, card in models.items()},
+        models={stage: dict(card) for stage, card in facts.models.items()},
         rejected_by_gate={},
         entity_counts={},
-        lineage=dict(lineage or {}),
-        licence=licence,
-        credentialed=credentialed,
-        label_set=label_set,
-        agreement=agreement,
-        statistics=dict(statistics or {}),
+        lineage=dict(facts.lineage or {}),
+        licence=facts.licence,
+        credentialed=facts.credentialed,
+        label_set=facts.label_set,
+        agreement=facts.agreement,
+        statistics=dict(facts.statistics or {}),
         code_version=_code_version(),
     )
     if not draft.accepted:
@@ -199,15 +199,17 @@ def make_manifest(
     )
 
 
-def publish_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry], **details: Any) -> Manifest:
-    """Close the version: `make_manifest` (which explains `details`), then write it, once.
+def publish_manifest(
+    store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry], facts: ManifestFacts
+) -> Manifest:
+    """Close the version: `make_manifest`, then write it, once.
 
     Raises:
         ManifestConflict: the version is closed with other shards.
         NothingAccepted: see `make_manifest`.
     """
-    stored = find_manifest_of(store, ref, shards, details["fingerprint"])
-    return stored or write_manifest(store, ref, make_manifest(store, ref, shards, **details))
+    stored = find_manifest_of(store, ref, shards, facts.fingerprint)
+    return stored or write_manifest(store, ref, make_manifest(store, ref, shards, facts))
 
 
 def _why_empty(ref: DatasetRef, rejects: Sequence[RejectRow]) -> str:

@@ -16,7 +16,7 @@ from storage.versions import pair_rows, reject_rows
 from tasks.generate.report_cost import EntityCost, shard_costs, total
 from tasks.publish.card import LIMITS, build_card
 from tasks.publish.croissant import build_croissant
-from tasks.publish.dataset import find_manifest_of, make_manifest
+from tasks.publish.dataset import ManifestFacts, find_manifest_of, make_manifest
 from tasks.publish.figures import Tally
 from tasks.publish.files import keep_file, keep_text
 from tasks.publish.privacy_figures import card_figures
@@ -62,13 +62,15 @@ def finish_version(
         store,
         ref,
         shards,
-        fingerprint=mark,
-        asked=recipe.pairs,
-        models=models,
-        lineage=lineage,
-        statistics={**cost(recipe, shards), "seed": recipe.seed, "sources": sources, "memorisation": copies},
-        licence=terms.licence,
-        credentialed=terms.credentialed,
+        ManifestFacts(
+            fingerprint=mark,
+            asked=recipe.pairs,
+            models=models,
+            lineage=lineage,
+            statistics={**cost(recipe, shards), "seed": recipe.seed, "sources": sources, "memorisation": copies},
+            licence=terms.licence,
+            credentialed=terms.credentialed,
+        ),
     )
     write_card(store, ref, manifest, recipe.cost_per_hour)
     return write_manifest(store, ref, manifest)

@@ -11,7 +11,7 @@ import pytest
 
 from storage.errors import DatasetMissing
 from storage.layout import DatasetRef, tag_key
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest
@@ -25,7 +25,7 @@ def published(store: ObjectStore, make_pair: Make, version: str, day: int = 1, n
     """A version of one pair, published on a day of January."""
     ref = DatasetRef(name, version)
     store.put(ref.recipe, b"# fingerprint: f\npairs: 1\n")
-    entry = commit_shard(store, ref, 0, pairs=[make_pair(day)], rejects=[], seconds={}, counts={})
+    entry = commit_shard(store, ref, 0, ShardContents([make_pair(day)]))
     manifest = Manifest(
         dataset=name, version=version, fingerprint="f", created=datetime(2026, 1, day, tzinfo=UTC), asked=1,
         accepted=1, rejected=0, shards=[entry], models={}, rejected_by_gate={}, entity_counts={},

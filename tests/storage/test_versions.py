@@ -10,24 +10,21 @@ import pytest
 
 from storage.errors import DatasetMissing, ManifestConflict
 from storage.layout import DatasetRef, run_key, selection_key, shard_of_index
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.manifest import find_manifest, verify, write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest
 from storage.shards import Sample
 from storage.versions import dataset_names, open_dataset, pair_rows, published, tar_keys
-from tasks.publish.dataset import make_manifest
+from tasks.publish.dataset import ManifestFacts, make_manifest
 
 Make = Callable[..., Sample]
 
 
 def publish(store: ObjectStore, ref: DatasetRef, make_pair: Make, shards: int = 2) -> Manifest:
-    entries = [
-        commit_shard(store, ref, shard, pairs=[make_pair(shard)], rejects=[], seconds={}, counts={})
-        for shard in range(shards)
-    ]
+    entries = [commit_shard(store, ref, shard, ShardContents([make_pair(shard)])) for shard in range(shards)]
     return write_manifest(
-        store, ref, make_manifest(store, ref, entries, fingerprint="f" * 64, asked=shards, models={})
+        store, ref, make_manifest(store, ref, entries, ManifestFacts(fingerprint="f" * 64, asked=shards, models={}))
     )
 
 

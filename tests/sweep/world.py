@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from storage.layout import DatasetRef, prediction_key, run_key
-from storage.ledger import commit_shard, committed_shards, publish_reports
+from storage.ledger import ShardContents, commit_shard, committed_shards, publish_reports
 from storage.local import LocalStore
 from storage.png import encode_png
 from storage.records import GateRow, PairRow, RejectRow, ReportRow
@@ -23,7 +23,7 @@ from tasks.pretrain.arms import Arm, Draw, Trial
 from tasks.pretrain.checkpoint import write_checkpoint
 from tasks.pretrain.runs import keep_trials
 from tasks.pretrain.train import TrainedTrial
-from tasks.publish.dataset import open_version, publish_manifest
+from tasks.publish.dataset import ManifestFacts, open_version, publish_manifest
 from tasks.recipe.base import KindSpec
 from tasks.recipe.curation import Rules
 from tasks.recipe.fingerprint import fingerprint
@@ -88,15 +88,20 @@ def build_store(folder: Path) -> LocalStore:
             pairs = [pair(seed * 100 + shard * 5 + number) for number in range(5)]
             publish_reports(store, ref, shard, [report(sample) for sample in pairs])
             commit_shard(
-                store, ref, shard, pairs=pairs[:4], rejects=[reject(pairs[4])], seconds={"reports": 1.0},
-                counts={"planned": 5},
-            )  # fmt: skip
+                store,
+                ref,
+                shard,
+                ShardContents(pairs[:4], rejects=[reject(pairs[4])], seconds={"reports": 1.0}, counts={"planned": 5}),
+            )
         if ref is not BEGUN:
             entries = list(committed_shards(store, ref).values())
             models = {"reports": {"name": "writer", "revision": "r1", "sha256": "a" * 64}}
             lineage = {"parent": str(REF)} if ref is LATER else {}
             publish_manifest(
-                store, ref, entries, fingerprint=fingerprint(made), asked=10, models=models, lineage=lineage
+                store,
+                ref,
+                entries,
+                ManifestFacts(fingerprint=fingerprint(made), asked=10, models=models, lineage=lineage),
             )
             store.put(ref.card("README.md"), b"# films\n")
     set_tag(store, REF, "champion")

@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 from flows.cli.app import app
 from flows.services.home import PROFILES
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.open import open_store
 from storage.records import GateRow, PairRow
 from storage.shards import sample_of
 from storage.versions import published
-from tasks.publish.dataset import publish_manifest
+from tasks.publish.dataset import ManifestFacts, publish_manifest
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import load_recipe
 
@@ -43,9 +43,9 @@ def said(tmp_path, monkeypatch):
             gates=[GateRow(gate="contrast", score=score, threshold=0.15, passed=True)],
         )  # fmt: skip
         samples.append(sample_of(row, png))
-    entry = commit_shard(store, ref, 0, pairs=samples, rejects=[], seconds={}, counts={})
+    entry = commit_shard(store, ref, 0, ShardContents(samples))
     mark = fingerprint(load_recipe(FAST, [], PROFILES))
-    publish_manifest(store, ref, [entry], fingerprint=mark, asked=3, models={})
+    publish_manifest(store, ref, [entry], ManifestFacts(fingerprint=mark, asked=3, models={}))
     fixed = ["--profile", FAST, "--set", f"storage.root={tmp_path / 'store'}"]
     fixed += ["--set", "dataset=try", "--set", "version=v1"]
 

@@ -16,7 +16,7 @@ from flows.cli.app import app
 from models.contracts import ImageRequest
 from models.phantom.renderer import RendererImageGenerator
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.png import encode_png
@@ -25,7 +25,7 @@ from storage.shards import read_tar, sample_of
 from tasks.errors import AuditError
 from tasks.fidelity import report as fidelity_report
 from tasks.fidelity.version import read_version
-from tasks.publish.dataset import open_version, publish_manifest
+from tasks.publish.dataset import ManifestFacts, open_version, publish_manifest
 from tasks.recipe.schema import Recipe
 
 MARK = "f" * 64
@@ -63,8 +63,8 @@ def version(store: ObjectStore, name: str, films: int, model: str = "phantom-a@c
             provenance={"prompt": prompt} if prompt else {},
         )  # fmt: skip
         samples.append(sample_of(row, png))
-    entry = commit_shard(store, ref, 0, pairs=samples, rejects=[], seconds={}, counts={})
-    publish_manifest(store, ref, [entry], fingerprint=MARK, asked=films, models={})
+    entry = commit_shard(store, ref, 0, ShardContents(samples))
+    publish_manifest(store, ref, [entry], ManifestFacts(fingerprint=MARK, asked=films, models={}))
     return ref
 
 
@@ -183,8 +183,8 @@ def test_the_films_of_an_archive_have_no_second_seed(store: LocalStore) -> None:
     version(store, "try", 1)
     open_version(store, ref, yaml.safe_dump({"archive": "hospital", "films": 1}), MARK)
     tar = store.get(DatasetRef("try", "v1").pairs(0))
-    entry = commit_shard(store, ref, 0, pairs=read_tar(tar), rejects=[], seconds={}, counts={})
-    publish_manifest(store, ref, [entry], fingerprint=MARK, asked=1, models={})
+    entry = commit_shard(store, ref, 0, ShardContents(read_tar(tar)))
+    publish_manifest(store, ref, [entry], ManifestFacts(fingerprint=MARK, asked=1, models={}))
     assert len(read_version(store, ref, films=1, seeds=0).films) == 1
     with pytest.raises(AuditError, match="no generator drew them: --seeds 0"):
         read_version(store, ref, films=1, seeds=1)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.open import open_store
 from storage.png import encode_png
 from storage.records import GateRow, PairRow
 from storage.shards import sample_of
-from tasks.publish.dataset import publish_manifest
+from tasks.publish.dataset import ManifestFacts, publish_manifest
 
 
 def make_row(at: int, *, labels=(), report: str = "", image: str = "", agreement: float = 1.0) -> PairRow:
@@ -42,10 +42,14 @@ def publish(tmp_path):
             png = encode_png(film)
             samples.append(sample_of(make_row(at, image=hashlib.sha256(png).hexdigest()), png))
         shards = [
-            commit_shard(store, ref, n, pairs=samples[start : start + 4], rejects=[], seconds={}, counts={})
+            commit_shard(store, ref, n, ShardContents(samples[start : start + 4]))
             for n, start in enumerate(range(0, len(samples), 4))
         ]
-        return store, ref, publish_manifest(store, ref, shards, fingerprint="f", asked=len(films), models={})
+        return (
+            store,
+            ref,
+            publish_manifest(store, ref, shards, ManifestFacts(fingerprint="f", asked=len(films), models={})),
+        )
 
     return published
 

@@ -14,7 +14,7 @@ from models.phantom.hospital import HOSPITAL_B
 from models.phantom.vocabulary import LABELS
 from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.open import open_store
@@ -54,7 +54,7 @@ def sample(index: int, labels: dict[str, int] | None = None) -> Sample:
 
 
 def publish(store: ObjectStore, ref: DatasetRef, samples: list[Sample]) -> None:
-    shard = commit_shard(store, ref, 0, pairs=samples, rejects=[], seconds={}, counts={})
+    shard = commit_shard(store, ref, 0, ShardContents(samples))
     manifest = Manifest(
         dataset=ref.name, version=ref.version, fingerprint="b", created=datetime(2026, 1, 1, tzinfo=UTC),
         asked=len(samples), accepted=len(samples), rejected=0, shards=[shard], models={}, rejected_by_gate={},

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.open import open_store
@@ -63,9 +63,7 @@ def publish(store: ObjectStore, name: str, samples: list[Sample], shard_size: in
     """A dataset version of `samples`."""
     ref = DatasetRef(name, "v1")
     parts = [samples[at : at + shard_size] for at in range(0, len(samples), shard_size)]
-    shards = [
-        commit_shard(store, ref, at, pairs=part, rejects=[], seconds={}, counts={}) for at, part in enumerate(parts)
-    ]
+    shards = [commit_shard(store, ref, at, ShardContents(part)) for at, part in enumerate(parts)]
     manifest = Manifest(
         dataset=name, version="v1", fingerprint=f"{name}-fingerprint", created=datetime(2026, 1, 1, tzinfo=UTC),
         asked=len(samples), accepted=len(samples), rejected=0, shards=shards, models={}, rejected_by_gate={},

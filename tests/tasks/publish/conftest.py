@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.local import LocalStore
 from storage.records import Manifest, PairRow
 from storage.shards import read_samples, sample_of
@@ -54,7 +54,7 @@ def factory_version(tmp_path_factory: pytest.TempPathFactory) -> Published:
     good = next(iter(read_samples(store, [ref.pairs(0)])))
     said = {"findings": EVIL, "impression": EVIL, "entities": [EVIL], "mentions": [], "sample_id": "attack"}
     evil = PairRow.model_validate(good.json).model_copy(update=said)
-    entries.append(commit_shard(store, ref, 2, pairs=[sample_of(evil, good.png)], rejects=[], seconds={}, counts={}))
+    entries.append(commit_shard(store, ref, 2, ShardContents([sample_of(evil, good.png)])))
     return Published(store, ref, making.finish(entries))
 
 

@@ -10,11 +10,12 @@ import yaml
 
 from storage.errors import ManifestConflict
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.objects import ObjectStore
 from storage.records import RejectRow
 from storage.shards import Sample
 from tasks.publish.dataset import (
+    ManifestFacts,
     NothingAccepted,
     RecipeChanged,
     find_version,
@@ -59,8 +60,8 @@ def test_a_published_version_of_another_recipe_is_not_taken(
     local_store: ObjectStore, ref: DatasetRef, make_pair: Make
 ) -> None:
     open_version(local_store, ref, text(pairs=512, seed=1), "a" * 64)
-    entry = commit_shard(local_store, ref, 0, pairs=[make_pair(0)], rejects=[], seconds={}, counts={})
-    publish_manifest(local_store, ref, [entry], fingerprint="a" * 64, asked=512, models={})
+    entry = commit_shard(local_store, ref, 0, ShardContents([make_pair(0)]))
+    publish_manifest(local_store, ref, [entry], ManifestFacts(fingerprint="a" * 64, asked=512, models={}))
     assert find_version(local_store, ref, text(pairs=512, seed=1), "a" * 64) is not None
     with pytest.raises(RecipeChanged) as refused:
         find_version(local_store, ref, text(pairs=512, seed=1234), "b" * 64)
@@ -83,8 +84,8 @@ def test_another_recipe_is_refused_although_the_stored_one_is_damaged(
     local_store: ObjectStore, ref: DatasetRef, make_pair: Make
 ) -> None:
     open_version(local_store, ref, text(), "a" * 64)
-    entry = commit_shard(local_store, ref, 0, pairs=[make_pair(0)], rejects=[], seconds={}, counts={})
-    publish_manifest(local_store, ref, [entry], fingerprint="a" * 64, asked=512, models={})
+    entry = commit_shard(local_store, ref, 0, ShardContents([make_pair(0)]))
+    publish_manifest(local_store, ref, [entry], ManifestFacts(fingerprint="a" * 64, asked=512, models={}))
     local_store.put(ref.recipe, b"\xff\xfe", create_only=False)
     with pytest.raises(RecipeChanged, match="cannot be read"):
         find_version(local_store, ref, text(seed=1), "b" * 64)
@@ -111,16 +112,18 @@ def test_a_version_of_which_nothing_was_accepted_is_not_published_and_says_what_
     local_store: ObjectStore, ref: DatasetRef, make_pair: Make, make_reject: Callable[..., RejectRow]
 ) -> None:
     rejects = [make_reject(n, "agreement" if n else "draft") for n in range(4)]
-    entry = commit_shard(local_store, ref, 0, pairs=[], rejects=rejects, seconds={}, counts={})
+    entry = commit_shard(local_store, ref, 0, ShardContents([], rejects=rejects))
     details: dict[str, Any] = {"fingerprint": "a" * 64, "asked": 4, "models": {}}
     with pytest.raises(
         NothingAccepted, match=r"none of its 4 samples.*agreement took 3 \(.+\); draft took 1"
     ) as raised:
-        publish_manifest(local_store, ref, [entry], **details)
+        publish_manifest(local_store, ref, [entry], ManifestFacts(**details))
     assert "\n" not in str(raised.value)
     assert local_store.head(ref.manifest) is None
-    more = commit_shard(local_store, ref, 1, pairs=[make_pair(9)], rejects=[], seconds={}, counts={})
-    assert publish_manifest(local_store, ref, [entry, more], **details).accepted == 1, "the version goes on from there"
+    more = commit_shard(local_store, ref, 1, ShardContents([make_pair(9)]))
+    assert publish_manifest(local_store, ref, [entry, more], ManifestFacts(**details)).accepted == 1, (
+        "the version goes on from there"
+    )
 
 
 def test_the_manifest_counts_what_is_stored(
@@ -131,19 +134,20 @@ def test_the_manifest_counts_what_is_stored(
             local_store,
             ref,
             shard,
-            pairs=[make_pair(shard * 10 + number) for number in range(3)],
-            rejects=[make_reject(shard * 10 + 5), make_reject(shard * 10 + 6, "agreement")],
-            seconds={"images": 2.0},
-            counts={},
+            ShardContents(
+                [make_pair(shard * 10 + number) for number in range(3)],
+                rejects=[make_reject(shard * 10 + 5), make_reject(shard * 10 + 6, "agreement")],
+                seconds={"images": 2.0},
+            ),
         )
         for shard in (1, 0)
     ]
     details: dict[str, Any] = {"fingerprint": "a" * 64, "asked": 6, "models": {"images": {"name": "painter"}}}
-    manifest = publish_manifest(local_store, ref, entries, **details)
+    manifest = publish_manifest(local_store, ref, entries, ManifestFacts(**details))
     assert [shard.shard for shard in manifest.shards] == [0, 1]
     assert (manifest.accepted, manifest.rejected) == (6, 4)
     assert manifest.rejected_by_gate == {"agreement": 2, "two_lungs": 2}
     assert manifest.entity_counts["abnormality/pleural effusion"] == 6
-    assert publish_manifest(local_store, ref, entries, **details) == manifest
+    assert publish_manifest(local_store, ref, entries, ManifestFacts(**details)) == manifest
     with pytest.raises(ManifestConflict):
-        publish_manifest(local_store, ref, entries[:1], **details)
+        publish_manifest(local_store, ref, entries[:1], ManifestFacts(**details))

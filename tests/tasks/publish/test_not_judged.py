@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.objects import ObjectStore
 from storage.records import GateRow, Manifest, PairRow
 from storage.shards import Sample, read_samples
@@ -16,7 +16,7 @@ from storage.tables import from_parquet, to_parquet
 from storage.versions import pair_rows, tar_keys
 from tasks.curate.table import read_table
 from tasks.publish.card import build_card
-from tasks.publish.dataset import make_manifest
+from tasks.publish.dataset import ManifestFacts, make_manifest
 from tasks.publish.figures import Tally
 from tasks.publish.provenance import gate_line
 from tasks.publish.report import build_report
@@ -30,8 +30,8 @@ NONE = PART.model_copy(update={"score": None})
 def manifest(local_store: ObjectStore, make_pair: Callable[..., Sample]) -> Manifest:
     pairs = [make_pair(number, gates=[row]) for number, row in enumerate((FULL, PART, NONE))]
     ref = DatasetRef("mined", "v1")
-    entry = commit_shard(local_store, ref, 0, pairs=pairs, rejects=[], seconds={}, counts={})
-    return make_manifest(local_store, ref, [entry], fingerprint="f", asked=3, models={})
+    entry = commit_shard(local_store, ref, 0, ShardContents(pairs))
+    return make_manifest(local_store, ref, [entry], ManifestFacts(fingerprint="f", asked=3, models={}))
 
 
 def test_the_rows_and_the_json_of_a_sample_say_it(local_store: ObjectStore, manifest: Manifest) -> None:

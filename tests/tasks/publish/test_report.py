@@ -16,13 +16,13 @@ from PIL import Image
 
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.objects import ObjectStore
 from storage.png import encode_png
 from storage.records import GateRow, Manifest, PairRow, RejectRow, ShardEntry
 from storage.shards import Sample, sample_of
 from storage.versions import pair_rows, reject_rows
-from tasks.publish.dataset import make_manifest
+from tasks.publish.dataset import ManifestFacts, make_manifest
 from tasks.publish.figures import Tally
 from tasks.publish.finish import finish_version
 from tasks.publish.provenance import Place
@@ -62,14 +62,17 @@ def entry(
     evil = make_pair(5, findings=EVIL, impression=EVIL, entities=[EVIL])
     rejects = [make_reject(6), make_reject(7).model_copy(update={"reason": EVIL, "impression": EVIL})]
     seconds = {"reports": 6.0, "images": 12.0}
-    return commit_shard(local_store, ref, 0, pairs=[*pairs, evil], rejects=rejects, seconds=seconds, counts={})
+    return commit_shard(local_store, ref, 0, ShardContents([*pairs, evil], rejects=rejects, seconds=seconds))
 
 
 @pytest.fixture
 def manifest(local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> Manifest:
     models = {"images": {"kind": "diffusers", "name": EVIL, "revision": "r1", "licence": "Apache-2.0"}}
     return make_manifest(
-        local_store, ref, [entry], fingerprint="f" * 64, asked=6, models=models, lineage={"weights": EVIL}
+        local_store,
+        ref,
+        [entry],
+        ManifestFacts(fingerprint="f" * 64, asked=6, models=models, lineage={"weights": EVIL}),
     )
 
 
@@ -229,8 +232,8 @@ def test_the_contact_sheet_is_small_and_spread(local_store: ObjectStore, ref: Da
     for shard in range(14):
         row = PairRow.model_validate(make_pair(shard).json).model_copy(update={"png_sha256": digest})
         pairs = [sample_of(row, png)]
-        entries.append(commit_shard(local_store, ref, shard, pairs=pairs, rejects=[], seconds={}, counts={}))
-    manifest = make_manifest(local_store, ref, entries, fingerprint="f", asked=14, models={})
+        entries.append(commit_shard(local_store, ref, shard, ShardContents(pairs)))
+    manifest = make_manifest(local_store, ref, entries, ManifestFacts(fingerprint="f", asked=14, models={}))
     films = sheet(local_store, ref, manifest)
     assert len(films) == 12
     assert {"sample-00000", "sample-00013"} <= {film.row.sample_id for film in films}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storage.errors import DatasetMissing
 from storage.layout import DatasetRef, selection_key
-from storage.ledger import commit_shard
+from storage.ledger import ShardContents, commit_shard
 from storage.objects import ObjectStore
 from storage.shards import Sample
 from storage.tags import advance_latest, set_tag
@@ -40,7 +40,7 @@ def test_what_a_slower_rival_left_goes_and_the_version_stays_whole(
     advance_latest(store, ref)
     set_tag(store, ref, "champion")
     needed = keys(store)
-    commit_shard(store, ref, 2, pairs=[make_pair(9)], rejects=[], seconds={}, counts={})
+    commit_shard(store, ref, 2, ShardContents([make_pair(9)]))
     store.put(ref.reports(3), b"cut off")
     store.put("probe-0", b"first")
     store.put("mlflow/1/artifact", b"not ours to judge")

@@ -13,7 +13,7 @@ import yaml
 
 from storage.errors import DatasetMissing
 from storage.layout import DatasetRef
-from storage.ledger import commit_shard, committed_shard, publish_reports
+from storage.ledger import ShardContents, commit_shard, committed_shard, publish_reports
 from storage.local import LocalStore
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
@@ -65,7 +65,7 @@ def test_a_top_up_shard_that_was_begun_is_shown(
     local_store: ObjectStore, begin: World, make_pair: Callable[..., Sample]
 ) -> None:
     ref = begin(local_store, 2, pairs=7, top_up=1.5)  # 3 base shards, then 4 samples more in 2
-    commit_shard(local_store, ref, 4, pairs=[make_pair(20)], rejects=[], seconds={}, counts={})
+    commit_shard(local_store, ref, 4, ShardContents([make_pair(20)]))
     found = status(local_store, ref)
     assert [s.shard for s in found.shards] == [0, 1, 2, 4]
     assert [s.planned for s in found.shards] == [3, 3, 1, 1]
@@ -73,7 +73,7 @@ def test_a_top_up_shard_that_was_begun_is_shown(
 
 def test_a_shard_of_which_nothing_passed_is_done(local_store: ObjectStore, begin: World) -> None:
     ref = begin(local_store, 0)
-    commit_shard(local_store, ref, 0, pairs=[], rejects=[], seconds={}, counts={})
+    commit_shard(local_store, ref, 0, ShardContents([]))
     assert status(local_store, ref).shards[0].done
 
 
@@ -103,7 +103,7 @@ def vast(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, DatasetR
     recipe = {"pairs": 20 * SHARDS, "shard_size": 20, "top_up": 1.0}
     open_version(store, ref, yaml.safe_dump(recipe), "f" * 64)
     publish_reports(store, ref, 0, [])
-    commit_shard(store, ref, 0, pairs=[], rejects=[], seconds={}, counts={"planned": 20})
+    commit_shard(store, ref, 0, ShardContents([], counts={"planned": 20}))
     for key in (ref.reports, ref.index, ref.rejects):
         source = Path(store.folder, key(0))
         for shard in range(1, SHARDS - 1):

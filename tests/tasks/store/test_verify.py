@@ -17,7 +17,7 @@ import pytest
 
 from storage.errors import DatasetMissing
 from storage.layout import DatasetRef, run_key, selection_key, tag_key
-from storage.ledger import commit_shard, committed_shards
+from storage.ledger import ShardContents, commit_shard, committed_shards
 from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, RejectRow
@@ -188,7 +188,7 @@ def test_a_sample_in_two_shards_is_found_although_every_hash_agrees(
     local_store: ObjectStore, publish: World, make_pair: Make
 ) -> None:
     ref = publish(local_store)
-    commit_shard(local_store, ref, 2, pairs=[make_pair(0)], rejects=[], seconds={}, counts={})
+    commit_shard(local_store, ref, 2, ShardContents([make_pair(0)]))
     forged(local_store, ref, accepted=5)
     assert "pairs/00002.parquet: sample sample-00000 is in pairs/00000.parquet too" in problems(local_store, ref)
 
@@ -199,7 +199,7 @@ def test_a_sample_that_is_accepted_and_rejected_is_found(
     ref = publish(local_store)
     local_store.put(ref.rejects(2), to_parquet([make_reject(9)]))
     local_store.put(ref.pairs(2), write_tar([make_pair(9)]))
-    commit_shard(local_store, ref, 2, pairs=[], rejects=[], seconds={}, counts={})
+    commit_shard(local_store, ref, 2, ShardContents([]))
     forged(local_store, ref, accepted=5, rejected=3)
     assert "rejects/00002.parquet: sample sample-00009 is in the tar too" in problems(local_store, ref)
 
@@ -207,7 +207,7 @@ def test_a_sample_that_is_accepted_and_rejected_is_found(
 def test_a_film_of_two_samples_is_noted(local_store: ObjectStore, publish: World, make_pair: Make) -> None:
     ref = publish(local_store)
     copy = make_pair(0, sample_id="sample-00077")
-    commit_shard(local_store, ref, 2, pairs=[copy], rejects=[], seconds={}, counts={})
+    commit_shard(local_store, ref, 2, ShardContents([copy]))
     manifest = find_manifest(local_store, ref)
     assert manifest is not None
     counts = {
@@ -244,7 +244,7 @@ def test_a_film_that_cannot_be_decoded_is_found_although_every_hash_agrees(
     good = make_pair(50)
     png = good.png[:-30]
     broken = replace(good, png=png, json={**good.json, "png_sha256": hashlib.sha256(png).hexdigest()})
-    commit_shard(local_store, ref, 2, pairs=[broken], rejects=[], seconds={}, counts={})
+    commit_shard(local_store, ref, 2, ShardContents([broken]))
     forged(local_store, ref, accepted=5)
     assert any(
         "pairs/00002.tar: sample sample-00050: " in line and "PNG" in line for line in problems(local_store, ref)
@@ -289,7 +289,7 @@ def test_a_selection_of_other_samples_is_found(
 ) -> None:
     ref = publish(local_store)
     use(local_store, ref)
-    commit_shard(local_store, ref, 2, pairs=[make_pair(9)], rejects=[], seconds={}, counts={})
+    commit_shard(local_store, ref, 2, ShardContents([make_pair(9)]))
     forged(local_store, ref, accepted=5)
     assert f"selections/{ref}/default: does not decide about sample sample-00009" in problems(local_store, ref)
 
