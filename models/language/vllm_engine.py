@@ -18,12 +18,11 @@ from typing import Any
 
 from models.compat import torchvision_ready
 from models.contracts import ModelCard, ReportDraft, ReportRequest, RequestsRefused, one_line
+from models.language.adapter import BUILTIN, Adapter, find_adapter
 from models.language.chat import prompt_ids
 from models.language.decodings import write_drafts
 from models.language.files import PACKAGE_PREFIX, Weights
-from models.language.lora import adapter_folder, adapter_sha256
 from models.language.options import VllmOptions
-from models.language.peft_adapter import PeftAdapter, find_peft
 from models.language.resolve import resolve
 from models.language.script import Completion, CompletionRequest, OnCompletion, most_tokens, step_of
 from models.language.shorter import shorten_drafts
@@ -53,9 +52,9 @@ class VllmReportGenerator:
 
     def __init__(self, options: VllmOptions | None = None) -> None:
         self.options = options or VllmOptions()
-        self.adapter = self.options.adapter
-        if self.adapter == "auto":
-            self.adapter = "builtin" if self.options.model.startswith(PACKAGE_PREFIX) else None
+        self._adapter = self.options.adapter
+        if self._adapter == "auto":
+            self._adapter = BUILTIN if self._merges else None
         self._threads, self._started = 1, False
 
     @cached_property
@@ -65,27 +64,33 @@ class VllmReportGenerator:
         Raises:
             ModelNotFound: they are missing; the message says how to get them.
         """
-        return resolve(self.options.model, adapter_folder(self.adapter))
+        return resolve(self.options.model, self.adapter if self._merges else None)
 
     @cached_property
-    def peft(self) -> PeftAdapter | None:
-        """The adapter that the engine applies.
+    def adapter(self) -> Adapter | None:
+        """The adapter, merged or applied.
 
         Raises:
             ModelNotFound: its folder does not hold one.
         """
-        return None if self.options.lora is None else find_peft(self.options.lora)
+        return None if self._adapter is None else find_adapter(self._adapter)
+
+    @property
+    def _merges(self) -> bool:
+        return self.options.model.startswith(PACKAGE_PREFIX)
+
+    @property
+    def _applied(self) -> Adapter | None:
+        return None if self._merges else self.adapter
 
     @property
     def card(self) -> ModelCard:
         """What the model says of itself; needs the weights, not the engine."""
-        weights, adapter = self.weights, adapter_folder(self.adapter)
+        weights = self.weights
         details = {"decoding": self.options.decoding, "vllm": _vllm_version()}
         details |= {name: str(value) for name, value in self.options.sampling.items()}
-        if adapter is not None:
-            details["adapter_sha256"] = adapter_sha256(adapter)
-        if self.peft is not None:
-            details["lora_sha256"] = self.peft.sha256
+        if self.adapter is not None:
+            details["adapter_sha256"] = self.adapter.sha256
         if tuple(self.options.ladder) != (1.0,):
             details["ladder"] = str(list(self.options.ladder))
         return ModelCard("vllm", weights.name, weights.revision, weights.sha256, weights.licence, details)
@@ -101,7 +106,7 @@ class VllmReportGenerator:
         import torch
 
         self._threads = torch.get_num_threads()
-        options = (self.peft.engine if self.peft else {}) | {
+        options = (self._applied.engine if self._applied else {}) | {
             "max_num_seqs": self.options.max_num_seqs,
             "tensor_parallel_size": self.options.tensor_parallel_size,
             **(self.options.engine or {}),
@@ -156,7 +161,7 @@ class VllmReportGenerator:
         """Give the engine `requests`; those that it refuses have ended."""
         from vllm.exceptions import VLLMClientError
 
-        engine, lora = self.llm.llm_engine, self.peft.request() if self.peft else None
+        engine, lora = self.llm.llm_engine, self._applied.request() if self._applied else None
         refused: list[tuple[int, Completion]] = []
         for request, ids, number in zip(requests, self.prompts(requests), numbers, strict=False):
             most, name = self._most_tokens(request), f"text-{number}"

@@ -11,12 +11,11 @@ from models.contracts import ModelNotFound
 from models.diffusion.families import FAMILIES
 from models.diffusion.weights import BUILTIN, REMEDIES, sides_of, wrong_pipeline
 from models.hub import names_hub
+from models.language.adapter import BUILTIN as SHIPPED_ADAPTER
+from models.language.adapter import find_adapter
 from models.language.files import PACKAGE_PREFIX
 from models.language.folder import wrong_package
-from models.language.lora import CONFIG, WEIGHTS, adapter_folder
-from models.language.peft_adapter import CONFIG as PEFT_CONFIG
-from models.language.peft_adapter import WEIGHTS as PEFT_WEIGHTS
-from models.weight_files import found, read_object
+from models.weight_files import read_object, wrong_file
 from tasks.check.part import Part, in_cache, model_problems
 
 
@@ -27,15 +26,7 @@ def vllm_problems(part: Part) -> list[str]:
         wrong += _told(lambda: wrong_package(model))
     else:
         wrong += model_problems(model, part.report, chats=True, max_model_len=longest)
-    adapter, lora = part.options["adapter"], part.options["lora"]
-    packaged = model.startswith(PACKAGE_PREFIX)
-    if adapter not in (None, "auto") and not packaged:
-        wrong.append(f"options.adapter was made for the packaged model, not for {model!r}: set it to null")
-    elif adapter is not None and packaged:
-        wrong += _told(lambda: _adapter("builtin" if adapter == "auto" else str(adapter)))
-    if lora is not None:
-        wrong += found(Path(str(lora)).expanduser() / name for name in (PEFT_CONFIG, PEFT_WEIGHTS))
-    return wrong
+    return wrong + _adapter(part.options["adapter"], model)
 
 
 def vision_problems(part: Part) -> list[str]:
@@ -91,9 +82,18 @@ def _xformers() -> list[str]:
     return []
 
 
-def _adapter(spec: str) -> list[str]:
-    folder = adapter_folder(spec)
-    return found([folder / WEIGHTS, folder / CONFIG]) if folder else []
+def _adapter(spec: Any, model: str) -> list[str]:
+    packaged = model.startswith(PACKAGE_PREFIX)
+    if spec is None or (spec == "auto" and not packaged):
+        return []
+    if spec == SHIPPED_ADAPTER and not packaged:
+        return [f"options.adapter: builtin was made for the packaged model, not for {model!r}: give a folder or null"]
+    return _told(lambda: _sound_adapter(SHIPPED_ADAPTER if spec == "auto" else str(spec)))
+
+
+def _sound_adapter(spec: str) -> list[str]:
+    wrong = wrong_file(find_adapter(spec).weights)
+    return [wrong] if wrong else []
 
 
 def _engine(here: bool) -> list[str]:

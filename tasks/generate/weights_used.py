@@ -12,8 +12,8 @@ from models.contracts import ModelNotFound
 from models.diffusion.weights import BUILTIN
 from models.gates.ensemble import CALIBRATIONS
 from models.hub import cached, names_hub
+from models.language.adapter import SHIPPED as ADAPTER
 from models.language.files import PACKAGE_PREFIX, find_gguf
-from models.language.lora import BUILTIN as ADAPTER
 from models.nets.shipped import NETS, SHIPPED
 from models.typed import options_model
 from models.weight_files import read_object

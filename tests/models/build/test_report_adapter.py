@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from models.build.report_adapter import IGNORED, by_position, conversations, draw_mentions, encode
+from models.build.adapter_files import report_lora, write_adapter
+from models.build.report_adapter import IGNORED, Settings, by_position, conversations, draw_mentions, encode, fit
+from models.compat import torchvision_ready
 from models.findings.mention_text import NOTHING_FOUND, core
+from models.language.adapter import find_adapter, merge
 from models.language.grammar import findings_pattern, impression_pattern
 from models.phantom.bank import entity_bank
 from models.phantom.report import write_report
@@ -35,6 +41,8 @@ def test_a_conversation_has_both_sections_as_the_assistants_turns() -> None:
 class Tokenizer:
     """Characters as tokens, with the chat marks of SmolLM2."""
 
+    pad_token_id = 0
+
     def apply_chat_template(self, messages, tokenize: bool, add_generation_prompt: bool = False) -> str:
         assert tokenize is False
         turns = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
@@ -52,3 +60,35 @@ def test_only_the_answers_and_their_end_marks_are_learnt(seed: int) -> None:
     assert len(tokens) == len(labels)
     learnt = "".join(chr(token) for token in labels if token != IGNORED)
     assert learnt == "".join(f"{m['content']}<|im_end|>" for m in messages if m["role"] == "assistant")
+
+
+def tiny_llama() -> Any:
+    torchvision_ready()
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=256, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2, max_position_embeddings=4096,
+    )  # fmt: skip
+    return LlamaForCausalLM(config).to(torch.bfloat16)
+
+
+def test_an_adapter_learns_is_written_and_merged_answers_as_it_did(tmp_path: Path) -> None:
+    settings = Settings(rank=4, alpha=8.0, first_layer=1, steps=12, batch=2, learning_rate=1e-2, warmup=1)
+    base, frozen = tiny_llama(), tiny_llama().state_dict()
+    config = report_lora(settings.rank, settings.alpha, range(1, 2), ("q_proj", "up_proj"), "m")
+    losses, _, tensors = fit(base, config, Tokenizer(), settings, "cpu")
+    assert len(losses) == 12
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert {name.split(".lora_")[0] for name in tensors} == {
+        "base_model.model.model.layers.1.self_attn.q_proj", "base_model.model.model.layers.1.mlp.up_proj",
+    }  # fmt: skip
+    assert all(torch.equal(v, frozen[k.replace(".base_layer", "")]) for k, v in base.state_dict().items()
+               if "lora_" not in k)  # fmt: skip
+    write_adapter(tmp_path, config, tensors, {})
+    ids = torch.arange(40)[None] % 256
+    with torch.inference_mode():
+        taught, merged, plain = (net(ids).logits.float() for net in (
+            base, merge(tiny_llama(), find_adapter(str(tmp_path))), tiny_llama()))  # fmt: skip
+    assert (merged - taught).abs().max() < 0.1 * (plain - taught).abs().max()

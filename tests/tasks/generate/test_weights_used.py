@@ -48,7 +48,11 @@ def test_shipped_packaged_and_default_weights_are_found() -> None:
     found = weights_used(recipe)
     assert "unet/diffusion_pytorch_model.safetensors" in found["images.generator.options.model"]
     assert [name.endswith(".gguf") for name in found["reports.generator.options.model"]] == [True]
-    assert set(found["reports.generator.options.adapter"]) == {"adapter.safetensors", "config.json"}
+    assert set(found["reports.generator.options.adapter"]) == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "training.json",
+    }
     assert set(found["image_gates.1.options.folder"]) == {"agreement.safetensors", "agreement.json"}
     assert set(found["image_gates.0.options.calibration"]) == {"ensemble.json"}
     members = {name for option, files in found.items() if option.startswith("image_gates.0.") for name in files}
