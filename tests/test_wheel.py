@@ -45,12 +45,9 @@ def test_it_carries_the_weights_to_the_byte(wheel: zipfile.ZipFile) -> None:
         assert wheel.read(name) == (ROOT / name).read_bytes(), name
 
 
-def test_it_carries_the_deployments_where_the_services_look(
-    wheel: zipfile.ZipFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wheel.extract("flows/prefect.yaml", tmp_path)
-    monkeypatch.setattr(folders, "REPOSITORY", tmp_path)
-    assert folders.deployments().read_bytes() == (ROOT / "prefect.yaml").read_bytes()
+def test_it_carries_the_deployments_where_the_services_look(wheel: zipfile.ZipFile) -> None:
+    name = folders.DEPLOYMENTS.relative_to(folders.REPOSITORY).as_posix()
+    assert wheel.read(name) == (ROOT / "prefect.yaml").read_bytes()
 
 
 def test_it_carries_nothing_else(wheel: zipfile.ZipFile) -> None:

@@ -12,6 +12,8 @@ from storage.errors import ServiceError
 PROFILES = Path(__file__).parents[1] / "profiles"
 REPOSITORY = Path(__file__).parents[2]
 """The checkout; where a wheel is installed, the folder of its packages."""
+DEPLOYMENTS = Path(__file__).parents[1] / "prefect.yaml"
+"""Every deployment, as ``prefect deploy`` reads them; the checkout has a link to it at its top."""
 WRITTEN = "# Written by `synth serve`, removed by `synth stop`.\n"
 """How a ``prefect.toml`` begins that is ours."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -44,11 +46,6 @@ def in_checkout() -> bool:
 def workspace(home: Path) -> Path:
     """Where Prefect's workers stand and its ``prefect.toml`` lies: the checkout, or else the state folder `home`."""
     return REPOSITORY if in_checkout() else home
-
-
-def deployments() -> Path:
-    """The ``prefect.yaml`` of every deployment; a wheel carries it among the flows."""
-    return REPOSITORY / "prefect.yaml" if in_checkout() else REPOSITORY / "flows" / "prefect.yaml"
 
 
 def prepare(*, room: bool = True) -> Path:

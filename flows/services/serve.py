@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.services.home import WRITTEN, deployments, in_checkout, workspace
+from flows.services.home import DEPLOYMENTS, WRITTEN, in_checkout, workspace
 from flows.services.prefect_server import answers, pointed_at, stop_shared
 from flows.services.prefect_server import users as prefect_users
 from flows.services.processes import SERVED, Services, wait_for
@@ -198,7 +198,7 @@ def _deploy(home: Path) -> None:
         for pool in POOLS:
             work_pool = WorkPoolCreate(name=pool, type="process", base_job_template=template)
             client.create_work_pool(work_pool, overwrite=True)
-    argv = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(deployments())]
+    argv = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(DEPLOYMENTS)]
     done = subprocess.run(
         argv, cwd=workspace(home), capture_output=True, text=True, check=False, start_new_session=True
     )
