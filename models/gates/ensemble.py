@@ -120,15 +120,15 @@ def main() -> None:
     """Calibrate on a folder of good films."""
     from models.gates.film.bad_bank import read_films
 
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--good", type=Path, required=True)
-    ask.add_argument("--false-rejects", type=float, default=0.01)
-    ask.add_argument("--out", type=Path, required=True)
-    told = ask.parse_args()
-    films = read_films(told.good)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--good", type=Path, required=True)
+    parser.add_argument("--false-rejects", type=float, default=0.01)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    films = read_films(args.good)
     scores = {gate.name: score_films(gate, films) for gate in members(MEMBERS, {})}
-    save_calibration(calibrate(scores, told.false_rejects), told.out)
-    print(f"{told.out}: {len(scores)} judges on {len(films)} good films at {told.false_rejects:.1%} false rejects")
+    save_calibration(calibrate(scores, args.false_rejects), args.out)
+    print(f"{args.out}: {len(scores)} judges on {len(films)} good films at {args.false_rejects:.1%} false rejects")
 
 
 if __name__ == "__main__":

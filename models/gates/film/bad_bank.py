@@ -145,16 +145,16 @@ def read_films(folder: Path) -> list[np.ndarray]:
 
 def main() -> None:
     """Make a bank from two folders of films."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--bad", type=Path, required=True)
-    ask.add_argument("--good", type=Path, required=True)
-    ask.add_argument("--encoder", default=OURS)
-    ask.add_argument("--false-rejects", type=float, default=0.01)
-    ask.add_argument("--out", type=Path, required=True)
-    told = ask.parse_args()
-    bank = make_bank(open_encoder(told.encoder), read_films(told.bad), read_films(told.good), told.false_rejects)
-    save_bank(bank, told.out)
-    print(f"{told.out}: {len(bank.rows)} bad films, limit {bank.limit:+.3f} at {bank.false_rejects:.1%} false rejects")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bad", type=Path, required=True)
+    parser.add_argument("--good", type=Path, required=True)
+    parser.add_argument("--encoder", default=OURS)
+    parser.add_argument("--false-rejects", type=float, default=0.01)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    bank = make_bank(open_encoder(args.encoder), read_films(args.bad), read_films(args.good), args.false_rejects)
+    save_bank(bank, args.out)
+    print(f"{args.out}: {len(bank.rows)} bad films, limit {bank.limit:+.3f} at {bank.false_rejects:.1%} false rejects")
 
 
 if __name__ == "__main__":

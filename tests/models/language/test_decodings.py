@@ -8,7 +8,7 @@ import pytest
 
 from models.contracts import EntityType, Mention, ReportRequest
 from models.language.decodings import DECODINGS, Decoding, write_drafts
-from models.language.script import Completion, CompletionRequest, check_ladder, clean, step_of
+from models.language.script import Completion, CompletionRequest
 from tests.models.language.fakes import Engine, obedient
 
 A = EntityType.ABNORMALITY
@@ -72,18 +72,6 @@ def test_nothing_asked_is_no_call() -> None:
     engine = Engine(obedient)
     assert write_drafts([], "segments", engine) == []
     assert engine.calls == []
-
-
-def test_the_ladder_ends_on_its_last_step() -> None:
-    assert [step_of((1.0, 1.5), attempt) for attempt in range(4)] == [1.0, 1.5, 1.5, 1.5]
-    assert 0.7 * step_of((1.0,), 5) == 0.7
-    for ladder in ([], [1.0, 0.0], [-1.0]):
-        with pytest.raises(ValueError, match="factor above 0 for each attempt"):
-            check_ladder(ladder, 0.7)
-
-
-def test_headings_and_chatter_go() -> None:
-    assert clean(" **FINDINGS**: Clear\n lungs.\n\nLet me know!") == "Clear lungs."
 
 
 def test_every_name_of_a_decoding_has_its_coroutine() -> None:
