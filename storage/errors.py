@@ -31,6 +31,10 @@ class StoreFull(StoreError):
     """The disk or quota is used up; what was being written is not there, not even in part."""
 
 
+class ObjectTooLarge(StoreError):
+    """The object has more bytes than the store takes; the message says what to make smaller."""
+
+
 class CorruptShard(StoreError):
     """A tar or Parquet object cannot be read as what it should be."""
 

@@ -32,5 +32,6 @@ def open_store(
     if scheme != "s3" or not bucket:
         raise ValueError(f"storage root {root!r} is neither s3://bucket/prefix nor a local folder")
     from storage.s3 import S3Store
+    from storage.s3_session import Connection
 
-    return S3Store(bucket, prefix, endpoint=endpoint, region=region, access_key=access_key, secret_key=secret_key)
+    return S3Store(bucket, prefix, Connection(endpoint, region, access_key, secret_key))

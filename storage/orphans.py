@@ -1,4 +1,4 @@
-"""What killed writers leave outside every dataset: probes of `ObjectStore.check`, and uploads in parts."""
+"""What killed writers leave outside every dataset: probes of `ObjectStore.check`, and unfinished writes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def leftovers(store: ObjectStore, older: timedelta) -> list[Leftover]:
     """Probes and unfinished writes that were begun more than `older` ago; what is younger may be in use."""
     before = datetime.now(UTC) - older
     if isinstance(store, S3Store):
-        return [*_probes(store, before), *_uploads(store, before)]
+        return _probes(store, before)
     if isinstance(store, LocalStore):
         drafts = [*store.folder.glob("probe-*"), *(store.folder / ".tmp").glob("*")]
         return [_file(path, store.folder) for path in sorted(drafts) if _changed(path) <= before]
@@ -45,24 +45,6 @@ def _probes(store: S3Store, before: datetime) -> list[Leftover]:
                 Leftover(info.key, "a probe of a killed start", info.size, lambda key=info.key: store.delete(key))
             )
     return found
-
-
-def _uploads(store: S3Store, before: datetime) -> list[Leftover]:
-    prefix = f"{store.prefix}/" if store.prefix else ""
-    with store.explained("unfinished uploads"):
-        pages = store.client.get_paginator("list_multipart_uploads").paginate(Bucket=store.bucket, Prefix=prefix)
-        begun = [upload for page in pages for upload in page.get("Uploads", ()) if upload["Initiated"] <= before]
-    return [
-        Leftover(
-            upload["Key"].removeprefix(prefix),
-            "an upload that was never finished",
-            0,
-            lambda upload=upload: store.client.abort_multipart_upload(
-                Bucket=store.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-            ),
-        )
-        for upload in begun
-    ]
 
 
 def _file(path: Path, folder: Path) -> Leftover:

@@ -26,15 +26,13 @@ from tenacity import (
 )
 
 from storage.addresses import redact
-from storage.errors import AlreadyExists, ConditionalWritesMissing, StoreUnreachable
+from storage.errors import AlreadyExists, ConditionalWritesMissing, ObjectTooLarge, StoreUnreachable
 from storage.objects import ObjectInfo, check_key
 from storage.s3_errors import THE_BUCKET, Explainer, code_of, is_passing
-from storage.s3_parts import put_in_parts
 from storage.s3_reader import BROKEN_BODY, ResumingReader
 from storage.s3_session import Connection
 
 _CONNECTING = threading.Lock()
-_MAYBE_DONE = ("PreconditionFailed", "NoSuchUpload")
 
 
 class S3Store:
@@ -43,35 +41,23 @@ class S3Store:
     Requests are retried by botocore (standard mode). A create-only write whose answer was lost is told
     apart from a lost race by a token in the object's metadata.
 
+    An object goes up whole, in one request: that is atomic everywhere, while SeaweedFS 4.48 let two of eight racing
+    uploads in parts win.
+
     Args:
         bucket, prefix: where the objects are.
-        endpoint, region, access_key, secret_key, attempts, read_timeout: see `Connection`.
-        multipart_above: size in bytes above which an object goes up in parts. A single conditional PUT takes up
-            to 5 GiB and is atomic everywhere; SeaweedFS 4.48 let two of eight racing multipart uploads win.
-        part_size: bytes a part; S3 wants at least 5 MiB.
+        connection: how the service is reached; None takes Amazon's, with what botocore finds in the environment.
         disk: folder of the server's data where it is ours, to tell a full disk from other failures.
     """
 
+    largest = 5 << 30
+    """Bytes of an object that one request may carry."""
+
     def __init__(
-        self,
-        bucket: str,
-        prefix: str = "",
-        *,
-        endpoint: str | None = None,
-        region: str | None = None,
-        access_key: str | None = None,
-        secret_key: str | None = None,
-        attempts: int = 5,
-        multipart_above: int = 4 << 30,
-        part_size: int = 64 << 20,
-        read_timeout: float = 60,
-        disk: Path | None = None,
+        self, bucket: str, prefix: str = "", connection: Connection | None = None, *, disk: Path | None = None
     ) -> None:
         self.bucket, self.prefix = bucket, prefix.strip("/")
-        self.connection = Connection(
-            endpoint, region, access_key, secret_key, attempts=attempts, read_timeout=read_timeout
-        )
-        self.multipart_above, self.part_size, self.disk = multipart_above, part_size, disk
+        self.connection, self.disk = connection or Connection(), disk
         self._clients: dict[int, Any] = {}
 
     def __repr__(self) -> str:
@@ -113,11 +99,20 @@ class S3Store:
         return cast(BinaryIO, BufferedReader(raw, 1 << 18))
 
     def put(self, key: str, data: bytes | Path, *, create_only: bool = True, content_type: str | None = None) -> str:
-        """Write one whole object and return its SHA-256."""
+        """Write one whole object and return its SHA-256.
+
+        Raises:
+            ObjectTooLarge: it has more bytes than one request may carry; nothing was sent.
+        """
         body = data.open("rb") if isinstance(data, Path) else BytesIO(data)
         with body:
+            if (size := body.seek(0, os.SEEK_END)) > self.largest:
+                raise ObjectTooLarge(
+                    f"{self.uri(key)}: {size / (1 << 30):.1f} GiB, and S3 takes an object of {self.largest >> 30} GiB "
+                    "at most in one request: make smaller shards (shard_size)"
+                )
+            body.seek(0)
             digest = hashlib.sha256(data) if isinstance(data, bytes) else hashlib.file_digest(body, "sha256")
-            size = body.seek(0, os.SEEK_END)
             writer = uuid4().hex
             request = {
                 "Bucket": self.bucket,
@@ -131,10 +126,7 @@ class S3Store:
 
             def send() -> None:
                 body.seek(0)
-                if size > self.multipart_above:
-                    put_in_parts(self.client, request, condition, body, self.part_size)
-                else:
-                    self.client.put_object(**request, **condition, Body=body, ChecksumSHA256=checksum)
+                self.client.put_object(**request, **condition, Body=body, ChecksumSHA256=checksum)
 
             with self.explained(key):
                 try:
@@ -142,7 +134,7 @@ class S3Store:
                         send, lambda error: code_of(error) == "ConditionalRequestConflict", self.connection.attempts
                     )
                 except ClientError as error:
-                    if code_of(error) not in _MAYBE_DONE or not self._is_ours(key, writer):
+                    if code_of(error) != "PreconditionFailed" or not self._is_ours(key, writer):
                         raise
         return digest.hexdigest()
 

@@ -32,10 +32,10 @@ from storage.process import (
     wait_until,
 )
 from storage.s3 import S3Store
+from storage.s3_session import REGION, Connection
 from storage.seaweedfs import LOG, NAME, choose_ports, clear_sockets, launch_store, lost_a_port
 
 BUCKET = "synthcxr"
-REGION = "us-east-1"
 _ENDING = 20.0  # seconds that the store has to write down what it holds
 
 
@@ -84,18 +84,10 @@ class StoreAddress:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
-    def store(self, prefix: str = "", **options: int) -> S3Store:
-        """The store at this address; `options` go to `S3Store`."""
-        return S3Store(
-            self.bucket,
-            prefix,
-            endpoint=self.endpoint,
-            region=REGION,
-            access_key=self.access_key,
-            secret_key=self.secret_key,
-            disk=Path(self.folder),
-            **options,
-        )
+    def store(self, prefix: str = "", *, attempts: int = 5) -> S3Store:
+        """The store at this address; requests are tried so many times."""
+        connection = Connection(self.endpoint, REGION, self.access_key, self.secret_key, attempts=attempts)
+        return S3Store(self.bucket, prefix, connection, disk=Path(self.folder))
 
 
 def start(state: Path, *, port: int | None = None, timeout: float = 60, say: Say = say_on_stderr) -> StoreAddress:

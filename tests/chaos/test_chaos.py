@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -96,14 +97,9 @@ def test_the_network_fails(managed: StoreAddress, s3_store: S3Store, conclude: C
     port = urlsplit(managed.endpoint).port
     assert port is not None
     with Proxy(port, FAULTS[kind], seed=7, hang=2.5) as proxy:
-        through = S3Store(
-            managed.bucket,
-            s3_store.prefix,
-            endpoint=f"http://127.0.0.1:{proxy.port}",
-            access_key=managed.access_key,
-            secret_key=managed.secret_key,
-            read_timeout=2,
-        )
+        address = f"http://127.0.0.1:{proxy.port}"
+        connection = replace(s3_store.connection, endpoint=address, region=None, read_timeout=2)
+        through = S3Store(managed.bucket, s3_store.prefix, connection)
         lives = live_on(recipe_of(), through)
         done = proxy.done
     for trouble in FAULTS[kind]:

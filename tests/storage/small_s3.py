@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from storage.s3 import S3Store
+from storage.s3_session import Connection
 
 LISTING = b"<ListBucketResult><Name>films</Name><KeyCount>0</KeyCount></ListBucketResult>"
 
@@ -87,6 +88,6 @@ def serving(handler: type[SmallS3], attempts: int = 3, **changes: object) -> Ite
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{httpd.server_port}"
         try:
-            yield S3Store("films", endpoint=endpoint, access_key="a", secret_key="b", attempts=attempts)
+            yield S3Store("films", "", Connection(endpoint, None, "a", "b", attempts=attempts))
         finally:
             httpd.shutdown()

@@ -10,7 +10,6 @@ import pytest
 from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.orphans import leftovers
-from storage.s3 import S3Store
 
 NOW, DAY = timedelta(0), timedelta(days=1)
 
@@ -24,18 +23,6 @@ def test_a_probe_is_left_alone_while_it_may_be_in_use(store: ObjectStore) -> Non
     assert (probe.key, probe.size) == ("probe-1", 5)
     probe.remove()
     assert [info.key for info in store.list("")] == ["datasets/a/v/probe-2"]
-
-
-@pytest.mark.server
-def test_an_upload_that_was_never_finished_is_dropped(s3_store: S3Store) -> None:
-    place = {"Bucket": s3_store.bucket, "Key": f"{s3_store.prefix}/datasets/a/v/pairs/00000.tar"}
-    upload = s3_store.client.create_multipart_upload(**place)["UploadId"]
-    s3_store.client.upload_part(**place, UploadId=upload, PartNumber=1, Body=b"part")
-    assert leftovers(s3_store, DAY) == []
-    (left,) = leftovers(s3_store, NOW)
-    assert left.key == "datasets/a/v/pairs/00000.tar"
-    left.remove()
-    assert leftovers(s3_store, NOW) == []
 
 
 def test_half_a_file_is_dropped(tmp_path: Path) -> None:

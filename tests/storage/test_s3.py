@@ -1,16 +1,24 @@
-"""What only S3 has: parts, refusals, and servers that do not keep their word."""
+"""What only S3 has: limits, refusals, and servers that do not keep their word."""
 
 from __future__ import annotations
 
-import hashlib
+import os
 import socket
 from collections.abc import Callable
-from uuid import uuid4
+from pathlib import Path
 
 import pytest
 
-from storage.errors import AccessDenied, AlreadyExists, ConditionalWritesMissing, StoreFull, StoreUnreachable
+from storage.errors import (
+    AccessDenied,
+    AlreadyExists,
+    ConditionalWritesMissing,
+    ObjectTooLarge,
+    StoreFull,
+    StoreUnreachable,
+)
 from storage.s3 import S3Store
+from storage.s3_session import Connection
 from storage.server import StoreAddress
 from tests.storage.small_s3 import Honest, SmallS3, serving
 
@@ -18,20 +26,16 @@ pytestmark = pytest.mark.server
 MIB = 1 << 20
 
 
-@pytest.fixture
-def in_parts(managed: StoreAddress) -> S3Store:
-    """A store that sends everything above 6 MiB in parts of 5 MiB."""
-    return managed.store(f"test-{uuid4().hex}", multipart_above=6 * MIB, part_size=5 * MIB)
-
-
-def test_a_big_object_goes_up_in_parts_and_is_create_only_too(in_parts: S3Store) -> None:
-    data = bytes(range(256)) * (12 * MIB // 256)
-    assert in_parts.put("big", data) == hashlib.sha256(data).hexdigest()
-    with pytest.raises(AlreadyExists):
-        in_parts.put("big", data[::-1])
-    assert in_parts.get("big") == data
-    left = in_parts.client.list_multipart_uploads(Bucket=in_parts.bucket)
-    assert not left.get("Uploads")
+def test_an_object_that_no_request_can_carry_is_refused_before_it_is_sent(s3_store: S3Store, tmp_path: Path) -> None:
+    s3_store.largest = 1 << 30
+    (tmp_path / "big").touch()
+    os.truncate(tmp_path / "big", (1 << 30) + 1)
+    told = (
+        r"pairs/00000\.tar: 1\.0 GiB, and S3 takes an object of 1 GiB at most .*: make smaller shards \(shard_size\)"
+    )
+    with pytest.raises(ObjectTooLarge, match=told):
+        s3_store.put("pairs/00000.tar", tmp_path / "big")
+    assert s3_store.head("pairs/00000.tar") is None
 
 
 def test_the_secret_is_in_no_repr(managed: StoreAddress) -> None:
@@ -42,7 +46,7 @@ def test_the_secret_is_in_no_repr(managed: StoreAddress) -> None:
 @pytest.mark.parametrize(("access", "secret"), [(None, "wrong"), ("nobody", "wrong")])
 def test_wrong_credentials_are_called_that(managed: StoreAddress, access: str | None, secret: str) -> None:
     access = access or managed.access_key
-    wrong = S3Store(managed.bucket, endpoint=managed.endpoint, access_key=access, secret_key=secret)
+    wrong = S3Store(managed.bucket, "", Connection(managed.endpoint, None, access, secret))
     with pytest.raises(AccessDenied, match=rf"{managed.bucket}.*{managed.endpoint}.*AWS_ACCESS_KEY_ID"):
         wrong.check()
     with pytest.raises(AccessDenied):
@@ -55,7 +59,7 @@ def test_no_credentials_at_all(managed: StoreAddress, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     with pytest.raises(AccessDenied, match="AWS_ACCESS_KEY_ID"):
-        S3Store(managed.bucket, endpoint=managed.endpoint).check()
+        S3Store(managed.bucket, "", Connection(managed.endpoint)).check()
 
 
 def test_a_dead_endpoint_is_named_with_the_remedy() -> None:
@@ -63,20 +67,18 @@ def test_a_dead_endpoint_is_named_with_the_remedy() -> None:
         probe.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
     with pytest.raises(StoreUnreachable, match=rf"{endpoint}.*storage\.endpoint"):
-        S3Store("films", endpoint=endpoint, access_key="a", secret_key="b").check()
+        S3Store("films", "", Connection(endpoint, None, "a", "b")).check()
 
 
 def test_a_bucket_that_is_not_there_is_named(managed: StoreAddress) -> None:
-    other = S3Store(
-        "no-such-bucket", endpoint=managed.endpoint, access_key=managed.access_key, secret_key=managed.secret_key
-    )
+    other = S3Store("no-such-bucket", "", managed.store().connection)
     with pytest.raises(StoreUnreachable, match=r"no-such-bucket.*does not exist"):
         other.check()
 
 
 def test_an_endpoint_that_is_no_address() -> None:
     with pytest.raises(StoreUnreachable, match="127001"):
-        S3Store("films", endpoint="127001", access_key="a", secret_key="b").check()
+        S3Store("films", "", Connection("127001", None, "a", "b")).check()
 
 
 def test_a_server_that_ignores_conditional_writes_is_refused() -> None:

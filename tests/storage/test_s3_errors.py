@@ -15,6 +15,7 @@ import pytest
 
 from storage.errors import AccessDenied, ConditionalWritesMissing, ObjectMissing, StoreError, StoreUnreachable
 from storage.s3 import S3Store
+from storage.s3_session import Connection
 from tests.storage.small_s3 import Honest, SmallS3, serving
 
 TWO_HOURS_AHEAD = datetime.now(UTC) + timedelta(hours=2)
@@ -161,7 +162,7 @@ def listening(answer: bytes | None) -> Iterator[str]:
 
 
 def reach(endpoint: str, read_timeout: float = 60) -> S3Store:
-    return S3Store("films", endpoint=endpoint, access_key="a", secret_key="b", attempts=2, read_timeout=read_timeout)
+    return S3Store("films", "", Connection(endpoint, None, "a", "b", attempts=2, read_timeout=read_timeout))
 
 
 def test_a_connection_that_is_closed_at_once_is_told() -> None:
@@ -227,7 +228,7 @@ def test_an_address_is_shown_without_its_password() -> None:
 @pytest.mark.parametrize("bucket", ["Films", "a", "under_score!", "two..dots/"])
 def test_a_bucket_name_that_cannot_be_is_told(bucket: str) -> None:
     with serving(Refusing, status=400, code="InvalidBucketName") as other:
-        store = S3Store(bucket, endpoint=other.connection.endpoint, access_key="a", secret_key="b")
+        store = S3Store(bucket, "", Connection(other.connection.endpoint, None, "a", "b"))
         assert "bucket name" in told(store, StoreUnreachable)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from storage.s3 import S3Store
+from storage.s3_session import Connection
 from storage.server import StoreAddress
 from tasks.track.errors import TrackingError
 from tasks.track.tracker import track
@@ -207,9 +209,8 @@ def test_a_bucket_of_another_server_is_left_to_mlflow(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", managed.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", managed.secret_key)
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
-    from storage.s3 import S3Store
 
-    ours = S3Store("films", endpoint="http://127.0.0.1:9", access_key="a", secret_key="b")
+    ours = S3Store("films", connection=Connection("http://127.0.0.1:9", None, "a", "b"))
     artifacts = f"s3://{managed.bucket}/theirs"
     with track(uri, "experiment", "run", artifacts=artifacts, store=ours, say=said.append) as run:
         run.text(json.dumps({"kept": True}), "x.json")
