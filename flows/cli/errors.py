@@ -5,6 +5,7 @@ from models.registry import UnknownKind
 from storage.errors import StoreError
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.curate.keep import RulesDoNotFit, SelectionConflict
+from tasks.engine.placement import NoRoom
 from tasks.errors import AuditError
 from tasks.evaluate.evaluate import ScoresConflict
 from tasks.generate.fault_tolerance import ReportsLost
@@ -23,6 +24,7 @@ MENDABLE = (
     PlanError,
     ModelNotFound,
     RequestsRefused,
+    NoRoom,
     ReportsLost,
     UnknownKind,
     StoreError,

@@ -37,10 +37,9 @@ def ray_engine(stages: Sequence[Stage]) -> Iterator[Engine]:
     pools: tuple[Pool, ...] = ()
     try:
         held = ray.cluster_resources()
-        gpus, cpus = held.get("GPU", 0.0), held.get("CPU", 0.0)
-        workers, together = place(stages, gpus, cpus)
+        workers, together = place(stages, held)
         actors = [
-            _Actors(stage, count, fit_to(stage.resources, gpus)) for stage, count in zip(stages, workers, strict=True)
+            _Actors(stage, count, fit_to(stage.resources, held)) for stage, count in zip(stages, workers, strict=True)
         ]
         pools = tuple(Pool(each.stage, each.count, each.run, each.close) for each in actors)
         yield Engine(pools, "stages" if together else "none")
@@ -96,6 +95,8 @@ class _Actors:
         options: dict[str, Any] = {"num_gpus": needs.gpus, "num_cpus": needs.cpus, "max_restarts": -1}
         if needs.memory is not None:
             options["memory"] = needs.memory
+        if needs.node is not None:
+            options["resources"] = {needs.node: 1}
         if needs.python is not None:
             options["runtime_env"] = {"py_executable": needs.python}
         actor: Any = ray.remote(**options, max_task_retries=-1)(_Actor)

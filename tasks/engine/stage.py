@@ -26,6 +26,8 @@ class Resources:
             those of the store.
         python: the interpreter that the worker runs with, such as one that has diffusers and xformers but no vLLM;
             None is the one that runs this.
+        node: a resource of the cluster by which machines say that they can run the stage, one for each worker, such
+            as those of an image of their own; None is any machine.
     """
 
     gpus: float = 0
@@ -34,6 +36,7 @@ class Resources:
     workers: int | None = None
     variables: tuple[str, ...] = ()
     python: str | None = None
+    node: str | None = None
 
 
 class Stage(Protocol):

@@ -23,4 +23,5 @@ def resources_of(section: ResourcesSection, gpus: float, variables: tuple[str, .
         workers=section.workers,
         variables=variables,
         python=section.python,
+        node=section.node,
     )

@@ -106,6 +106,9 @@ class ResourcesSection(Section):
     python: File | None = Field(
         default=None, description="the workers' interpreter, such as one that has xformers but no vLLM"
     )
+    node: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")] | None = Field(
+        default=None, description="a Ray resource of the machines that can run the stage, one for each worker"
+    )
 
     @field_validator("gpus")
     @classmethod

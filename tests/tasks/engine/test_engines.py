@@ -51,7 +51,7 @@ def cluster() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=3, num_gpus=0, include_dashboard=False, log_to_driver=False)
+        ray.init(num_cpus=3, num_gpus=0, resources={"special": 1}, include_dashboard=False, log_to_driver=False)
         yield
         ray.shutdown()
 
@@ -65,7 +65,7 @@ def on_ray(test: Callable[..., None]) -> Callable[..., None]:
 def test_each_stage_has_workers_of_its_own_and_a_killed_one_comes_back(local_store: LocalStore) -> None:
     stages = [
         NoteStage("first", local_store, Resources(workers=2), dies_at=2),
-        NoteStage("second", local_store, after="first"),
+        NoteStage("second", local_store, Resources(node="special"), after="first"),
     ]
     with open_engine("ray", stages) as engine:
         assert engine.overlap == "stages"
@@ -112,5 +112,6 @@ def test_stages_that_do_not_fit_side_by_side_take_turns(local_store: LocalStore)
                 pool.run(shard, None)
             pool.close()
     assert [stage.missing(local_store) for stage in stages] == [[], []]
-    with pytest.raises(NoRoom), open_engine("ray", [NoteStage("big", local_store, Resources(cpus=4))]):
-        pass
+    for need in (Resources(cpus=4), Resources(node="absent")):
+        with pytest.raises(NoRoom), open_engine("ray", [NoteStage("big", local_store, need)]):
+            pass

@@ -235,12 +235,12 @@ def test_a_stage_says_what_a_worker_of_it_needs() -> None:
     options = "{model: ./llm, decoding: free, tensor_parallel_size: 4}"
     full = fast_recipe(
         "reports.generator.kind=vllm", f"reports.generator.options={options}", "images.generator.kind=diffusers",
-        f"image_gates={gates}", "images.resources={cpus: 2, memory_gib: 8, workers: 3, python: /opt/xformers/python}",
+        f"image_gates={gates}", "images.resources={cpus: 2, memory_gib: 8, workers: 3, python: /x/python, node: x}",
     )  # fmt: skip
     reports, images = (stage.resources for stage in Making(full, LocalStore(Path("unused")), REF).stages)
     assert (reports.gpus, reports.cpus, reports.memory, reports.workers, reports.python) == (4, 1, None, None, None)
     assert (images.gpus, images.cpus, images.memory, images.workers) == (1, 2, 8 << 30, 3)
-    assert images.python == "/opt/xformers/python"
+    assert (images.python, images.node) == ("/x/python", "x")
     server = fast_recipe(
         "reports.generator.kind=openai",
         "reports.generator.options={model: m, base_url: 'http://x', api_key_variable: MY_KEY}",
