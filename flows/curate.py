@@ -27,9 +27,7 @@ def curate(parameters: FlowParameters) -> dict[str, Any]:
         rules = run.recipe.curate
 
         def decided() -> tuple[PairTable, Selection]:
-            table, selection = decide(
-                run.store, run.ref, rules, lambda done, total: run.progress.stage("measure films", done, total)
-            )
+            table, selection = decide(run.store, run.ref, rules, run.progress.stage)
             return table, write_selection(run.store, run.ref, rules.name, selection)
 
         table, selection = step("curate", "curate", decided)

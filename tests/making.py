@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from models.contracts import ProgressCallback
 from storage.layout import DatasetRef
 from storage.ledger import committed_shard
 from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.records import Manifest, ShardEntry
-from tasks.engine.stage import ProgressCallback, Stage
+from tasks.engine.stage import Stage
 from tasks.generate.generation import Generation
 from tasks.generate.image_stage import ImageStage
 from tasks.generate.report_stage import ReportStage

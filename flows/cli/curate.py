@@ -85,9 +85,7 @@ def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, prepare()) as store, Progress() as progress:
             find_version(store, ref, dump_published(recipe), fingerprint(recipe))
-            table, selection = decide(
-                store, ref, recipe.curate, lambda done, total: progress.stage("measure films", done, total)
-            )
+            table, selection = decide(store, ref, recipe.curate, progress.stage)
     return {
         "dataset": str(ref),
         "selection": f"{recipe.curate.name} (not written)",

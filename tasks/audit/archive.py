@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.contracts import ProgressCallback
 from models.findings.chest_recogniser import SpanRecogniser
 from models.gates.ensemble import FILE, Calibration, load_calibration, members
 from models.gates.film.view import FilmGate
@@ -38,7 +39,6 @@ CACHE_FOLDER = "measurements"
 MEASUREMENT_REVISION = 3
 """Raise it when a gate, the decoding of a film or the wording of a question changes what is measured."""
 LISTING_STEP = 5000
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def audit_archive(
     settings: Settings,
     recogniser: SpanRecogniser,
     judge: VisionJudge | None = None,
-    on_progress: Progress = lambda *_: None,
+    on_progress: ProgressCallback = lambda *_: None,
 ) -> ArchiveAudit:
     """Measure every film of `root` and decide which are worth keeping.
 
@@ -227,7 +227,7 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _unique(archive: Archive, on_progress: Progress) -> Iterator[ArchiveFilm]:
+def _unique(archive: Archive, on_progress: ProgressCallback) -> Iterator[ArchiveFilm]:
     seen: set[str] = set()
     for film in located(archive.films()):
         if film.film in seen:
@@ -249,7 +249,7 @@ def _reports(films: Iterable[ArchiveFilm]) -> Iterator[Report]:
             yield Report(key[0], film.report)
 
 
-def _report_progress(reports: list[Report], on_progress: Progress) -> Iterator[Report]:
+def _report_progress(reports: list[Report], on_progress: ProgressCallback) -> Iterator[Report]:
     for done, report in enumerate(reports, start=1):
         yield report
         if done % 100 == 0 or done == len(reports):

@@ -21,7 +21,6 @@ from tasks.errors import AuditStopped
 
 PART = 256  # films: what a kill loses at most
 WORST, THUMBNAIL = 8, 96
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,10 @@ class FilmMeasurements:
 
 
 def measure_films(
-    films: Sequence[ArchiveFilm], config: MeasurementConfig, workers: int = 1, on_films: Progress = lambda *_: None
+    films: Sequence[ArchiveFilm],
+    config: MeasurementConfig,
+    workers: int = 1,
+    on_films: Callable[[int, int], None] = lambda *_: None,
 ) -> FilmMeasurements:
     """Measure `films` but for what is kept of them.
 

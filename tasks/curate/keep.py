@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from models.contracts import ProgressCallback
 from storage.documents import first_problem
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
 from storage.tables import from_parquet, read_table_object, table_metadata, to_parquet
 from storage.versions import open_dataset
-from tasks.curate.measure import Progress, ensure_near
+from tasks.curate.measure import ensure_near
 from tasks.curate.select import Choice, Selection, curate
 from tasks.curate.table import PairTable, read_table
 from tasks.recipe.curation import Rules
@@ -28,7 +29,7 @@ class RulesDoNotFit(ValueError):
 
 
 def decide(
-    store: ObjectStore, ref: DatasetRef, rules: Rules, on_progress: Progress | None = None
+    store: ObjectStore, ref: DatasetRef, rules: Rules, on_progress: ProgressCallback | None = None
 ) -> tuple[PairTable, Selection]:
     """The pairs of a published version and what `rules` make of them; nothing is kept but measurements.
 

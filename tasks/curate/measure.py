@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models import registry
-from models.contracts import Encoder
+from models.contracts import Encoder, ProgressCallback
 from storage.errors import CorruptShard
 from storage.layout import DatasetRef, measure_key
 from storage.objects import ObjectStore, get_or_make
@@ -25,7 +25,6 @@ from tasks.curate.table import PairTable
 from tasks.recipe.curation import Rules
 
 HASH_SIDE = 16
-Progress = Callable[[int, int], None]
 
 
 def ensure_near(
@@ -34,7 +33,7 @@ def ensure_near(
     manifest: Manifest,
     table: PairTable,
     rules: Rules,
-    on_progress: Progress | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> Near:
     """The neighbours that `rules` need: what the store holds, and what it lacks measured and kept there.
 
@@ -68,7 +67,11 @@ def ensure_near(
 
 
 def measure_films(
-    store: ObjectStore, ref: DatasetRef, manifest: Manifest, encoder: Encoder, on_progress: Progress | None = None
+    store: ObjectStore,
+    ref: DatasetRef,
+    manifest: Manifest,
+    encoder: Encoder,
+    on_progress: ProgressCallback | None = None,
 ) -> dict[str, np.ndarray]:
     """``hash`` (n, 32) uint8 and ``embedding`` (n, d) float16 of a version's films, in the order of its pairs.
 
@@ -80,7 +83,7 @@ def measure_films(
         data = get_or_make(store, key, lambda e=entry: _measured(store, ref, e, encoder))
         parts.append(_table(data, store.uri(key), ("hash", "embedding")))
         if on_progress is not None:
-            on_progress(done + 1, len(manifest.shards))
+            on_progress("measure films", done + 1, len(manifest.shards))
     if not parts:
         return {"hash": np.zeros((0, HASH_SIDE**2 // 8), np.uint8), "embedding": np.zeros((0, 1), np.float16)}
     whole = pa.concat_tables(parts)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.engine.stage import ProgressCallback, Stage
+from models.contracts import ProgressCallback
+from tasks.engine.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+from models.contracts import ProgressCallback
 from tasks.engine.placement import fit_to, place
 from tasks.engine.pool import Engine, Pool
-from tasks.engine.stage import ProgressCallback, Resources, Stage
+from tasks.engine.stage import Resources, Stage
 
 _PREFIXES = ("AWS_", "SYNTHCXR_", "HF_")
 """What the store, the state folder and the model hub read."""

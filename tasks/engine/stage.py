@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from models.contracts import ProgressCallback
 from storage.objects import ObjectStore
-
-ProgressCallback = Callable[[str, int, int], None]
-"""Called with the name of a stage, the samples that are settled, and the samples in all."""
 
 
 @dataclass(frozen=True, slots=True)

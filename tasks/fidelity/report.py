@@ -6,12 +6,12 @@ samples raise FID and lower coverage on both sides, so only the distance from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.contracts import Encoder, ModelNotFound
+from models.contracts import Encoder, ModelNotFound, ProgressCallback
 from models.encoders.image import OURS, open_encoder
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
@@ -25,7 +25,6 @@ from tasks.fidelity.version import GeneratedFilms, read_version
 OVERALL = "overall"
 LEAST_PAIRS = 4  # of a mean MS-SSIM
 REFERENCE = 600  # films in a half of a reference, more where more are compared: rare findings need them
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class FidelityReport:
 
 def audit_fidelity(
     store: ObjectStore, ref: DatasetRef, real: Sequence[str], encoder: str, *, films: int, seeds: int,
-    on_progress: Progress = lambda *_: None,
+    on_progress: ProgressCallback = lambda *_: None,
 ) -> FidelityReport:  # fmt: skip
     """Compare a published version with references.
 
@@ -111,7 +110,10 @@ def audit_fidelity(
 
 
 def report(
-    made: GeneratedFilms, references: Iterable[Reference], encoder: Encoder, on_progress: Progress = lambda *_: None
+    made: GeneratedFilms,
+    references: Iterable[Reference],
+    encoder: Encoder,
+    on_progress: ProgressCallback = lambda *_: None,
 ) -> FidelityReport:
     """Compare films with references, for the findings that any of these films shows.
 

@@ -7,14 +7,14 @@ from functools import cached_property
 from typing import Any
 
 from models import registry
-from models.contracts import Gate, ImageGenerator
+from models.contracts import Gate, ImageGenerator, ProgressCallback
 from storage.errors import ObjectMissing
 from storage.ledger import ShardContents, commit_shard, committed_shard, load_reports
 from storage.objects import ObjectStore
 from storage.records import ReportRow
 from storage.shards import sample_of
 from storage.stage_documents import find_report_entry, numbers_committed, put_model_card
-from tasks.engine.stage import ProgressCallback, Resources
+from tasks.engine.stage import Resources
 from tasks.generate.decide import open_gates
 from tasks.generate.generation import Generation
 from tasks.generate.images import STAGE, ImageBatch, ImageOptions, draw_images

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from models import registry
-from models.contracts import Gate, ImageGenerator, ReportGenerator
+from models.contracts import Gate, ImageGenerator, ProgressCallback, ReportGenerator
 from storage.ledger import load_reports, publish_reports
 from storage.objects import ObjectStore
 from storage.records import ReportEntry
@@ -18,7 +18,7 @@ from storage.stage_documents import (
     put_model_card,
     put_report_entry,
 )
-from tasks.engine.stage import ProgressCallback, Resources
+from tasks.engine.stage import Resources
 from tasks.generate.decide import open_gates
 from tasks.generate.generation import Generation
 from tasks.generate.reports import STAGE, ReportBatch, ReportOptions, write_reports

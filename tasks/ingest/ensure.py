@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from models.contracts import ProgressCallback
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.tags import resolve
@@ -16,8 +16,6 @@ from tasks.ingest.phantom import PhantomSample, ensure_phantom
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Recipe
 from tasks.recipe.sources import SourceSection
-
-Progress = Callable[[str, int, int], None]
 
 
 def need_source(recipe: Recipe, name: str) -> SourceSection:
@@ -48,7 +46,7 @@ class SourceVersion:
 
 
 def ensure_source(
-    store: ObjectStore, section: SourceSection, on_progress: Progress = lambda *_: None
+    store: ObjectStore, section: SourceSection, on_progress: ProgressCallback = lambda *_: None
 ) -> SourceVersion:
     """The version that a source is: a phantom hospital or an archive is published once and then found.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from models.contracts import ProgressCallback
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef
 from storage.ledger import ShardContents, commit_shard, committed_shards
@@ -37,7 +38,6 @@ from tasks.publish.dataset import ManifestFacts, NothingAccepted, find_version, 
 from tasks.recipe.paths import published
 from tasks.recipe.sources import SourceSection
 
-Progress = Callable[[str, int, int], None]
 FORMAT = 1
 """Raise it when the same archive would give other films or rows: their size, their text, what is read of a file."""
 LARGEST_SHARD, _SHARD_PIXELS = 256, 256 * 512 * 512
@@ -101,7 +101,7 @@ class _Plan:
 
 
 def ingest(
-    store: ObjectStore, section: SourceSection, on_progress: Progress = lambda *_: None, *, workers: int = 2
+    store: ObjectStore, section: SourceSection, on_progress: ProgressCallback = lambda *_: None, *, workers: int = 2
 ) -> Ingested:
     """Publish the films of an archive that `section` asks for, unless they are; go on where a run was broken off.
 
@@ -151,7 +151,7 @@ def _archive_of(section: SourceSection) -> ArchiveSource:
     return source
 
 
-def _listed(section: SourceSection, on_progress: Progress) -> _Plan:
+def _listed(section: SourceSection, on_progress: ProgressCallback) -> _Plan:
     source = _archive_of(section)
     choice = choice_of(section)
     archive = open_archive(source.path, source.layout)
@@ -162,7 +162,7 @@ def _listed(section: SourceSection, on_progress: Progress) -> _Plan:
 
 
 def _shards(
-    store: ObjectStore, ref: DatasetRef, plan: _Plan, on_progress: Progress, workers: int
+    store: ObjectStore, ref: DatasetRef, plan: _Plan, on_progress: ProgressCallback, workers: int
 ) -> Iterator[ShardEntry]:
     """Commit the shards that are missing, and give all of them, in order."""
     done = committed_shards(store, ref)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from models.contracts import ProgressCallback
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef, measure_key
 from storage.objects import ObjectStore, get_or_make
@@ -23,7 +24,6 @@ from tasks.curate.keep import read_selection
 from tasks.curate.measure import HASH_SIDE, hash_films
 from tasks.ingest.ensure import SourceVersion
 
-Progress = Callable[[str, int, int], None]
 REVISION = 1
 """Raise it when another film or patient would count as the same."""
 PATIENT, FILM, NEAR = "patient", "film", "near-copy"
@@ -87,7 +87,7 @@ class _Side:
             if self.takes(row.sample_id)
         ]
 
-    def hashes(self, on_progress: Progress) -> np.ndarray:
+    def hashes(self, on_progress: ProgressCallback) -> np.ndarray:
         """Perceptual hashes (n, 4) uint64 of the selected films, in the order of `films`; measured once a shard."""
         parts = [np.zeros((0, HASH_SIDE**2 // 64), np.uint64)]
         for done, entry in enumerate(self.manifest.shards):
@@ -121,7 +121,7 @@ def check_leaks(
     store: ObjectStore,
     training: Iterable[SourceVersion],
     tests: Iterable[SourceVersion],
-    on_progress: Progress = lambda *_: None,
+    on_progress: ProgressCallback = lambda *_: None,
 ) -> None:
     """See that no patient and no film of a test set is trained on; what is found of two versions is kept in the store.
 
@@ -147,7 +147,7 @@ def check_leaks(
 
 
 def find_leaks(
-    store: ObjectStore, training: SourceVersion, test: SourceVersion, on_progress: Progress = lambda *_: None
+    store: ObjectStore, training: SourceVersion, test: SourceVersion, on_progress: ProgressCallback = lambda *_: None
 ) -> list[LeakRow]:
     """Films of `test` that stand in `training`, each once for each way in which it does.
 
@@ -165,7 +165,7 @@ def find_leaks(
     return from_parquet(get_or_make(store, key, made), LeakRow)
 
 
-def _leaks(training: _Side, test: _Side, on_progress: Progress) -> Iterator[LeakRow]:
+def _leaks(training: _Side, test: _Side, on_progress: ProgressCallback) -> Iterator[LeakRow]:
     ours, theirs = training.films(), test.films()
     patients: dict[tuple[str, str], str] = {}
     pixels: dict[str, str] = {}

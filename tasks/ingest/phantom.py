@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from models.contracts import ProgressCallback
 from models.phantom.archive import films, sampled
 from models.phantom.film import Film
 from models.phantom.hospital import HOSPITALS
@@ -18,7 +19,6 @@ from storage.records import Box, Mask
 from storage.tags import advance_latest
 from tasks.publish.archive import publish_archive
 
-Progress = Callable[[str, int, int], None]
 _SHARD = 256
 
 
@@ -86,7 +86,9 @@ class PhantomSample:
         return DatasetRef(f"hospital-{self.hospital}", f"v-{self.films}x{self.size}-{self.seed}")
 
 
-def ensure_phantom(store: ObjectStore, sample: PhantomSample, on_progress: Progress = lambda *_: None) -> DatasetRef:
+def ensure_phantom(
+    store: ObjectStore, sample: PhantomSample, on_progress: ProgressCallback = lambda *_: None
+) -> DatasetRef:
     """Publish a sample of a phantom hospital unless it is there.
 
     Args:
@@ -109,7 +111,7 @@ def ensure_phantom(store: ObjectStore, sample: PhantomSample, on_progress: Progr
     return sample.ref
 
 
-def _films(sample: PhantomSample, on_progress: Progress) -> Iterator[LabelledFilm]:
+def _films(sample: PhantomSample, on_progress: ProgressCallback) -> Iterator[LabelledFilm]:
     indices = sampled(sample.seed, sample.films)
     drawn = films(HOSPITALS[sample.hospital], sample.seed, indices, sample.size, masks=True)
     for number, film in enumerate(drawn, 1):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from models.contracts import Entity, EntityType
+from models.contracts import Entity, EntityType, ProgressCallback
 from models.phantom.bank import entity_bank
 from models.phantom.vocabulary import LABELS
 from models.typed import quoted
@@ -31,8 +31,6 @@ TOLD_EVERY = 50_000
 
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
-OnProgress = Callable[[str, int, int], None]
-
 
 class _Wrong(str):
     """What is wrong with a cell."""
@@ -40,7 +38,7 @@ class _Wrong(str):
     __slots__ = ()
 
 
-def load_bank(bank: str, on_progress: OnProgress | None = None) -> tuple[Entity, ...]:
+def load_bank(bank: str, on_progress: ProgressCallback | None = None) -> tuple[Entity, ...]:
     """The entities of bank `bank`: ``phantom``, or the path of a file.
 
     Args:
@@ -62,7 +60,7 @@ def _silent(*_: object) -> None:
     pass
 
 
-def _entities(table: BankTable, bank: str, on_progress: OnProgress) -> tuple[Entity, ...]:
+def _entities(table: BankTable, bank: str, on_progress: ProgressCallback) -> tuple[Entity, ...]:
     cells: list[list[Any]] = []
     if len(table.rows) < TOLD_EVERY:
         on_progress = _silent

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.contracts import Mention
+from models.contracts import Mention, ProgressCallback
 from tasks.plan.axes import AxisDecks, prompt_prefix
-from tasks.plan.bank import OnProgress
 from tasks.plan.deck.feasible import check_cap
 from tasks.plan.deck.plan_sampler import PlanSampler
 from tasks.plan.errors import PlanError
@@ -195,7 +194,7 @@ class Plan:
             raise IndexError(f"sample {index} is not in the plan: it has samples 0 to {self.pairs - 1}")
 
 
-def make_plan(recipe: Recipe, fingerprint: str, on_progress: OnProgress | None = None) -> Plan:
+def make_plan(recipe: Recipe, fingerprint: str, on_progress: ProgressCallback | None = None) -> Plan:
     """Plan a recipe. Samples are dealt where they are drawn; that every one can be is known beforehand.
 
     Args:

@@ -11,9 +11,9 @@ from threading import Lock
 
 import numpy as np
 
-from models.contracts import Entity, EntityType
+from models.contracts import Entity, EntityType, ProgressCallback
 from tasks.plan.attributes import Attributes
-from tasks.plan.bank import OnProgress, load_bank
+from tasks.plan.bank import load_bank
 from tasks.plan.bank_files import encoding_note
 from tasks.plan.deck.feasible import check_feasible, per_report_of
 from tasks.plan.deck.target import deck_weights
@@ -53,7 +53,7 @@ _lock = Lock()
 _last: dict[tuple[object, ...], Prepared] = {}
 
 
-def prepare(recipe: Recipe, fingerprint: str, on_progress: OnProgress | None = None) -> Prepared:
+def prepare(recipe: Recipe, fingerprint: str, on_progress: ProgressCallback | None = None) -> Prepared:
     """Read and check a recipe's bank; the last one is kept, as long as its files do not change.
 
     Raises:
@@ -70,7 +70,7 @@ def prepare(recipe: Recipe, fingerprint: str, on_progress: OnProgress | None = N
         return _last[key]
 
 
-def _prepared(recipe: Recipe, fingerprint: str, on_progress: OnProgress) -> Prepared:
+def _prepared(recipe: Recipe, fingerprint: str, on_progress: ProgressCallback) -> Prepared:
     plan = recipe.plan
     per_report, rules = per_report_of(plan.per_report), rule_set(plan.constraints)
     entities = load_bank(plan.bank, on_progress)

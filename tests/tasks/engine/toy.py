@@ -6,9 +6,10 @@ import os
 import signal
 from pathlib import Path
 
+from models.contracts import ProgressCallback
 from storage.local import LocalStore
 from storage.objects import ObjectStore
-from tasks.engine.stage import ProgressCallback, Resources
+from tasks.engine.stage import Resources
 
 
 class NoteStage:
