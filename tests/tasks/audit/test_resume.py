@@ -155,7 +155,7 @@ class TestReuse:
     ) -> None:
         audit(root)
         with monkeypatch.context() as patched:
-            patched.setattr(part, "Films", None)  # no check can look
+            patched.setattr(part, "FilmBatch", None)  # no check can look
             assert audit(root, judge=FakeJudge()).measurements.answers.shape == (20, 2)
             other = FakeJudge()
             other.questions = ("Bright?", "Another?")
