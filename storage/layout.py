@@ -153,6 +153,11 @@ def checkpoint_key(trial: str, step: int) -> str:
     return f"{CHECKPOINTS}{trial}/{step:06d}.safetensors"
 
 
+def state_key(trial: str) -> str:
+    """Key of what an interrupted training of a trial goes on from."""
+    return f"{CHECKPOINTS}{trial}/state.pt"
+
+
 def trial_key(trial: str) -> str:
     """Key of what people and other commands read about a trial's final checkpoint."""
     return f"{CHECKPOINTS}{trial}/trial.json"

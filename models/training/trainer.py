@@ -87,6 +87,8 @@ class TrainerOptions:
 class Trainer:
     """Minimises a task's loss over the weights of a module, which it moves to its device and changes in place.
 
+    `losses` holds the loss of every step, those before an interruption too.
+
     Args:
         module: frozen weights stay as they are and are left out of the state.
         task: inputs and loss; its functions close over `module`.
@@ -107,6 +109,7 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(self._groups(), lr=schedule.rate, betas=options.betas)
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "float16")
         self._average = None if options.average is None else _averaged(self.module, options.average)
+        self.losses: list[float] = []
         self.step, self.seconds = self._resume()
         self._rates = LambdaLR(
             self._optimiser, lambda step: schedule.factor(step, self.seconds), last_epoch=self.step - 1
@@ -128,6 +131,7 @@ class Trainer:
                 loss = self._train_step()
                 loss, self.seconds = mean_over_ranks((loss, time.monotonic() - began), self.device)
                 self.step += 1
+                self.losses.append(loss)
                 self._rates.step()
                 if self._on_step and rank() == 0:
                     self._on_step(self.step, loss, self.seconds)
@@ -198,6 +202,7 @@ class Trainer:
         state = {
             "step": self.step,
             "seconds": self.seconds,
+            "losses": self.losses,
             "model": trained_part(self.module),
             "optimiser": self._optimiser.state_dict(),
             "scaler": self._scaler.state_dict(),
@@ -211,6 +216,7 @@ class Trainer:
             return 0, 0.0
         state = unpack(data, self._states)
         restore(self.module, state["model"], self._states)
+        self.losses = list(state.get("losses", ()))
         self._optimiser.load_state_dict(state["optimiser"])
         if state["scaler"] and self._scaler.is_enabled():
             self._scaler.load_state_dict(state["scaler"])

@@ -6,20 +6,24 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.device import device_of, pick_device
 from models.vlp.library import open_clip
 from models.vlp.tokenizer import VOCABULARY, ReportTokenizer, shipped
 from models.vlp.views import plain_view
+
+if TYPE_CHECKING:
+    import torch
 
 DEFAULT = "synthcxr-tiny"
 
 
 @dataclass(frozen=True, slots=True)
 class VisionLanguageModel:
-    """An open_clip model with the tokenizer and film size that belong to it."""
+    """An open_clip model with the tokenizer and film size that belong to it; it computes where its weights are."""
 
     name: str
     module: Any
@@ -34,8 +38,9 @@ class VisionLanguageModel:
         rows = []
         with torch.inference_mode():
             for at in range(0, len(films), batch):
-                view = plain_view(torch.from_numpy(np.ascontiguousarray(films[at : at + batch])))
-                rows.append(self.module.encode_image(view, normalize=True).float().numpy())
+                part = torch.from_numpy(np.ascontiguousarray(films[at : at + batch]))
+                view = plain_view(part.to(self.device))
+                rows.append(self.module.encode_image(view, normalize=True).float().cpu().numpy())
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
     def embed_texts(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
@@ -46,8 +51,8 @@ class VisionLanguageModel:
         rows = []
         with torch.inference_mode():
             for at in range(0, len(texts), batch):
-                ids = self.tokenizer(texts[at : at + batch])
-                rows.append(self.module.encode_text(ids, normalize=True).float().numpy())
+                ids = self.tokenizer(texts[at : at + batch]).to(self.device)
+                rows.append(self.module.encode_text(ids, normalize=True).float().cpu().numpy())
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
     def to_bytes(self) -> bytes:
@@ -56,6 +61,11 @@ class VisionLanguageModel:
 
         state = self.module.state_dict()
         return save({key: value.detach().cpu().contiguous() for key, value in state.items()})
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return device_of(self.module)
 
     @property
     def _width(self) -> int:
@@ -67,8 +77,8 @@ def film_size(name: str = DEFAULT) -> int:
     return int(_config(name)["vision_cfg"]["image_size"])
 
 
-def create(name: str = DEFAULT, seed: int = 0) -> VisionLanguageModel:
-    """An untrained model; the same seed gives the same weights.
+def create(name: str = DEFAULT, seed: int = 0, device: str = "cpu") -> VisionLanguageModel:
+    """An untrained model; the same seed gives the same weights, on whatever device (`models.device`).
 
     Raises:
         ValueError: open_clip knows no model of that name, or it reads another vocabulary than our tokenizer's.
@@ -82,7 +92,7 @@ def create(name: str = DEFAULT, seed: int = 0) -> VisionLanguageModel:
         torch.manual_seed(seed)
         with _quiet():
             module = library.create_model(name, load_weights=False, pretrained_text=False)
-    module = module.to(memory_format=torch.channels_last)
+    module = module.to(pick_device(device), memory_format=torch.channels_last)
     tokenizer = shipped(int(config["text_cfg"]["context_length"]))
     return VisionLanguageModel(name, module, tokenizer, film_size(name))
 
@@ -105,8 +115,8 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def load(weights: bytes, name: str = DEFAULT) -> VisionLanguageModel:
-    """A trained model from safetensors bytes.
+def load(weights: bytes, name: str = DEFAULT, device: str = "cpu") -> VisionLanguageModel:
+    """A trained model from safetensors bytes, on a device (`models.device`).
 
     Raises:
         ValueError: the weights are damaged or belong to another model.
@@ -114,7 +124,7 @@ def load(weights: bytes, name: str = DEFAULT) -> VisionLanguageModel:
     from safetensors import SafetensorError
     from safetensors.torch import load as parse
 
-    model = create(name)
+    model = create(name, device=device)
     try:
         model.module.load_state_dict(parse(weights), strict=True)
     except (SafetensorError, RuntimeError) as error:

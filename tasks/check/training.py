@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
+from models.device import device_problem
 from models.phantom.archive import sampled
 from models.phantom.case import labels_of
 from models.phantom.hospital import HOSPITALS
@@ -30,6 +31,10 @@ def check_training(recipe: Recipe, report: Report) -> None:
     wrong = wrong_model(recipe.pretrain.model)
     if wrong:
         report.problems.append(f"pretrain.model: {wrong}")
+    for section, device in (("pretrain", recipe.pretrain.device), ("evaluate", recipe.evaluate.device)):
+        wrong = device_problem(device)
+        if wrong:
+            report.problems.append(f"{section}.device: {wrong}")
     _source(recipe, "test", report)
     if "real" in needed_sources(recipe.pretrain) and recipe.sources.real is not None:
         _source(recipe, "real", report)

@@ -77,7 +77,7 @@ def evaluate_run(
         return kept
     found: list[list[Predictions]] = []
     for number, trial in enumerate(trials, 1):
-        found.append(_predictions(store, read_checkpoint(store, trial.fingerprint), tasks, test))
+        found.append(_predictions(store, read_checkpoint(store, trial.fingerprint), tasks, test, section.device))
         if on_progress:
             on_progress("evaluate", number, len(trials))
     tables: list[ScoreTable] = []
@@ -160,7 +160,7 @@ def _question(trials: Sequence[RunTrial], tasks: Sequence[_AskedTask], test: Tes
         "trials": [[trial.arm, trial.seed, trial.fingerprint, trial.step] for trial in trials],
         "tasks": [item.hash for item in tasks],
         "test": test.identity(),
-        "section": section.model_dump(mode="json"),
+        "section": section.model_dump(mode="json", exclude={"device"}),
     }
     return hashlib.sha256(canonical_json(asked).encode()).hexdigest()
 
@@ -170,7 +170,7 @@ def _key(trial: RunTrial | Checkpoint, test: TestSet, asked: _AskedTask) -> str:
 
 
 def _predictions(
-    store: ObjectStore, checkpoint: Checkpoint, tasks: Sequence[_AskedTask], test: TestSet
+    store: ObjectStore, checkpoint: Checkpoint, tasks: Sequence[_AskedTask], test: TestSet, device: str
 ) -> list[Predictions]:
     """What a checkpoint predicts in each task; its weights are read only where a prediction is missing."""
     model: VisionLanguageModel | None = None
@@ -179,7 +179,7 @@ def _predictions(
 
         def predict(asked: _AskedTask = asked) -> Predictions:
             nonlocal model
-            model = model or _load(store, checkpoint)
+            model = model or _load(store, checkpoint, device)
             return asked.task.predict(model, test)
 
         facts = {
@@ -192,11 +192,11 @@ def _predictions(
     return found
 
 
-def _load(store: ObjectStore, checkpoint: Checkpoint) -> VisionLanguageModel:
+def _load(store: ObjectStore, checkpoint: Checkpoint, device: str) -> VisionLanguageModel:
     from models.vlp.model import load
 
     try:
-        return load(read_weights(store, checkpoint), str(checkpoint.pretrain["model"]))
+        return load(read_weights(store, checkpoint), str(checkpoint.pretrain["model"]), device)
     except (ValueError, KeyError) as error:
         why = " ".join(str(error).split())
         raise CorruptShard(f"{store.uri(checkpoint.key)}: {why}; remove it and pretrain again") from error

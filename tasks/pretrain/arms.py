@@ -28,6 +28,7 @@ EXCLUDED: Mapping[str, str] = {
     "pairs": "the numbers of pairs are in the arm's mix",
     "samples_seen": "the arm's own is inside",
     "threads": "changes speed, and results only by rounding",
+    "device": "where it is computed; another device changes results only by rounding",
     "cache_megabytes": "decides where decoded images wait; the batches are the same",
 }
 """Fields of `TrainSection` that are no part of a trial's fingerprint, with the reason."""

@@ -17,6 +17,7 @@ from storage.errors import AlreadyExists, CorruptShard, StoreError
 from storage.layout import checkpoint_key, trial_key
 from storage.records import Record
 from tasks.pretrain.arms import Trial
+from tasks.pretrain.state import TrialState
 from tasks.pretrain.train import TrainedTrial, steps_of, train_trial
 from tasks.recipe.training import TrainSection
 
@@ -90,7 +91,9 @@ def ensure_trained(
     if held is not None:
         return held, None
     trained = train_trial(trial, section, store, cache=cache, on_progress=on_progress)
-    return write_checkpoint(store, trained, trial, section), trained
+    written = write_checkpoint(store, trained, trial, section)
+    TrialState(store, written.fingerprint).clear()
+    return written, trained
 
 
 def find_checkpoint(store: ObjectStore, trial: Trial, section: TrainSection) -> Checkpoint | None:

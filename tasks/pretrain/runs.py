@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NOT_IN_NAME: Mapping[str, str] = {
     "threads": "changes speed, and results only by rounding",
+    "device": "where it is computed; another device changes results only by rounding",
     "cache_megabytes": "decides where decoded images wait; the batches are the same",
 }
 """Fields of ``pretrain`` that leave a run's name as it is, with the reason."""
@@ -54,7 +55,7 @@ def run_name(ref: DatasetRef, recipe: Recipe) -> str:
         "sources": recipe.sources.model_dump(mode="json"),
         "curate": recipe.curate.name,
         "pretrain": recipe.pretrain.model_dump(mode="json", exclude=set(NOT_IN_NAME)),
-        "evaluate": recipe.evaluate.model_dump(mode="json"),
+        "evaluate": recipe.evaluate.model_dump(mode="json", exclude={"device"}),
     }
     return f"{ref.name}-{ref.version}-{hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:8]}"
 

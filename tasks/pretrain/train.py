@@ -8,15 +8,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.contracts import ProgressCallback
 from models.vlp.objectives import TrainingBatch, build_objective
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
+from tasks.pretrain.state import TrialState
 from tasks.recipe.training import TrainSection
 
 if TYPE_CHECKING:
+    import torch
+
+    from models.training.state import StateStore
     from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
     from tasks.pretrain.images import ImageCache
@@ -68,24 +72,25 @@ def train_trial(
         CorruptShard: a shard cannot be read; the message names it.
     """
     corpus = load_corpus(store, trial.arm, section, trial.seed, cache) if trial.arm.trained else None
-    return train_on(corpus, trial, section, on_progress=on_progress)
+    states = TrialState(store, trial.fingerprint(section))
+    return train_on(corpus, trial, section, states=states, on_progress=on_progress)
 
 
 def train_on(
-    corpus: Corpus | None, trial: Trial, section: TrainSection, *, on_progress: ProgressCallback | None = None
-) -> TrainedTrial:
-    """Train on pairs that are already here; None leaves the first weights as they are."""
+    corpus: Corpus | None, trial: Trial, section: TrainSection, *, states: StateStore | None = None,
+    on_progress: ProgressCallback | None = None,
+) -> TrainedTrial:  # fmt: skip
+    """Train on pairs that are already here; None leaves the first weights as they are.
+
+    `states` keeps what an interrupted training needs to go on to the same weights; None keeps nothing.
+    """
     from models.vlp.model import create
 
-    model = create(section.model, trial.seed)
-    start = time.monotonic()
-    losses: list[float] = []
+    model = create(section.model, trial.seed, section.device)
+    start, losses = time.monotonic(), list[float]()
     if corpus is not None:
         with _threads(section.threads):
-            for loss in _steps(model, corpus, trial, section):
-                losses.append(loss)
-                if on_progress:
-                    on_progress(trial.label, len(losses) * section.batch, trial.arm.samples_seen, f"loss {loss:.2f}")
+            losses = _fit(model, corpus, trial, section, states, on_progress)
     return TrainedTrial(
         steps=len(losses),
         samples_seen=len(losses) * section.batch,
@@ -100,61 +105,59 @@ def steps_of(arm: Arm, section: TrainSection) -> int:
     return max(1, arm.samples_seen // section.batch) if arm.trained else 0
 
 
-def _steps(model: VisionLanguageModel, corpus: Corpus, trial: Trial, section: TrainSection) -> Iterator[float]:
+def _fit(
+    model: VisionLanguageModel, corpus: Corpus, trial: Trial, section: TrainSection, states: StateStore | None,
+    on_progress: ProgressCallback | None,
+) -> list[float]:  # fmt: skip
+    """Minimise the trial's objective over the weights of `model`; the losses, one per step."""
     import torch
-    from torch import nn
 
-    module, total = model.module, steps_of(trial.arm, section)
+    from models.training.schedule import Schedule
+    from models.training.trainer import LossNotFinite, Trainer, TrainerOptions, TrainingTask
+
+    total, module = steps_of(trial.arm, section), model.module
     objective = build_objective(trial.objective.kind, trial.objective.options)
-    optimiser = torch.optim.AdamW(_groups(module, section.weight_decay), lr=section.learning_rate, betas=(0.9, 0.98))
-    module.train()
     batches = Batches(corpus, section.batch, trial.seed)
-    for step in range(total):
-        batch = batches.at(step)
-        for group in optimiser.param_groups:
-            group["lr"] = section.learning_rate * schedule(step, total, section.warmup)
-        parts = objective.losses(model, _seen(model, batch, trial.seed, step))
-        loss = torch.stack(list(parts.values())).sum()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingDiverged(
-                f"{trial.label}: the loss is {value} at step {step} of {total}: lower pretrain.learning_rate "
-                f"({section.learning_rate}); the batch began with sample {batch.samples[0]!r}"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-        optimiser.step()
-        with torch.no_grad():
-            module.logit_scale.clamp_(0, math.log(100))
-        yield value
+
+    def loss(batch: TrainingBatch) -> torch.Tensor:
+        return torch.stack(list(objective.losses(model, batch).values())).sum()
+
+    def on_step(step: int, value: float, _: float) -> None:
+        if on_progress:
+            on_progress(trial.label, step * section.batch, trial.arm.samples_seen, f"loss {value:.2f}")
+
+    task = TrainingTask(
+        lambda step: _seen(model, batches.at(step), trial.seed, step), loss,
+        lambda: module.logit_scale.clamp_(0, math.log(100)),
+    )  # fmt: skip
+    rise = max(1, round(total * section.warmup))
+    options = TrainerOptions(
+        seed=trial.seed, device=section.device, precision=section.precision, betas=(0.9, 0.98),
+        weight_decay=section.weight_decay, decay_vectors=False,
+    )  # fmt: skip
+    schedule = Schedule(total, section.learning_rate, warmup=rise)
+    trainer = Trainer(module, task, schedule, options, states=states, on_step=on_step)
+    try:
+        trainer.run()
+    except LossNotFinite as error:
+        first = batches.at(error.step).samples[0]
+        raise TrainingDiverged(
+            f"{trial.label}: {error}: lower pretrain.learning_rate ({section.learning_rate}); "
+            f"the batch began with sample {first!r}"
+        ) from error
+    return trainer.losses
 
 
 def _seen(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> TrainingBatch:
+    """This process's part of a batch, its views drawn for the whole batch at once, on the model's device."""
     import torch
 
+    from models.training.distributed import own_rows
     from models.vlp.views import varied_view
 
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    views = varied_view(torch.from_numpy(batch.images), generator)
-    return TrainingBatch(views, model.tokenizer(batch.texts), batch.texts)
-
-
-def schedule(step: int, total: int, warmup: float) -> float:
-    """Share of the full learning rate: a linear rise over the first `warmup` of the steps, then a half cosine."""
-    rise = max(1, round(total * warmup))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
-
-
-def _groups(module: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay; biases, norms and the temperature do not."""
-    named = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in named if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in named if p.ndim < 2], "weight_decay": 0.0},
-    ]
+    generator, mine = torch.Generator().manual_seed(seed * 1_000_003 + step), own_rows(len(batch.texts))
+    views = varied_view(torch.from_numpy(batch.images).to(model.device), generator)
+    return TrainingBatch(views[mine], model.tokenizer(batch.texts[mine]), batch.texts[mine])
 
 
 @contextmanager

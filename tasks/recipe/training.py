@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from models.device import Device
 from models.vlp.text import Text
 from tasks.recipe.base import LARGEST_SEED, KindSpec, Section
 
@@ -142,6 +143,10 @@ class TrainSection(Section):
     warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps over which the rate rises")
     weight_decay: float = Field(default=0.1, ge=0, le=10)
     threads: int | None = Field(default=None, ge=1, le=4096)
+    device: Device = Field(default="auto", description="`auto` takes CUDA where it is there; else `cpu`, `cuda:1`")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="of the sums in training, by autocast; weights are kept in float32"
+    )
     model: str = Field(default="synthcxr-tiny", description="an open_clip model name")
     cache_megabytes: int = Field(
         default=256, ge=0, description="decoded images held in memory; beyond it they are streamed"
@@ -170,6 +175,7 @@ class EvaluateSection(Section):
     )
     bootstrap: int = Field(default=1000, ge=10, le=100_000)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    device: Device = Field(default="auto", description="`auto` takes CUDA where it is there; else `cpu`, `cuda:1`")
     uncertain: Literal["refuse", "ignore", "positive", "negative"] = Field(
         default="refuse", description="what becomes of test labels that are -1 or missing a value"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from models.training.distributed import rank, world_size
 from models.vlp.library import open_clip
 from models.vlp.objectives import TrainingBatch
 
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
 
 
 class ClipObjective:
-    """The mean of both cross-entropies over cosines times the model's temperature, as open_clip computes it."""
+    """The mean of both cross-entropies over cosines times the model's temperature, as open_clip computes it.
+
+    Where several processes train together, each contrasts its part with the whole batch.
+    """
 
     def __init__(self) -> None:
-        self._loss = open_clip().ClipLoss()
+        self._loss = open_clip().ClipLoss(gather_with_grad=True, rank=rank(), world_size=world_size())
 
     def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
         """``contrastive``, a scalar."""

@@ -30,6 +30,18 @@ def test_a_batch_changes_no_embedding():
     assert model.embed_images(films, batch=2) == pytest.approx(model.embed_images(films), abs=1e-4)
 
 
+def test_what_is_asked_moves_to_the_models_device():
+    """On ``meta``, where nothing is computed, every call runs through and fails only as its result leaves."""
+    model = create(device="meta")
+    assert model.device.type == "meta"
+    films = np.zeros((2, film_size(), film_size()), np.uint8)
+    with pytest.raises(NotImplementedError, match="copy out of meta"):
+        model.embed_images(films)
+    with pytest.raises(NotImplementedError, match="copy out of meta"):
+        model.embed_texts(["Cardiomegaly."])
+    assert load(create(seed=4).to_bytes(), device="cpu").device.type == "cpu"
+
+
 def test_nothing_in_is_nothing_out():
     model = create()
     assert model.embed_images(np.zeros((0, 96, 96), np.uint8)).shape == model.embed_texts([]).shape == (0, 128)

@@ -55,3 +55,9 @@ def test_no_variation_is_the_plain_view(films):
 @pytest.mark.parametrize("shape", [(96, 96), (128, 128), (64, 64), (200, 120), (1, 1)])
 def test_films_of_any_size_fit(shape):
     assert fit_film(np.full(shape, 9, np.uint8), 96).shape == (96, 96)
+
+
+def test_views_are_made_on_the_films_device():
+    films = torch.zeros((2, 24, 24), dtype=torch.uint8, device="meta")
+    assert varied_view(films, torch.Generator().manual_seed(0)).device.type == "meta"
+    assert plain_view(films).device.type == "meta"

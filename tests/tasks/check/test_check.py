@@ -94,6 +94,8 @@ LATE = {
     SD % "model: $HOME/x": "images.generator.options.model: '$HOME/x' holds $HOME, which is not expanded",
     SD % "model: ~nobody_at_all/x": "images.generator: its files cannot be looked at",
     SD % f"model: /{'x' * 300}": "images.generator: ",
+    "pretrain.device=cuda:7": "pretrain.device: cuda:7: ",
+    "evaluate.device=gpu": "evaluate.device: 'gpu' is not allowed",
     VLLM % "decoding: grammar": "reports.generator.options.decoding: 'grammar' is not allowed",
     VLLM % "max_tokens: 4000": "max_tokens is 4000, but max_model_len is only 2048",
     VLLM % "ladder: [0]": "ladder is [0.0]",

@@ -133,6 +133,8 @@ OTHER: dict[str, Any] = {
     "warmup": 0.5,
     "weight_decay": 0.5,
     "threads": 7,
+    "device": "cuda:1",
+    "precision": "bfloat16",
     "model": "synthcxr-other",
     "cache_megabytes": 7,
 }
@@ -153,7 +155,7 @@ def test_every_field_is_either_excluded_with_a_reason_or_changes_the_fingerprint
         assert same == (name in EXCLUDED), name
 
 
-@pytest.mark.parametrize("name", ["seeds", "arms", "only", "pairs", "threads", "cache_megabytes"])
+@pytest.mark.parametrize("name", ["seeds", "arms", "only", "pairs", "threads", "device", "cache_megabytes"])
 def test_what_is_excluded_trains_nothing_again(name: str) -> None:
     section = changed(name)
     offers = {source: draw(source) for source in ("real", "synthetic")}

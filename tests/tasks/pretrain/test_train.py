@@ -1,15 +1,20 @@
 """Training learns from pairs that belong together, and from nothing else."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from models.training import trainer
+from models.training.trainer import TrainerOptions
 from models.vlp.model import load
 from models.vlp.text import split_report
 from storage.loader import SampleOrder
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Corpus, Stage, load_corpus
-from tasks.pretrain.train import TrainingDiverged, schedule, steps_of, train_on, train_trial
+from tasks.pretrain.state import TrialState
+from tasks.pretrain.train import TrainingDiverged, steps_of, train_on, train_trial
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
 
@@ -67,14 +72,6 @@ def test_a_loss_that_is_not_a_number_names_trial_and_step():
         train_on(corpus, trial, section)
 
 
-def test_the_learning_rate_rises_and_falls():
-    rates = [schedule(step, 100, 0.1) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[9] == 1.0
-    assert rates[-1] < 0.001
-    assert schedule(0, 1, 0.0) == 1.0
-
-
 def test_an_unknown_model_is_named(store, planned):
     section = TrainSection(model="synthcxr-huge")
     with pytest.raises(ValueError, match="synthcxr-huge"):
@@ -84,3 +81,40 @@ def test_an_unknown_model_is_named(store, planned):
 def test_arms_of_equal_compute_take_equally_many_steps(planned, section):
     assert {steps_of(trial.arm, section) for trial in planned(section).values() if trial.arm.trained} == {4}
     assert steps_of(planned(section)["random"].arm, section) == 0
+
+
+def toy_corpus(pairs: int = 32) -> Corpus:
+    """Pairs of noise: whatever they teach, they teach it again."""
+    images = list(np.random.default_rng(0).integers(0, 255, (pairs, 96, 96), np.uint8))
+    reports = tuple(split_report(f"IMPRESSION: Nodule number {at}. Stable.") for at in range(pairs))
+    stages = (Stage(0, 0, SampleOrder([[pairs]], 0)),)
+    return Corpus(tuple(f"d/{at}" for at in range(pairs)), reports, np.arange(pairs), images, stages)
+
+
+TOY = Trial(arm=Arm(name="real", mix=(), samples_seen=64), objective=KindSpec(kind="clip"), seed=1)
+
+
+def test_a_killed_training_goes_on_in_the_store_to_the_same_weights_and_losses(local_store, monkeypatch):
+    section = TrainSection(samples_seen=64, batch=8, threads=1)
+    whole = train_on(toy_corpus(), TOY, section)
+    monkeypatch.setattr(trainer, "TrainerOptions", partial(TrainerOptions, save_steps=3))
+    states = TrialState(local_store, TOY.fingerprint(section))
+
+    def pull_the_plug(_: str, seen: int, *__: object) -> None:
+        if seen == 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_on(toy_corpus(), TOY, section, states=states, on_progress=pull_the_plug)
+    seen: list[int] = []
+    again = train_on(toy_corpus(), TOY, section, states=states, on_progress=lambda *news: seen.append(news[1]))
+    assert seen == [32, 40, 48, 56, 64], "three of eight steps were behind it"
+    assert again.weights == whole.weights
+    assert again.losses == whole.losses
+
+
+def test_training_moves_model_and_batches_to_the_device_of_the_section():
+    """On ``meta`` both towers and the loss run through, and only the loss's value cannot be read."""
+    section = TrainSection(samples_seen=64, batch=8, threads=1, device="meta")
+    with pytest.raises(RuntimeError, match=r"item.*meta"):
+        train_on(toy_corpus(), TOY, section)
