@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from flows.leaks import refuse_leaks
 from flows.parameters import FlowParameters, factory_flow
+from flows.pretrain import plan
 from flows.session import Run, open_run
 from tasks.check.stored import need_checkpoints
 from tasks.evaluate.evaluate import evaluate_run
@@ -21,6 +23,7 @@ def evaluate(parameters: FlowParameters) -> dict[str, Any]:
     """Examine every checkpoint of the run that has no predictions yet, and score the predictions."""
     with open_run("evaluate", parameters, needs=need_checkpoints) as run:
         source = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage)
+        refuse_leaks(run, plan(run))
         test = open_test_set(run.store, source.ref, source.selection)
         with run.tracked.nested("evaluate") as tracked:
             scores = step("evaluate", "evaluate", lambda: _score(run, test))

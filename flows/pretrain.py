@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flows.leaks import refuse_leaks
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
 from storage.layout import DatasetRef
@@ -22,6 +23,7 @@ def pretrain(parameters: FlowParameters) -> dict[str, Any]:
     """Train every trial that has no checkpoint in the store yet, and write down which ones the run is made of."""
     with open_run("pretrain", parameters, needs=need_pairs) as run:
         trials = plan(run)
+        refuse_leaks(run, trials)
         with run.tracked.nested("pretrain") as tracked:
             cache = ImageCache(run.recipe.pretrain.cache_megabytes)
             trained = [(trial, _train(run, trial, cache)) for trial in trials]

@@ -4,11 +4,13 @@ from models.contracts import ModelNotFound, RequestsRefused
 from models.registry import UnknownKind
 from storage.errors import StoreError
 from tasks.corpora.archives.errors import ArchiveError
+from tasks.corpora.source import SourceUnknown
 from tasks.curate.keep import RulesDoNotFit, SelectionConflict
 from tasks.engine.placement import NoRoom
 from tasks.errors import AuditError
 from tasks.evaluate.evaluate import ScoresConflict
 from tasks.generate.fault_tolerance import ReportsLost
+from tasks.ingest.leaks import SourcesLeak
 from tasks.plan.errors import PlanError
 from tasks.pretrain.arms import ArmsDoNotFit
 from tasks.pretrain.checkpoint import CheckpointConflict
@@ -33,6 +35,8 @@ MENDABLE = (
     ArmsDoNotFit,
     CheckpointConflict,
     ScoresConflict,
+    SourcesLeak,
+    SourceUnknown,
     TrainingDiverged,
     ArchiveUnknown,
     NotEnoughFilms,
