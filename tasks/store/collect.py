@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from storage.errors import DatasetMissing, ManifestConflict, StoreError
-from storage.layout import DATASETS, TAGS, DatasetRef, printable, split_version
+from storage.layout import (
+    CHECKPOINTS,
+    DATASETS,
+    PREDICTIONS,
+    TAGS,
+    DatasetRef,
+    printable,
+    split_checkpoint,
+    split_prediction,
+    split_version,
+)
 from storage.manifest import find_manifest, reached
 from storage.objects import ObjectStore
 from storage.orphans import Leftover, leftovers
@@ -41,7 +52,8 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
     """Look for what nothing reaches. Whatever a manifest, selection, checkpoint or tag reaches is not in it.
 
     Of a published version that is every object that neither its manifest names nor its card holds: what a slower
-    rival left behind. A version without manifest is left alone, unless it is abandoned by name.
+    rival left behind. A version without manifest is left alone, unless it is abandoned by name. Checkpoints are never
+    garbage; predictions are where their checkpoint is gone.
 
     Args:
         store: where to look.
@@ -81,7 +93,20 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
             for key in sorted(keys, key=lambda key: _order(ref, key))
             if manifest is None or not key.startswith(ref.card(""))
         ]
+    items += _without_checkpoint(store)
     return Garbage((*items, *leftovers(store, older)), tuple(unfinished), damaged, tuple(strange))
+
+
+def _without_checkpoint(store: ObjectStore) -> list[Leftover]:
+    """Predictions of weights that are no longer there: the next evaluation makes them anew."""
+    weights = {split_checkpoint(info.key) for info in store.list(CHECKPOINTS)}
+    found: list[Leftover] = []
+    for info in store.list(PREDICTIONS):
+        part = split_prediction(info.key)
+        if part is not None and (part[0], part[1]) not in weights:
+            remove = partial(store.delete, info.key)
+            found.append(Leftover(info.key, "the checkpoint that made it is gone", info.size, remove))
+    return found
 
 
 def collect(garbage: Garbage) -> int:

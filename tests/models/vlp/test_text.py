@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.vlp.text import ReportText, split_report, training_text
+from models.vlp.text import ReportText, Text, split_report, step_text, training_text
 
 REPORT = """FINDINGS: There is a small left pleural effusion. The heart is enlarged. No pneumothorax.
 
@@ -59,3 +59,23 @@ def test_every_sentence_has_its_turn_and_the_impression_too():
     report, rng = split_report(REPORT), random.Random(0)
     seen = Counter(training_text(report, rng) for _ in range(500))
     assert set(seen) == {*report.findings, *report.impression, " ".join(report.impression)}
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("report", "The heart is large. No effusion. Cardiomegaly."),
+        ("findings", "The heart is large. No effusion."),
+        ("impression", "Cardiomegaly."),
+    ],
+)
+def test_a_step_reads_the_part_that_is_asked_for(text: Text, read: str) -> None:
+    report = split_report("FINDINGS: The heart is large. No effusion. IMPRESSION: Cardiomegaly.")
+    assert step_text(report, text, random.Random(0)) == read
+
+
+def test_a_report_without_that_part_is_read_by_the_other() -> None:
+    impression, findings = split_report("IMPRESSION: Clear."), split_report("FINDINGS: Clear lungs.")
+    assert step_text(impression, "findings", random.Random(0)) == "Clear."
+    assert step_text(findings, "impression", random.Random(0)) == "Clear lungs."
+    assert step_text(findings, "sentence", random.Random(0)) == training_text(findings, random.Random(0))

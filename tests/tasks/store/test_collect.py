@@ -71,6 +71,21 @@ def test_an_unfinished_version_stays_unless_it_is_given_up_by_name(
     assert keys(store) == needed
 
 
+def test_predictions_go_with_their_checkpoint_and_not_before(
+    local_store: ObjectStore, publish: World, use: Any
+) -> None:
+    use(local_store, publish(local_store))
+    assert find_garbage(local_store, older=NOW).items == ()
+    (weights,) = (key for key in keys(local_store) if key.startswith("checkpoints/") and key.endswith(".safetensors"))
+    local_store.delete(weights)
+    (item,) = find_garbage(local_store, older=NOW).items
+    assert item.key.startswith("predictions/")
+    assert item.why == "the checkpoint that made it is gone"
+    before = keys(local_store)
+    collect(find_garbage(local_store, older=NOW))
+    assert before - keys(local_store) == {item.key}
+
+
 def test_what_something_refers_to_cannot_be_given_up(local_store: ObjectStore, begin: World, publish: World) -> None:
     whole, open_ = publish(local_store), begin(local_store, seed=1)
     with pytest.raises(StillNeeded, match="is published"):
