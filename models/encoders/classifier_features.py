@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.contracts import ModelNotFound
+from models.device import device_of
 from models.encoders.image import unit
 from models.nets.shipped import REMEDY, SHIPPED
 from models.typed import AnyPath, Count
@@ -54,11 +55,11 @@ class ClassifierFeatureEncoder:
 
         head = self._net.head
         taken: list[np.ndarray] = []
-        hook = head.register_forward_pre_hook(lambda _, given: taken.append(given[0].float().numpy()))
+        hook = head.register_forward_pre_hook(lambda _, given: taken.append(given[0].float().cpu().numpy()))
         try:
             with torch.inference_mode():
                 for at in range(0, len(batch), self._batch):
-                    self._net(film_batch(batch[at : at + self._batch]))
+                    self._net(film_batch(batch[at : at + self._batch]).to(device_of(self._net)))
         finally:
             hook.remove()
         if not taken:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from models.contracts import Encoder
+from models.device import device_of
 from models.typed import AnyPath, Count
 
 OURS = "film"
@@ -46,8 +47,10 @@ class FilmEncoder:
         from models.nets.defect_net import WIDTH, films_to_tensor
 
         net, starts = self._net[0], range(0, len(batch), self._batch)
+        device = device_of(net)
         with torch.inference_mode():
-            parts = [net.embed(films_to_tensor(batch[at : at + self._batch])).numpy() for at in starts]
+            inputs = (films_to_tensor(batch[at : at + self._batch]).to(device) for at in starts)
+            parts = [net.embed(films).cpu().numpy() for films in inputs]
         return unit(np.concatenate(parts)) if parts else np.zeros((0, WIDTH), np.float32)
 
 
@@ -93,9 +96,9 @@ class TransformersEncoder:
         with torch.inference_mode():
             for at in range(0, len(batch), self._batch):
                 inputs = processor(images=[_rgb(film) for film in batch[at : at + self._batch]], return_tensors="pt")
-                seen = net(**inputs)
+                seen = net(**inputs.to(device_of(net)))
                 pooled = seen.get("pooler_output")
-                parts.append((seen.last_hidden_state[:, 0] if pooled is None else pooled).float().numpy())
+                parts.append((seen.last_hidden_state[:, 0] if pooled is None else pooled).float().cpu().numpy())
         return unit(np.concatenate(parts)) if parts else np.zeros((0, net.config.hidden_size), np.float32)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from models.contracts import Encoder
+from models.device import device_of
 
 NGRAMS = "ngrams"
 _DIMENSIONS = 2**12
@@ -71,10 +72,10 @@ class TransformersTextEncoder:
                 tokens = tokenizer(
                     list(batch[start : start + self._batch]), return_tensors="pt", padding=True, truncation=True,
                     max_length=min(int(tokenizer.model_max_length), int(net.config.max_position_embeddings)),
-                )  # fmt: skip
+                ).to(device_of(net))  # fmt: skip
                 mask = tokens["attention_mask"][..., None]
                 hidden = net(**tokens).last_hidden_state * mask
-                parts.append(torch.nn.functional.normalize(hidden.sum(1) / mask.sum(1), dim=-1).numpy())
+                parts.append(torch.nn.functional.normalize(hidden.sum(1) / mask.sum(1), dim=-1).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, int(net.config.hidden_size)), np.float32)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.device import device_of
 from models.nets.shipped import REMEDY, SHIPPED, net_facts, save_net
 from models.nets.slots import SIDED
 
@@ -127,5 +128,6 @@ def load_classifier(name: str, folder: Path = SHIPPED) -> tuple[nn.Module, dict[
 @torch.inference_mode()
 def logits(net: nn.Module, images: Sequence[np.ndarray] | np.ndarray, batch: int = 64) -> np.ndarray:
     """Float32 (n, len(SIDED))."""
-    parts = [net(film_batch(images[i : i + batch])).float().numpy() for i in range(0, len(images), batch)]
+    device, starts = device_of(net), range(0, len(images), batch)
+    parts = [net(film_batch(images[at : at + batch]).to(device)).float().cpu().numpy() for at in starts]
     return np.concatenate(parts) if parts else np.zeros((0, len(SIDED)), np.float32)

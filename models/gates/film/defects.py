@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from models.contracts import GateScore
+from models.device import device_of
 from models.gates.film.view import FilmBatch, FilmGate
 from models.nets.defect_net import CLASSES, DefectNet, films_to_tensor, load_defect_net
 from models.nets.shipped import SHIPPED
@@ -37,11 +38,11 @@ class FilmDefects(FilmGate):
         """See the class. Leaves the features, from which the default bad bank goes on."""
         net, revision = self._net
         starts = range(0, len(films.raw), self._batch)
-        parts = [net.embed(films_to_tensor(films.raw[at : at + self._batch])) for at in starts]
+        parts = [net.embed(films_to_tensor(films.raw[at : at + self._batch]).to(device_of(net))) for at in starts]
         if not parts:
             return []
         features = torch.cat(parts)
-        films.features[revision] = features.numpy()
+        films.features[revision] = features.cpu().numpy()
         scores: list[GateScore] = []
         for chances in F.softmax(net.head(features).double(), 1).tolist():
             worst = max(range(1, len(CLASSES)), key=lambda place: chances[place])
