@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tarfile
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,21 +72,21 @@ def write_tar(samples: Iterable[Sample]) -> bytes:
     Raises:
         ValueError: a key that WebDataset would not give back, or that occurs twice.
     """
-    pieces: list[bytes] = []
-    seen: set[str] = set()
-    for sample in samples:
-        if not proper_key(sample.key):
-            raise ValueError(f"sample key {sample.key!r}: 1 to 90 printable ASCII characters without '.', '/', '\\'")
-        if sample.key in seen:
-            raise ValueError(f"sample key {sample.key!r} occurs twice in one shard")
-        seen.add(sample.key)
-        for extension, data in _members(sample):
-            header = tarfile.TarInfo(f"{sample.key}.{extension}")
-            header.size, header.mode = len(data), 0o444
-            pieces += (header.tobuf(tarfile.USTAR_FORMAT), data, bytes(-len(data) % tarfile.BLOCKSIZE))
-    end = 2 * tarfile.BLOCKSIZE
-    pieces.append(bytes(end + -(sum(map(len, pieces)) + end) % tarfile.RECORDSIZE))
-    return b"".join(pieces)
+    from webdataset.writer import TarWriter  # loads torch where that is installed, which readers do not need
+
+    out, seen = io.BytesIO(), set[str]()
+    with TarWriter(out, user="", group="", mode=0o444, mtime=0, encoder=False) as tar:
+        for sample in samples:
+            if not proper_key(sample.key):
+                raise ValueError(
+                    f"sample key {sample.key!r}: 1 to 90 printable ASCII characters without '.', '/', '\\'"
+                )
+            if sample.key in seen:
+                raise ValueError(f"sample key {sample.key!r} occurs twice in one shard")
+            seen.add(sample.key)
+            for extension, data in _members(sample):  # one at a time: it would sort them by extension
+                tar.write({"__key__": sample.key, extension: data})
+    return out.getvalue()
 
 
 def read_tar(data: bytes, name: str = "tar") -> list[Sample]:

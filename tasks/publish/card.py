@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from storage.records import Manifest
 from tasks.generate.report_cost import EntityCost, table
 from tasks.publish.figures import Tally, stages, yields
+from tasks.publish.readers import source_of_read_pairs
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMITS = (
@@ -72,6 +73,7 @@ def markdown_templates() -> Environment:
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["cell"] = _cell
+    environment.globals["read_pairs"] = source_of_read_pairs()
     return environment
 
 

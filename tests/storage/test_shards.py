@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import subprocess
@@ -29,6 +30,24 @@ def test_equal_samples_give_equal_bytes_whenever_and_whoever(make_pair: Make, mo
         members = tar.getmembers()
     assert [member.name for member in members[:3]] == [f"sample-00000.{kind}" for kind in ("png", "txt", "json")]
     assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in members} == {(0, 0, 0, "", "", 0o444)}
+
+
+@pytest.mark.parametrize(
+    ("count", "sha256"),
+    [
+        (0, "84ff92691f909a05b224e1c56abb4864f01b4f8e3c854e4bb4c7baf1d3f6d652"),
+        (1, "73a368e7550c9b36530183718a37028c8690c2cc99bb79b21754014def9728fb"),
+        (40, "dcc024641accd970537c775832ee537fe5e341a5849989c378be4a2040b2689f"),
+    ],
+)
+def test_the_bytes_of_a_tar_never_change(count: int, sha256: str) -> None:
+    """As the writer before `webdataset.TarWriter` wrote them: a resumed version must not mix two kinds of tars."""
+    rows = [{"index": number, "labels": {"mass": 1}, "score": 0.5} for number in range(count)]
+    samples = [
+        Sample(f"film-{at:03d}", bytes([at]) * (511 + at), f"FINDINGS: case {at} é.\n", row)
+        for at, row in enumerate(rows)
+    ]
+    assert hashlib.sha256(write_tar(samples)).hexdigest() == sha256
 
 
 def test_the_system_tar_reads_it(make_pair: Make) -> None:
