@@ -127,6 +127,14 @@ def test_the_order_of_keys_and_the_spelling_of_a_number_do_not_matter() -> None:
     assert fingerprint(parse_recipe(document)) == fingerprint(parse_recipe(same))
 
 
+@pytest.mark.parametrize("option", ["attention=xformers", "compile=true", "compile=false", "slicing=[vae]"])
+def test_what_changes_only_the_rounding_changes_no_fingerprint(option: str) -> None:
+    assert fingerprint(load_recipe("local", [*SET, f"images.generator.options.{option}"], PROFILES)) == fingerprint(
+        BASE
+    )
+    assert "rounding" in str(reason_excluded(f"images.generator.options.{option.partition('=')[0]}"))
+
+
 def test_true_and_one_are_two_values() -> None:
     one, true = data(), data()
     one["images"]["generator"]["options"]["safe"], true["images"]["generator"]["options"]["safe"] = 1, True
