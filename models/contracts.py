@@ -242,6 +242,16 @@ class KnowsFindings(Gate, Protocol):
 
 
 @runtime_checkable
+class TakesBank(Protocol):
+    """A gate that judges the findings of the recipe's bank, where its options name no others.
+
+    Whoever opens the gates gives it the bank before the first score. `label_set` is what the bank's labels are of.
+    """
+
+    def take_bank(self, entities: Sequence[Entity], label_set: str) -> None: ...
+
+
+@runtime_checkable
 class StatefulGate(Protocol):
     """A gate that compares a sample with those accepted before it in its shard.
 

@@ -31,7 +31,7 @@ _BREAKS = frozenset({"but", "with", "without", "however", "which", "while", "alt
 _VERBS = frozenset({"is", "are", "was", "were", "remain", "appear", "show", "demonstrate"})
 _PLACING = frozenset({"on", "in", "at", "of", "within", "over", "along", "involving"})
 _NOT = frozenset({"not", "no", "never", "without", "nor"})
-_GRADES = bag(
+GRADES = bag(
     """
     small moderate large mild marked severe mildly moderately markedly severely tiny trace minimal massive
     """
@@ -227,7 +227,7 @@ def _beside(tokens: list[Word], hit: _Hit) -> tuple[str | None, str | None, tupl
         word = tokens[at][0]
         if word in SIDES:
             side = side or SIDES[word]
-        elif word in _GRADES:
+        elif word in GRADES:
             severity = severity or word
         elif word in descriptors() and not hit.frame:
             described.insert(0, word)

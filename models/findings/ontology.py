@@ -30,6 +30,7 @@ class Concept:
         phrases: how reports name it; none for a concept that only gathers others.
         is_a: concepts that are stated with it.
         sign_of: findings that it may be said of, as their sign or cause.
+        chronic: whether "no acute abnormality" leaves it open.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Concept:
     phrases: tuple[str, ...]
     is_a: tuple[str, ...] = ()
     sign_of: frozenset[str] = frozenset()
+    chronic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,8 @@ def concepts() -> Mapping[str, Concept]:
     found = {}
     for row in _table()["concepts"]:
         kinds, signs = row.get("is_a", ()), row.get("sign_of", ())
-        found[row["name"]] = Concept(
-            row["name"], EntityType(row["type"]), tuple(row["phrases"]), tuple(kinds), frozenset(signs)
-        )
+        kind, chronic = EntityType(row["type"]), row.get("chronic") == "true"
+        found[row["name"]] = Concept(row["name"], kind, tuple(row["phrases"]), tuple(kinds), frozenset(signs), chronic)
     return found
 
 

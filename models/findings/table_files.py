@@ -6,6 +6,7 @@ and everything of a size or depth that no such table has.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -79,8 +80,9 @@ def parse_table(data: bytes, where: str) -> dict[str, Any]:
         _refuse_odd(text, where)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "no YAML"
-        raise TableError(where, [f"line {mark.line + 1}: {problem}" if mark else str(problem)]) from error
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        problem = getattr(error, "problem", None) or "no YAML"
+        raise TableError(where, [str(problem) if line is None else f"line {line + 1}: {problem}"]) from error
     value = None if node is None else _value(node, where)
     if not isinstance(value, dict):
         raise TableError(where, ["a mapping with the keys name and labels is needed"])
@@ -90,8 +92,9 @@ def parse_table(data: bytes, where: str) -> dict[str, Any]:
 def _refuse_odd(text: str, where: str) -> None:
     """Refuse what needs no look at the values, before anything is built of it."""
     depth = values = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        line = (event.start_mark.line if event.start_mark else 0) + 1
+    events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
+    for event in events:
+        line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise TableError(where, [f"line {line}: anchors and aliases are not read: write the value out"])
         if getattr(event, "tag", None) not in (None, "!"):
@@ -111,7 +114,7 @@ def _value(node: yaml.Node, where: str) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, where) for item in node.value]
     found: dict[str, Any] = {}
-    for key_node, value_node in node.value:
+    for key_node, value_node in getattr(node, "value", ()):
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
             raise TableError(where, [f"line {line}: a key must be a word"])

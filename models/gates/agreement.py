@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from models.contracts import Candidate, EntityType, GateScore, Mention
+from models.contracts import Candidate, Entity, EntityType, GateScore, Mention
+from models.findings.label_sets import load
+from models.findings.mapping import Relation, counterparts
 from models.nets.shipped import SHIPPED
-from models.nets.slots import LABEL_SET, SIDED
+from models.nets.slots import LABEL_SET, sided
 from models.typed import AnyPath
 
 
@@ -27,28 +29,44 @@ class Agreement:
         folder: where ``agreement.safetensors`` and ``agreement.json`` lie.
         sides: look at sides as well.
         batch: films at a time.
+        label_set: the findings that the classifier was trained on: the name of a label set, or a file with one. A
+            label of the bank is one of these where both mean the same.
+
+    Raises:
+        ValueError: no such label set.
     """
 
     name = "agreement"
 
-    def __init__(self, folder: AnyPath = SHIPPED, sides: bool = True, batch: int = 64) -> None:
+    def __init__(
+        self, folder: AnyPath = SHIPPED, sides: bool = True, batch: int = 64, label_set: str = LABEL_SET.name
+    ) -> None:
         self._folder, self._sides, self._batch = Path(folder), sides, batch
+        self._label_set = load(label_set)
+        self._at = {name: number for number, name in enumerate(sided(self._label_set))}
+        self._own: dict[str, str] = {name: name for name in self._label_set.names}
+
+    def take_bank(self, entities: Sequence[Entity], label_set: str) -> None:  # noqa: ARG002
+        """Know the labels of a bank by those of the classifier that mean the same."""
+        for name, found in counterparts(label_set, self._label_set).items():
+            same = [other.label for other in found if other.relation is Relation.SAME]
+            self._own |= {name: same[0]} if same else {}
 
     @property
     def known_labels(self) -> frozenset[str]:
         """The findings that the classifier was trained on."""
-        return frozenset(LABEL_SET.names)
+        return frozenset(self._label_set.names)
 
     def judges(self, mention: Mention) -> bool:
         """Denied findings and places are not asked about; of the rest, whether it is a finding that it knows."""
-        return not mention.present or mention.type is EntityType.ANATOMY or mention.label in LABEL_SET.names
+        return not mention.present or mention.type is EntityType.ANATOMY or mention.label in self._own
 
     @cached_property
     def _judge(self) -> tuple[Any, dict[str, float]]:
         from models.nets.classifier import load_classifier  # loads torch, which what only asks `judges` does without
 
-        net, facts = load_classifier("agreement", self._folder)
-        return net, dict(zip(SIDED, facts["passing_logits"], strict=False))
+        net, facts = load_classifier("agreement", self._folder, self._label_set)
+        return net, dict(zip(self._at, facts["passing_logits"], strict=False))
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """See the class."""
@@ -61,9 +79,9 @@ class Agreement:
 
     def _score(self, mentions: Sequence[Mention], row: np.ndarray, passing: dict[str, float]) -> GateScore:
         seen = {
-            m.label: min(_surely(row[_AT[m.label]] - passing[m.label]), self._side(m, row))
+            own: min(_surely(row[self._at[own]] - passing[own]), self._side(own, m.side, row))
             for m in mentions
-            if m.present and m.label in passing
+            if m.present and (own := self._own.get(m.label or "")) in passing and own is not None
         }
         if not seen and (foreign := [mention.entity for mention in mentions if not self.judges(mention)]):
             return GateScore(self.name, float("nan"), f"the classifier knows no {', no '.join(foreign)}")
@@ -72,16 +90,15 @@ class Agreement:
         worst = min(seen, key=lambda label: seen[label])
         return GateScore(self.name, seen[worst], f"least sure of {worst} ({seen[worst]:.2f})")
 
-    def _side(self, mention: Mention, row: np.ndarray) -> float:
+    def _side(self, label: str, side: str | None, row: np.ndarray) -> float:
         """How surely the finding is not on the other side only, 0..1."""
-        asked, other = f"{mention.label}/{mention.side}", f"{mention.label}/{_OTHER.get(mention.side or '')}"
-        if not self._sides or asked not in _AT or other not in _AT:
+        asked, other = f"{label}/{side}", f"{label}/{_OTHER.get(side or '')}"
+        if not self._sides or asked not in self._at or other not in self._at:
             return 1.0
-        return _surely(row[_AT[asked]] - row[_AT[other]] + SIDE_ROOM)
+        return _surely(row[self._at[asked]] - row[self._at[other]] + SIDE_ROOM)
 
 
 SIDE_ROOM = 1.0  # logits by which the other side may look likelier before the score falls under 0.5
-_AT = {name: i for i, name in enumerate(SIDED)}
 _OTHER = {"left": "right", "right": "left"}
 
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.device import device_of
+from models.findings.label_sets import LabelSet
 from models.nets.shipped import REMEDY, SHIPPED, net_facts, save_net
-from models.nets.slots import SIDED
+from models.nets.slots import LABEL_SET, SIDED, sided
 
 SIZE = 128
 
@@ -63,16 +64,16 @@ class _Residual(nn.Module):
 class AgreementNet(nn.Module):
     """A residual network with mean and maximum pooling."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: int = len(SIDED)) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
             _Residual(16, 32, 1), _Residual(32, 64, 2), _Residual(64, 96, 2), _Residual(96, 112, 1),
         )  # fmt: skip
-        self.head = nn.Linear(2 * 112, len(SIDED))
+        self.head = nn.Linear(2 * 112, answers)
 
     def forward(self, films: Tensor) -> Tensor:
-        """Logits (n, len(SIDED)) of films (n, 1, 128, 128)."""
+        """Logits (n, answers) of films (n, 1, 128, 128)."""
         maps = self.body(_standard(films))
         return self.head(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
 
@@ -86,16 +87,16 @@ def _step(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequent
 class ExaminerNet(nn.Module):
     """A plain chain of convolutions with maximum pooling between and a hidden layer in its head."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: int = len(SIDED)) -> None:
         super().__init__()
         self.body = nn.Sequential(
             _step(3, 24, 5, 2), _step(24, 48), nn.MaxPool2d(2), _step(48, 96), nn.MaxPool2d(2),
             _step(96, 128), _step(128, 128),
         )  # fmt: skip
-        self.head = nn.Sequential(nn.Linear(2 * 128, 128), nn.LeakyReLU(0.1), nn.Linear(128, len(SIDED)))
+        self.head = nn.Sequential(nn.Linear(2 * 128, 128), nn.LeakyReLU(0.1), nn.Linear(128, answers))
 
     def forward(self, films: Tensor) -> Tensor:
-        """Logits (n, len(SIDED)) of films (n, 1, 128, 128)."""
+        """Logits (n, answers) of films (n, 1, 128, 128)."""
         maps = self.body(_standard(films))
         return self.head(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
 
@@ -103,13 +104,17 @@ class ExaminerNet(nn.Module):
 NETS: dict[str, type[nn.Module]] = {"agreement": AgreementNet, "examiner": ExaminerNet}
 
 
-def save_classifier(net: nn.Module, name: str, folder: Path, facts: dict[str, Any]) -> None:
+def save_classifier(
+    net: nn.Module, name: str, folder: Path, facts: dict[str, Any], label_set: LabelSet = LABEL_SET
+) -> None:
     """Write ``<name>.safetensors`` and ``<name>.json`` (labels and measured facts) under `folder`."""
-    save_net(net, name, folder, {"answers": list(SIDED), **facts})
+    save_net(net, name, folder, {"answers": list(sided(label_set)), **facts})
 
 
-def load_classifier(name: str, folder: Path = SHIPPED) -> tuple[nn.Module, dict[str, Any]]:
-    """The classifier called `name`, ready to answer, with its facts.
+def load_classifier(
+    name: str, folder: Path = SHIPPED, label_set: LabelSet = LABEL_SET
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The classifier called `name`, ready to answer for the labels of `label_set`, with its facts.
 
     Raises:
         ModelNotFound: one of its two files is missing.
@@ -118,16 +123,16 @@ def load_classifier(name: str, folder: Path = SHIPPED) -> tuple[nn.Module, dict[
     from safetensors.torch import load_file
 
     facts = net_facts(name, folder)
-    if facts["answers"] != list(SIDED):
-        raise ValueError(f"{folder / name}.json answers other labels than this version knows; {REMEDY}")
-    net: Any = NETS[name]()
+    if facts["answers"] != list(sided(label_set)):
+        raise ValueError(f"{folder / name}.json answers other labels than those of {label_set.name}; {REMEDY}")
+    net: Any = NETS[name](len(facts["answers"]))
     net.load_state_dict(load_file(folder / f"{name}.safetensors"))
     return net.to(memory_format=torch.channels_last).eval(), facts
 
 
 @torch.inference_mode()
 def logits(net: nn.Module, images: Sequence[np.ndarray] | np.ndarray, batch: int = 64) -> np.ndarray:
-    """Float32 (n, len(SIDED))."""
+    """Float32 (n, answers)."""
     device, starts = device_of(net), range(0, len(images), batch)
     parts = [net(film_batch(images[at : at + batch]).to(device)).float().cpu().numpy() for at in starts]
     return np.concatenate(parts) if parts else np.zeros((0, len(SIDED)), np.float32)

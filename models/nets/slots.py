@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from models.findings.finding import Finding
-from models.findings.label_sets import load
+from models.findings.label_sets import LabelSet, load
 
-__all__ = ["LABEL_SET", "SIDED", "SLOTS", "sided_vector", "slot_vector"]
+__all__ = ["LABEL_SET", "SIDED", "SLOTS", "sided", "sided_vector", "slot_vector"]
 
 
 LABEL_SET = load("phantom")
@@ -26,10 +26,14 @@ def _slots() -> tuple[str, ...]:
     return tuple(names)
 
 
+def sided(label_set: LabelSet) -> tuple[str, ...]:
+    """The labels of a set, then ``label/side`` of those that have sides."""
+    sides = (f"{label.name}/{side}" for label in label_set.labels for side in _BOTH_SIDES if label.sides)
+    return (*label_set.names, *sides)
+
+
 SLOTS: tuple[str, ...] = _slots()
-SIDED: tuple[str, ...] = LABEL_SET.names + tuple(
-    f"{kind.name}/{side}" for kind in LABEL_SET.labels for side in _BOTH_SIDES if kind.sides
-)
+SIDED: tuple[str, ...] = sided(LABEL_SET)
 _SLOT_AT = {name: i for i, name in enumerate(SLOTS)}
 _SIDED_AT = {name: i for i, name in enumerate(SIDED)}
 

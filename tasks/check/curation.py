@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from models.phantom.vocabulary import LABELS
+from models.findings.label_sets import load
 from models.typed import suggest
 from tasks.check.components import threshold_problem
 from tasks.check.report import Report
 from tasks.recipe.curation import EVERY_OTHER, NO_FINDING
+from tasks.recipe.fingerprint import BUILT_IN_BANKS
 from tasks.recipe.schema import Recipe
 
 
@@ -35,11 +36,12 @@ def _findings(recipe: Recipe, report: Report) -> None:
     caps = rules.caps
     if caps and caps.get(EVERY_OTHER) == 0 and not any(caps.values()):
         report.problems.append("curate.caps: every finding is capped at 0, so that no pair is kept")
-    if recipe.plan.bank != "phantom":
+    bank = recipe.plan.bank
+    if bank not in BUILT_IN_BANKS:
         return  # a bank of one's own may have findings of its own
-    known = (*LABELS, NO_FINDING, EVERY_OTHER)
+    known = (*load(bank).names, NO_FINDING, EVERY_OTHER)
     weights = rules.balance.weights if rules.balance else {}
     for where, names in (("curate.caps", caps), ("curate.balance.weights", weights)):
         for name in names:
             if name not in known:
-                report.problems.append(f"{where}.{name}: the phantom's bank has no such finding{suggest(name, known)}")
+                report.problems.append(f"{where}.{name}: the {bank}'s bank has no such finding{suggest(name, known)}")

@@ -10,15 +10,15 @@ from models.contracts import Entity
 from tasks.check.report import Report
 from tasks.check.unjudged import unjudged_problems
 from tasks.generate.prompts import context_problems, token_problems
-from tasks.plan.bank import load_bank
+from tasks.plan.bank import label_set_of, load_bank
 from tasks.plan.deck.feasible import check_feasible, per_report_of
 from tasks.plan.errors import PlanError
 from tasks.plan.plan import make_plan
 from tasks.plan.rules.constraints import rule_set
 from tasks.plan.rules.cooccurrence import never_together
 from tasks.plan.spec import SampleSpec
-from tasks.recipe.fingerprint import fingerprint
-from tasks.recipe.schema import Recipe
+from tasks.recipe.fingerprint import BUILT_IN_BANKS, fingerprint
+from tasks.recipe.schema import PlanSection, Recipe
 
 T = TypeVar("T")
 READ_AT_ONCE = 8 << 20
@@ -36,7 +36,7 @@ def check_planning(recipe: Recipe, report: Report) -> None:
         )
     _tried(lambda: rule_set(plan.constraints), report)
     wanted = _tried(lambda: per_report_of(plan.per_report), report)
-    entities = _bank(plan.bank, report)
+    entities = _bank(plan, report)
     if wanted is not None and entities is not None:
         cap = plan.max_use if plan.target == "uniform" else None
         _tried(lambda: check_feasible(entities, wanted, recipe.pairs, cap, plan.bank), report)
@@ -72,8 +72,9 @@ def unreadable(file: str) -> str | None:
         return f"{file} cannot be read ({getattr(error, 'strerror', None) or error})"
 
 
-def _bank(bank: str, report: Report) -> tuple[Entity, ...] | None:
-    if bank != "phantom":
+def _bank(plan: PlanSection, report: Report) -> tuple[Entity, ...] | None:
+    bank = plan.bank
+    if bank not in BUILT_IN_BANKS:
         wrong = unreadable(bank)
         if wrong:
             report.problems.append(f"plan.bank: {wrong}: give a file of typed entities, or the built-in bank phantom")
@@ -81,7 +82,7 @@ def _bank(bank: str, report: Report) -> tuple[Entity, ...] | None:
         if Path(bank).stat().st_size > READ_AT_ONCE:
             report.notes.append(f"plan.bank: {bank} is large and its rows are checked when it is read")
             return None
-    return _tried(lambda: load_bank(bank), report)
+    return _tried(lambda: load_bank(bank, label_set=label_set_of(plan)), report)
 
 
 def _tried(call: Callable[[], T], report: Report) -> T | None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from models import registry
 from models.contracts import Entity, KnowsFindings, Mention
-from tasks.generate.decide import allows
+from tasks.generate.decide import allows, give_bank
+from tasks.plan.bank import Bank, label_set_of
 from tasks.recipe.schema import GateSpec, Recipe
 
 SHOWN = 3
@@ -23,21 +24,23 @@ def unjudged_problems(recipe: Recipe, entities: Sequence[Entity]) -> list[str]:
         recipe: its gates, and the types of entity that it deals.
         entities: of its bank.
     """
+    bank = Bank(tuple(entities), label_set_of(recipe.plan))
     asked = [entity for entity in entities if recipe.plan.per_report.get(entity.type.value)]
     problems = []
     for stage in ("report_gates", "image_gates"):
         for number, spec in enumerate(getattr(recipe, stage)):
-            line = _problem(f"{stage}.{number}", spec, asked)
+            line = _problem(f"{stage}.{number}", spec, asked, bank)
             problems += [line] if line else []
     return problems
 
 
-def _problem(path: str, spec: GateSpec, asked: Sequence[Entity]) -> str | None:
+def _problem(path: str, spec: GateSpec, asked: Sequence[Entity], bank: Bank) -> str | None:
     if spec.kind not in registry.KNOW_FINDINGS:
         idle = f"{path}.allow_unjudged: gate {spec.kind} judges no findings by name: leave the list out"
         return idle if spec.allow_unjudged else None
     try:
         gate = registry.build(registry.GATES, spec.kind, spec.options)
+        give_bank(gate, bank)
     except (ValueError, TypeError):  # whoever opens the gates tells it
         return None
     assert isinstance(gate, KnowsFindings), spec.kind

@@ -12,8 +12,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from models import registry
-from models.contracts import Candidate, Gate, GateScore, KnowsFindings
+from models.contracts import Candidate, Gate, GateScore, KnowsFindings, TakesBank
 from storage.records import GateRow
+from tasks.plan.bank import Bank
 from tasks.recipe.schema import GateSpec
 
 
@@ -47,14 +48,30 @@ class Lenient:
         return replace(score, reason="; ".join(said), not_judged=len(unknown))
 
 
-def open_gates(specs: Sequence[GateSpec]) -> list[tuple[Gate, float]]:
-    """The gates that a recipe names, each with its threshold."""
-    return [(_open(spec), spec.threshold) for spec in specs]
+def open_gates(specs: Sequence[GateSpec], bank: Bank | None = None) -> list[tuple[Gate, float]]:
+    """The gates that a recipe names, each with its threshold.
+
+    Args:
+        specs: kinds, options and thresholds.
+        bank: the recipe's; a gate whose options name no findings judges those of the bank.
+    """
+    return [(_open(spec, bank), spec.threshold) for spec in specs]
 
 
-def _open(spec: GateSpec) -> Gate:
-    gate = registry.build(registry.GATES, spec.kind, spec.options)
+def _open(spec: GateSpec, bank: Bank | None) -> Gate:
+    gate: Gate = registry.build(registry.GATES, spec.kind, spec.options)
+    give_bank(gate, bank)
     return Lenient(gate, spec.allow_unjudged) if spec.allow_unjudged and isinstance(gate, KnowsFindings) else gate
+
+
+def give_bank(gate: Gate, bank: Bank | None) -> None:
+    """Tell a gate that takes one the recipe's bank.
+
+    Raises:
+        UnknownLabelSet, TableError: the bank's label set cannot be read.
+    """
+    if bank is not None and isinstance(gate, TakesBank):
+        gate.take_bank(bank.entities, bank.label_set)
 
 
 def allows(allowed: Sequence[str], entity: str) -> bool:

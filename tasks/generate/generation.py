@@ -8,6 +8,7 @@ from typing import Any
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from tasks.generate.rounds import Rounds
+from tasks.plan.bank import Bank, label_set_of
 from tasks.plan.plan import Plan, make_plan
 from tasks.plan.seeds import seed_for
 from tasks.plan.spec import LEFT_OUT, SampleSpec
@@ -41,6 +42,11 @@ class Generation:
         if self._plan is None:
             self._plan = make_plan(self.recipe, self.fingerprint)
         return self._plan
+
+    @property
+    def bank(self) -> Bank:
+        """The entities that the plan deals, and what their labels are of."""
+        return Bank(self.plan.entities, label_set_of(self.recipe.plan))
 
     @property
     def rounds(self) -> Rounds:

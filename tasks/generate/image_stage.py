@@ -50,7 +50,7 @@ class ImageStage:
     @cached_property
     def gates(self) -> list[tuple[Gate, float]]:
         """Image gates with their thresholds."""
-        return open_gates(self.generation.recipe.image_gates)
+        return open_gates(self.generation.recipe.image_gates, self.generation.bank)
 
     def card(self) -> dict[str, Any]:
         """The model card of the image generator."""

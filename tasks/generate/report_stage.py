@@ -63,7 +63,7 @@ class ReportStage:
     @cached_property
     def gates(self) -> list[tuple[Gate, float]]:
         """Text gates with their thresholds."""
-        return open_gates(self.generation.recipe.report_gates)
+        return open_gates(self.generation.recipe.report_gates, self.generation.bank)
 
     def card(self) -> dict[str, Any]:
         """The model card of the report generator."""

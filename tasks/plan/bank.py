@@ -1,7 +1,7 @@
-"""Load an entity bank: the phantom hospital's, or a file of typed entities.
+"""Load an entity bank: a built-in one, or a file of typed entities.
 
 A file is CSV, YAML, JSON or Parquet with one entity a row. Columns: `type` (one of the five of RaTE-NER)
-and `term`; optional `label` (a finding of the vocabulary, which gates and arms then know), `present`
+and `term`; optional `label` (a finding of the bank's label set, which gates and arms then know), `present`
 (default: whether the term starts with a negation such as "no"), and `sides`, `zones`, `severities` (lists;
 in a CSV separated by ``|``), and `count` (how often a corpus says it, for `plan.target`; those of duplicates add
 up). Terms are normalised and duplicates dropped, since a bank mined from reports
@@ -11,19 +11,24 @@ has both (paper section 1). Text that could steer a chat model or a terminal is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import as_file, files
 from typing import Any
 
 from models.contracts import Entity, EntityType, ProgressCallback
-from models.phantom.bank import entity_bank
-from models.phantom.vocabulary import LABELS
+from models.findings.label_sets import LabelSet, UnknownLabelSet, load
+from models.findings.table_files import TableError
 from models.typed import quoted
 from tasks.plan.bank_files import REQUIRED, BankTable, read_table
 from tasks.plan.errors import BankError
 from tasks.plan.rules.constraints import negated
 from tasks.plan.terms import LONGEST, normalise_term, unfit
 from tasks.recipe.errors import did_you_mean
+from tasks.recipe.fingerprint import BUILT_IN_BANKS
+from tasks.recipe.schema import PlanSection
 
+DEFAULT_LABEL_SET = "phantom"
 SHOWN_PROBLEMS = 3
 TYPES = tuple(kind.value for kind in EntityType)
 TOLD_EVERY = 50_000
@@ -38,46 +43,80 @@ class _Wrong(str):
     __slots__ = ()
 
 
-def load_bank(bank: str, on_progress: ProgressCallback | None = None) -> tuple[Entity, ...]:
-    """The entities of bank `bank`: ``phantom``, or the path of a file.
+@dataclass(frozen=True, slots=True, eq=False)
+class Bank:
+    """A recipe's bank.
+
+    Args:
+        entities: all of them.
+        label_set: what their labels are of, by name or file.
+    """
+
+    entities: tuple[Entity, ...]
+    label_set: str
+
+
+def label_set_of(plan: PlanSection) -> str:
+    """The label set of a recipe's bank, by name or file."""
+    return plan.label_set or DEFAULT_LABEL_SET
+
+
+def load_bank(
+    bank: str, on_progress: ProgressCallback | None = None, label_set: str = DEFAULT_LABEL_SET
+) -> tuple[Entity, ...]:
+    """The entities of bank `bank`: a built-in one, or the path of a file.
 
     Args:
         bank: name or path.
+        label_set: what the labels of a file are of; a built-in bank has that of its name.
         on_progress: called with ``entity bank``, the rows that are read, and the rows there are.
 
     Raises:
         BankError: no such file or format, no entity in it, or bad rows (counted, and the first named).
     """
-    if bank == "phantom":
-        return tuple(entity_bank())
+    if bank in BUILT_IN_BANKS:
+        if label_set != bank:
+            raise BankError(f"plan.label_set is {label_set!r}, but the labels of bank {bank!r} are of {bank!r}")
+        return _built_in(bank)
+    try:
+        labels = load(label_set)
+    except (UnknownLabelSet, TableError) as error:
+        raise BankError(f"plan.label_set: {error}") from error
     table = read_table(bank)
     if not table.rows:
         raise BankError(f"entity bank {bank} is empty: it needs rows with the columns {' and '.join(REQUIRED)}")
-    return _entities(table, bank, on_progress or _silent)
+    return _entities(table, bank, labels, on_progress or _silent)
+
+
+@cache
+def _built_in(bank: str) -> tuple[Entity, ...]:
+    with as_file(files("models.findings") / "banks" / f"{bank}.csv") as path:
+        return _entities(read_table(str(path)), bank, load(bank), _silent)
 
 
 def _silent(*_: object) -> None:
     pass
 
 
-def _entities(table: BankTable, bank: str, on_progress: ProgressCallback) -> tuple[Entity, ...]:
+def _entities(table: BankTable, bank: str, labels: LabelSet, on_progress: ProgressCallback) -> tuple[Entity, ...]:
+    columns = _columns(labels)
     cells: list[list[Any]] = []
     if len(table.rows) < TOLD_EVERY:
         on_progress = _silent
-    for number, (name, read) in enumerate(_COLUMNS.items()):
-        on_progress("entity bank", number * len(table.rows) // (len(_COLUMNS) + 2), len(table.rows))
+    for number, (name, read) in enumerate(columns.items()):
+        on_progress("entity bank", number * len(table.rows) // (len(columns) + 2), len(table.rows))
         values = table.columns.get(name)
         cells.append([None] * len(table.rows) if values is None else _read_column(values, read))
     _refuse(table.rows, cells, bank)
     entities: dict[tuple[EntityType, str], Entity] = {}
-    done = len(_COLUMNS) * len(table.rows) // (len(_COLUMNS) + 2)
+    done = len(columns) * len(table.rows) // (len(columns) + 2)
     for at, entity in enumerate(_rows(cells)):
         key = entity.type, entity.term.casefold()
         first = entities.setdefault(key, entity)
         if first is not entity and entity.count is not None:
             entities[key] = replace(first, count=entity.count + (first.count or 0))
         if at % TOLD_EVERY == 0:
-            on_progress("entity bank", done + at * 2 // (len(_COLUMNS) + 2), len(table.rows))
+            on_progress("entity bank", done + at * 2 // (len(columns) + 2), len(table.rows))
     on_progress("entity bank", len(table.rows), len(table.rows))
     return tuple(entities.values())
 
@@ -156,14 +195,20 @@ def _wrong_term(value: Any) -> _Wrong | None:
     return _Wrong(f"the term {value!a} {reason}") if reason else None
 
 
-def _label(value: Any) -> Any:
-    if _blank(value):
-        return None
-    said = str(value).strip()
-    if said in LABELS:
-        return said
-    near = did_you_mean(said[:LONGEST], LABELS)
-    return _Wrong(f"unknown finding {quoted(value)}{near} Leave `label` empty for a finding outside the vocabulary")
+def _label_of(labels: LabelSet) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if _blank(value):
+            return None
+        said = str(value).strip()
+        found = labels.find(said) if len(said) <= LONGEST else None
+        if found is not None:
+            return found.name
+        near = did_you_mean(said[:LONGEST], labels.names)
+        return _Wrong(
+            f"unknown finding {quoted(value)}{near} Leave `label` empty for a finding outside label set {labels.name}"
+        )
+
+    return read
 
 
 def _present(value: Any) -> Any:
@@ -207,13 +252,15 @@ def _blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value != value  # NaN of a Parquet column
 
 
-_COLUMNS: dict[str, Callable[[Any], Any]] = {
-    "type": _kind,
-    "term": _term,
-    "label": _label,
-    "present": _present,
-    "sides": _listed("sides"),
-    "zones": _listed("zones"),
-    "severities": _listed("severities"),
-    "count": _count,
-}
+def _columns(labels: LabelSet) -> dict[str, Callable[[Any], Any]]:
+    """How each column is read, in the order of `_rows`."""
+    return {
+        "type": _kind,
+        "term": _term,
+        "label": _label_of(labels),
+        "present": _present,
+        "sides": _listed("sides"),
+        "zones": _listed("zones"),
+        "severities": _listed("severities"),
+        "count": _count,
+    }

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.contracts import Entity, EntityType, ProgressCallback
 from tasks.plan.attributes import Attributes
-from tasks.plan.bank import load_bank
+from tasks.plan.bank import label_set_of, load_bank
 from tasks.plan.bank_files import encoding_note
 from tasks.plan.deck.feasible import check_feasible, per_report_of
 from tasks.plan.deck.target import deck_weights
@@ -61,7 +61,8 @@ def prepare(recipe: Recipe, fingerprint: str, on_progress: ProgressCallback | No
         PlanError: the request is not feasible for the bank.
     """
     plan = recipe.plan
-    key = (plan.model_dump_json(), recipe.pairs, fingerprint, _state(plan.bank), _state(plan.cooccurrence))
+    files = map(_state, (plan.bank, plan.label_set, plan.cooccurrence))
+    key = (plan.model_dump_json(), recipe.pairs, fingerprint, *files)
     with _lock:
         if key not in _last:
             _last.clear()
@@ -73,7 +74,7 @@ def prepare(recipe: Recipe, fingerprint: str, on_progress: ProgressCallback | No
 def _prepared(recipe: Recipe, fingerprint: str, on_progress: ProgressCallback) -> Prepared:
     plan = recipe.plan
     per_report, rules = per_report_of(plan.per_report), rule_set(plan.constraints)
-    entities = load_bank(plan.bank, on_progress)
+    entities = load_bank(plan.bank, on_progress, label_set_of(plan))
     told = on_progress if len(entities) >= LARGE else lambda *_: None
     cap = plan.max_use if plan.target == "uniform" else None
     check_feasible(entities, per_report, recipe.pairs, cap, plan.bank)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from models.phantom.vocabulary import BY_NAME
+from models.findings.label_sets import load
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef
 from storage.ledger import ShardContents, commit_shard, committed_shards
@@ -20,6 +20,7 @@ from storage.records import Box, Manifest, Mask, PairRow
 from storage.shards import Sample, sample_of
 from tasks.publish.dataset import ManifestFacts, find_version, open_version, publish_manifest
 
+LABEL_SET = "phantom"
 FORMAT = 1
 
 
@@ -91,7 +92,7 @@ def publish_archive(
         store,
         ref,
         list(done.values()),
-        ManifestFacts(fingerprint=fingerprint, asked=count, models={"renderer": _renderer(ref)}, label_set="phantom"),
+        ManifestFacts(fingerprint=fingerprint, asked=count, models={"renderer": _renderer(ref)}, label_set=LABEL_SET),
     )
 
 
@@ -125,7 +126,7 @@ def _sample(ref: DatasetRef, index: int, film: ArchiveFilm) -> Sample:
 
 
 def _entity(label: str) -> str:
-    kind = BY_NAME.get(label)
+    kind = load(LABEL_SET).find(label)
     return f"{kind.type.value}/{label}" if kind else label
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.findings.label_sets import ENDINGS, names
 from storage.canonical import canonical_json
 from storage.plain import is_mapping, is_sequence
 from tasks.recipe import retired
@@ -29,6 +30,8 @@ FORMAT_VERSION = 5
 """Raise it when the same recipe would make other samples: the sampler, the phrases, the phantom bank, the seeds."""
 
 BUILT_IN_BANKS = ("phantom",)
+VOCABULARY_GATES = ("no_extra_finding", "impression_consistency")
+"""Gates that look for the findings of the recipe's bank, unless their options name others."""
 
 _THROUGHPUT = "how fast the engine runs, not what it is asked"
 _PLACE = "where the engine runs, not what it is asked"
@@ -80,6 +83,7 @@ EXCLUDED: Mapping[str, str] = {
 }
 
 ADDED: Mapping[str, Any] = {
+    "plan.label_set": None,
     "plan.target": "uniform",
     "plan.cooccurrence": None,
     "plan.axes": None,
@@ -115,12 +119,26 @@ def fingerprint(recipe: Recipe) -> str:
         known = ", ".join(BUILT_IN_BANKS)
         remedy = f"give a CSV, YAML, JSON or Parquet file of typed entities, or a built-in bank ({known})"
         fields["plan.bank"] = _digest("plan.bank", recipe.plan.bank, remedy)
+        fields |= dict.fromkeys(_bank_vocabularies(recipe), "bank")
     if recipe.plan.cooccurrence is not None:
         remedy = "give a file of pairs learnt from a corpus, or leave it empty"
         fields["plan.cooccurrence"] = _digest("plan.cooccurrence", recipe.plan.cooccurrence, remedy)
     fields |= {field: content_of(field, place) for field, place in named_by_path(fields).items()}
+    for path, value in fields.items():
+        if path.rpartition(".")[2] in ("label_set", "vocabulary") and str(value).lower().endswith(ENDINGS):
+            fields[path] = _digest(path, str(value), f"give a file with a label set, or one of {', '.join(names())}")
     document = {"format": FORMAT_VERSION, "fields": fields}
     return hashlib.sha256(canonical_json(document).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _bank_vocabularies(recipe: Recipe) -> list[str]:
+    """The gates' options that take the findings of a bank in a file, as nobody says others."""
+    return [
+        f"{stage}.{number}.options.vocabulary"
+        for stage in ("report_gates", "image_gates")
+        for number, spec in enumerate(getattr(recipe, stage))
+        if spec.kind in VOCABULARY_GATES and spec.options.get("vocabulary") is None
+    ]
 
 
 def version_of(recipe: Recipe) -> str:

@@ -69,6 +69,9 @@ class PlanSection(Section):
     """Entities and how many of each type a report holds (paper section 2: k = 9 and m = 3)."""
 
     bank: File = "phantom"
+    label_set: File | None = Field(
+        default=None, description="what the bank's labels are of: a label set or a file with one; None: the phantom's"
+    )
     per_report: dict[str, int] = Field(
         default={"abnormality": 1, "disease": 1, "non_abnormality": 1, "non_disease": 1, "anatomy": 1}
     )

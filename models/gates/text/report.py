@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from models.contracts import Candidate, EntityType, GateScore, Mention
+from models.contracts import Candidate, Entity, EntityType, GateScore, Mention
 from models.encoders.text import NGRAMS, text_encoder
-from models.findings.extra_findings import KNOWN, foreign_findings, recognises
-from models.findings.lexicon import PHANTOM
 from models.findings.mention_text import core, for_impression
-from models.findings.recogniser import Found, mentions
 from models.gates.text.consistency import clashes
 from models.gates.text.match import MODES, Mode, stated
+from models.gates.text.vocabulary import vocabulary_of, with_bank
 from models.language.prompts import LEAKS
 from models.typed import Count, Share
 
@@ -83,8 +81,11 @@ class NoExtraFinding:
     """1.0 when the text states no finding but those asked; every one too many divides the score.
 
     Args:
-        vocabulary: ``phantom`` looks for the phantom's findings; ``chest`` for those of real reports too, such as a
-            rib fracture. Signs of a finding asked for ("volume loss" of an atelectasis) are none of their own.
+        vocabulary: the findings that are looked for. ``phantom`` are the phantom's with side, zone and severity;
+            ``chest`` those of real reports too, such as a rib fracture; ``bank`` those of real reports and of the
+            recipe's bank; else the name of a label set or a file with one. None takes the phantom's where they are
+            all that the bank speaks of, else the bank's. A sign of a finding asked for ("volume loss" of an
+            atelectasis) is none of its own.
 
     Raises:
         ValueError: an unknown vocabulary.
@@ -92,19 +93,21 @@ class NoExtraFinding:
 
     name: str = "no_extra_finding"
 
-    def __init__(self, vocabulary: str = "phantom") -> None:
-        if vocabulary not in ("phantom", "chest"):
-            raise ValueError(f"gate no_extra_finding: vocabulary is {vocabulary!r}: it is 'phantom' or 'chest'")
-        self._wide = vocabulary == "chest"
+    def __init__(self, vocabulary: str | None = None) -> None:
+        self._chosen, self._vocabulary = vocabulary, vocabulary_of(vocabulary)
+
+    def take_bank(self, entities: Sequence[Entity], label_set: str) -> None:  # noqa: ARG002
+        """Look for the findings of a bank, unless the option names others."""
+        self._vocabulary = with_bank(self._chosen, entities) or self._vocabulary
 
     @property
     def known_labels(self) -> frozenset[str]:
         """The findings that are seen in a text."""
-        return frozenset(PHANTOM.names) | (KNOWN if self._wide else frozenset())
+        return self._vocabulary.known
 
     def judges(self, mention: Mention) -> bool:
         """Whether it would be seen if the text held it without being asked for it."""
-        return _recognised(mention) or (self._wide and recognises(mention.phrase))
+        return self._vocabulary.judges(mention)
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in (0, 1]: 1 / (1 + findings too many)."""
@@ -114,11 +117,7 @@ class NoExtraFinding:
         asked = [mention for mention in candidate.mentions if mention.present]
         extra: dict[str, None] = {}
         for section in (candidate.findings, candidate.impression):
-            for found in mentions(section):
-                if found.present and not _is_asked(found, section, asked):
-                    extra[f"{section[found.start : found.end]!r} was not asked for as {_describe(found)}"] = None
-            if self._wide:
-                extra |= {f"{words!r} was not asked for": None for words in foreign_findings(section, asked)}
+            extra |= dict.fromkeys(self._vocabulary.extra(section, asked))
         return GateScore(self.name, 1.0 / (1 + len(extra)), "; ".join(extra), RULES)
 
 
@@ -131,28 +130,37 @@ class ImpressionConsistency:
     Args:
         ngram: words in a run that must not stand again and again.
         repeats: how often it must stand to be a loop.
+        vocabulary: the findings that are compared, as `NoExtraFinding` takes it.
+
+    Raises:
+        ValueError: an unknown vocabulary.
     """
 
     name: str = "impression_consistency"
 
-    def __init__(self, ngram: Count = 6, repeats: Count = 3) -> None:
+    def __init__(self, ngram: Count = 6, repeats: Count = 3, vocabulary: str | None = None) -> None:
         self.ngram, self.repeats = ngram, repeats
+        self._chosen, self._vocabulary = vocabulary, vocabulary_of(vocabulary)
+
+    def take_bank(self, entities: Sequence[Entity], label_set: str) -> None:  # noqa: ARG002
+        """Compare the findings of a bank, unless the option names others."""
+        self._vocabulary = with_bank(self._chosen, entities) or self._vocabulary
 
     @property
     def known_labels(self) -> frozenset[str]:
         """The findings that are compared between the sections."""
-        return frozenset(PHANTOM.names)
+        return self._vocabulary.known
 
     def judges(self, mention: Mention) -> bool:
         """Whether it is compared between the sections."""
-        return _recognised(mention)
+        return self._vocabulary.judges(mention)
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in (0, 1]: 1 / (1 + problems)."""
         return [self._one(candidate) for candidate in batch]
 
     def _one(self, candidate: Candidate) -> GateScore:
-        problems = clashes(candidate.findings, candidate.impression)
+        problems = clashes(candidate.findings, candidate.impression, self._vocabulary)
         allowed = " ".join(mention.phrase.lower() for mention in candidate.mentions)
         for name, text in (("FINDINGS", candidate.findings), ("IMPRESSION", candidate.impression)):
             if not text.strip():
@@ -183,33 +191,6 @@ class PromptLength:
             return GateScore(self.name, float("nan"), "the prompt's tokens were not counted")
         verb = "fit into" if length <= limit else "exceed"
         return GateScore(self.name, float(limit - length), f"{length} tokens {verb} the limit of {limit}")
-
-
-def _recognised(mention: Mention) -> bool:
-    """Whether the rules see the mention in a text; places are not looked for."""
-    return mention.type is EntityType.ANATOMY or mention.label in PHANTOM.names or bool(mentions(mention.phrase))
-
-
-def _is_asked(found: Found, text: str, asked: Sequence[Mention]) -> bool:
-    """Whether a finding in the text stands within the words of one asked, or has its label and its attributes."""
-    return any(_covers(mention, found, text) or _equals(mention, found) for mention in asked)
-
-
-def _covers(mention: Mention, found: Found, text: str) -> bool:
-    words = core(mention).lower().split()
-    window = text.lower()
-    pattern = r"(?<!\w)" + r"\s+".join(map(re.escape, words)) + r"(?!\w)"
-    return any(match.start() <= found.start and found.end <= match.end() for match in re.finditer(pattern, window))
-
-
-def _equals(mention: Mention, found: Found) -> bool:
-    pairs = ((found.side, mention.side), (found.zone, mention.zone), (found.severity, mention.severity))
-    return mention.label == found.label and all(stated is None or stated == wanted for stated, wanted in pairs)
-
-
-def _describe(found: Found) -> str:
-    words = (found.severity, found.side, found.zone, found.label)
-    return " ".join(word for word in words if word)
 
 
 def _loop(text: str, size: int, repeats: int) -> str | None:

@@ -43,6 +43,34 @@ def test_the_full_profile_names_the_weights_and_the_bank_that_are_not_here() -> 
         assert name in told
 
 
+def test_the_full_profiles_gates_judge_every_entity_of_a_bank_of_real_reports(tmp_path: Path) -> None:
+    kinds = {
+        "abnormality": ("opacity", "rib fracture", "juxtaphrenic peak", "increased"),
+        "disease": ("pneumonia", "sarcoid", "silicosis"),
+        "non_abnormality": ("clear lungs", "no effusion", "normal heart size"),
+        "non_disease": ("no pneumothorax", "no silo fillers lung", "no edema"),
+        "anatomy": ("left lower lobe", "right apex", "mediastinum", "rib"),
+    }
+    rows = [f"{kind},{term}" for kind, terms in kinds.items() for term in terms]
+    (tmp_path / "bank.csv").write_text("\n".join(["type,term", *rows]), encoding="utf-8")
+    _, report = look_at(
+        "full", [f"plan.bank={tmp_path / 'bank.csv'}", "pairs=8", "pretrain.pairs=8", "plan.max_use=900"], PROFILES
+    )
+    assert not [line for line in report.problems if "cannot judge" in line]
+    _, report = look_at(
+        "full",
+        [
+            f"plan.bank={tmp_path / 'bank.csv'}",
+            "pairs=8",
+            "pretrain.pairs=8",
+            "plan.max_use=900",
+            "report_gates.1.options={vocabulary: phantom}",
+        ],
+        PROFILES,
+    )
+    assert any("gate no_extra_finding knows 18 findings and cannot judge" in line for line in report.problems)
+
+
 LATE = {
     "pretrain.only=[synthetik]": "pretrain.only.0: unknown arm 'synthetik', did you mean 'synthetic'?; known: real,",
     "pretrain.only=[]": "pretrain.only: [] is not allowed",

@@ -54,9 +54,16 @@ def test_every_gate_knows_the_whole_phantom_bank(kind: str) -> None:
     ],
 )  # fmt: skip
 def test_what_a_gate_does_not_know_is_counted_and_named_with_the_remedy(kind: str, unknown: str) -> None:
-    (line,) = unjudged_problems(recipe(kind), BANK)
+    options = {} if kind == "agreement" else {"vocabulary": "phantom"}
+    (line,) = unjudged_problems(recipe(kind, **options), BANK)
     assert f"report_gates.0: gate {kind} knows 18 findings and cannot judge {unknown}" in line
     assert "name those that may pass unjudged in report_gates.0.allow_unjudged" in line
+
+
+@pytest.mark.parametrize("kind", ["no_extra_finding", "impression_consistency"])
+def test_a_gate_on_text_knows_the_recipes_bank_where_no_option_says_otherwise(kind: str) -> None:
+    assert unjudged_problems(recipe(kind), BANK) == []
+    assert unjudged_problems(recipe(kind, vocabulary="bank"), BANK) == []
 
 
 def test_a_wider_vocabulary_judges_more() -> None:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.contracts import EntityType
+from models.phantom.bank import entity_bank
 from models.phantom.vocabulary import LABELS
 from tasks.plan.bank import TOLD_EVERY, load_bank
 from tasks.plan.bank_files import encoding_note
@@ -103,7 +104,7 @@ def test_bad_rows_are_counted_and_the_first_named_in_one_line(tmp_path: Path) ->
     path.write_text("type,term,label\ndisease,effusion,plural effusion\n", encoding="utf-8")
     assert refusal(path) == (
         f"entity bank {path}, row 2: unknown finding 'plural effusion'; did you mean pleural effusion? "
-        "Leave `label` empty for a finding outside the vocabulary"
+        "Leave `label` empty for a finding outside label set phantom"
     )
 
 
@@ -274,3 +275,29 @@ def test_counts_are_read_and_those_of_duplicates_add_up(suffix: str, tmp_path: P
 def test_a_count_that_is_no_count_is_named(count: str, tmp_path: Path) -> None:
     (tmp_path / "bank.csv").write_text(f"type,term,count\ndisease,mumps,{count}\n", encoding="utf-8")
     assert f"count is '{count}': a whole number, 0 or more, is needed" in refusal(tmp_path / "bank.csv")
+
+
+def test_the_built_in_bank_is_what_the_phantom_hospital_knows() -> None:
+    assert load_bank("phantom") == entity_bank()
+    with pytest.raises(BankError, match=r"plan\.label_set is 'nih-14', but the labels of bank 'phantom' are"):
+        load_bank("phantom", label_set="nih-14")
+
+
+def test_labels_are_those_of_the_banks_label_set(tmp_path: Path) -> None:
+    (tmp_path / "bank.csv").write_text("type,term,label\nabnormality,left effusion,effusion\n", encoding="utf-8")
+    bank = str(tmp_path / "bank.csv")
+    assert load_bank(bank, label_set="nih-14")[0].label == "Effusion"
+    with pytest.raises(BankError, match=r"row 2: unknown finding 'effusion'.* outside label set siim"):
+        load_bank(bank, label_set="siim")
+    with pytest.raises(BankError, match=r"plan.label_set: unknown label set 'nih' \(did you mean 'nih-14'\?\)"):
+        load_bank(bank, label_set="nih")
+
+
+def test_a_label_set_of_ones_own_names_the_labels_of_a_bank(tmp_path: Path) -> None:
+    (tmp_path / "bank.csv").write_text("type,term,label\ndisease,bite of a dog,Dog bite\n", encoding="utf-8")
+    own = tmp_path / "own.yaml"
+    own.write_text("name: own\nlabels: [{name: dog_bite, type: disease}]\n", encoding="utf-8")
+    assert load_bank(str(tmp_path / "bank.csv"), label_set=str(own))[0].label == "dog_bite"
+    own.write_text("name: own\nlabels: [{name: dog_bite, kind: disease}]\n", encoding="utf-8")
+    with pytest.raises(BankError, match=r"plan.label_set: .*own.yaml: label 'dog_bite': kind: unknown; known are"):
+        load_bank(str(tmp_path / "bank.csv"), label_set=str(own))

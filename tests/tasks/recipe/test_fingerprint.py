@@ -151,6 +151,33 @@ def test_a_bank_counts_by_its_bytes_and_not_by_its_path(tmp_path: Path) -> None:
     assert marked("a.csv", "type,term\ndisease,mumps\n") != marked("a.csv", "type,term\ndisease,measles\n")
 
 
+def test_a_label_set_counts_by_its_name_or_by_the_bytes_of_its_file(tmp_path: Path) -> None:
+    bank = tmp_path / "bank.csv"
+    bank.write_text("type,term\ndisease,mumps\n", encoding="utf-8")
+
+    def marked(label_set: str, text: str = "") -> str:
+        if text:
+            (tmp_path / label_set).write_text(text, encoding="utf-8")
+            label_set = str(tmp_path / label_set)
+        return fingerprint(load_recipe("local", [f"plan.bank={bank}", f"plan.label_set={label_set}"], PROFILES))
+
+    assert marked("nih-14") != marked("vindr")
+    assert marked("a.yaml", "name: a") == marked("b.yaml", "name: a") != marked("c.yaml", "name: c")
+    with pytest.raises(RecipeError, match=r"plan\.label_set: no/set\.yaml: No such.*give a file with a label set"):
+        marked("no/set.yaml")
+
+
+def test_a_gate_that_looks_for_the_findings_of_a_bank_is_not_one_that_looks_for_the_phantoms(tmp_path: Path) -> None:
+    bank = tmp_path / "bank.csv"
+    bank.write_text("type,term\ndisease,mumps\n", encoding="utf-8")
+
+    def marked(*vocabulary: str) -> str:
+        options = [f"report_gates.{gate}.options={{vocabulary: {word}}}" for gate in (1, 2) for word in vocabulary]
+        return fingerprint(load_recipe("local", [f"plan.bank={bank}", *options], PROFILES))
+
+    assert len({marked(), marked("phantom"), marked("chest")}) == 3
+
+
 def test_a_bank_that_is_not_there_is_named_with_the_remedy() -> None:
     with pytest.raises(RecipeError, match=r"plan\.bank: no/bank\.csv: No such file.*give a CSV"):
         fingerprint(load_recipe("local", ["plan.bank=no/bank.csv"], PROFILES))

@@ -71,7 +71,7 @@ def test_findings_outside_the_vocabulary_are_extra_only_where_asked_for_and_no_s
     assert extra("No rib fracture. The costophrenic angle is blunted.") == 1.0
     foreign = Candidate("s", (FOREIGN,), "Old rib fractures.", "Old rib fractures.")
     assert NoExtraFinding("chest").score([foreign])[0].score == 1.0
-    with pytest.raises(ValueError, match="'phantom' or 'chest'"):
+    with pytest.raises(ValueError, match="vocabulary: neither 'chest' nor 'bank'; unknown label set 'all'"):
         NoExtraFinding("all")
 
 
