@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from storage.layout import (
     split_checkpoint,
     split_prediction,
     split_version,
+    trial_key,
 )
 from storage.manifest import find_manifest, reached
 from storage.objects import ObjectStore
@@ -53,7 +54,7 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
 
     Of a published version that is every object that neither its manifest names nor its card holds: what a slower
     rival left behind. A version without manifest is left alone, unless it is abandoned by name. Checkpoints are never
-    garbage; predictions are where their checkpoint is gone.
+    garbage; predictions are where their checkpoint is gone, and the state of a training is once that has ended.
 
     Args:
         store: where to look.
@@ -93,20 +94,23 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
             for key in sorted(keys, key=lambda key: _order(ref, key))
             if manifest is None or not key.startswith(ref.card(""))
         ]
-    items += _without_checkpoint(store)
+    items += _of_trials(store)
     return Garbage((*items, *leftovers(store, older)), tuple(unfinished), damaged, tuple(strange))
 
 
-def _without_checkpoint(store: ObjectStore) -> list[Leftover]:
-    """Predictions of weights that are no longer there: the next evaluation makes them anew."""
-    weights = {split_checkpoint(info.key) for info in store.list(CHECKPOINTS)}
-    found: list[Leftover] = []
+def _of_trials(store: ObjectStore) -> Iterator[Leftover]:
+    """Predictions of weights that are no longer there, and the state of a training that has ended."""
+    checkpoints = {info.key: info.size for info in store.list(CHECKPOINTS)}
+    weights = {split_checkpoint(key) for key in checkpoints}
     for info in store.list(PREDICTIONS):
         part = split_prediction(info.key)
         if part is not None and (part[0], part[1]) not in weights:
             remove = partial(store.delete, info.key)
-            found.append(Leftover(info.key, "the checkpoint that made it is gone", info.size, remove))
-    return found
+            yield Leftover(info.key, "the checkpoint that made it is gone", info.size, remove)
+    for key, size in checkpoints.items():
+        part = split_checkpoint(key)
+        if part is not None and part[1] is None and key != trial_key(part[0]) and trial_key(part[0]) in checkpoints:
+            yield Leftover(key, "its training has ended", size, partial(store.delete, key))
 
 
 def collect(garbage: Garbage) -> int:

@@ -86,6 +86,19 @@ def test_predictions_go_with_their_checkpoint_and_not_before(
     assert before - keys(local_store) == {item.key}
 
 
+def test_the_state_of_a_training_goes_when_that_has_ended_and_not_before(
+    local_store: ObjectStore, publish: World, use: Any
+) -> None:
+    use(local_store, publish(local_store))
+    (trained,) = (key for key in keys(local_store) if key.endswith("/trial.json"))
+    over, running = trained.replace("trial.json", "state.pt"), f"checkpoints/{'b' * 64}/state.pt"
+    for key in (over, running):
+        local_store.put(key, b"state")
+    assert [(item.key, item.why) for item in find_garbage(local_store, older=NOW).items] == [
+        (over, "its training has ended")
+    ]
+
+
 def test_what_something_refers_to_cannot_be_given_up(local_store: ObjectStore, begin: World, publish: World) -> None:
     whole, open_ = publish(local_store), begin(local_store, seed=1)
     with pytest.raises(StillNeeded, match="is published"):
