@@ -64,22 +64,6 @@ def write_manifest(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> M
     return stored
 
 
-def verify(store: ObjectStore, ref: DatasetRef, manifest: Manifest, *, deep: bool = False) -> None:
-    """Compare every object of the version with its manifest entry.
-
-    Args:
-        store, ref, manifest: what to verify.
-        deep: also read every object and compare its SHA-256, not only its size.
-
-    Raises:
-        ManifestConflict: the message names every object that is missing or different.
-    """
-    sizes = {ref.relative(info.key): info.size for info in store.list(f"{ref.prefix}/")}
-    wrong = [problem for entry in objects(manifest) if (problem := _problem(store, ref, entry, sizes, deep))]
-    if wrong:
-        raise ManifestConflict(f"{ref} in {store.root} does not agree with its manifest: {'; '.join(wrong)}")
-
-
 def objects(manifest: Manifest) -> list[ObjectEntry]:
     """Every object the manifest names, shard by shard."""
     return [entry for shard in manifest.shards for entry in _objects(shard)]
@@ -87,17 +71,6 @@ def objects(manifest: Manifest) -> list[ObjectEntry]:
 
 def _objects(shard: ShardEntry) -> list[ObjectEntry]:
     return [entry for entry in (shard.reports, shard.rejects, shard.pairs, shard.index) if entry is not None]
-
-
-def _problem(store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, sizes: dict[str, int], deep: bool) -> str | None:
-    size = sizes.get(entry.key)
-    if size is None:
-        return f"{entry.key} is missing"
-    if size != entry.size:
-        return f"{entry.key} has {size} bytes instead of {entry.size}"
-    if deep and hashlib.sha256(store.get(ref.key(entry.key))).hexdigest() != entry.sha256:
-        return f"{entry.key} has another SHA-256"
-    return None
 
 
 def reached(ref: DatasetRef, manifest: Manifest) -> set[str]:

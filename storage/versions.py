@@ -11,7 +11,7 @@ from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, RejectRow
 from storage.tables import R, from_parquet, read_table_object
 
-__all__ = ["DatasetRef", "begun", "dataset_names", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
+__all__ = ["DatasetRef", "begun", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
 
 
 def published(store: ObjectStore) -> list[DatasetRef]:
@@ -26,11 +26,6 @@ def begun(store: ObjectStore, name: str = "") -> list[DatasetRef]:
     keys = (info.key for info in store.list(f"{DATASETS}{name}/" if name else DATASETS))
     found = {part[0] for key in keys if (part := split_version(key)) is not None}
     return sorted(found, key=lambda ref: (ref.name, ref.version))
-
-
-def dataset_names(store: ObjectStore) -> list[str]:
-    """Names of the datasets with at least one published version."""
-    return sorted({ref.name for ref in published(store)})
 
 
 def open_dataset(store: ObjectStore, ref: DatasetRef) -> Manifest:

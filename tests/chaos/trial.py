@@ -13,7 +13,7 @@ from typing import Any
 
 from storage.layout import DatasetRef, shard_of_index, tag_key
 from storage.local import LocalStore
-from storage.manifest import objects, verify
+from storage.manifest import objects
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow
 from storage.shards import read_samples
@@ -25,6 +25,7 @@ from tasks.recipe.profile import load_recipe
 from tasks.recipe.schema import Recipe
 from tasks.store.collect import collect, find_garbage
 from tests.chaos.life import FINISH, live
+from tests.storage.agreement import check_objects
 
 SHARDS = 24
 REF = DatasetRef("chaos-cxr", "v1")
@@ -199,7 +200,7 @@ def judge(recipe: Recipe, store: ObjectStore, undisturbed: dict[str, str]) -> Ve
     """Sweep, and read everything back."""
     swept = collect(find_garbage(store, older=timedelta(0)))
     manifest = open_dataset(store, REF)
-    verify(store, REF, manifest, deep=True)
+    check_objects(store, REF, manifest, deep=True)
     mine = content(manifest)
     found = [row.sample_id for row in [*rows(store), *reject_rows(store, REF, manifest)]]
     plan = make_plan(recipe, fingerprint(recipe))

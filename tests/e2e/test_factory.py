@@ -12,10 +12,11 @@ import pytest
 
 from models.findings.mention_text import core
 from storage.local import LocalStore
-from storage.manifest import find_manifest, verify
+from storage.manifest import find_manifest
 from storage.shards import read_samples
 from storage.versions import pair_rows, published, tar_keys
 from tasks.generate.images import read_mentions
+from tests.storage.agreement import check_objects
 
 SYNTH = str(Path(sys.executable).with_name("synth"))
 SMALL = [
@@ -51,7 +52,7 @@ def test_one_command_makes_a_dataset_models_and_a_table_and_a_second_makes_nothi
     ref = next(ref for ref in published(store) if ref.name == "phantom-cxr")
     manifest = find_manifest(store, ref)
     assert manifest is not None
-    verify(store, ref, manifest, deep=True)
+    check_objects(store, ref, manifest, deep=True)
     assert manifest.accepted >= 12
     rows = list(pair_rows(store, ref, manifest))
     assert {sample.key for sample in read_samples(store, tar_keys(ref, manifest))} == {row.sample_id for row in rows}

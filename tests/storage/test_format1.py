@@ -10,11 +10,12 @@ import pytest
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards
 from storage.local import LocalStore
-from storage.manifest import find_manifest, verify
+from storage.manifest import find_manifest
 from storage.records import FILM_FACTS, Manifest
 from storage.shards import read_samples, row_of
 from storage.tags import resolve
 from storage.versions import pair_rows, published, tar_keys
+from tests.storage.agreement import check_objects
 
 OLD = Path(__file__).parent / "format1"
 PAIRS, ARCHIVE = DatasetRef("old-pairs", "v1"), DatasetRef("old-archive", "v1")
@@ -40,7 +41,7 @@ def test_its_versions_and_tags_are_found(old: LocalStore) -> None:
 def test_manifest_and_objects_are_sound(old: LocalStore, ref: DatasetRef) -> None:
     manifest = manifest_of(old, ref)
     assert (manifest.format, manifest.label_set, manifest.agreement, manifest.accepted) == (1, "", "", 3)
-    verify(old, ref, manifest, deep=True)
+    check_objects(old, ref, manifest, deep=True)
     assert list(committed_shards(old, ref).values()) == manifest.shards
 
 

@@ -19,12 +19,13 @@ from storage.ledger import (
     load_reports,
     publish_reports,
 )
-from storage.manifest import verify, write_manifest
+from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import PairRow, RejectRow, ReportRow, ShardEntry
 from storage.shards import Sample, read_samples
 from storage.tables import from_parquet
 from tasks.publish.dataset import ManifestFacts, make_manifest
+from tests.storage.agreement import check_objects
 
 pytestmark = pytest.mark.server
 Make = Callable[..., Sample]
@@ -81,7 +82,7 @@ def test_a_commit_is_found_again_and_agrees_with_its_objects(
     names = ["pairs/00003.parquet", "pairs/00003.tar", "rejects/00003.parquet", "reports/00003.parquet"]
     assert keys(store, ref) == names
     manifest = make_manifest(store, ref, [entry], ManifestFacts(fingerprint="f", asked=6, models={}))
-    verify(store, ref, write_manifest(store, ref, manifest), deep=True)
+    check_objects(store, ref, write_manifest(store, ref, manifest), deep=True)
     rows = from_parquet(store.get(ref.index(3)), PairRow)
     assert [row.model_dump(mode="json") for row in rows] == [pair.json for pair in shard["pairs"]]
 

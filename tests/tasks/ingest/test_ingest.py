@@ -19,7 +19,6 @@ import yaml
 
 from storage.layout import DatasetRef
 from storage.local import LocalStore
-from storage.manifest import verify
 from storage.masks import decode_mask
 from storage.png import decode_png
 from storage.records import PairRow
@@ -32,6 +31,7 @@ from tasks.ingest import ingest as module
 from tasks.ingest.ingest import Ingested, dataset_name, ingest
 from tasks.recipe.sources import SourceSection
 from tasks.store.verify import verify_dataset
+from tests.storage.agreement import check_objects
 from tests.tasks.corpora.archives.conftest import Tree
 from tests.tasks.corpora.archives.made import DEEP, dicom
 from tests.tasks.ingest.conftest import write_nih
@@ -60,7 +60,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_archive_becomes_a_version_like_any_other(store: LocalStore, nih: Path) -> None:
     done = put(store, f"nih:{nih}", text="labels")
     manifest = done.manifest
-    verify(store, done.ref, manifest, deep=True)
+    check_objects(store, done.ref, manifest, deep=True)
     assert (manifest.accepted, manifest.rejected, [shard.accepted for shard in manifest.shards]) == (11, 1, [4, 3, 4])
     assert resolve(store, "films@latest") == done.ref
     rows = rows_of(store, done)

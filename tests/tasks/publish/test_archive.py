@@ -10,7 +10,7 @@ import pytest
 
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards
-from storage.manifest import find_manifest, verify, write_manifest
+from storage.manifest import find_manifest, write_manifest
 from storage.masks import decode_mask, encode_mask
 from storage.objects import ObjectStore
 from storage.png import decode_png
@@ -19,6 +19,7 @@ from storage.shards import read_samples
 from storage.versions import pair_rows, tar_keys
 from tasks.publish.archive import publish_archive
 from tasks.publish.dataset import RecipeChanged
+from tests.storage.agreement import check_objects
 
 BOX = Box(finding="pleural effusion", x=3, y=4, width=10.5, height=2)
 REF = DatasetRef("hospital-a", "v-10x64-7")
@@ -50,7 +51,7 @@ class Cinema:
 
 def test_films_labels_and_defects_come_back(local_store: ObjectStore) -> None:
     manifest = publish_archive(local_store, REF, Cinema(), count=10, shard_size=4)
-    verify(local_store, REF, manifest, deep=True)
+    check_objects(local_store, REF, manifest, deep=True)
     assert [shard.accepted for shard in manifest.shards] == [4, 4, 2]
     rows = list(pair_rows(local_store, REF, manifest))
     assert [row.provenance["defect"] for row in rows] == [None] * 3 + ["blurred"] + [None] * 6
