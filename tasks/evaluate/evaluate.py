@@ -179,6 +179,7 @@ def _predictions(
 
         def predict(asked: _AskedTask = asked) -> Predictions:
             nonlocal model
+            test.need(asked.task.needs, asked.spec.kind)
             model = model or _load(store, checkpoint, device)
             return asked.task.predict(model, test)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,16 @@ class TestSet:
         if not self._rows:
             raise CannotScore(f"dataset {self} holds no images: nothing to evaluate on")
         return self._rows
+
+    def need(self, fields: Iterable[str], task: str) -> None:
+        """See that some row holds each of these fields of a `PairRow`, which `task` asks for.
+
+        Raises:
+            CannotScore: no row holds one of them; all such are named.
+        """
+        missing = [name for name in sorted(fields) if not any(getattr(row, name, None) for row in self.rows())]
+        if missing:
+            raise CannotScore(f"dataset {self} has no {' and no '.join(missing)}, which task {task} needs")
 
     def ids(self) -> tuple[str, ...]:
         """Ids of the samples, in the order of `rows`."""

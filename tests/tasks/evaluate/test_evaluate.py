@@ -186,7 +186,7 @@ def test_a_dataset_without_labels_cannot_be_a_test_set(store: ObjectStore) -> No
     ref = DatasetRef("unlabelled", "v1")
     publish(store, ref, [sample(0, labels={})])
     begin(store, "unlabelled", (0,))
-    with pytest.raises(CannotScore, match="unlabelled/v1 labels no finding: it cannot be a test set"):
+    with pytest.raises(CannotScore, match="unlabelled/v1 has no labels, which task zero_shot needs"):
         evaluate_run(store, "unlabelled", open_test_set(store, ref), SECTION)
 
 

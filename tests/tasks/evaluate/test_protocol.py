@@ -13,6 +13,7 @@ from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.records import Manifest
 from tasks.evaluate.evaluate import evaluate_run
+from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash, task_problems
 from tasks.evaluate.scores import Scores, ScoreTable
@@ -85,6 +86,16 @@ def test_a_toy_objective_and_a_toy_task_go_from_recipe_to_scores(made: tuple[Obj
     assert found.tables[0].metric == "brightness"
     assert found.tables[0].of("ours").macro > 0
     assert Brightness.asked == 1, "kept from the first evaluation, which the other task ended"
+
+
+def test_a_test_set_without_what_a_task_needs_is_refused_before_any_model_is_asked(
+    made: tuple[ObjectStore, Draw],
+) -> None:
+    store, draw = made
+    test = open_test_set(store, DatasetRef(draw.dataset, draw.version))
+    test.need({"labels"}, "toy")
+    with pytest.raises(CannotScore, match="dataset toy/v1 has no boxes and no masks, which task toy needs"):
+        test.need({"masks", "labels", "boxes"}, "toy")
 
 
 def test_a_task_is_built_from_its_kind_with_its_options() -> None:
