@@ -68,9 +68,8 @@ def test_a_patient_in_training_and_test_stops_the_run_before_it_trains(factory: 
     ingest(**fields(factory, **archive, name="all"))
     ingest(**fields(factory, **archive, name="some", where=["sex=F"]))
     run = fields(factory, "sources.real=all@latest", "sources.test=some@latest", *ONE_ARM)
-    for flow in (pretrain, evaluate):
-        with pytest.raises(SourcesLeak, match=r"12 films of the test set some@.*12 by patient, 12 by film"):
-            flow(**run)
+    with pytest.raises(SourcesLeak, match=r"12 films of the test set some@.*12 by patient, 12 by film"):
+        pretrain(**run)
     assert not list(factory.store.list("checkpoints/")), "nothing was trained"
     assert SourcesLeak in MENDABLE, "the command line says it in one line"
     whole = fields(factory, "sources.real=all@latest", "sources.test=all@latest", *ONE_ARM)
