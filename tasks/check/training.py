@@ -7,14 +7,11 @@ from collections.abc import Iterable, Mapping
 from pydantic import ValidationError
 
 from models.device import device_problem
-from models.phantom.archive import sampled
-from models.phantom.case import labels_of
-from models.phantom.hospital import HOSPITALS
-from models.phantom.vocabulary import LABELS
 from models.typed import quoted, suggest
 from models.vlp.names import wrong_model
 from models.vlp.objectives import objective_problems
 from tasks.check.report import Report
+from tasks.corpora.phantom import FINDINGS, findings_shown
 from tasks.corpora.source import ArchiveSource, PhantomSource
 from tasks.evaluate.protocol import task_problems
 from tasks.pretrain.arms import needed_sources
@@ -118,16 +115,15 @@ def _source(recipe: Recipe, name: str, report: Report) -> None:
 
 def _phantom_test_set(source: PhantomSource, section: SourceSection, report: Report) -> None:
     present, absent = set[str](), set[str]()
-    for index in sampled(section.draw, section.count):
-        shown = labels_of(HOSPITALS[source.hospital], section.draw, index)
+    for shown in findings_shown(source.hospital, section.draw, section.count):
         present.update(shown)
-        absent.update(set(LABELS).difference(shown))
-        if len(present & absent) == len(LABELS):
+        absent.update(set(FINDINGS).difference(shown))
+        if len(present & absent) == len(FINDINGS):
             return
     scored = len(present & absent)
     if scored:
         report.notes.append(
-            f"sources.test: {len(LABELS) - scored} of {len(LABELS)} findings are in none or all of its "
+            f"sources.test: {len(FINDINGS) - scored} of {len(FINDINGS)} findings are in none or all of its "
             f"{section.count} films and are left out of the scores; raise sources.test.films"
         )
         return

@@ -12,11 +12,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.phantom.hospital import HOSPITALS
+from models.phantom.hospital import ARCHIVE_SIZE, HOSPITALS
 from storage.layout import plain_name
 from tasks.corpora.archives.registry import AUTO, LAYOUTS
 
 PHANTOM = "phantom"
+PHANTOM_ARCHIVE = ARCHIVE_SIZE
+"""Films in the archive of a phantom hospital."""
 _SCHEME = re.compile(r"([a-z]+):(.*)", re.DOTALL)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +10,12 @@ from typing import Protocol
 
 from models.findings.lexicon import SYNONYMS
 from models.gates.film.view import reduced
-from models.phantom.archive import films as render
-from models.phantom.case import draw_case
-from models.phantom.hospital import HOSPITALS, Hospital
-from models.phantom.vocabulary import LABELS
 from tasks.corpora.archives.errors import UnreadableFilm
 from tasks.corpora.archives.files import located
 from tasks.corpora.archives.film import ArchiveFilm
 from tasks.corpora.archives.pixels import read_film
 from tasks.corpora.archives.registry import AUTO, LAYOUTS, Archive, open_archive
+from tasks.corpora.phantom import HOSPITAL_NAMES, sound_films
 from tasks.errors import AuditError
 from tasks.fidelity.films import Film
 from tasks.plan.seeds import digest_bits
@@ -58,13 +54,13 @@ def open_reference(spec: str) -> Reference:
         AuditError: it names no hospital and no folder.
         ArchiveError: the folder is no archive, or one without films.
     """
-    if spec.startswith(_PHANTOM) and spec.removeprefix(_PHANTOM) in HOSPITALS:
-        return Phantom(spec, HOSPITALS[spec.removeprefix(_PHANTOM)])
+    if spec.startswith(_PHANTOM) and spec.removeprefix(_PHANTOM) in HOSPITAL_NAMES:
+        return Phantom(spec, spec.removeprefix(_PHANTOM))
     path, layout = Path(spec).expanduser(), AUTO
     if not path.is_dir() and path.name in LAYOUTS:
         path, layout = path.parent, path.name
     if not path.is_dir():
-        known = ", ".join(_PHANTOM + name for name in HOSPITALS)
+        known = ", ".join(_PHANTOM + name for name in HOSPITAL_NAMES)
         raise AuditError(
             f"--real {spec!r} is neither a phantom hospital ({known}) nor a folder; say the folder of an archive, "
             f"or FOLDER/LAYOUT with one of {', '.join(LAYOUTS)}"
@@ -75,16 +71,15 @@ def open_reference(spec: str) -> Reference:
 class Phantom:
     """Sound films of a phantom hospital (protocol `Reference`)."""
 
-    def __init__(self, name: str, hospital: Hospital) -> None:
+    def __init__(self, name: str, hospital: str) -> None:
         self.name, self._hospital = name, hospital
         self.read_as: Mapping[str, Sequence[str]] = {}
         self.left_out: Counter[str] = Counter()
 
     def halves(self, half: int, side: int) -> Iterator[tuple[int, Film]]:
         """See the protocol."""
-        sound = (at for at in itertools.count() if draw_case(self._hospital, SEED, at).defect is None)
-        for number, film in enumerate(render(self._hospital, SEED, itertools.islice(sound, 2 * half), side)):
-            yield number % 2, Film(film.image, dict(zip(LABELS, map(int, film.labels), strict=True)))
+        for number, film in enumerate(sound_films(self._hospital, SEED, 2 * half, side)):
+            yield number % 2, Film(film.pixels, film.labels)
 
 
 class RealFilms:

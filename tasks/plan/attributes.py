@@ -184,7 +184,7 @@ _OPTIONS: tuple[Callable[[Entity], tuple[str, ...]], ...] = (
 def phrase_of(entity: Entity, side: str | None, zone: str | None, severity: str | None) -> str:
     """The text that must stand in the report: ``dense right upper zone consolidation``, ``no pneumothorax``.
 
-    The order of words is that of `models.phantom.vocabulary.phrase`; a word that the term already has is not
+    The order of words is that of `models.findings.finding.phrase`; a word that the term already has is not
     said twice.
     """
     if not entity.present:

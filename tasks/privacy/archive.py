@@ -42,16 +42,17 @@ def archive_films(source: str, store: ObjectStore | None = None, workers: int = 
 
 
 def _rendered(name: str, seed: int, start: int, stop: int, workers: int) -> Iterator[tuple[str, np.ndarray]]:
-    from models.phantom.archive import render_many
-    from models.phantom.hospital import HOSPITALS
+    from tasks.corpora.phantom import HOSPITAL_NAMES, rendered
 
-    if name not in HOSPITALS or start >= stop:
-        raise ArchiveUnknown(f"phantom hospitals are {', '.join(HOSPITALS)}, and films {start} to {stop} must be some")
+    if name not in HOSPITAL_NAMES or start >= stop:
+        raise ArchiveUnknown(
+            f"phantom hospitals are {', '.join(HOSPITAL_NAMES)}, and films {start} to {stop} must be some"
+        )
 
     def films() -> Iterator[tuple[str, np.ndarray]]:
         for at in range(start, stop, _CHUNK):
             rows = range(at, min(at + _CHUNK, stop))
-            images, _, _ = render_many(HOSPITALS[name], seed, rows, workers=workers)
+            images = rendered(name, seed, rows, workers)
             yield from ((f"phantom-{name}-{seed}-{row}", image) for row, image in zip(rows, images, strict=True))
 
     return films()

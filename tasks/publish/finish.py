@@ -14,6 +14,7 @@ from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, ShardEntry
 from storage.versions import pair_rows, reject_rows
 from tasks.generate.report_cost import EntityCost, shard_costs, total
+from tasks.plan.bank import label_set_of
 from tasks.publish.card import LIMITS, build_card
 from tasks.publish.croissant import build_croissant
 from tasks.publish.dataset import ManifestFacts, find_manifest_of, make_manifest
@@ -70,6 +71,7 @@ def finish_version(
             statistics={**cost(recipe, shards), "seed": recipe.seed, "sources": sources, "memorisation": copies},
             licence=terms.licence,
             credentialed=terms.credentialed,
+            label_set=label_set_of(recipe.plan),
         ),
     )
     write_card(store, ref, manifest, recipe.cost_per_hour)

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from models.phantom.hospital import ARCHIVE_SIZE
-from tasks.corpora.source import ArchiveSource, PhantomSource, Source, VersionSource, parse_source
+from tasks.corpora.source import PHANTOM_ARCHIVE, ArchiveSource, PhantomSource, Source, VersionSource, parse_source
 from tasks.recipe.base import LARGEST_SEED, Section
 from tasks.recipe.paths import at_home, unexpanded
 
@@ -32,7 +31,7 @@ class SourceSection(Section):
 
     source: str = Field(description="phantom:a, LAYOUT:PATH, NAME@VERSION or NAME@VERSION/SELECTION")
     films: int | None = Field(
-        default=None, ge=1, le=ARCHIVE_SIZE, description="films of a phantom hospital; None: 512"
+        default=None, ge=1, le=PHANTOM_ARCHIVE, description="films of a phantom hospital; None: 512"
     )
     size: int | None = Field(
         default=None, ge=64, le=4096, description="side of a film in pixels; None: 128 of a phantom, 512 of an archive"
