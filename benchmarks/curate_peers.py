@@ -91,10 +91,11 @@ def prepare(folder: Path, version: str, samples: int) -> tuple[Any, Path]:
 
     from storage.layout import DatasetRef, measure_key
     from storage.open import open_store
+    from storage.versions import Version
     from tasks.curate.table import read_table
 
     store, ref = open_store(str(folder)), DatasetRef("peers", version)
-    table = read_table(store, ref, made_rows.publish(store, ref, samples))
+    table = read_table(Version(store, ref, made_rows.publish(store, ref, samples)))
     near = folder / measure_key(ref, "near", "report.parquet")
     near.unlink()  # made as well: here it is to be measured
     rows = table.pairs.select("sample_id", text="report", agreement=pl.lit(table.scores("agreement")))

@@ -21,6 +21,7 @@ from storage.records import Manifest, ObjectEntry, PairRow, Record, RejectRow, R
 from storage.shards import sample_in, sample_of
 from storage.tables import MOST_BYTES, from_parquet, table_metadata
 from storage.tars import Group, read_groups
+from storage.versions import Version
 
 R = TypeVar("R", bound=Record)
 _SPARE = 1 << 20  # bytes that an object is read beyond what the manifest says, to tell its size
@@ -87,19 +88,17 @@ class VersionCheck:
         self.samples |= check.films
 
 
-def verify_version(
-    store: ObjectStore, ref: DatasetRef, manifest: Manifest, on_shard: Callable[[int, int], None] | None = None
-) -> VersionCheck:
+def verify_version(version: Version, on_shard: Callable[[int, int], None] | None = None) -> VersionCheck:
     """Read everything once: hashes, index against tar against manifest, every film decoded, no sample twice.
 
     Args:
-        store, ref, manifest: what to verify.
+        version: what to verify.
         on_shard: called with shards checked and shards in all.
     """
-    found = VersionCheck()
+    found, manifest = VersionCheck(), version.manifest
     entities, gates, counted = Counter[str](), Counter[str](), True
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        checks = pool.map(partial(verify_shard, store, ref), manifest.shards)
+        checks = pool.map(partial(verify_shard, version.store, version.ref), manifest.shards)
         for done, (entry, check) in enumerate(zip(manifest.shards, checks, strict=True), 1):
             found.add(entry, check)
             entities += check.entities

@@ -1,17 +1,66 @@
-"""Which datasets and versions a store holds, and their rows."""
+"""Which datasets and versions a store holds, and a published version with its rows and samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
 
 from storage.errors import CorruptShard, DatasetMissing
 from storage.layout import DATASETS, DatasetRef, split_version
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, RejectRow
+from storage.shards import Sample, read_samples
 from storage.tables import R, from_parquet, read_table_object
 
-__all__ = ["DatasetRef", "begun", "open_dataset", "pair_rows", "published", "reject_rows", "tar_keys"]
+__all__ = [
+    "DatasetRef",
+    "Version",
+    "begun",
+    "open_dataset",
+    "pair_rows",
+    "published",
+    "reject_rows",
+    "tar_keys",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published dataset version: where it is, its manifest, its rows and its samples."""
+
+    store: ObjectStore
+    ref: DatasetRef
+    manifest: Manifest
+
+    @staticmethod
+    def open(store: ObjectStore, ref: DatasetRef) -> Version:
+        """A published version.
+
+        Raises:
+            DatasetMissing: there is none; the message lists what there is.
+            ManifestConflict: its manifest cannot be trusted.
+        """
+        return Version(store, ref, open_dataset(store, ref))
+
+    def __str__(self) -> str:
+        return str(self.ref)
+
+    def tars(self) -> list[str]:
+        """Keys of its tars, in their order."""
+        return tar_keys(self.ref, self.manifest)
+
+    def rows(self) -> Iterator[PairRow]:
+        """Every accepted sample's row, shard by shard."""
+        return pair_rows(self.store, self.ref, self.manifest)
+
+    def rejects(self) -> Iterator[RejectRow]:
+        """Every rejected sample's row, shard by shard."""
+        return reject_rows(self.store, self.ref, self.manifest)
+
+    def samples(self, select: Container[str] | None = None) -> Iterator[Sample]:
+        """Its films with report and row, in their order; of all, or of the ids in `select`."""
+        return read_samples(self.store, self.tars(), select=select)
 
 
 def published(store: ObjectStore) -> list[DatasetRef]:

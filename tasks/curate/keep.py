@@ -10,7 +10,7 @@ from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
 from storage.tables import from_parquet, read_table_object, table_metadata, to_parquet
-from storage.versions import open_dataset
+from storage.versions import Version
 from tasks.curate.measure import ensure_near
 from tasks.curate.select import Choice, Selection, curate
 from tasks.curate.table import PairTable, read_table
@@ -38,12 +38,12 @@ def decide(
         CorruptShard: its indices are damaged.
         RulesDoNotFit: a rule names a gate or a finding that no pair has.
     """
-    manifest = open_dataset(store, ref)
+    version = Version.open(store, ref)
     try:
-        table = read_table(store, ref, manifest)
+        table = read_table(version)
     except ValueError as error:
         raise CorruptShard(f"{ref}: {error}; `synth verify` says what is damaged") from error
-    near = ensure_near(store, ref, manifest, table, rules, on_progress)
+    near = ensure_near(version, table, rules, on_progress)
     try:
         return table, curate(table, rules, near)
     except ValueError as error:

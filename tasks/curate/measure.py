@@ -17,9 +17,10 @@ from storage.errors import CorruptShard
 from storage.layout import DatasetRef, measure_key
 from storage.objects import ObjectStore, get_or_make
 from storage.png import decode_png
-from storage.records import Manifest, ShardEntry
+from storage.records import ShardEntry
 from storage.shards import read_samples
 from storage.tables import check_claims
+from storage.versions import Version
 from tasks.curate.near import Edges, Near, alike_films, alike_images, alike_reports
 from tasks.curate.table import PairTable
 from tasks.recipe.curation import Rules
@@ -27,14 +28,7 @@ from tasks.recipe.curation import Rules
 HASH_SIDE = 16
 
 
-def ensure_near(
-    store: ObjectStore,
-    ref: DatasetRef,
-    manifest: Manifest,
-    table: PairTable,
-    rules: Rules,
-    on_progress: ProgressCallback | None = None,
-) -> Near:
+def ensure_near(version: Version, table: PairTable, rules: Rules, on_progress: ProgressCallback | None = None) -> Near:
     """The neighbours that `rules` need: what the store holds, and what it lacks measured and kept there.
 
     Rules that need none cost nothing; new thresholds need no new measurement.
@@ -50,7 +44,7 @@ def ensure_near(
 
     @cache
     def films() -> dict[str, np.ndarray]:
-        return measure_films(store, ref, manifest, encoder(), on_progress)
+        return measure_films(version, encoder(), on_progress)
 
     novelty = rules.utility is not None and rules.utility.novelty > 0
     wanted: dict[str, tuple[bool, Callable[[], Edges]]] = {
@@ -62,28 +56,25 @@ def ensure_near(
     for kind, (needed, make) in wanted.items():
         if needed:
             mark = f"-{encoder().revision}" if kind == "film" else ""
-            found[kind] = _kept_edges(store, measure_key(ref, "near", f"{kind}{mark}.parquet"), make)
+            found[kind] = _kept_edges(version.store, measure_key(version.ref, "near", f"{kind}{mark}.parquet"), make)
     return Near(**found)
 
 
 def measure_films(
-    store: ObjectStore,
-    ref: DatasetRef,
-    manifest: Manifest,
-    encoder: Encoder,
-    on_progress: ProgressCallback | None = None,
+    version: Version, encoder: Encoder, on_progress: ProgressCallback | None = None
 ) -> dict[str, np.ndarray]:
     """``hash`` (n, 32) uint8 and ``embedding`` (n, d) float16 of a version's films, in the order of its pairs.
 
     Each shard is read once; a shard that is measured is not read again.
     """
+    store, ref, shards = version.store, version.ref, version.manifest.shards
     parts = []
-    for done, entry in enumerate(manifest.shards):
+    for done, entry in enumerate(shards):
         key = measure_key(ref, encoder.revision, f"{entry.shard:05d}.parquet")
         data = get_or_make(store, key, lambda e=entry: _measured(store, ref, e, encoder))
         parts.append(_table(data, store.uri(key), ("hash", "embedding")))
         if on_progress is not None:
-            on_progress("measure films", done + 1, len(manifest.shards))
+            on_progress("measure films", done + 1, len(shards))
     if not parts:
         return {"hash": np.zeros((0, HASH_SIDE**2 // 8), np.uint8), "embedding": np.zeros((0, 1), np.float16)}
     whole = pa.concat_tables(parts)

@@ -13,10 +13,9 @@ import polars as pl
 import pyarrow as pa
 
 from storage.errors import CorruptShard
-from storage.layout import DatasetRef
-from storage.objects import ObjectStore
-from storage.records import Manifest, PairRow
+from storage.records import PairRow
 from storage.tables import check_claims, read_table_object, to_parquet
+from storage.versions import Version
 from tasks.recipe.curation import NO_FINDING
 
 _COLUMNS = ["sample_id", "png_sha256", "findings", "impression", "labels", "gates"]
@@ -65,14 +64,14 @@ class PairTable:
         return dict(Counter(self.findings["finding"].filter(pl.Series(kept[self.findings["row"].to_numpy()]))))
 
 
-def read_table(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> PairTable:
+def read_table(version: Version) -> PairTable:
     """The pairs of a published version.
 
     Raises:
         ObjectMissing, CorruptShard: an index is missing or damaged; the message names it.
         ValueError: two pairs have the same id.
     """
-    keys = [ref.key(entry.index.key) for entry in manifest.shards]
+    store, keys = version.store, [version.ref.key(entry.index.key) for entry in version.manifest.shards]
     return _table([_frame(read_table_object(store, key), store.uri(key)) for key in keys])
 
 

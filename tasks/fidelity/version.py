@@ -14,8 +14,8 @@ from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.png import decode_png
 from storage.records import PairRow
-from storage.shards import read_samples, row_of
-from storage.versions import open_dataset, tar_keys
+from storage.shards import row_of
+from storage.versions import Version
 from tasks.errors import AuditError
 from tasks.fidelity.films import Film
 from tasks.plan.seeds import seed_for
@@ -51,7 +51,7 @@ def read_version(
         AuditError: nothing here draws films as the version's were drawn.
         ModelNotFound: the generator's weights are missing.
     """
-    samples = read_samples(store, tar_keys(ref, open_dataset(store, ref)))
+    samples = Version.open(store, ref).samples()
     taken = [(row_of(sample, str(ref)), sample.png) for sample in islice(samples, films)]
     rows = [row for row, _ in taken[:seeds]]
     again = _drawn_again(store, ref, rows, on_drawn) if rows else []

@@ -20,9 +20,8 @@ from storage.layout import (
 )
 from storage.manifest import reached
 from storage.objects import ObjectStore
-from storage.records import Manifest
 from storage.verify import Problem, VersionCheck, verify_version
-from storage.versions import open_dataset
+from storage.versions import Version
 from tasks.curate.keep import read_selection
 from tasks.publish.dataset import RecipeChanged, frozen_recipe
 from tasks.recipe.errors import RecipeError
@@ -60,26 +59,27 @@ def verify_dataset(
         DatasetMissing: it is not published.
     """
     try:
-        manifest = open_dataset(store, ref)
+        version = Version.open(store, ref)
     except ManifestConflict as error:
         problem = Problem(object="manifest.json", what=str(error))
         return Verification(ref, objects=1, samples=0, size=0, problems=(problem,), notes=())
-    found = verify_version(store, ref, manifest, on_shard)
+    found = verify_version(version, on_shard)
     known = references(store)
-    problems = [*found.problems, *_recipe(store, ref, manifest), *_dangling(store, ref, manifest, found, known)]
+    problems = [*found.problems, *_recipe(version), *_dangling(version, found, known)]
     return Verification(
         ref=ref,
         objects=found.objects + 2,
         samples=len(found.samples),
         size=found.size,
         problems=tuple(problems),
-        notes=(*_notes(store, ref, manifest, found), *_foreign(store, known)),
+        notes=(*_notes(version, found), *_foreign(store, known)),
     )
 
 
-def _recipe(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iterator[Problem]:
+def _recipe(version: Version) -> Iterator[Problem]:
+    manifest = version.manifest
     try:
-        mark, _ = frozen_recipe(store, ref)
+        mark, _ = frozen_recipe(version.store, version.ref)
     except (ObjectMissing, RecipeChanged) as error:
         yield Problem(object="recipe.yaml", what=str(error))
         return
@@ -89,9 +89,8 @@ def _recipe(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iterator
         )
 
 
-def _dangling(
-    store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: VersionCheck, known: References
-) -> Iterator[Problem]:
+def _dangling(version: Version, found: VersionCheck, known: References) -> Iterator[Problem]:
+    store, ref, manifest = version.store, version.ref, version.manifest
     for key, why in known.damaged.items():
         if _names(key, ref):
             yield Problem(object=key, what=f"cannot be read: {why}")
@@ -137,26 +136,27 @@ def _names(key: str, ref: DatasetRef) -> bool:
     return key.startswith((f"{TAGS}{ref.name}/", f"{RUNS}{ref.name}-{ref.version}-", CHECKPOINTS))
 
 
-def _drifted(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> bool:
+def _drifted(version: Version) -> bool:
     """Whether the frozen recipe, read by this program, comes to another fingerprint; an archive has one of its own."""
     try:
-        _, document = frozen_recipe(store, ref)
+        _, document = frozen_recipe(version.store, version.ref)
         if "archive" in document or hides_places(document) or names_absent(leaves(document)):
             return False
-        return fingerprint(parse_recipe(document)) != manifest.fingerprint
+        return fingerprint(parse_recipe(document)) != version.manifest.fingerprint
     except (ObjectMissing, RecipeChanged):
         return False  # a problem, and told as one
     except RecipeError:
         return True
 
 
-def _notes(store: ObjectStore, ref: DatasetRef, manifest: Manifest, found: VersionCheck) -> Iterator[str]:
+def _notes(version: Version, found: VersionCheck) -> Iterator[str]:
+    store, ref = version.store, version.ref
     if found.same_films:
         one, other = found.same_films[0]
         yield f"{len(found.same_films)} films are the same as another's, such as {one} and {other}"
-    if _drifted(store, ref, manifest):
+    if _drifted(version):
         yield "recipe.yaml comes to another fingerprint here: it was edited, or another synthcxr wrote it"
-    named = reached(ref, manifest)
+    named = reached(ref, version.manifest)
     over = [
         info.key
         for info in store.list(f"{ref.prefix}/")

@@ -22,7 +22,7 @@ from storage.layout import DatasetRef
 from storage.open import open_store
 from storage.records import ReportRow
 from storage.tables import from_parquet
-from storage.versions import open_dataset
+from storage.versions import Version, open_dataset
 from tasks import publish
 from tasks.curate.table import read_table
 from tasks.generate.images import ImageOptions, draw_images
@@ -170,7 +170,7 @@ def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(index, 
     manifest = open_dataset(store, ref)
     rows = audit(store, ref, manifest, index, encoder)
     assert [row.by_pixels for row in rows if row.flagged] == ["phantom-a-7-3", "phantom-a-7-4"]
-    assert [row.sample_id for row in rows] == read_table(store, ref, manifest).pairs["sample_id"].to_list()
+    assert [row.sample_id for row in rows] == read_table(Version(store, ref, manifest)).pairs["sample_id"].to_list()
     kept = [from_parquet(store.get(info.key), NeighbourRow) for info in store.list("measures/leaky/v1/")]
     assert sum(map(len, kept)) == 4
     for entry in manifest.shards:

@@ -13,7 +13,7 @@ from storage.objects import ObjectStore
 from storage.records import GateRow, Manifest, PairRow
 from storage.shards import Sample, read_samples
 from storage.tables import from_parquet, to_parquet
-from storage.versions import pair_rows, tar_keys
+from storage.versions import Version, pair_rows, tar_keys
 from tasks.curate.table import read_table
 from tasks.publish.card import build_card
 from tasks.publish.dataset import ManifestFacts, make_manifest
@@ -54,7 +54,7 @@ def test_card_and_page_count_the_pairs(local_store: ObjectStore, manifest: Manif
 
 
 def test_to_curation_a_pair_without_a_score_is_not_scored(local_store: ObjectStore, manifest: Manifest) -> None:
-    scores = read_table(local_store, DatasetRef("mined", "v1"), manifest).scores("agreement")
+    scores = read_table(Version(local_store, DatasetRef("mined", "v1"), manifest)).scores("agreement")
     assert scores.tolist()[:2] == [0.8, 0.8]
     assert np.isnan(scores[2])
 
