@@ -43,7 +43,7 @@ def bare_pipeline(generator: DiffusersImageGenerator) -> Any:
     import torch
 
     pipeline: Any = getattr(diffusers, generator.layout.index["_class_name"]).from_pretrained(
-        generator.layout.folder, dtype=getattr(torch, generator.dtype), safety_checker=None
+        generator.layout.folder, dtype=getattr(torch, generator.options.dtype), safety_checker=None
     )
     pipeline.set_progress_bar_config(disable=True)
     for part in (pipeline.unet, pipeline.vae):

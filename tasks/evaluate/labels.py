@@ -66,7 +66,8 @@ def settle(labels: Any, names: Sequence[str], uncertain: Uncertain = "refuse", f
 def _number(value: Any) -> float:
     if value is None:
         return float("nan")
-    return float(value) if isinstance(value, bool | int | float | np.generic) else float("inf")
+    plain: Any = value.item() if isinstance(value, np.generic) else value  # pyright: ignore[reportUnknownMemberType]
+    return float(plain) if isinstance(plain, bool | int | float) else float("inf")
 
 
 def _message(labels: Any, at: np.ndarray, names: Sequence[str], films: Sequence[str]) -> str:

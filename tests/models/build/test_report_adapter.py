@@ -71,7 +71,7 @@ def tiny_llama() -> Any:
         vocab_size=256, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=2, max_position_embeddings=4096,
     )  # fmt: skip
-    return LlamaForCausalLM(config).to(torch.bfloat16)
+    return LlamaForCausalLM(config).bfloat16()
 
 
 def test_an_adapter_learns_is_written_and_merged_answers_as_it_did(tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def tiny_llama(dtype: torch.dtype = torch.bfloat16, layers: int = 2) -> Any:
         vocab_size=64, hidden_size=16, intermediate_size=24, num_hidden_layers=layers, num_attention_heads=2,
         num_key_value_heads=2,
     )  # fmt: skip
-    return LlamaForCausalLM(config).to(dtype)
+    model: Any = LlamaForCausalLM(config)
+    return model.to(dtype)
 
 
 def test_merged_weights_are_the_sum_rounded_once(tmp_path: Path) -> None:
