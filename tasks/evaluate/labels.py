@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -66,8 +67,9 @@ def settle(labels: Any, names: Sequence[str], uncertain: Uncertain = "refuse", f
 def _number(value: Any) -> float:
     if value is None:
         return float("nan")
-    plain: Any = value.item() if isinstance(value, np.generic) else value  # pyright: ignore[reportUnknownMemberType]
-    return float(plain) if isinstance(plain, bool | int | float) else float("inf")
+    if isinstance(value, Real | np.bool_):
+        return float(value)  # pyright: ignore[reportUnknownArgumentType]
+    return float("inf")
 
 
 def _message(labels: Any, at: np.ndarray, names: Sequence[str], films: Sequence[str]) -> str:
