@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -74,8 +75,7 @@ def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, dice: np
     }
     for field in _SCHEMA:
         if field.name not in columns:
-            plain = "" if field.type == pa.string() else [] if pa.types.is_map(field.type) else 0
-            columns[field.name] = pa.array([plain] * count, field.type)
+            columns[field.name] = pa.array([_empty(field)] * count, field.type)
     table = pa.Table.from_arrays([columns[field.name].cast(field.type) for field in _SCHEMA], schema=_SCHEMA)
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
@@ -86,6 +86,13 @@ def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, dice: np
     place = ref.rejects(shard)
     rejects = ObjectEntry(key=ref.relative(place), size=len(empty), sha256=store.put(place, empty), rows=0)
     return ShardEntry(shard=shard, pairs=None, index=index, rejects=rejects, accepted=count, rejected=0)
+
+
+def _empty(field: pa.Field[Any]) -> Any:
+    if field.nullable:
+        return None
+    many = pa.types.is_map(field.type) or pa.types.is_list(field.type)
+    return "" if field.type == pa.string() else [] if many else 0
 
 
 def _gates(count: int, dice: np.random.Generator, room: list[int]) -> pa.Array:

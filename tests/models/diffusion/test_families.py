@@ -151,7 +151,7 @@ def test_slicing_changes_memory_and_no_film(tiny_of: Tiny) -> None:
     assert sliced.pipeline.vae.use_slicing
     with pytest.raises(ValueError, match="attention of a SanaPipeline cannot be sliced"):
         generator(tiny_of("SanaPipeline"), slicing=["attention"]).generate(REQUESTS[:1])
-    with pytest.raises(ValueError, match="unknown slicing 'text'"):
+    with pytest.raises(ValueError, match="Input should be 'vae' or 'attention'"):
         generator(folder, slicing=["text"])
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing.spawn as mp
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 from models.training.distributed import barrier, join_ranks, mean_over_ranks, own_rows, rank, world_size
 from models.training.rows import drawn_rows
@@ -57,7 +57,7 @@ def test_two_gloo_processes_equal_one_on_the_concatenated_batch(tmp_path: Path) 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(in_a_group, (port, str(tmp_path / "two"), str(Path(__file__).parents[3])), nprocs=2)
+    spawn(in_a_group, (port, str(tmp_path / "two"), str(Path(__file__).parents[3])), nprocs=2)
     first, second = (torch.load(tmp_path / "two" / f"rank-{n}.pt", weights_only=True) for n in (0, 1))
     assert len(first["told"]) == 10
     assert len(second["told"]) == 0, "only the first process tells"

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing.spawn as mp
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 from models.training.distributed import own_rows, rank
 from models.training.schedule import Schedule
@@ -68,7 +68,7 @@ def test_two_processes_equal_one_on_the_whole_batch(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(in_a_group, (port, str(tmp_path), str(Path(__file__).parents[4])), nprocs=2)
+    spawn(in_a_group, (port, str(tmp_path), str(Path(__file__).parents[4])), nprocs=2)
     for number in (0, 1):
         two = torch.load(tmp_path / f"{number}.pt", weights_only=True)
         for name, value in one.items():
