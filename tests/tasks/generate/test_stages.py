@@ -207,7 +207,8 @@ def test_what_no_gate_knows_passes_by_name_and_is_never_scored_as_if_it_were_jud
     bank.write_text("type,term\n" + "".join(f"disease,{term}\n" for term in ("sarcoidosis", "silicosis", "gout")))
     foreign = {"plan.bank": f"{bank}", "plan.constraints": "generic", "plan.per_report": "{disease: 1}"}
     gates = {
-        "report_gates": "[{kind: no_extra_finding, threshold: 1.0, allow_unjudged: ['*']}]",
+        "report_gates": "[{kind: no_extra_finding, threshold: 1.0, allow_unjudged: ['*'], "
+        "options: {vocabulary: phantom}}]",
         "image_gates": "[{kind: agreement, threshold: 0.5, allow_unjudged: [sarcoidosis, disease/silicosis]}]",
     }
     making = Making(fast_recipe(*(f"{k}={v}" for k, v in {**foreign, **gates}.items())), tmp_path / "mined", REF)

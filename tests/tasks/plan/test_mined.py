@@ -28,6 +28,7 @@ from tests.making import Making
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "fast.yaml"
 UNJUDGED = [f"report_gates.{number}.allow_unjudged=['*']" for number in (1, 2)]
+PHANTOM = [f"report_gates.{number}.options.vocabulary=phantom" for number in (1, 2)]
 
 
 @pytest.fixture(scope="module", params=["openi", "radlabels"])
@@ -63,21 +64,24 @@ def test_every_sample_keeps_the_rules_and_what_is_left_out_is_said(
     assert missing <= set(plan.report().left_out), "an entity that no sample has is named as left out"
 
 
-def test_sixteen_samples_are_written_and_judged(bank: Path, tmp_path: Path) -> None:
-    recipe = recipe_of(bank, "pairs=16", "shard_size=16")
+@pytest.mark.parametrize(("vocabulary", "knows_all"), [([], True), (PHANTOM, False)], ids=["its own", "phantom"])
+def test_sixteen_samples_are_written_and_judged(
+    bank: Path, tmp_path: Path, vocabulary: list[str], knows_all: bool
+) -> None:
+    recipe = recipe_of(bank, "pairs=16", "shard_size=16", *vocabulary)
     mark = fingerprint(recipe)
     store, ref = LocalStore(tmp_path), DatasetRef("mined", f"v-{mark[:10]}")
     open_version(store, ref, dump_recipe(recipe), mark)
     entry = Making(recipe, store, ref).run(0)
     assert entry.accepted >= 12
     rows = [PairRow.model_validate(sample.json) for sample in read_samples(store, [ref.pairs(0)])]
-    assert any(gate.not_judged for row in rows for gate in row.gates)
+    assert any(gate.not_judged for row in rows for gate in row.gates) is not knows_all
     for row in rows:
         assert all(mention["phrase"] in f"{row.findings} {row.impression}".lower() for mention in row.mentions)
 
 
-def test_the_gates_refuse_what_they_do_not_know_by_name(bank: Path) -> None:
-    recipe = load_recipe(str(PROFILE), [f"plan.bank={bank}", "pairs=16"], PROFILE.parent)
+def test_gates_on_the_phantoms_words_refuse_what_they_do_not_know_by_name(bank: Path) -> None:
+    recipe = load_recipe(str(PROFILE), [f"plan.bank={bank}", "pairs=16", *PHANTOM], PROFILE.parent)
     told = unjudged_problems(recipe, make_plan(recipe, fingerprint(recipe)).entities)
     assert len(told) == 2
     assert all("name those that may pass unjudged in report_gates" in problem for problem in told)
