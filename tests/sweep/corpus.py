@@ -253,7 +253,7 @@ def _runs(store: Path, random: Random) -> Iterator[Case]:
         else:
             pieces |= {what: written(data) for what, data in _headers(good, random)}
         for what, place in pieces.items():
-            yield Case("run", f"{name}: {what}", f"store/{key}", place, lines, (RUN, "films/v-1"))
+            yield Case("run", f"{name}: {what}", f"store/{key}", place, lines, (RUN, "films/v-1", key))
 
 
 def _headers(good: bytes, random: Random) -> Iterator[tuple[str, bytes]]:
