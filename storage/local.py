@@ -88,7 +88,7 @@ class LocalStore:
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects whose key starts with `prefix`, sorted."""
         root = len(str(self.folder)) + 1
-        paths = _no_paths()
+        paths: list[str] = []
         for folder, names, files in os.walk(self.folder / prefix.rpartition("/")[0], onerror=self._unlisted):
             if len(folder) < root and _TEMPORARY in names:
                 names.remove(_TEMPORARY)
@@ -205,11 +205,6 @@ def _publish(draft: Path, path: Path, create_only: bool) -> None:
     else:
         draft.replace(path)
     _sync_folder(path.parent)
-
-
-def _no_paths() -> list[str]:
-    """An empty list, made where no method of that name hides the type."""
-    return []
 
 
 def _make_folders(folder: Path) -> None:

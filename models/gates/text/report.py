@@ -77,7 +77,27 @@ class Completeness:
         return stated(mention, text, self._mode, self._encoder, self._similarity)
 
 
-class NoExtraFinding:
+class _OnVocabulary:
+    """What the gates share that judge the findings of a vocabulary, the recipe's bank or the one that is named."""
+
+    def __init__(self, vocabulary: str | None) -> None:
+        self._chosen, self._vocabulary = vocabulary, vocabulary_of(vocabulary)
+
+    def take_bank(self, entities: Sequence[Entity], label_set: str) -> None:  # noqa: ARG002
+        """Judge the findings of a bank, unless the option names others."""
+        self._vocabulary = with_bank(self._chosen, entities) or self._vocabulary
+
+    @property
+    def known_labels(self) -> frozenset[str]:
+        """The findings that are judged."""
+        return self._vocabulary.known
+
+    def judges(self, mention: Mention) -> bool:
+        """Whether the score says anything about this mention."""
+        return self._vocabulary.judges(mention)
+
+
+class NoExtraFinding(_OnVocabulary):
     """1.0 when the text states no finding but those asked; every one too many divides the score.
 
     Args:
@@ -94,20 +114,7 @@ class NoExtraFinding:
     name: str = "no_extra_finding"
 
     def __init__(self, vocabulary: str | None = None) -> None:
-        self._chosen, self._vocabulary = vocabulary, vocabulary_of(vocabulary)
-
-    def take_bank(self, entities: Sequence[Entity], label_set: str) -> None:  # noqa: ARG002
-        """Look for the findings of a bank, unless the option names others."""
-        self._vocabulary = with_bank(self._chosen, entities) or self._vocabulary
-
-    @property
-    def known_labels(self) -> frozenset[str]:
-        """The findings that are seen in a text."""
-        return self._vocabulary.known
-
-    def judges(self, mention: Mention) -> bool:
-        """Whether it would be seen if the text held it without being asked for it."""
-        return self._vocabulary.judges(mention)
+        super().__init__(vocabulary)
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in (0, 1]: 1 / (1 + findings too many)."""
@@ -121,7 +128,7 @@ class NoExtraFinding:
         return GateScore(self.name, 1.0 / (1 + len(extra)), "; ".join(extra), RULES)
 
 
-class ImpressionConsistency:
+class ImpressionConsistency(_OnVocabulary):
     """1.0 when IMPRESSION and FINDINGS agree, neither loops, and no word of the prompt leaked into them.
 
     They disagree where one denies what the other states, where side or severity differ, and where a normal
@@ -140,20 +147,7 @@ class ImpressionConsistency:
 
     def __init__(self, ngram: Count = 6, repeats: Count = 3, vocabulary: str | None = None) -> None:
         self.ngram, self.repeats = ngram, repeats
-        self._chosen, self._vocabulary = vocabulary, vocabulary_of(vocabulary)
-
-    def take_bank(self, entities: Sequence[Entity], label_set: str) -> None:  # noqa: ARG002
-        """Compare the findings of a bank, unless the option names others."""
-        self._vocabulary = with_bank(self._chosen, entities) or self._vocabulary
-
-    @property
-    def known_labels(self) -> frozenset[str]:
-        """The findings that are compared between the sections."""
-        return self._vocabulary.known
-
-    def judges(self, mention: Mention) -> bool:
-        """Whether it is compared between the sections."""
-        return self._vocabulary.judges(mention)
+        super().__init__(vocabulary)
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """Scores in (0, 1]: 1 / (1 + problems)."""
