@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.store import Endpoint, Json, Region, Root, Version, opened
+from flows.cli.store import Endpoint, Json, Region, Root, VersionName, opened
 from flows.cli.terminal import console, say, say_json
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def fidelity(
-    dataset: Version,
+    dataset: VersionName,
     real: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,6 +48,7 @@ def fidelity(
     """
     from flows.progress import Progress
     from storage.tags import resolve
+    from storage.versions import Version
     from tasks.fidelity.page import as_json as to_json
     from tasks.fidelity.page import write
     from tasks.fidelity.report import audit_fidelity
@@ -55,9 +56,13 @@ def fidelity(
     with opened(root, endpoint, region) as store:
         with Progress() as progress:
             found = audit_fidelity(
-                store, resolve(store, dataset), real or ["hospital_a"], encoder, films=films, seeds=seeds,
+                Version.open(store, resolve(store, dataset)),
+                real or ["hospital_a"],
+                encoder,
+                films=films,
+                seeds=seeds,
                 on_progress=progress.stage,
-            )  # fmt: skip
+            )
         write(found, out)
     if as_json:
         say_json(to_json(found))

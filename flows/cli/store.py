@@ -29,7 +29,7 @@ Region = Annotated[
     str | None, typer.Option(help="Region of the bucket. [default: AWS_REGION, AWS_DEFAULT_REGION or us-east-1]")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
-Version = Annotated[
+VersionName = Annotated[
     str, typer.Argument(metavar="NAME[@VERSION]", help="A version, a tag such as @champion, or a name for its latest.")
 ]
 
@@ -116,7 +116,7 @@ def diff(
 
 @app.command()
 def tag(
-    version: Version,
+    version: VersionName,
     name: Annotated[str, typer.Argument(metavar="TAG", help="Such as champion.")],
     root: Root = "managed",
     endpoint: Endpoint = None,
@@ -163,7 +163,7 @@ def explain(
 
 @app.command()
 def verify(
-    version: Version,
+    version: VersionName,
     as_json: Json = False,
     root: Root = "managed",
     endpoint: Endpoint = None,

@@ -16,6 +16,7 @@ from models.phantom.vocabulary import Finding
 from models.training.distributed import barrier, rank, world_size
 
 CHUNK = 500
+SIZE = 128  # pixels of a film's side
 Progress = Callable[[str], None]
 
 
@@ -34,16 +35,15 @@ class RenderedArchive:
 
 
 def load_films(
-    hospital: Hospital, seed: int, count: int, cache: Path, *, size: int = 128, workers: int = 2,
-    progress: Progress = print,
-) -> RenderedArchive:  # fmt: skip
+    hospital: Hospital, seed: int, count: int, cache: Path, *, workers: int = 2, progress: Progress = print
+) -> RenderedArchive:
     """The first `count` films of an archive, rendered where `cache` does not hold them yet."""
-    folder = cache / f"films-{hospital.name}-{seed}-{size}"
+    folder = cache / f"films-{hospital.name}-{seed}-{SIZE}"
     folder.mkdir(parents=True, exist_ok=True)
     chunks = {start: folder / f"{start:06d}.npz" for start in range(0, count, CHUNK)}
     for start, path in list(chunks.items())[rank() :: world_size()]:
         if not path.exists():
-            _render(path, hospital, seed, range(start, start + CHUNK), size, workers)
+            _render(path, hospital, seed, range(start, start + CHUNK), workers)
             progress(f"rendered films {start} to {start + CHUNK} of hospital {hospital.name}")
     barrier()
     parts = []
@@ -60,8 +60,8 @@ def load_films(
     )
 
 
-def _render(path: Path, hospital: Hospital, seed: int, indices: range, size: int, workers: int) -> None:
-    images, labels, impressions = render_many(hospital, seed, indices, size=size, workers=workers)
+def _render(path: Path, hospital: Hospital, seed: int, indices: range, workers: int) -> None:
+    images, labels, impressions = render_many(hospital, seed, indices, size=SIZE, workers=workers)
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, images=images, labels=labels, impressions=json.dumps(impressions))
     partial.rename(path)

@@ -74,20 +74,31 @@ def fidelity(real: np.ndarray, made: np.ndarray, *, nearest: int = NEAREST, seed
     return Fidelity(len(real), len(made), fid, kid, spread, **{name: float(share) for name, share in shares.items()})
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledFeatures:
+    """Features (n, d) of films, and their labels (n, findings) of 0 and 1."""
+
+    features: np.ndarray
+    labels: np.ndarray
+
+    def with_finding(self, column: int) -> np.ndarray:
+        """Features of the films with the finding of a column."""
+        return self.features[self.labels[:, column] > 0]
+
+
 def fidelity_by_finding(
-    real: np.ndarray, real_labels: np.ndarray, made: np.ndarray, made_labels: np.ndarray, findings: Sequence[str],
-    *, nearest: int = NEAREST, seed: int = 0,
-) -> dict[str, Fidelity | None]:  # fmt: skip
+    real: LabelledFeatures, made: LabelledFeatures, findings: Sequence[str], *, nearest: int = NEAREST, seed: int = 0
+) -> dict[str, Fidelity | None]:
     """`fidelity` among the films with each finding; None where a side has too few.
 
     Args:
-        real, made: features (n, d) and (m, d).
-        real_labels, made_labels: (n, findings) and (m, findings) of 0 and 1.
+        real, made: their labels have one column per finding.
         findings: the names of the columns.
+        nearest, seed: see `fidelity`.
     """
     found: dict[str, Fidelity | None] = {}
     for column, finding in enumerate(findings):
-        sides = real[real_labels[:, column] > 0], made[made_labels[:, column] > 0]
+        sides = real.with_finding(column), made.with_finding(column)
         few = min(map(len, sides)) < least_films(nearest)
         found[finding] = None if few else fidelity(*sides, nearest=nearest, seed=seed)
     return found

@@ -13,12 +13,10 @@ import numpy as np
 
 from models.contracts import Encoder, ModelNotFound, ProgressCallback
 from models.encoders.image import OURS, open_encoder
-from storage.layout import DatasetRef
-from storage.objects import ObjectStore
-from storage.versions import open_dataset
+from storage.versions import Version
 from tasks.errors import AuditError
 from tasks.fidelity.films import PICTURE, FeatureAccumulator, FeatureSet, Film, picture_of
-from tasks.fidelity.metrics import Fidelity, fidelity_by_finding, least_films, likeness
+from tasks.fidelity.metrics import Fidelity, LabelledFeatures, fidelity_by_finding, least_films, likeness
 from tasks.fidelity.reference import Reference, open_reference
 from tasks.fidelity.version import GeneratedFilms, read_version
 
@@ -83,14 +81,18 @@ class FidelityReport:
 
 
 def audit_fidelity(
-    store: ObjectStore, ref: DatasetRef, real: Sequence[str], encoder: str, *, films: int, seeds: int,
+    version: Version,
+    real: Sequence[str],
+    encoder: str,
+    *,
+    films: int,
+    seeds: int,
     on_progress: ProgressCallback = lambda *_: None,
-) -> FidelityReport:  # fmt: skip
+) -> FidelityReport:
     """Compare a published version with references.
 
     Args:
-        store: where the version is.
-        ref: the version.
+        version: the version.
         real: see `open_reference`.
         encoder: see `models.encoders.image.open_encoder`.
         films: most films of the version; the first ones are taken.
@@ -98,14 +100,13 @@ def audit_fidelity(
         on_progress: told the stage, and how many of how many are done.
 
     Raises:
-        DatasetMissing: no such version, or it is not published.
         AuditError: fewer films than figures take, no such reference or encoder, or no generator to draw with.
         ArchiveError: a folder is no archive, or one without films.
         ModelNotFound: weights are missing.
     """
-    _enough(str(ref), min(films, open_dataset(store, ref).accepted))
+    _enough(str(version), min(films, version.manifest.accepted))
     opened, references = _encoder(encoder), [open_reference(spec) for spec in real]
-    made = read_version(store, ref, films, seeds, lambda done, total: on_progress("second seeds", done, total))
+    made = read_version(version, films, seeds, lambda done, total: on_progress("second seeds", done, total))
     return report(made, references, opened, on_progress)
 
 
@@ -160,8 +161,9 @@ def compare(
     ours, first, second = (np.column_stack([np.ones(len(it.labels), int), it.labels]) for it in (made, one, two))
     most = np.minimum(ours.sum(0), second.sum(0))  # the version and the floor are compared in as many films
     names = (OVERALL, *findings)
+    real_half = LabelledFeatures(one.features, first)
     figures, floors = (
-        fidelity_by_finding(one.features, first, it.features, labels * (labels.cumsum(0) <= most), names)
+        fidelity_by_finding(real_half, LabelledFeatures(it.features, labels * (labels.cumsum(0) <= most)), names)
         for it, labels in ((made, ours), (two, second))
     )
     seeds = likeness(made.pictures[: len(again)], again) if len(again) else np.zeros(0)

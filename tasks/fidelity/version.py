@@ -10,8 +10,6 @@ import numpy as np
 
 from models.contracts import ImageGenerator, ImageRequest
 from models.registry import IMAGE_GENERATORS, build
-from storage.layout import DatasetRef
-from storage.objects import ObjectStore
 from storage.png import decode_png
 from storage.records import PairRow
 from storage.shards import row_of
@@ -42,36 +40,32 @@ class GeneratedFilms:
 
 
 def read_version(
-    store: ObjectStore, ref: DatasetRef, films: int, seeds: int, on_drawn: Callable[[int, int], None] = lambda *_: None
+    version: Version, films: int, seeds: int, on_drawn: Callable[[int, int], None] = lambda *_: None
 ) -> GeneratedFilms:
     """The first `films` films of a published version; its generator draws the first `seeds` prompts again, ungated.
 
     Raises:
-        DatasetMissing: no such version, or it is not published.
         AuditError: nothing here draws films as the version's were drawn.
         ModelNotFound: the generator's weights are missing.
     """
-    samples = Version.open(store, ref).samples()
-    taken = [(row_of(sample, str(ref)), sample.png) for sample in islice(samples, films)]
+    taken = [(row_of(sample, str(version)), sample.png) for sample in islice(version.samples(), films)]
     rows = [row for row, _ in taken[:seeds]]
-    again = _drawn_again(store, ref, rows, on_drawn) if rows else []
-    return GeneratedFilms(str(ref), [Film(decode_png(png), row.labels) for row, png in taken], again)
+    again = _drawn_again(version, rows, on_drawn) if rows else []
+    return GeneratedFilms(str(version), [Film(decode_png(png), row.labels) for row, png in taken], again)
 
 
-def _drawn_again(
-    store: ObjectStore, ref: DatasetRef, rows: Sequence[PairRow], on_drawn: Callable[[int, int], None]
-) -> list[np.ndarray]:
-    _, recipe = frozen_recipe(store, ref)
+def _drawn_again(version: Version, rows: Sequence[PairRow], on_drawn: Callable[[int, int], None]) -> list[np.ndarray]:
+    _, recipe = frozen_recipe(version.store, version.ref)
     if "archive" in recipe:
-        raise AuditError(f"the films of {ref} are an archive's, no generator drew them: {_NONE}")
-    section = parse_recipe(recipe, f"the recipe of {ref}").images
+        raise AuditError(f"the films of {version} are an archive's, no generator drew them: {_NONE}")
+    section = parse_recipe(recipe, f"the recipe of {version}").images
     then, options = rows[0].image_model, dict(section.generator.options)
     if hides_places(options.get("model")):
         options["model"] = then.rpartition("@")[0]
     generator: ImageGenerator = build(IMAGE_GENERATORS, section.generator.kind, options)
     now = f"{generator.card.name}@{generator.card.revision}"
     if then.rpartition("@")[2] != generator.card.revision:
-        raise AuditError(f"{then} drew the films of {ref}, and {now} is here: put its weights back, or {_NONE}")
+        raise AuditError(f"{then} drew the films of {version}, and {now} is here: put its weights back, or {_NONE}")
     requests = [
         ImageRequest(row.sample_id, row.provenance.get("prompt", row.impression),
                      seed_for(str(row.image_seed), row.sample_id, "fidelity", 0))

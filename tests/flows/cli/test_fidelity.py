@@ -22,6 +22,7 @@ from storage.objects import ObjectStore
 from storage.png import encode_png
 from storage.records import PairRow
 from storage.shards import read_tar, sample_of
+from storage.versions import Version
 from tasks.errors import AuditError
 from tasks.fidelity import report as fidelity_report
 from tasks.fidelity.version import read_version
@@ -162,19 +163,20 @@ def test_a_version_that_is_only_begun_says_how_to_finish_it(said: Said, store: L
 
 
 def test_prompts_are_drawn_again_with_seeds_that_are_not_the_samples_own(store: LocalStore) -> None:
-    made = read_version(store, version(store, "try", 5), films=4, seeds=3)
+    made = read_version(Version.open(store, version(store, "try", 5)), films=4, seeds=3)
     assert (len(made.films), len(made.again)) == (4, 3)
     for film, again in zip(made.films, made.again, strict=False):
         assert film.pixels.shape == again.shape
         assert not np.array_equal(film.pixels, again)
-    repeated = read_version(store, DatasetRef("try", "v1"), films=4, seeds=9).again
+    repeated = read_version(Version.open(store, DatasetRef("try", "v1")), films=4, seeds=9).again
     assert len(repeated) == 4
     assert all(np.array_equal(one, other) for one, other in zip(made.again, repeated, strict=False))
 
 
 def test_the_prompt_is_the_one_that_was_drawn_where_it_is_not_the_impression(store: LocalStore) -> None:
-    plain = read_version(store, version(store, "plain", 1), films=1, seeds=1)
-    normal = read_version(store, version(store, "normal", 1, prompt="No acute finding."), films=1, seeds=1)
+    plain = read_version(Version.open(store, version(store, "plain", 1)), films=1, seeds=1)
+    version(store, "normal", 1, prompt="No acute finding.")
+    normal = read_version(Version.open(store, DatasetRef("normal", "v1")), films=1, seeds=1)
     assert not np.array_equal(plain.again[0], normal.again[0])
 
 
@@ -185,9 +187,10 @@ def test_the_films_of_an_archive_have_no_second_seed(store: LocalStore) -> None:
     tar = store.get(DatasetRef("try", "v1").pairs(0))
     entry = commit_shard(store, ref, 0, ShardContents(read_tar(tar)))
     publish_manifest(store, ref, [entry], ManifestFacts(fingerprint=MARK, asked=1, models={}))
-    assert len(read_version(store, ref, films=1, seeds=0).films) == 1
+    hospital = Version.open(store, ref)
+    assert len(read_version(hospital, films=1, seeds=0).films) == 1
     with pytest.raises(AuditError, match="no generator drew them: --seeds 0"):
-        read_version(store, ref, films=1, seeds=1)
+        read_version(hospital, films=1, seeds=1)
 
 
 def test_help_shows_commands_to_copy() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.fidelity.metrics import fidelity, fidelity_by_finding, likeness
+from tasks.fidelity.metrics import LabelledFeatures, fidelity, fidelity_by_finding, likeness
 
 DICE = np.random.default_rng(0)
 WIDTH = 4
@@ -73,13 +73,14 @@ def test_each_finding_is_compared_with_its_own_and_too_few_films_give_none() -> 
     real = np.concatenate([cloud(50), cloud(50, middle=5)])
     labels = np.repeat(np.array([[1, 0, 0], [0, 1, 0]]), 50, 0)
     labels[3, 2] = 1
-    found = fidelity_by_finding(real, labels, real[::-1], labels[::-1], ("edema", "nodule", "hernia"))
+    films, findings = LabelledFeatures(real, labels), ("edema", "nodule", "hernia")
+    found = fidelity_by_finding(films, LabelledFeatures(real[::-1], labels[::-1]), findings)
     assert found["hernia"] is None
     for finding in ("edema", "nodule"):
         each = found[finding]
         assert each is not None
         assert (each.real, each.made, each.coverage) == (50, 50, 1)
-    swapped = fidelity_by_finding(real, labels, real, labels[::-1], ("edema", "nodule", "hernia"))["edema"]
+    swapped = fidelity_by_finding(films, LabelledFeatures(real, labels[::-1]), findings)["edema"]
     assert swapped is not None
     assert swapped.coverage == 0
 
