@@ -8,8 +8,6 @@ Nothing of it is committed, so none of it can be out of date; `make docs` runs t
 from __future__ import annotations
 
 import ast
-import inspect
-import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +20,7 @@ REFERENCE = ROOT / "docs" / "reference"
 PACKAGES = ("storage", "models", "tasks", "flows")
 PROFILE = """# Profile fields
 
-Every field of a profile, from the schema that checks it. `synth check` tells all that is wrong with a profile at once,
+Every field of a profile, from the schema that checks it. `synth check` lists all that is wrong with a profile at once,
 and `--set SECTION.FIELD=VALUE` changes one field for one run.
 """
 KINDS = """# Kinds and their options
@@ -47,49 +45,29 @@ def profile_page() -> str:
 
 def section_text(schema: Mapping[str, Any], noun: str = "field") -> str:
     """The description of a section and a row for each of its fields; one without fields is only described."""
-    text, _, args = str(schema.get("description", "")).partition("\nArgs:")
-    text, says = text.strip(), told_of(args)
+    text = str(schema.get("description", "")).strip()
     fields = schema.get("properties")
     if not fields:
         return text if noun == "option" or text else type_of(schema)
     needed = schema.get("required", ())
     rows = [
-        (
-            f"`{name}`",
-            type_of(field),
-            "required" if name in needed else default_of(field),
-            notes({"description": says.get(name, ""), **field}),
-        )
+        (f"`{name}`", type_of(field), "required" if name in needed else default_of(field), notes(field))
         for name, field in fields.items()
     ]
-    return f"{text}\n\n{table((noun, 'type', 'default', 'what it says'), rows)}"
-
-
-def told_of(args: str) -> dict[str, str]:
-    """What the section ``Args`` of a docstring says of each name."""
-    told: dict[str, str] = {}
-    names: list[str] = []
-    for line in args.splitlines():
-        head = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
-        if head:
-            names = head[1].split(", ")
-        elif line.strip() and not line.startswith("     "):
-            break
-        told |= {name: f"{told.get(name, '')} {head[2] if head else line.strip()}".strip() for name in names}
-    return told
+    return f"{text}\n\n{table((noun, 'type', 'default', 'description'), rows)}"
 
 
 def default_of(field: Mapping[str, Any]) -> str:
-    """A field's default; that of a whole section is told where the section is."""
+    """A field's default; a whole section has those of its own fields."""
     return "" if "$ref" in field else f"`{plain(field.get('default'))}`"
 
 
 def notes(field: Mapping[str, Any]) -> str:
-    """What a field's schema says in words: its description and its bounds."""
-    told = str(field.get("description", "")).rstrip(".")
+    """A field's description and its bounds."""
+    description = str(field.get("description", "")).rstrip(".")
     options = [field, *field.get("anyOf", ())]
     bounds = [LIMITS[key].format(f"`{one[key]}`") for one in options for key in LIMITS if key in one]
-    return "; ".join(part for part in (told, ", ".join(bounds)) if part)
+    return "; ".join(part for part in (description, ", ".join(bounds)) if part)
 
 
 def type_of(field: Mapping[str, Any]) -> str:
@@ -109,29 +87,21 @@ def type_of(field: Mapping[str, Any]) -> str:
 
 
 def kinds_page() -> str:
-    """Every kind by name: what its class says, and its options."""
-    from models.registry import schemas
-    from models.vlp.objectives import OBJECTIVES
-    from tasks.evaluate.protocol import TASKS
-
-    tables = {**schemas(), "objectives": schemas_of(OBJECTIVES), "evaluation_tasks": schemas_of(TASKS)}
+    """Every kind by name: the description of its class, and its options."""
     return KINDS + "".join(
         f"\n## {title.replace('_', ' ').capitalize()}\n"
         + "".join(f"\n### {kind}\n\n{section_text(schema, 'option')}\n" for kind, schema in kinds.items())
-        for title, kinds in tables.items()
+        for title, kinds in kind_schemas().items()
     )
 
 
-def schemas_of(kinds: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The schemas of a table that is not among the registry's own, as `models.registry.schemas` gives them."""
-    from models.registry import factory_of
-    from models.typed import options_model
+def kind_schemas() -> dict[str, dict[str, Any]]:
+    """The schemas of all that a profile may name as `kind`, by table and kind."""
+    from models.registry import TABLES, schemas
+    from models.vlp.objectives import OBJECTIVES
+    from tasks.evaluate.protocol import TASKS
 
-    made = {kind: factory_of(kinds, kind) for kind in kinds}
-    return {
-        kind: options_model(one).model_json_schema() | {"description": inspect.getdoc(one) or ""}
-        for kind, one in made.items()
-    }
+    return schemas({**TABLES, "objectives": OBJECTIVES, "evaluation_tasks": TASKS})
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

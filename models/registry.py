@@ -120,13 +120,16 @@ def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) ->
     return found
 
 
-def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON schema of the options of every kind, by table (a key of `TABLES`) and kind.
+def schemas(tables: Mapping[str, Mapping[str, str]] = TABLES) -> dict[str, dict[str, Any]]:
+    """The JSON schema of the options of every kind, by table (a key of `tables`) and kind.
 
     Titles are kinds, descriptions are those of their classes. The default of an option that is one of our own files
     is given relative to the folder of the packages.
+
+    Args:
+        tables: the tables of this module; those of other packages (objectives, evaluation tasks) can be given too.
     """
-    return {name: {kind: _schema(table, kind) for kind in table} for name, table in TABLES.items()}
+    return {name: {kind: _schema(table, kind) for kind in table} for name, table in tables.items()}
 
 
 def _schema(table: Mapping[str, str], kind: str) -> dict[str, Any]:

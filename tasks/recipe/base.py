@@ -22,8 +22,10 @@ class KindSpec(Section):
     `kind` is a name in the table of its registry, or ``module:Class`` for one of your own.
     """
 
-    kind: str = Field(min_length=1)
-    options: dict[str, Any] = Field(default_factory=dict)
+    kind: str = Field(min_length=1, description="name of the implementation, or module:Class for one of your own")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="arguments of the implementation; the page of kinds lists them"
+    )
 
     @model_validator(mode="before")
     @classmethod

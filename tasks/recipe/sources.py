@@ -25,36 +25,46 @@ _UNFIT = {
 class SourceSection(Section):
     """One source, and how it becomes a dataset version where it is none yet; a plain string is the source alone.
 
-    `films` and `seed` say which films of a phantom hospital are drawn. What follows says how an archive is ingested,
-    as the options of `synth ingest` do. A published version takes none of them.
+    `films` and `seed` choose the films of a phantom hospital. The fields from `name` on apply to an archive, as the
+    options of `synth ingest` do. A published version takes none of them.
     """
 
     source: str = Field(description="phantom:a, LAYOUT:PATH, NAME@VERSION or NAME@VERSION/SELECTION")
     films: int | None = Field(
-        default=None, ge=1, le=PHANTOM_ARCHIVE, description="films of a phantom hospital; None: 512"
+        default=None, ge=1, le=PHANTOM_ARCHIVE, description="number of films of a phantom hospital; None: 512"
     )
     size: int | None = Field(
         default=None, ge=64, le=4096, description="side of a film in pixels; None: 128 of a phantom, 512 of an archive"
     )
-    seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED, description="of a phantom hospital; None: 7")
-    name: str | None = Field(
-        default=None, pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", description="of the dataset that an archive becomes"
+    seed: int | None = Field(
+        default=None, ge=0, le=LARGEST_SEED, description="seed of a phantom hospital's films; None: 7"
     )
-    split: str | None = Field(default=None, description="takes the films of an archive's split alone, such as train")
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
+        description="name of the dataset that an archive is ingested as; None: that of its layout",
+    )
+    split: str | None = Field(
+        default=None, description="split of an archive whose films are taken, such as train; None: all"
+    )
     where: dict[Literal["view", "sex"], tuple[Annotated[str, Field(min_length=1)], ...]] = Field(
-        default={}, description="takes films of these views or this sex alone"
+        default={}, description="views and sexes whose films are taken; empty: all"
     )
     part: str | None = Field(
         default=None, pattern=r"^\d{1,3}-\d{1,3}$",
-        description="takes films of these percent of an archive's patients alone, by their ids: 0-80",
+        description="percent of an archive's patients, by a hash of their ids, whose films are taken: 0-80; None: all",
     )  # fmt: skip
     keep: Annotated[str, AfterValidator(at_home)] | None = Field(
-        default=None, description="a cleaned index as `synth audit archive` writes it"
+        default=None,
+        description="cleaned index that `synth audit archive` wrote, which lists the films to take; None: all",
     )
     text: Literal["report", "labels"] = Field(
-        default="report", description="labels: where a film has no report, its text is made from its labels"
+        default="report",
+        description="report: the text is the archive's; labels: a film without one gets a text made from its labels",
     )
-    licence: str | None = Field(default=None, description="SPDX expression; None takes what is known of the layout")
+    licence: str | None = Field(
+        default=None, description="SPDX expression of the archive; None: that of its layout, where it is known"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -80,9 +90,9 @@ class SourceSection(Section):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> SourceSection:
         unfit = _UNFIT[type(self.parsed)]
-        told = [name for name in unfit if getattr(self, name) != type(self).model_fields[name].default]
-        if told:
-            raise ValueError(f"{', '.join(told)} cannot be told of {self.source}: leave that out")
+        given = [name for name in unfit if getattr(self, name) != type(self).model_fields[name].default]
+        if given:
+            raise ValueError(f"{', '.join(given)} does not apply to {self.source}: leave it out")
         return self
 
     @property
@@ -115,9 +125,13 @@ class SourceSection(Section):
 class SourcesSection(Section):
     """Where films come from that are not generated: to train on, to validate on, and to test on."""
 
-    real: SourceSection | None = SourceSection(source="phantom:a", films=512)
-    validation: SourceSection | None = None
-    test: SourceSection | None = SourceSection(source="phantom:b", films=800, seed=11)
+    real: SourceSection | None = Field(
+        default=SourceSection(source="phantom:a", films=512), description="films to train on; None: no arm takes them"
+    )
+    validation: SourceSection | None = Field(default=None, description="films to choose a model on; None: none")
+    test: SourceSection | None = Field(
+        default=SourceSection(source="phantom:b", films=800, seed=11), description="films to score on; None: no scores"
+    )
 
     def named(self) -> Mapping[str, SourceSection]:
         """Those that there are, by name."""

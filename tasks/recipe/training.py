@@ -18,19 +18,21 @@ Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 
 class MixEntry(Section):
-    """Pairs of one source in an arm's mix. Of `weight`, `share` and `count` at most one is given.
+    """Pairs of one source in an arm's mix. Of `weight`, `share` and `count` at most one is given."""
 
-    Args:
-        source: a key of ``sources``, ``synthetic``, or any spelling of a source such as ``name@version``.
-        weight: part of the arm's pairs, relative to the other weights of the mix; 1 where nothing is given.
-        share: so many times the pairs of an arm, whatever else is in the mix.
-        count: so many pairs, or ``all`` that the source has.
-    """
-
-    source: str = Field(min_length=1)
-    weight: float | None = Field(default=None, gt=0, le=1e6)
-    share: float | None = Field(default=None, gt=0, le=1e6)
-    count: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
+    source: str = Field(
+        min_length=1, description="a key of `sources`, `synthetic`, or a spelling of a source such as NAME@VERSION"
+    )
+    weight: float | None = Field(
+        default=None, gt=0, le=1e6,
+        description="part of the arm's pairs, relative to the other weights of the mix; 1 where no measure is given",
+    )  # fmt: skip
+    share: float | None = Field(
+        default=None, gt=0, le=1e6, description="pairs as a multiple of an arm's pairs, whatever else is in the mix"
+    )
+    count: Annotated[int, Field(ge=1)] | Literal["all"] | None = Field(
+        default=None, description="number of pairs, or all of the source"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -46,29 +48,31 @@ class MixEntry(Section):
 
     @property
     def measure(self) -> str:
-        """Which of ``weight``, ``share`` and ``count`` says how many pairs are taken."""
+        """Which of ``weight``, ``share`` and ``count`` sets how many pairs are taken."""
         return "count" if self.count is not None else "share" if self.share is not None else "weight"
 
 
 class ArmSection(Section):
-    """What one arm learns from, and how; its name is a label that nothing reads.
+    """What one arm trains on, and how; its name is a label that nothing reads."""
 
-    Args:
-        mix: the sources of its pairs.
-        schedule: ``mix`` learns from all sources at once, ``then`` from one after the other, in their order.
-        control: ``shuffled`` permutes the texts over the images, so that the arm must not learn; ``random`` keeps
-            the first random weights.
-        objective: what is minimised; None takes ``pretrain.objective``.
-        text: which part of a report one training step reads (`models.vlp.text`).
-        samples_seen: compute of this arm, in pairs through the model; None takes ``pretrain.samples_seen``.
-    """
-
-    mix: tuple[MixEntry, ...] = ()
-    schedule: Literal["mix", "then"] = "mix"
-    control: Literal["none", "shuffled", "random"] = "none"
-    objective: KindSpec | None = None
-    text: Text = "sentence"
-    samples_seen: int | None = Field(default=None, ge=8)
+    mix: tuple[MixEntry, ...] = Field(default=(), description="sources of its pairs; empty for control random alone")
+    schedule: Literal["mix", "then"] = Field(
+        default="mix",
+        description="mix: every batch draws from all sources; then: one source after the other, in order",
+    )
+    control: Literal["none", "shuffled", "random"] = Field(
+        default="none",
+        description="shuffled: the texts are permuted over the images, so nothing can be learnt; "
+        "random: the initial random weights, untrained",
+    )
+    objective: KindSpec | None = Field(default=None, description="what is minimised; None: pretrain.objective")
+    text: Text = Field(
+        default="sentence",
+        description="part of a report that a training step reads; sentence: one at random, nine times of ten",
+    )
+    samples_seen: int | None = Field(
+        default=None, ge=8, description="pairs through the model, epochs counted; None: pretrain.samples_seen"
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> ArmSection:
@@ -127,29 +131,44 @@ class TrainSection(Section):
     """Pretraining: the arms, the seeds, the objective and the compute that each arm gets."""
 
     seeds: tuple[Seed, ...] = Field(
-        default=(0,), min_length=1, max_length=1000, description="training seeds; each arm is trained once with each"
+        default=(0,),
+        min_length=1,
+        max_length=1000,
+        description="seeds of training; each arm is trained once with each",
     )
-    objective: KindSpec = KindSpec(kind="clip")
-    arms: dict[ArmName, ArmSection] = Field(default_factory=standard_arms, min_length=1)
+    objective: KindSpec = Field(
+        default=KindSpec(kind="clip"), description="what is minimised, unless an arm has its own"
+    )
+    arms: dict[ArmName, ArmSection] = Field(
+        default_factory=standard_arms,
+        min_length=1,
+        description="arms by name; without it, the paper's and three controls",
+    )
     only: tuple[str, ...] | None = Field(
-        default=None, min_length=1, description="names of the arms to train and score; None takes all"
+        default=None, min_length=1, description="names of the arms to train and score; None: all"
     )
     pairs: int | None = Field(
-        default=None, ge=8, description="pairs of an arm; None takes as many as the smaller of real and synthetic has"
+        default=None, ge=8, description="pairs of an arm; None: as many as the smaller of real and synthetic has"
     )
-    samples_seen: int = Field(default=12_288, ge=8)
-    batch: int = Field(default=32, ge=4)
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
-    warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps over which the rate rises")
-    weight_decay: float = Field(default=0.1, ge=0, le=10)
-    threads: int | None = Field(default=None, ge=1, le=4096)
-    device: Device = Field(default="auto", description="`auto` takes CUDA where it is there; else `cpu`, `cuda:1`")
+    samples_seen: int = Field(
+        default=12_288, ge=8, description="pairs through the model, epochs counted; the same for every arm"
+    )
+    batch: int = Field(default=32, ge=4, description="pairs of a training step, over all processes")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="highest rate, from which a cosine falls to 0")
+    warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps over which the rate rises from 0")
+    weight_decay: float = Field(default=0.1, ge=0, le=10, description="of AdamW, on matrices alone")
+    threads: int | None = Field(
+        default=None, ge=1, le=4096, description="CPU threads; None: as many as there are cores"
+    )
+    device: Device = Field(
+        default="auto", description="cpu, cuda or cuda:N; auto: CUDA where there is a GPU, else cpu"
+    )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
-        default="float32", description="of the sums in training, by autocast; weights are kept in float32"
+        default="float32", description="of the arithmetic in training, by autocast; weights stay in float32"
     )
-    model: str = Field(default="synthcxr-tiny", description="an open_clip model name")
+    model: str = Field(default="synthcxr-tiny", description="name of an open_clip model, such as ViT-B-16")
     cache_megabytes: int = Field(
-        default=256, ge=0, description="decoded images held in memory; beyond it they are streamed"
+        default=256, ge=0, description="MB of decoded images held in memory; a corpus beyond it is streamed"
     )
 
     @field_validator("seeds")
@@ -168,16 +187,21 @@ class TrainSection(Section):
 class EvaluateSection(Section):
     """Evaluation on the held-out test set: the tasks, what is compared, and how scores are made of predictions."""
 
-    tasks: tuple[KindSpec, ...] = Field(default=(KindSpec(kind="zero_shot"),), min_length=1)
+    tasks: tuple[KindSpec, ...] = Field(
+        default=(KindSpec(kind="zero_shot"),), min_length=1, description="evaluation tasks that every checkpoint runs"
+    )
     comparisons: tuple[tuple[str, str], ...] | None = Field(
         default=None,
-        description="pairs of arms: the first one's score less the second's; None takes the standard ones",
+        description="pairs of arms: score of the first less that of the second; None: those of the standard arms",
     )
-    bootstrap: int = Field(default=1000, ge=10, le=100_000)
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    device: Device = Field(default="auto", description="`auto` takes CUDA where it is there; else `cpu`, `cuda:1`")
+    bootstrap: int = Field(default=1000, ge=10, le=100_000, description="resamples behind each interval")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="coverage of the intervals")
+    device: Device = Field(
+        default="auto", description="cpu, cuda or cuda:N; auto: CUDA where there is a GPU, else cpu"
+    )
     uncertain: Literal["refuse", "ignore", "positive", "negative"] = Field(
-        default="refuse", description="what becomes of test labels that are -1 or missing a value"
+        default="refuse",
+        description="how test labels of -1, or without a value, are read: ignore leaves them out, refuse is an error",
     )
 
     def compared(self, arms: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from docs import generate
-from models import registry
-from models.vlp.objectives import OBJECTIVES
-from tasks.evaluate.protocol import TASKS
 from tasks.recipe.schema import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -25,11 +24,32 @@ def test_every_field_of_a_recipe_has_a_row() -> None:
         assert f"\n| `{name}` |" in page, name
 
 
-def test_every_kind_has_a_heading_and_its_options() -> None:
+def test_every_field_of_every_section_of_a_recipe_is_described() -> None:
+    schema = Recipe.model_json_schema()
+    sections = {"Recipe": schema, **schema["$defs"]}
+    assert {"ArmSection", "Rules", "SourceSection"} <= sections.keys()
+    assert undescribed(sections) == []
+
+
+def test_every_kind_has_a_heading_and_every_option_a_description() -> None:
     page = generate.kinds_page()
-    for kind in (*(kind for kinds in registry.TABLES.values() for kind in kinds), *OBJECTIVES, *TASKS):
-        assert f"\n### {kind}\n" in page, kind
+    tables = generate.kind_schemas()
+    assert {"report_generators", "objectives", "evaluation_tasks"} <= tables.keys()
+    for kinds in tables.values():
+        assert undescribed(kinds) == []
+        for kind, schema in kinds.items():
+            assert schema["description"], kind
+            assert f"\n### {kind}\n" in page, kind
     assert "| `max_num_seqs` |" in page
+
+
+def undescribed(schemas: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, value in schema.get("properties", {}).items()
+        if not value.get("description", "").strip()
+    ]
 
 
 def test_every_public_module_is_on_one_page() -> None:
@@ -39,14 +59,16 @@ def test_every_public_module_is_on_one_page() -> None:
     assert "::: storage.ledger" in pages["storage"].splitlines()
 
 
-def test_what_a_docstring_says_of_a_field_is_in_its_row() -> None:
-    args = "\n    weight: part of the pairs,\n        relative to others.\n    low, high: ends.\n\nReturns:\n    x: no"
-    ends = {"low": "ends.", "high": "ends."}
-    assert generate.told_of(args) == {"weight": "part of the pairs, relative to others.", **ends}
+def test_a_row_holds_the_description_of_its_field_and_its_bounds() -> None:
+    field = {"type": "integer", "default": 3, "minimum": 1, "description": "Times it is tried."}
+    section = {"description": "A section.", "properties": {"attempts": field}}
+    assert generate.section_text(section).splitlines()[-1] == (
+        "| `attempts` | integer | `3` | Times it is tried; ≥ `1` |"
+    )
 
 
 @pytest.mark.parametrize(
-    ("field", "told"),
+    ("field", "expected"),
     [
         ({"type": "integer"}, "integer"),
         ({"anyOf": [{"$ref": "#/$defs/Top"}, {"type": "null"}]}, "[Top](#top) or empty"),
@@ -54,8 +76,8 @@ def test_what_a_docstring_says_of_a_field_is_in_its_row() -> None:
         ({"type": "array", "items": {"type": "string"}}, "list of string"),
     ],
 )
-def test_a_type_is_told_in_few_words(field: dict[str, object], told: str) -> None:
-    assert generate.type_of(field) == told
+def test_a_type_is_named_in_few_words(field: dict[str, object], expected: str) -> None:
+    assert generate.type_of(field) == expected
 
 
 def test_a_default_is_written_as_in_a_profile() -> None:

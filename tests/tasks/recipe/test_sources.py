@@ -41,9 +41,9 @@ def test_the_sources_change_no_sample() -> None:
     [
         ("sources.real=phantom:q", "sources.real.source: phantom:q is no phantom hospital"),
         ("sources.real=nih:$DATA", "sources.real.source: 'nih:$DATA' holds $DATA, which is not expanded"),
-        ("sources.real={source: a@b, films: 3}", "sources.real: films cannot be told of a@b: leave that out"),
-        ("sources.real={source: 'nih:x', seed: 3}", "sources.real: seed cannot be told of nih:x: leave that out"),
-        ("sources.real={source: 'phantom:a', split: train}", "sources.real: split cannot be told of phantom:a"),
+        ("sources.real={source: a@b, films: 3}", "sources.real: films does not apply to a@b: leave it out"),
+        ("sources.real={source: 'nih:x', seed: 3}", "sources.real: seed does not apply to nih:x: leave it out"),
+        ("sources.real={source: 'phantom:a', split: train}", "sources.real: split does not apply to phantom:a"),
         ("sources.train=a@b", "sources.train: unknown key"),
         ("sources.real={source: 'nih:x', text: poems}", "sources.real.text: 'poems' is not allowed"),
         ("sources.real={source: 'nih:x', where: {age: [3]}}", "sources.real.where.age"),
