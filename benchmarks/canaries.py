@@ -29,7 +29,7 @@ from models.diffusion.options import DiffusersOptions
 from models.diffusion.pipeline import DiffusersImageGenerator
 from models.encoders.classifier_features import ClassifierFeatureEncoder
 from models.gates.training_index import TrainingSetIndex
-from tasks.evaluate.auroc import auroc
+from tasks.evaluate.metrics.ranking import auroc
 from tasks.privacy.canaries import CanaryFigures
 from tasks.privacy.index import index_and_measure
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.metrics.bootstrap import interval
 from tasks.evaluate.scores import Difference
 
 
@@ -38,16 +39,3 @@ def _difference(
         by_seed={seed: float(found[0]) for seed, found in by_seed.items()},
         **interval(mean[1:], confidence),
     )
-
-
-def interval(resamples: np.ndarray, confidence: float) -> dict[str, float]:
-    """Percentile interval over the resamples that are numbers.
-
-    Raises:
-        CannotScore: none is.
-    """
-    if np.isnan(resamples).all():
-        raise CannotScore("no resample of the films holds both classes of a finding: take more films or resamples")
-    tail = 100 * (1 - confidence) / 2
-    low, high = np.nanpercentile(resamples, [tail, 100 - tail])
-    return {"low": float(low), "high": float(high)}

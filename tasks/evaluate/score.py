@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.evaluate.auroc import draw_counts, resampled_auroc
-from tasks.evaluate.compare import compare, interval
+from tasks.evaluate.compare import compare
 from tasks.evaluate.labels import CannotScore, Labels, settle
+from tasks.evaluate.metrics.bootstrap import draw_counts, interval
+from tasks.evaluate.metrics.macro import macro_mean, with_both_classes
+from tasks.evaluate.metrics.ranking import resampled_auroc
 from tasks.evaluate.scores import LabelScore, Scores, ScoreTable
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class _Scored:
 
     @property
     def macros(self) -> np.ndarray:
-        return _mean_of_numbers(self.table)
+        return macro_mean(self.table)
 
 
 def score_trials(
@@ -88,8 +90,7 @@ def _score(name: str, predictions: np.ndarray, labels: Labels, counts: np.ndarra
     values, known = labels.values, labels.known
     _check_finite(name, predictions, labels.names)
     weights = np.concatenate([np.ones((1, len(values)), np.float32), counts])
-    positives = (values * known).sum(axis=0)
-    used = tuple(at for at in range(len(labels.names)) if 0 < int(positives[at]) < int(known[:, at].sum()))
+    used = with_both_classes(values, known)
     if not used:
         raise CannotScore("no finding is present in some films and absent in others")
     rows = [
@@ -145,10 +146,3 @@ def _check_finite(name: str, predictions: np.ndarray, names: Sequence[str]) -> N
             f"{name}: {int(odd.sum())} of {odd.size} scores are not finite, the first that of {names[column]!r} "
             f"in film number {film}: its training went wrong"
         )
-
-
-def _mean_of_numbers(table: np.ndarray) -> np.ndarray:
-    """Mean over the findings of each resample, NaN where none could be scored."""
-    there = ~np.isnan(table)
-    with np.errstate(invalid="ignore"):
-        return np.where(there, table, 0.0).sum(axis=0) / np.where(there.any(axis=0), there.sum(axis=0), np.nan)

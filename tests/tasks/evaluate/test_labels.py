@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tasks.evaluate.auroc import auroc
-from tasks.evaluate.compare import interval
 from tasks.evaluate.labels import CannotScore, Uncertain, settle
+from tasks.evaluate.metrics.ranking import auroc
 from tasks.evaluate.score import score_trials
 from tasks.evaluate.scores import ScoreTable
 from tasks.recipe.training import EvaluateSection
@@ -100,8 +99,3 @@ def test_scores_that_are_no_numbers_name_arm_finding_and_film() -> None:
     told = r"arm 'mixed', seed 0: 2 of 6 scores are not finite.*'nodule' in film number 1"
     with pytest.raises(CannotScore, match=told):
         score_trials([item], EvaluateSection(), protocol="test")
-
-
-def test_an_interval_of_nothing_is_an_error_and_no_nan() -> None:
-    with pytest.raises(CannotScore, match="take more films"):
-        interval(np.full(3, np.nan), 0.95)
