@@ -25,6 +25,7 @@ from storage.s3 import S3Store
 from storage.shards import Sample, sample_of
 from tasks.recipe.schema import Recipe
 from tests.counts import FULL
+from tests.sleepers import StartService, services_of
 
 settings.register_profile("ci", max_examples=50, deadline=None)
 settings.register_profile("full", max_examples=200, deadline=None)
@@ -60,6 +61,13 @@ def prefect_server() -> Iterator[str]:
         url = get_current_settings().api.url
         assert url is not None
         yield url
+
+
+@pytest.fixture
+def start_service(tmp_path: Path) -> Iterator[StartService]:
+    """Start services of the test's own folder by name; they are ended after the test."""
+    with services_of(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ class SourceSection(Section):
     name: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
-        description="name of the dataset that an archive is ingested as; None: that of its layout",
+        description="name of the dataset that an archive is ingested as; None: made of layout and folder",
     )
     split: str | None = Field(
         default=None, description="split of an archive whose films are taken, such as train; None: all"

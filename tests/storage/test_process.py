@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -32,24 +31,9 @@ from storage.process import (
     spawn,
     wait_until,
 )
+from tests.sleepers import PARENT, SLEEPER, StartService
 
-SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
-PARENT = [sys.executable, "-c", f"import subprocess, time; subprocess.Popen({SLEEPER!r}); time.sleep(60)"]
 NOWHERE = "http://127.0.0.1:9/"
-Begin = Callable[..., Service]
-
-
-@pytest.fixture
-def begin(tmp_path: Path) -> Iterator[Begin]:
-    """Start services of `tmp_path` by name."""
-    begun: list[Service] = []
-
-    def begin(name: str, argv: list[str] = SLEEPER) -> Service:
-        begun.append(spawn(name, tmp_path, argv))
-        return begun[-1]
-
-    yield begin
-    end_services(tmp_path, {service.name: None for service in begun})
 
 
 def test_a_process_leads_its_own_session_and_ends_with_its_children(tmp_path: Path) -> None:
@@ -106,8 +90,8 @@ def test_a_command_line_is_shown_without_control_characters() -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["by its record", "by its mark"])
-def test_what_is_left_of_a_killed_service_is_ended(tmp_path: Path, begin: Begin, known: bool) -> None:
-    service = begin("mlflow", PARENT)
+def test_what_is_left_of_a_killed_service_is_ended(tmp_path: Path, start_service: StartService, known: bool) -> None:
+    service = start_service("mlflow", PARENT)
     _wait_for_family(service.identity, 2)
     psutil.Process(service.pid).kill()
     psutil.Process(service.pid).wait(10)
@@ -117,18 +101,18 @@ def test_what_is_left_of_a_killed_service_is_ended(tmp_path: Path, begin: Begin,
     assert end_services(tmp_path, {"mlflow": None}) is False
 
 
-def test_a_service_with_a_reused_pid_is_not_ours(tmp_path: Path, begin: Begin) -> None:
-    service = begin("prefect")
+def test_a_service_with_a_reused_pid_is_not_ours(tmp_path: Path, start_service: StartService) -> None:
+    service = start_service("prefect")
     other = service.model_copy(update={"created": service.created - 100})
     assert other.process() is None
     assert end_services(tmp_path, {"another": other}) is False
     assert service.process() is not None
 
 
-def test_a_taken_port_is_named_with_its_owner_and_the_remedy(begin: Begin) -> None:
+def test_a_taken_port_is_named_with_its_owner_and_the_remedy(start_service: StartService) -> None:
     port = free_port()
     listener = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
-    service = begin("squatter", [sys.executable, "-c", listener])
+    service = start_service("squatter", [sys.executable, "-c", listener])
     with socket.socket() as probe:
         while probe.connect_ex(("127.0.0.1", port)) and service.process():
             time.sleep(0.05)
@@ -136,17 +120,17 @@ def test_a_taken_port_is_named_with_its_owner_and_the_remedy(begin: Begin) -> No
         free_port(port)
 
 
-def test_a_service_that_dies_while_starting_shows_the_end_of_its_log_in_one_line(begin: Begin) -> None:
+def test_a_service_that_dies_while_starting_shows_the_end_of_its_log_in_one_line(start_service: StartService) -> None:
     log = "trace\\nno such database\\n\\ngoroutine 1 [running]:\\nmain.main()\\n"
-    service = begin("broken", [sys.executable, "-c", f"raise SystemExit('{log}')"])
+    service = start_service("broken", [sys.executable, "-c", f"raise SystemExit('{log}')"])
     with pytest.raises(ServiceError, match=r"^broken ended while it started: no such database \(log: .*broken.log\)$"):
         wait_until(service, lambda: "refused", 20)
 
 
-def test_a_service_that_never_answers_is_an_error_that_says_where_and_why(begin: Begin) -> None:
+def test_a_service_that_never_answers_is_an_error_that_says_where_and_why(start_service: StartService) -> None:
     told = r"^deaf did not answer at http://127.0.0.1:9/ within 0 s \(refused\): it said nothing \(log: .*\)$"
     with pytest.raises(ServiceError, match=told):
-        wait_until(begin("deaf"), lambda: "refused", 0.4, where=NOWHERE)
+        wait_until(start_service("deaf"), lambda: "refused", 0.4, where=NOWHERE)
 
 
 def test_a_file_is_replaced_whole_and_is_its_owners_alone(tmp_path: Path) -> None:

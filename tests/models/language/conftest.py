@@ -1,8 +1,9 @@
-"""One engine for every test of this folder, and requests to put to it."""
+"""One engine for every test of this folder, requests to put to it, and a folder of weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +45,20 @@ def free_engine(engine: VllmReportGenerator) -> VllmReportGenerator:
     generator = VllmReportGenerator(VllmOptions(decoding="free", max_model_len=1024))
     generator.weights, generator.llm = engine.weights, engine.llm
     return generator
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder of the test's own, so that it finds no weights of an earlier run."""
+    monkeypatch.setenv("SYNTHCXR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model folder with a configuration and weights, as far as their names and bytes matter."""
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+    (path / "model.safetensors").write_bytes(b"weights")
+    return path

@@ -12,20 +12,7 @@ from models.contracts import ModelNotFound
 from models.language.files import build_once, find_gguf
 from models.weight_hashes import model_cache, sha256_file, sha256_weights
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SYNTHCXR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "model"
-    made.mkdir()
-    (made / "config.json").write_text("{}")
-    (made / "model.safetensors").write_bytes(b"weights")
-    return made
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_the_packaged_gguf_is_found_without_importing_its_package() -> None:

@@ -10,20 +10,7 @@ from models.contracts import ModelNotFound
 from models.language.adapter import Adapter
 from models.language.resolve import resolve
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SYNTHCXR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "model"
-    made.mkdir()
-    (made / "config.json").write_text("{}")
-    (made / "model.safetensors").write_bytes(b"weights")
-    return made
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_a_local_folder_is_taken_as_it_is(folder: Path) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
 
 from models.training.distributed import barrier, join_ranks, mean_over_ranks, own_rows, rank, world_size
 from models.training.rows import drawn_rows
 from models.training.schedule import Schedule
 from models.training.state import FileState
 from models.training.trainer import Trainer, TrainerOptions, TrainingTask
+from tests.gloo import run_in_two_processes
 
 ROWS = torch.randn(64, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
@@ -25,7 +23,7 @@ def train(folder: Path) -> dict[str, Tensor]:
     """Train on this process's part of batches of 8; weights and losses are left in `folder`."""
     torch.manual_seed(rank())  # other first weights in each process: those of the first must win
     net = nn.Sequential(nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 1)).double()
-    rows, told = drawn_rows(len(ROWS), 8 // world_size(), seed=9), list[float]()
+    rows, losses = drawn_rows(len(ROWS), 8 // world_size(), seed=9), list[float]()
 
     def loss(x: Tensor) -> Tensor:
         return (net(x).squeeze(1) - x.sum(1)).square().mean()
@@ -33,37 +31,26 @@ def train(folder: Path) -> dict[str, Tensor]:
     options = TrainerOptions(device="cpu", average=0.9, clip_norm=0.5, save_steps=4)
     trainer = Trainer(
         net, TrainingTask(lambda step: ROWS[rows(step)], loss), Schedule(10, 0.05, warmup=2), options,
-        states=FileState(folder / "state.pt"), on_step=lambda _, loss, __: told.append(loss),
+        states=FileState(folder / "state.pt"), on_step=lambda _, loss, __: losses.append(loss),
     )  # fmt: skip
     trainer.run()
     barrier()
-    left = {**net.state_dict(), "told": torch.tensor(told, dtype=torch.float64)}
+    left = {**net.state_dict(), "losses": torch.tensor(losses, dtype=torch.float64)}
     torch.save(left, folder / f"rank-{rank()}.pt")
     return left
-
-
-def in_a_group(number: int, port: int, folder: str, repository: str) -> None:
-    sys.path.insert(0, repository)
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", world_size=2, rank=number)
-    train(Path(folder))
-    dist.destroy_process_group()
 
 
 def test_two_gloo_processes_equal_one_on_the_concatenated_batch(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     one = train(tmp_path / "one")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    spawn(in_a_group, (port, str(tmp_path / "two"), str(Path(__file__).parents[3])), nprocs=2)
+    run_in_two_processes(train, tmp_path / "two")
     first, second = (torch.load(tmp_path / "two" / f"rank-{n}.pt", weights_only=True) for n in (0, 1))
-    assert len(first["told"]) == 10
-    assert len(second["told"]) == 0, "only the first process tells"
+    assert len(first["losses"]) == 10
+    assert len(second["losses"]) == 0, "only the first process reports its losses"
     for name, value in one.items():
         assert torch.allclose(first[name], value, rtol=1e-9, atol=1e-12), name
-        assert name == "told" or torch.equal(first[name], second[name]), name
+        assert name == "losses" or torch.equal(first[name], second[name]), name
 
 
 def test_alone_everything_is_the_first_and_only_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
 
 from models.training.distributed import own_rows, rank
 from models.training.schedule import Schedule
 from models.training.trainer import Trainer, TrainerOptions, TrainingTask
 from models.vlp.objectives import TrainingBatch
 from models.vlp.objectives.clip import ClipObjective
+from tests.gloo import run_in_two_processes
 
 
 class TwoTowers(nn.Module):
@@ -54,21 +51,10 @@ def train(folder: Path) -> dict[str, Tensor]:
     return towers.state_dict()
 
 
-def in_a_group(number: int, port: int, folder: str, repository: str) -> None:
-    sys.path.insert(0, repository)
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", world_size=2, rank=number)
-    train(Path(folder))
-    dist.destroy_process_group()
-
-
 def test_two_processes_equal_one_on_the_whole_batch(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     one = train(tmp_path / "one")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    spawn(in_a_group, (port, str(tmp_path), str(Path(__file__).parents[4])), nprocs=2)
+    run_in_two_processes(train, tmp_path)
     for number in (0, 1):
         two = torch.load(tmp_path / f"{number}.pt", weights_only=True)
         for name, value in one.items():
