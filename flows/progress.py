@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from flows.cli import terminal
+from flows import terminal
 from models.contracts import ProgressCallback
 
 _EVERY = 10.0

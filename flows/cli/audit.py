@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.explained import explained
-from flows.cli.terminal import console, say
+from flows.terminal import console, say
 
 if TYPE_CHECKING:
     from models.findings.chest_recogniser import SpanRecogniser

@@ -9,8 +9,8 @@ import typer
 from flows.cli.explained import explained
 from flows.cli.failure import MENDED
 from flows.cli.running import Profile
-from flows.cli.terminal import say
 from flows.services.home import PROFILES, prepare
+from flows.terminal import say
 from storage.addresses import redact
 
 app = typer.Typer(rich_markup_mode=None)

@@ -8,8 +8,8 @@ import typer
 
 from flows.cli.explained import explained
 from flows.cli.running import Profile, echo, run_flow
-from flows.cli.terminal import console
 from flows.services.home import PROFILES, prepare
+from flows.terminal import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,8 +19,8 @@ from typing import Any
 
 import typer
 
-from flows.cli.terminal import one_line, plain, survive_encodings
 from flows.services.home import state_folder
+from flows.terminal import one_line, plain, survive_encodings
 from storage.addresses import redact
 
 MENDED, FAULT = 2, 1

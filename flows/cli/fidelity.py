@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.store import Endpoint, Json, Region, Root, VersionName, opened
-from flows.cli.terminal import console, say, say_json
+from flows.terminal import console, say, say_json
 
 if TYPE_CHECKING:
     from tasks.fidelity.report import FidelityReport

@@ -9,8 +9,8 @@ import typer
 
 from flows.cli.explained import explained
 from flows.cli.running import Profile
-from flows.cli.terminal import say
 from flows.services.home import PROFILES, prepare
+from flows.terminal import say
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore

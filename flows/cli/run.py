@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.running import Profile, echo, run_flow
-from flows.cli.terminal import console
+from flows.terminal import console
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -10,8 +10,8 @@ import typer
 
 from flows.cli.explained import explained
 from flows.cli.failure import keep_off_terminal
-from flows.cli.terminal import say
 from flows.services.home import PROFILES, prepare
+from flows.terminal import say
 
 Profile = Annotated[
     str, typer.Option("--profile", "-p", help="Name of a profile (see `synth profiles`) or path of a YAML file.")

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from flows.cli.explained import explained
-from flows.cli.terminal import say
 from flows.services.home import prepare
+from flows.terminal import say
 
 app = typer.Typer(rich_markup_mode=None)
 

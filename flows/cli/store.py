@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.explained import explained
-from flows.cli.terminal import console, say, say_json
 from flows.services.home import prepare
+from flows.terminal import console, say, say_json
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

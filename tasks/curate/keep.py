@@ -42,7 +42,7 @@ def decide(
     try:
         table = read_table(version)
     except ValueError as error:
-        raise CorruptShard(f"{ref}: {error}; `synth verify` says what is damaged") from error
+        raise CorruptShard(f"{ref}: {error}; `synth verify` lists what is damaged") from error
     near = ensure_near(version, table, rules, on_progress)
     try:
         return table, curate(table, rules, near)

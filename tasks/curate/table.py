@@ -1,4 +1,4 @@
-"""Pairs as columns: what the rules look at, read from a version's indices without building a row object."""
+"""Pairs as columns: what the rules use, read from a version's indices without building a row object."""
 
 from __future__ import annotations
 
@@ -72,15 +72,19 @@ def read_table(version: Version) -> PairTable:
         ValueError: two pairs have the same id.
     """
     store, keys = version.store, [version.ref.key(entry.index.key) for entry in version.manifest.shards]
-    return _table([_frame(read_table_object(store, key), store.uri(key)) for key in keys])
+    return join_frames([read_frame(read_table_object(store, key), store.uri(key)) for key in keys])
 
 
-def table_of(rows: Sequence[PairRow]) -> PairTable:
-    """The same from rows in memory."""
-    return _table([_frame(to_parquet(rows, kind=PairRow), "rows")])
+def read_frame(data: bytes, where: str) -> pl.DataFrame:
+    """The columns that a `PairTable` is made of, from Parquet with rows of `PairRow`.
 
+    Args:
+        data: a file of Parquet.
+        where: its address, for the message.
 
-def _frame(data: bytes, where: str) -> pl.DataFrame:
+    Raises:
+        CorruptShard: it is no such table.
+    """
     try:
         check_claims(data)
         frame = pl.read_parquet(io.BytesIO(data), columns=_COLUMNS)
@@ -89,7 +93,7 @@ def _frame(data: bytes, where: str) -> pl.DataFrame:
         return frame.with_columns(pl.col("labels").map.entries(), pl.col("gates").list.eval(pl.struct(scores)))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, ValueError) as error:
         why = " ".join(str(error).split())
-        raise CorruptShard(f"{where}: not a table of PairRow: {why}; `synth verify` says what is damaged") from error
+        raise CorruptShard(f"{where}: not a table of PairRow: {why}; `synth verify` lists what is damaged") from error
 
 
 def _check_schema(found: pl.Schema) -> None:
@@ -108,8 +112,13 @@ def _schema() -> pl.Schema:
     return pl.read_parquet(io.BytesIO(to_parquet([], kind=PairRow)), columns=_COLUMNS).schema
 
 
-def _table(frames: Sequence[pl.DataFrame]) -> PairTable:
-    whole = pl.concat(frames or [_frame(to_parquet([], kind=PairRow), "rows")]).with_row_index("row")
+def join_frames(frames: Sequence[pl.DataFrame]) -> PairTable:
+    """The table of all pairs of `frames` (`read_frame`), in their order.
+
+    Raises:
+        ValueError: two pairs have the same id.
+    """
+    whole = pl.concat(frames or [read_frame(to_parquet([], kind=PairRow), "rows")]).with_row_index("row")
     repeated = whole.filter(pl.col("sample_id").is_duplicated())
     if len(repeated):
         raise ValueError(f"sample ids must be unique: {repeated['sample_id'][0]!r} occurs more than once")

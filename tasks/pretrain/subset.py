@@ -79,7 +79,7 @@ def open_subset(store: ObjectStore, draw: Draw, seed: int) -> DatasetSubset:
     try:
         parts = tuple(some_parts(held, chosen))
     except ValueError as error:
-        raise ValueError(f"dataset {ref}: {error}; `synth verify` says what is damaged") from error
+        raise ValueError(f"dataset {ref}: {error}; `synth verify` lists what is damaged") from error
     text_of = {sample: text for index in indices for sample, text in zip(index.ids, index.texts, strict=True)}
     texts = tuple(text_of[sample] for part in parts for sample in part.ids)
     return DatasetSubset(store, str(ref), manifest.fingerprint, parts, texts)

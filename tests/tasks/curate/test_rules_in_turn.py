@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from tasks.curate.explain import explain, spread
 from tasks.curate.near import Edges, Near, alike_reports
 from tasks.curate.select import Choice, Selection, curate
-from tasks.curate.table import table_of
 from tasks.recipe.curation import Balance, Rules, Top, Utility
+from tests.tasks.curate.tables import table_of
 
 LAX = Rules(same_report=1000)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from storage.records import GateRow, PairRow
 from tasks.curate.select import Selection
 from tasks.curate.select import curate as decide
-from tasks.curate.table import table_of
 from tasks.recipe.curation import Rules
 from tests.counts import scaled
+from tests.tasks.curate.tables import table_of
 
 
 def curate(rows: list[PairRow], rules: Rules | None = None) -> Selection:

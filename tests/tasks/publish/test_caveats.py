@@ -1,4 +1,4 @@
-"""A table of scores says from what it was made, where a reader would otherwise conclude too much."""
+"""Below a table of scores stands what its figures do not show."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def recipe(model: str | None, **changes: Any) -> Recipe:
     )
 
 
-def test_the_shipped_generator_and_the_phantom_are_told() -> None:
+def test_the_shipped_generator_and_the_phantom_are_named() -> None:
     generator, phantom = caveats(recipe("builtin:phantom"))
     assert generator.startswith(GENERATOR)
-    assert "nothing about synthetic against real" in generator
+    assert "no comparison of synthetic with real" in generator
     assert phantom.startswith(PHANTOM)
 
 
@@ -39,12 +39,34 @@ def test_a_run_without_a_phantom_of_real_films_names_no_number_for_them() -> Non
     assert "the arm real" not in generator
 
 
+def test_arms_on_phantoms_are_found_by_their_mix_and_not_by_their_name() -> None:
+    arms = {
+        "baseline": {"mix": ["real", "phantom:b"]},
+        "real": {"mix": ["synthetic"]},
+        "permuted": {"mix": ["real"], "control": "shuffled"},
+    }
+    generator, _ = caveats(recipe("builtin:phantom", pretrain={"arms": arms}))
+    assert generator.startswith(
+        "The image generator learnt from 20,000 films of hospital A, the arm baseline from 1,024:"
+    )
+
+
+def test_without_an_arm_on_generated_pairs_the_generator_is_not_named() -> None:
+    (phantom,) = caveats(recipe("builtin:phantom", pretrain={"arms": {"real": {"mix": ["real"]}}}))
+    assert phantom.startswith(PHANTOM)
+
+
+def test_a_phantom_that_no_arm_trains_on_does_not_count() -> None:
+    arms = {"mimic": {"mix": ["mimic@v-1"]}}
+    assert caveats(recipe("./roentgen", sources={"test": "nih@v-2"}, pretrain={"arms": arms})) == ()
+
+
 def test_the_renderer_learnt_from_nothing() -> None:
     (phantom,) = caveats(recipe(None))
     assert phantom.startswith(PHANTOM)
 
 
-def test_nothing_is_told_of_foreign_weights_on_published_versions() -> None:
+def test_foreign_weights_on_published_versions_need_no_caveat() -> None:
     assert caveats(recipe("./roentgen", sources={"real": "mimic@v-1", "test": "nih@v-2"})) == ()
 
 

@@ -10,8 +10,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.terminal import console, one_line, plain, say, say_json
 from flows.progress import Progress
+from flows.terminal import console, one_line, plain, say, say_json
 
 HOSTILE = "a\x1b]0;title\x07b\x9b2Jc\u202ed\u2066e\rf\x00g\ud800h\udcffi\U000e0041j\u2028k\ufeff"
 SAFE = r"a\x1b]0;title\x07b\x9b2Jc\u202ed\u2066e\x0df\x00g\ud800h\xffi\U000e0041j\u2028k\ufeff"
@@ -73,7 +73,7 @@ def test_progress_is_made_safe(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_terminal_of_a_small_character_set_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.cli.terminal import survive_encodings
+    from flows.terminal import survive_encodings
 
     held = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(held, encoding="ascii"))
