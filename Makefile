@@ -3,6 +3,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Test processes; 0 runs every test in one.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-full checks lint types imports docs wheel serve stop image-generator report-adapter \
@@ -26,9 +28,9 @@ $(STAMP): requirements/cpu.txt requirements/models.txt pyproject.toml
 demo: install ## run the whole factory on this machine and print what the data was worth
 	$(BIN)/synth run --profile local
 
-test: install ## run every check and every test
+test: install ## run every check and every test, in two processes (WORKERS=n)
 	$(MAKE) --no-print-directory -j2 --output-sync checks
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS)
 
 test-full: ## run the tests at full count (hours), in the second Python that is found and a .venv-full of its own
 	test -x .venv-full/bin/python || { python=$$(.ci/find-python other) && "$$python" -m venv .venv-full; }

@@ -31,6 +31,8 @@ settings.register_profile("ci", max_examples=50, deadline=None)
 settings.register_profile("full", max_examples=200, deadline=None)
 settings.load_profile("full" if FULL else "ci")
 
+pytest_plugins = ["tests.workers", "tests.chaos.table"]
+
 MENTION = {
     "entity": "abnormality/pleural effusion",
     "type": "abnormality",

@@ -59,14 +59,14 @@ def test_every_object_comes_whole_and_in_order(store: ObjectStore, ahead: int) -
 
 
 def test_the_next_objects_are_fetched_while_one_is_read(tmp_path: Path) -> None:
-    store = Watched(tmp_path, wait=0.05)
+    store = Watched(tmp_path, wait=0.25)
     for number in range(8):
         store.put(f"{number}", b"x")
     begun = time.monotonic()
     for count, stream in enumerate(read_ahead(store, [f"{n}" for n in range(8)], 3), start=1):
         stream.read()
         assert len(store.opened) <= count + 3
-    assert time.monotonic() - begun < 0.3 < 8 * store.wait
+    assert time.monotonic() - begun < 1.5 < 8 * store.wait
 
 
 def test_no_more_than_the_bound_waits_in_memory(tmp_path: Path) -> None:

@@ -1,59 +1,18 @@
-"""An adapter is found, refused where it is none, merged once and exactly, and changes what a real engine writes."""
+"""An adapter is found, refused where it is none, and merged once and exactly."""
 
 from __future__ import annotations
 
-import json
-import pickle
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from models.compat import torchvision_ready
-from models.contracts import ModelNotFound, ReportRequest
+from models.contracts import ModelNotFound
 from models.language.adapter import CONFIG, SHIPPED, WEIGHTS, Adapter, find_adapter, merge
-from models.language.options import VllmOptions
-from models.language.vllm_engine import VllmReportGenerator
-
-RANK = 8
-ROOT = Path(__file__).parents[3]
-# In a process of its own: an engine that ends takes the state of every other engine of its process with it.
-WRITE = """
-import json, pickle, sys
-from pathlib import Path
-from models.language.options import VllmOptions
-from models.language.vllm_engine import VllmReportGenerator
-
-model, adapter, requests = sys.argv[1:]
-options = VllmOptions(model=model, decoding="free", adapter=adapter, max_model_len=1024, max_tokens=24)
-writer = VllmReportGenerator(options)
-drafts = writer.generate(pickle.loads(Path(requests).read_bytes()))
-print(json.dumps([[draft.findings for draft in drafts], writer.card.details]))
-"""
-
-
-def write_adapter(folder: Path, width: int, layers: int, size: float) -> Path:
-    """An adapter of every layer's output projection: random, and as strong as `size` says."""
-    folder.mkdir()
-    torch.manual_seed(3)
-    config = {
-        "peft_type": "LORA", "r": RANK, "lora_alpha": RANK, "target_modules": ["o_proj"], "bias": "none",
-        "task_type": "CAUSAL_LM", "base_model_name_or_path": "m",
-    }  # fmt: skip
-    (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
-    name = "base_model.model.model.layers.{}.self_attn.o_proj.lora_{}.weight"
-    parts = {
-        name.format(layer, part): torch.randn(shape) * size
-        for layer in range(layers)
-        for part, shape in (("A", (RANK, width)), ("B", (width, RANK)))
-    }
-    save_file(parts, folder / "adapter_model.safetensors")
-    return folder
+from tests.models.language.random_adapter import RANK, write_adapter
 
 
 def test_an_adapter_is_known_by_its_rank_and_hash(tmp_path: Path) -> None:
@@ -138,22 +97,3 @@ def test_the_shipped_adapter_is_small_and_complete() -> None:
     assert (found.folder, found.rank) == (SHIPPED, 8)
     assert found.weights.stat().st_size <= 4 * 2**20
     assert {path.name for path in SHIPPED.iterdir()} == {WEIGHTS, CONFIG, "training.json", "README.md"}
-
-
-@pytest.mark.engine
-@pytest.mark.timeout(600)
-def test_the_engine_writes_with_the_adapter(
-    engine: VllmReportGenerator, requests_for: Callable[..., list[ReportRequest]], tmp_path: Path
-) -> None:
-    shape = json.loads((engine.weights.folder / "config.json").read_text(encoding="utf-8"))
-    size, layers = int(shape["hidden_size"]), int(shape["num_hidden_layers"])
-    folder = write_adapter(tmp_path / "lora", size, layers, 0.2)
-    plain = VllmReportGenerator(VllmOptions(decoding="free", max_model_len=1024, max_tokens=24))
-    plain.weights, plain.llm = engine.weights, engine.llm
-    requests = requests_for(4)
-    (tmp_path / "requests").write_bytes(pickle.dumps(requests))
-    command = [sys.executable, "-c", WRITE, str(engine.weights.folder), str(folder), str(tmp_path / "requests")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    adapted, card = json.loads(done.stdout.splitlines()[-1])
-    assert all(one != draft.findings for one, draft in zip(adapted, plain.generate(requests), strict=True))
-    assert card["adapter_sha256"] == find_adapter(str(folder)).sha256

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +18,7 @@ from models.contracts import Candidate, EntityType, Mention, ModelNotFound, Repo
 from models.findings.mention_text import arrange
 from models.gates.text.report import Completeness, ImpressionConsistency, NoExtraFinding
 from models.language import vllm_engine
+from models.language.adapter import find_adapter
 from models.language.as_json import SCHEMA, JsonReport
 from models.language.grammar import findings_pattern, impression_shapes
 from models.language.options import VllmOptions
@@ -21,7 +27,22 @@ from models.language.vllm_engine import VllmReportGenerator
 from tasks.generate.reports import ReportOptions, write_reports
 from tasks.plan.spec import SampleSpec
 from tests.models.language.fakes import completions
+from tests.models.language.random_adapter import write_adapter
 
+ROOT = Path(__file__).parents[3]
+# In a process of its own: an engine that ends takes the state of every other engine of its process with it.
+WRITE = """
+import json, pickle, sys
+from pathlib import Path
+from models.language.options import VllmOptions
+from models.language.vllm_engine import VllmReportGenerator
+
+model, adapter, requests = sys.argv[1:]
+options = VllmOptions(model=model, decoding="free", adapter=adapter, max_model_len=1024, max_tokens=24)
+writer = VllmReportGenerator(options)
+drafts = writer.generate(pickle.loads(Path(requests).read_bytes()))
+print(json.dumps([[draft.findings for draft in drafts], writer.card.details]))
+"""
 GATES = [(Completeness(), 1.0), (NoExtraFinding(), 1.0), (ImpressionConsistency(), 1.0)]
 Requests = Callable[..., list[ReportRequest]]
 
@@ -271,3 +292,22 @@ def test_an_engine_that_dies_in_mid_batch_is_replaced_and_nothing_is_missing(
         specs, generator, GATES[:1], ReportOptions(attempts=1, seed_of=lambda s, a: 17 * int(s[2:]) + a)
     )
     assert (len(batch.rows), started) == (4, [1])
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(600)
+def test_the_engine_writes_with_the_adapter(
+    engine: VllmReportGenerator, requests_for: Callable[..., list[ReportRequest]], tmp_path: Path
+) -> None:
+    shape = json.loads((engine.weights.folder / "config.json").read_text(encoding="utf-8"))
+    size, layers = int(shape["hidden_size"]), int(shape["num_hidden_layers"])
+    folder = write_adapter(tmp_path / "lora", size, layers, 0.2)
+    plain = VllmReportGenerator(VllmOptions(decoding="free", max_model_len=1024, max_tokens=24))
+    plain.weights, plain.llm = engine.weights, engine.llm
+    requests = requests_for(4)
+    (tmp_path / "requests").write_bytes(pickle.dumps(requests))
+    command = [sys.executable, "-c", WRITE, str(engine.weights.folder), str(folder), str(tmp_path / "requests")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    adapted, card = json.loads(done.stdout.splitlines()[-1])
+    assert all(one != draft.findings for one, draft in zip(adapted, plain.generate(requests), strict=True))
+    assert card["adapter_sha256"] == find_adapter(str(folder)).sha256
