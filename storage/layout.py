@@ -4,7 +4,7 @@ datasets/<name>/<version>/  recipe.yaml  weights.json  models/<stage>.json
                             reports/00042.parquet  reports/00042.json  rejects/00042.parquet
                             pairs/00042.tar  pairs/00042.parquet  manifest.json  card/
 selections/<name>/<version>/<selection>/
-checkpoints/<trial>/        000384.safetensors  trial.json
+checkpoints/<trial>/        000384.safetensors  trial.json  000200.state.safetensors
 predictions/<checkpoint>/<name>/<version>/<task>.parquet
 runs/<run>/                 trials.json  scores.json
 tags/<name>/<tag>/000003.json
@@ -32,6 +32,7 @@ _OF_VERSION = re.compile(
 _OF_RUN = re.compile(r"[^/]+/(?:(?:scores|trials)\.json|[^/]+/(?:checkpoint\.safetensors|config\.json))")
 _TRIAL = r"[0-9a-f]{64}"
 _OF_CHECKPOINT = re.compile(rf"({_TRIAL})/(?:trial\.json|(\d{{6,}})\.safetensors|(?:\d{{6,}}\.)?state[A-Za-z0-9._-]*)")
+_STATE = re.compile(rf"({_TRIAL})/(\d{{6,}})\.state\.safetensors")
 _OF_PREDICTION = re.compile(
     rf"({_TRIAL})-(\d{{6,}})/([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*)/[0-9a-f]{{16}}\.parquet"
 )
@@ -153,9 +154,15 @@ def checkpoint_key(trial: str, step: int) -> str:
     return f"{CHECKPOINTS}{trial}/{step:06d}.safetensors"
 
 
-def state_key(trial: str) -> str:
-    """Key of what an interrupted training of a trial goes on from."""
-    return f"{CHECKPOINTS}{trial}/state.pt"
+def state_key(trial: str, step: int) -> str:
+    """Key of what an interrupted training of a trial goes on from after `step` steps."""
+    return f"{CHECKPOINTS}{trial}/{step:06d}.state.safetensors"
+
+
+def split_state(key: str) -> tuple[str, int] | None:
+    """Trial and step of a state's key; None where it is no such key."""
+    found = _STATE.fullmatch(key.removeprefix(CHECKPOINTS)) if key.startswith(CHECKPOINTS) else None
+    return None if found is None else (found[1], int(found[2]))
 
 
 def trial_key(trial: str) -> str:

@@ -55,3 +55,12 @@ def mean_over_ranks(values: tuple[float, ...], device: torch.device) -> tuple[fl
     shared = torch.tensor(values, dtype=torch.float64, device=device)
     dist.all_reduce(shared)
     return tuple((shared / world_size()).tolist())
+
+
+def from_first_rank(value: int) -> int:
+    """The first process's `value`, in every process."""
+    if world_size() == 1:
+        return value
+    shared = [value]
+    dist.broadcast_object_list(shared, src=0)
+    return int(shared[0])

@@ -1,22 +1,26 @@
-"""What a training needs to go on to the bit: model, optimiser, average, scaler and step."""
+"""What a training needs to go on to the bit: model, optimiser, average, scaler and step, as safetensors."""
 
 from __future__ import annotations
 
-import io
+import json
 import os
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
+_HEADER = "synthcxr.training"
+_TENSOR = "$tensor"
+
 
 class StateStore(Protocol):
-    """Where the state of one training is kept between two processes."""
+    """Where the states of one training are kept between two processes."""
 
-    def read(self) -> bytes | None:
-        """The last state written, or None."""
+    def newest(self) -> Iterator[tuple[str, bytes]]:
+        """Address and bytes of each state that is kept, the newest first."""
         ...
 
     def write(self, step: int, state: bytes) -> None:
@@ -30,9 +34,10 @@ class FileState:
 
     path: Path
 
-    def read(self) -> bytes | None:
+    def newest(self) -> Iterator[tuple[str, bytes]]:
         """See the protocol."""
-        return self.path.read_bytes() if self.path.exists() else None
+        if self.path.exists():
+            yield str(self.path), self.path.read_bytes()
 
     def write(self, step: int, state: bytes) -> None:
         """See the protocol."""
@@ -47,25 +52,31 @@ class FileState:
         finally:
             partial.unlink(missing_ok=True)
 
-    def __str__(self) -> str:
-        return str(self.path)
-
 
 def pack(state: dict[str, Any]) -> bytes:
-    """A state as bytes."""
-    stream = io.BytesIO()
-    torch.save(state, stream)
-    return stream.getvalue()
+    """A state as the bytes of a safetensors file; its plain values are JSON in the header.
+
+    Args:
+        state: dictionaries and lists of tensors and plain values.
+    """
+    from safetensors.torch import save
+
+    tensors: dict[str, torch.Tensor] = {}
+    plain = _take_tensors(state, "", tensors)
+    return save(tensors, {_HEADER: json.dumps(plain)})
 
 
 def unpack(data: bytes, where: object) -> dict[str, Any]:
-    """A state from bytes; nothing but tensors and plain values is read.
+    """A state from bytes, on the CPU.
 
     Raises:
         ValueError: it is damaged, or no state of a training.
     """
+    from safetensors.torch import load
+
     try:
-        state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+        plain = json.loads(_metadata(data)[_HEADER])
+        state = _put_tensors(plain, load(data))
         if not isinstance(state, dict) or not {"step", "seconds", "model", "optimiser"} <= state.keys():
             raise ValueError("it holds something else")
     except Exception as error:
@@ -96,6 +107,36 @@ def restore(module: torch.nn.Module, part: dict[str, torch.Tensor], where: objec
     if wrong:
         raise ValueError(f"{where} is the state of another model ({wrong[0]!r} differs): remove it to begin anew")
     module.load_state_dict(part, strict=False)
+
+
+def _take_tensors(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """`value` as JSON would hold it, its tensors copied into `tensors` and referred to by their path.
+
+    A dictionary is a list of pairs, since the keys of an optimiser's state are numbers.
+    """
+    if isinstance(value, torch.Tensor):
+        tensors[path] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        return {_TENSOR: path}
+    if isinstance(value, dict):
+        return {"items": [[key, _take_tensors(item, f"{path}/{key}", tensors)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_take_tensors(item, f"{path}/{at}", tensors) for at, item in enumerate(value)]
+    return value
+
+
+def _put_tensors(plain: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(plain, dict):
+        if _TENSOR in plain:
+            return tensors[plain[_TENSOR]]
+        return {key: _put_tensors(item, tensors) for key, item in plain["items"]}
+    if isinstance(plain, list):
+        return [_put_tensors(item, tensors) for item in plain]
+    return plain
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length])["__metadata__"]
 
 
 def _short(error: Exception) -> str:

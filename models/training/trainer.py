@@ -8,9 +8,10 @@ to the same weights to the bit, on one machine and with as many threads.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,12 +24,16 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.device import pick_device, to_device
-from models.training.distributed import mean_over_ranks, rank, world_size
+from models.training.background import BackgroundWriter
+from models.training.distributed import from_first_rank, mean_over_ranks, rank, world_size
 from models.training.schedule import Schedule
 from models.training.state import StateStore, pack, restore, trained_part, unpack
 
 Precision = Literal["float32", "bfloat16", "float16"]
 OnStep = Callable[[int, float, float], None]
+_STOP_SECONDS = 10.0
+"""How long a training that is interrupted waits for a state that is being written."""
+_log = logging.getLogger(__name__)
 
 
 class LossNotFinite(RuntimeError):
@@ -105,6 +110,7 @@ class Trainer:
         self.device = pick_device(options.device)
         self.module, self.task, self.schedule, self.options = module.to(self.device), task, schedule, options
         self._states, self._on_step = states, on_step
+        self._writer = None if states is None else BackgroundWriter(states)
         self._loss = self._distributed(_TaskModule(self.module, task.loss))
         self._optimiser = torch.optim.AdamW(self._groups(), lr=schedule.rate, betas=options.betas)
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "float16")
@@ -124,25 +130,37 @@ class Trainer:
         Raises:
             LossNotFinite: the loss is no number; the weights are those of the last good step.
         """
-        began, saved = time.monotonic() - self.seconds, (self.step, time.monotonic())
         self.module.train()
         with torch.random.fork_rng(devices=self._generators()):
-            while self.schedule.done(self.step, self.seconds) < 1:
-                loss = self._train_step()
-                loss, self.seconds = mean_over_ranks((loss, time.monotonic() - began), self.device)
-                self.step += 1
-                self.losses.append(loss)
-                self._rates.step()
-                if self._on_step and rank() == 0:
-                    self._on_step(self.step, loss, self.seconds)
-                if self._due(*saved):
-                    self._save()
-                    saved = (self.step, time.monotonic())
-        if saved[0] < self.step:
-            self._save()
+            try:
+                self._run_steps()
+            except BaseException:
+                self._finish_writing(_STOP_SECONDS)
+                raise
+        self._finish_writing()
         if self._average is not None:
             self.module.load_state_dict(self._average.module.state_dict())
         return self.module.eval()
+
+    def _run_steps(self) -> None:
+        began, saved = time.monotonic() - self.seconds, (self.step, time.monotonic())
+        while self.schedule.done(self.step, self.seconds) < 1:
+            loss = self._train_step()
+            loss, self.seconds = mean_over_ranks((loss, time.monotonic() - began), self.device)
+            self.step += 1
+            self.losses.append(loss)
+            self._rates.step()
+            if self._on_step and rank() == 0:
+                self._on_step(self.step, loss, self.seconds)
+            if self._due(*saved):
+                self._save()
+                saved = (self.step, time.monotonic())
+        if saved[0] < self.step:
+            self._save()
+
+    def _finish_writing(self, seconds: float | None = None) -> None:
+        if self._writer is not None:
+            self._writer.wait(seconds)
 
     def _train_step(self) -> float:
         torch.manual_seed(_step_seed(self.options.seed, self.step))
@@ -197,32 +215,63 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        if self._states is None or rank() > 0:
+        if self._writer is None or rank() > 0:
             return
         state = {
             "step": self.step,
             "seconds": self.seconds,
-            "losses": self.losses,
+            "losses": torch.tensor(self.losses, dtype=torch.float64),
             "model": trained_part(self.module),
             "optimiser": self._optimiser.state_dict(),
             "scaler": self._scaler.state_dict(),
             "average": None if self._average is None else self._average.state_dict(),
         }
-        self._states.write(self.step, pack(state))
+        self._writer.write(self.step, pack(state))
 
     def _resume(self) -> tuple[int, float]:
-        data = None if self._states is None else self._states.read()
-        if data is None:
+        state = self._newest_state()
+        if state is None:
             return 0, 0.0
-        state = unpack(data, self._states)
-        restore(self.module, state["model"], self._states)
-        self.losses = list(state.get("losses", ()))
+        restore(self.module, state["model"], state["where"])
+        self.losses = state["losses"].tolist()
         self._optimiser.load_state_dict(state["optimiser"])
         if state["scaler"] and self._scaler.is_enabled():
             self._scaler.load_state_dict(state["scaler"])
         if self._average is not None and state["average"] is not None:
             self._average.load_state_dict(state["average"])
         return int(state["step"]), float(state["seconds"])
+
+    def _newest_state(self) -> dict[str, Any] | None:
+        """The newest state that can be read; every process takes the one that the first process found.
+
+        Raises:
+            ValueError: there are states, and none can be read, or another process sees other ones.
+        """
+        states = iter(()) if self._states is None else _readable(self._states)
+        found = next(states, None) if rank() == 0 else None
+        step = from_first_rank(-1 if found is None else int(found["step"]))
+        if step >= 0 and rank() > 0:
+            found = next((state for state in states if int(state["step"]) == step), None)
+            if found is None:
+                raise ValueError(f"process {rank()} does not see the state of step {step}: share one store")
+        return found
+
+
+def _readable(states: StateStore) -> Iterator[dict[str, Any]]:
+    """The states that can be read, the newest first, each with ``where`` it was."""
+    damaged: list[ValueError] = []
+    read = 0
+    for where, data in states.newest():
+        try:
+            state = unpack(data, where)
+        except ValueError as error:
+            damaged.append(error)
+            _log.warning("%s; the one before it is taken, if there is one", error)
+            continue
+        read += 1
+        yield {"where": where, **state}
+    if damaged and not read:
+        raise damaged[0]
 
 
 class _TaskModule(nn.Module):

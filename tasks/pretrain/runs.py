@@ -24,6 +24,8 @@ NOT_IN_NAME: Mapping[str, str] = {
     "threads": "changes speed, and results only by rounding",
     "device": "where it is computed; another device changes results only by rounding",
     "cache_megabytes": "decides where decoded images wait; the batches are the same",
+    "save_minutes": "a training that was stopped goes on to the same weights, from whichever state",
+    "save_steps": "likewise",
 }
 """Fields of ``pretrain`` that leave a run's name as it is, with the reason."""
 

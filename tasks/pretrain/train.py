@@ -133,7 +133,8 @@ def _fit(
     rise = max(1, round(total * section.warmup))
     options = TrainerOptions(
         seed=trial.seed, device=section.device, precision=section.precision, betas=(0.9, 0.98),
-        weight_decay=section.weight_decay, decay_vectors=False,
+        weight_decay=section.weight_decay, decay_vectors=False, save_steps=section.save_steps,
+        save_seconds=None if section.save_minutes is None else 60 * section.save_minutes,
     )  # fmt: skip
     schedule = Schedule(total, section.learning_rate, warmup=rise)
     trainer = Trainer(module, task, schedule, options, states=states, on_step=on_step)

@@ -167,6 +167,12 @@ class TrainSection(Section):
         default="float32", description="of the arithmetic in training, by autocast; weights stay in float32"
     )
     model: str = Field(default="synthcxr-tiny", description="name of an open_clip model, such as ViT-B-16")
+    save_minutes: float | None = Field(
+        default=1, gt=0, le=10_000, description="minutes after which a state to go on from is kept; None: never"
+    )
+    save_steps: int | None = Field(
+        default=None, ge=1, description="steps after which a state to go on from is kept; None: never"
+    )
     cache_megabytes: int = Field(
         default=256, ge=0, description="MB of decoded images held in memory; a corpus beyond it is streamed"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.training.schedule import Schedule
-from models.training.state import FileState, pack
+from models.training.state import FileState, pack, unpack
 from models.training.trainer import LossNotFinite, Trainer, TrainerOptions, TrainingTask
 
 SCHEDULE = Schedule(steps=12, rate=0.05, warmup=2)
@@ -72,6 +73,39 @@ def test_a_resumed_training_equals_an_uninterrupted_one_to_the_bit(
     assert digest(net) == digest(whole)
 
 
+class StatesInMemory:
+    """States in memory, all of them kept."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, bytes] = {}
+
+    def newest(self) -> Iterator[tuple[str, bytes]]:
+        return ((f"state {step}", self.held[step]) for step in sorted(self.held, reverse=True))
+
+    def write(self, step: int, state: bytes) -> None:
+        self.held[step] = state
+
+
+def test_a_damaged_state_is_named_and_the_one_before_it_taken(caplog: pytest.LogCaptureFixture) -> None:
+    states, whole = StatesInMemory(), new_net()
+    Trainer(whole, task_for(whole), SCHEDULE, OPTIONS, states=states).run()
+    states.held = {step: data[: len(data) // 2] if step > 5 else data for step, data in states.held.items()}
+    net = new_net()
+    trainer = Trainer(net, task_for(net), SCHEDULE, OPTIONS, states=states)
+    assert trainer.step == 5
+    assert "state 12 is no state of a training" in caplog.text
+    assert "state 10 is no state of a training" in caplog.text
+    trainer.run()
+    assert digest(net) == digest(whole)
+
+
+def test_where_every_state_is_damaged_nothing_is_trained_anew_unasked() -> None:
+    states, net = StatesInMemory(), new_net()
+    states.held = {5: b"", 10: b"junk"}
+    with pytest.raises(ValueError, match="state 10 is no state of a training"):
+        Trainer(net, task_for(net), SCHEDULE, OPTIONS, states=states)
+
+
 def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     states, net = FileState(tmp_path / "net.pt"), new_net()
     Trainer(net, task_for(net), SCHEDULE, OPTIONS, states=states).run()
@@ -85,8 +119,8 @@ def test_the_state_is_kept_every_so_many_steps_and_at_the_end() -> None:
     class Kept:
         steps: list[int] = field(default_factory=list)
 
-        def read(self) -> None:
-            return None
+        def newest(self) -> Iterator[tuple[str, bytes]]:
+            return iter(())
 
         def write(self, step: int, state: bytes) -> None:
             assert state
@@ -131,7 +165,7 @@ def test_frozen_weights_stay_and_are_not_in_the_state(tmp_path: Path) -> None:
     states = FileState(tmp_path / "net.pt")
     Trainer(net, task_for(net), SCHEDULE, replace(OPTIONS, average=None), states=states).run()
     assert torch.equal(weight_of(net), before)
-    assert "0.weight" not in torch.load(states.path, weights_only=True)["model"]
+    assert "0.weight" not in unpack(states.path.read_bytes(), states.path)["model"]
 
 
 def test_vectors_decay_unless_they_are_spared() -> None:
@@ -194,7 +228,7 @@ def test_float16_scales_the_loss_and_keeps_the_scale_in_the_state(tmp_path: Path
     task = TrainingTask(lambda _: torch.ones(2, 4), lambda x: net(x).float().square().mean())
     options = TrainerOptions(device="cpu", precision="float16")
     Trainer(net, task, Schedule(2, 0.1, warmup=1), options, states=states).run()
-    scaler = torch.load(states.path, weights_only=True)["scaler"]
+    scaler = unpack(states.path.read_bytes(), states.path)["scaler"]
     assert scaler["scale"] > 0
     assert scaler["_growth_tracker"] == 2
 

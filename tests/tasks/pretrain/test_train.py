@@ -1,13 +1,9 @@
 """Training learns from pairs that belong together, and from nothing else."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from models.training import trainer
-from models.training.trainer import TrainerOptions
 from models.vlp.model import load
 from models.vlp.text import split_report
 from storage.loader import SampleOrder
@@ -94,10 +90,9 @@ def toy_corpus(pairs: int = 32) -> Corpus:
 TOY = Trial(arm=Arm(name="real", mix=(), samples_seen=64), objective=KindSpec(kind="clip"), seed=1)
 
 
-def test_a_killed_training_goes_on_in_the_store_to_the_same_weights_and_losses(local_store, monkeypatch):
-    section = TrainSection(samples_seen=64, batch=8, threads=1)
+def test_a_killed_training_goes_on_in_the_store_to_the_same_weights_and_losses(local_store):
+    section = TrainSection(samples_seen=64, batch=8, threads=1, save_steps=3, save_minutes=None)
     whole = train_on(toy_corpus(), TOY, section)
-    monkeypatch.setattr(trainer, "TrainerOptions", partial(TrainerOptions, save_steps=3))
     states = TrialState(local_store, TOY.fingerprint(section))
 
     def pull_the_plug(_: str, seen: int, *__: object) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.errors import DatasetMissing
-from storage.layout import DatasetRef, selection_key
+from storage.layout import DatasetRef, selection_key, state_key
 from storage.ledger import ShardContents, commit_shard
 from storage.objects import ObjectStore
 from storage.shards import Sample
@@ -91,7 +91,7 @@ def test_the_state_of_a_training_goes_when_that_has_ended_and_not_before(
 ) -> None:
     use(local_store, publish(local_store))
     (trained,) = (key for key in keys(local_store) if key.endswith("/trial.json"))
-    over, running = trained.replace("trial.json", "state.pt"), f"checkpoints/{'b' * 64}/state.pt"
+    over, running = state_key(trained.split("/")[1], 400), state_key("b" * 64, 400)
     for key in (over, running):
         local_store.put(key, b"state")
     assert [(item.key, item.why) for item in find_garbage(local_store, older=NOW).items] == [
