@@ -25,6 +25,7 @@ import numpy as np
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.open import open_store
+from storage.versions import Version
 from tasks.curate.explain import explain
 from tasks.curate.keep import decide
 from tasks.curate.near import Edges, alike_films, alike_images, alike_reports
@@ -93,7 +94,7 @@ def redecide(store: ObjectStore, ref: DatasetRef, folder: Path, rounds: int) -> 
         selections = []
 
         def decided(rules: Rules = rules, selections: list = selections) -> list[str]:
-            selections.append(decide(store, ref, rules)[1])
+            selections.append(decide(Version.open(store, ref), rules)[1])
             return selections[-1].kept
 
         clock, ours[name], result = timed(decided, rounds)

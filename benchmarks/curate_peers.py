@@ -39,13 +39,15 @@ def ours(folder: Path, similarity: float) -> Decide:
 
     from storage.layout import DatasetRef
     from storage.open import open_store
+    from storage.versions import Version
     from tasks.curate.keep import decide
     from tasks.recipe.curation import Rules
 
     def kept(version: str, score: float) -> list[str]:
         least = {"agreement": score, "prompt_length": LIMIT - LONGEST}
         rules = Rules(thresholds=least, same_image=sys.maxsize, same_report=sys.maxsize, near_report=similarity)
-        return decide(open_store(str(folder)), DatasetRef("peers", version), rules)[1].kept
+        stored = Version.open(open_store(str(folder)), DatasetRef("peers", version))
+        return decide(stored, rules)[1].kept
 
     return kept
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import open_run
+from storage.versions import Version
 from tasks.check.stored import need_version
 from tasks.curate.explain import explain, spread
 from tasks.curate.keep import decide, write_selection
@@ -27,7 +28,7 @@ def curate(parameters: FlowParameters) -> dict[str, Any]:
         rules = run.recipe.curate
 
         def decided() -> tuple[PairTable, Selection]:
-            table, selection = decide(run.store, run.ref, rules, run.progress.stage)
+            table, selection = decide(Version.open(run.store, run.ref), rules, run.progress.stage)
             return table, write_selection(run.store, run.ref, rules.name, selection)
 
         table, selection = step("curate", "curate", decided)

@@ -8,11 +8,12 @@ from flows.leaks import refuse_leaks
 from flows.parameters import FlowParameters, factory_flow
 from flows.pretrain import plan
 from flows.session import Run, open_run
+from storage.versions import Version
 from tasks.check.stored import need_checkpoints
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import score_figure
 from tasks.evaluate.scores import RunScores, ScoreTable
-from tasks.evaluate.testset import TestSet, open_test_set
+from tasks.evaluate.testset import TestSet
 from tasks.ingest.ensure import ensure_source, need_source
 from tasks.prefect_tasks import step
 from tasks.pretrain.runs import check_sources, read_trials
@@ -24,10 +25,10 @@ def evaluate(parameters: FlowParameters) -> dict[str, Any]:
     with open_run("evaluate", parameters, needs=need_checkpoints) as run:
         source = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage)
         refuse_leaks(run, plan(run))
-        test = open_test_set(run.store, source.ref, source.selection)
+        test = TestSet(Version.open(run.store, source.ref), source.selection)
         with run.tracked.nested("evaluate") as tracked:
             scores = step("evaluate", "evaluate", lambda: _score(run, test))
-            tracked.dataset(test.ref.name, test.ref.version, run.store.uri(test.ref.prefix), "evaluation")
+            tracked.dataset(source.ref.name, source.ref.version, run.store.uri(source.ref.prefix), "evaluation")
             for table in scores.tables:
                 if doubtful := sum(table.uncertain_labels.values()):
                     run.progress.say(f"{doubtful} uncertain labels of {test}: {table.uncertain}")

@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from storage.errors import CorruptShard
-from storage.layout import DatasetRef
-from storage.objects import ObjectStore
-from storage.records import Manifest, ShardEntry
+from storage.records import ShardEntry
 from storage.shards import report_text
 from storage.tables import read_columns, read_table_object
+from storage.versions import Version
 
 _READERS = 8
 _VERSIONS = 8
@@ -33,7 +32,7 @@ _held: OrderedDict[str, tuple[TarIndex, ...]] = OrderedDict()
 _lock = threading.Lock()
 
 
-def version_indices(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> tuple[TarIndex, ...]:
+def version_indices(version: Version) -> tuple[TarIndex, ...]:
     """The indices of a version, tar by tar; those of the last few versions stay in memory.
 
     They are found again by the manifest's seal, which covers the SHA-256 of every index: what is kept is right for
@@ -43,6 +42,7 @@ def version_indices(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> 
         ObjectMissing: an index is not there.
         CorruptShard: an index is not the object that the manifest names.
     """
+    manifest = version.manifest
     with _lock:
         if manifest.seal and manifest.seal in _held:
             _held.move_to_end(manifest.seal)
@@ -50,7 +50,7 @@ def version_indices(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> 
     shards = [shard for shard in manifest.shards if shard.pairs is not None]
 
     def read(shard: ShardEntry) -> TarIndex:
-        return _index(store, ref, shard)
+        return _index(version, shard)
 
     with ThreadPoolExecutor(_READERS) as pool:
         found = tuple(pool.map(read, shards))
@@ -62,7 +62,8 @@ def version_indices(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> 
     return found
 
 
-def _index(store: ObjectStore, ref: DatasetRef, shard: ShardEntry) -> TarIndex:
+def _index(version: Version, shard: ShardEntry) -> TarIndex:
+    store, ref = version.store, version.ref
     key = ref.key(shard.index.key)
     data = read_table_object(store, key)
     try:

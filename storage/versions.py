@@ -1,4 +1,4 @@
-"""Which datasets and versions a store holds, and a published version with its rows and samples."""
+"""Which datasets and versions a store holds, and a version with its rows and samples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from storage.errors import CorruptShard, DatasetMissing
 from storage.layout import DATASETS, DatasetRef, split_version
 from storage.manifest import find_manifest
 from storage.objects import ObjectStore
-from storage.records import Manifest, PairRow, RejectRow
+from storage.records import Manifest, PairRow, RejectRow, ShardEntry
 from storage.shards import Sample, read_samples
 from storage.tables import R, from_parquet, read_table_object
 
@@ -27,7 +27,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published dataset version: where it is, its manifest, its rows and its samples."""
+    """A dataset version: where it is, its manifest, its rows and its samples.
+
+    `open` gives a published one. One about to be published is made with the manifest that is not written yet.
+    """
 
     store: ObjectStore
     ref: DatasetRef
@@ -61,6 +64,18 @@ class Version:
     def samples(self, select: Container[str] | None = None) -> Iterator[Sample]:
         """Its films with report and row, in their order; of all, or of the ids in `select`."""
         return read_samples(self.store, self.tars(), select=select)
+
+    def shard_rows(self, shard: ShardEntry) -> list[PairRow]:
+        """The rows of the accepted samples of one of its shards."""
+        return _rows(self.store, self.ref.key(shard.index.key), PairRow)
+
+    def shard_rejects(self, shard: ShardEntry) -> list[RejectRow]:
+        """The rows of the rejected samples of one of its shards."""
+        return _rows(self.store, self.ref.key(shard.rejects.key), RejectRow)
+
+    def shard_samples(self, shard: ShardEntry) -> Iterator[Sample]:
+        """The films of one of its shards, with report and row; none where it has no tar."""
+        return read_samples(self.store, [self.ref.key(shard.pairs.key)] if shard.pairs is not None else [])
 
 
 def published(store: ObjectStore) -> list[DatasetRef]:

@@ -102,7 +102,7 @@ def audit(
     from models.gates.training_index import load_index
     from models.registry import ENCODERS, build
     from storage.layout import DatasetRef
-    from storage.versions import open_dataset
+    from storage.versions import Version
     from tasks.privacy.audit import audit as compare
     from tasks.publish.dataset import find_version
     from tasks.recipe.fingerprint import fingerprint, version_of
@@ -113,11 +113,12 @@ def audit(
         ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_index(memory)
         with open_storage(recipe.storage, home) as store, Progress() as bars:
             find_version(store, ref, dump_published(recipe), fingerprint(recipe))
-            manifest = open_dataset(store, ref)
             rows = compare(
-                store, ref, manifest, archive, build(ENCODERS, encoder, {}),
+                Version.open(store, ref),
+                archive,
+                build(ENCODERS, encoder, {}),
                 lambda done, total: bars.stage("compare films", done, total),
-            )  # fmt: skip
+            )
     table = Table("film", "nearest", "fine structure", "embedding", "flagged")
     for row in sorted(rows, key=lambda row: -row.correlation)[:show]:
         way = " (mirrored)" if row.mirrored else ""

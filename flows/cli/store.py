@@ -102,6 +102,7 @@ def diff(
     from flows.cli.store_views import show_diff
     from storage.errors import DatasetMissing
     from storage.tags import resolve
+    from storage.versions import Version
     from tasks.store.versions import compare
 
     with opened(root, endpoint, region) as store:
@@ -110,7 +111,7 @@ def diff(
             other = resolve(store, after if "@" in after or "/" in after else f"{one.name}@{after}")
         except DatasetMissing:
             other = resolve(store, after)
-        found = compare(store, one, other)
+        found = compare(Version.open(store, one), Version.open(store, other))
         _show(found, as_json, lambda: show_diff(found))
 
 

@@ -28,26 +28,22 @@ class RulesDoNotFit(ValueError):
     """A rule names a gate or a finding that no pair of the version has; the message lists what there is."""
 
 
-def decide(
-    store: ObjectStore, ref: DatasetRef, rules: Rules, on_progress: ProgressCallback | None = None
-) -> tuple[PairTable, Selection]:
+def decide(version: Version, rules: Rules, on_progress: ProgressCallback | None = None) -> tuple[PairTable, Selection]:
     """The pairs of a published version and what `rules` make of them; nothing is kept but measurements.
 
     Raises:
-        DatasetMissing: no such version.
         CorruptShard: its indices are damaged.
         RulesDoNotFit: a rule names a gate or a finding that no pair has.
     """
-    version = Version.open(store, ref)
     try:
         table = read_table(version)
     except ValueError as error:
-        raise CorruptShard(f"{ref}: {error}; `synth verify` lists what is damaged") from error
+        raise CorruptShard(f"{version}: {error}; `synth verify` lists what is damaged") from error
     near = ensure_near(version, table, rules, on_progress)
     try:
         return table, curate(table, rules, near)
     except ValueError as error:
-        raise RulesDoNotFit(f"the rules do not fit {ref}: {error}") from error
+        raise RulesDoNotFit(f"the rules do not fit {version}: {error}") from error
 
 
 def write_selection(store: ObjectStore, ref: DatasetRef, name: str, selection: Selection) -> Selection:

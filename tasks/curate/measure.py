@@ -14,11 +14,10 @@ import pyarrow.parquet as pq
 from models import registry
 from models.contracts import Encoder, ProgressCallback
 from storage.errors import CorruptShard
-from storage.layout import DatasetRef, measure_key
+from storage.layout import measure_key
 from storage.objects import ObjectStore, get_or_make
 from storage.png import decode_png
 from storage.records import ShardEntry
-from storage.shards import read_samples
 from storage.tables import check_claims
 from storage.versions import Version
 from tasks.curate.near import Edges, Near, alike_films, alike_images, alike_reports
@@ -71,7 +70,7 @@ def measure_films(
     parts = []
     for done, entry in enumerate(shards):
         key = measure_key(ref, encoder.revision, f"{entry.shard:05d}.parquet")
-        data = get_or_make(store, key, lambda e=entry: _measured(store, ref, e, encoder))
+        data = get_or_make(store, key, lambda e=entry: _measured(version, e, encoder))
         parts.append(_table(data, store.uri(key), ("hash", "embedding")))
         if on_progress is not None:
             on_progress("measure films", done + 1, len(shards))
@@ -90,9 +89,8 @@ def hash_films(films: Sequence[np.ndarray]) -> np.ndarray:
     return np.packbits(np.array(bits, bool).reshape(len(films), HASH_SIDE**2), axis=1)
 
 
-def _measured(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, encoder: Encoder) -> bytes:
-    keys = [ref.key(entry.pairs.key)] if entry.pairs is not None else []
-    samples = list(read_samples(store, keys))
+def _measured(version: Version, entry: ShardEntry, encoder: Encoder) -> bytes:
+    samples = list(version.shard_samples(entry))
     films = [decode_png(sample.png) for sample in samples]
     hashes, embeddings = hash_films(films), encoder.embed(films).astype(np.float16)
     columns = {

@@ -89,7 +89,7 @@ def evaluate_run(
             raise CannotScore(f"dataset {test}: {error}") from error
         tables.append(table.model_copy(update={"task": asked.spec.kind, "dataset": str(test)}))
     keys = {f"{asked.spec.kind} {asked.hash}": [_key(trial, test, asked) for trial in trials] for asked in tasks}
-    scores = RunScores(run=run, dataset=str(test.ref), question=question, predictions=keys, tables=tables)
+    scores = RunScores(run=run, dataset=str(test.version.ref), question=question, predictions=keys, tables=tables)
     return keep_scores(store, scores)
 
 
@@ -166,7 +166,7 @@ def _question(trials: Sequence[RunTrial], tasks: Sequence[_AskedTask], test: Tes
 
 
 def _key(trial: RunTrial | Checkpoint, test: TestSet, asked: _AskedTask) -> str:
-    return prediction_key(trial.fingerprint, trial.step, test.ref, asked.hash)
+    return prediction_key(trial.fingerprint, trial.step, test.version.ref, asked.hash)
 
 
 def _predictions(

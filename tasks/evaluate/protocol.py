@@ -83,7 +83,7 @@ def task_hash(asked: KindSpec, task: EvaluationTask, test: TestSet) -> str:
     identity = {
         "format": _FORMAT,
         "task": asked.model_dump(mode="json"),
-        "identity": dict(task.identity(test.manifest)),
+        "identity": dict(task.identity(test.version.manifest)),
         "test": test.identity(),
     }
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:_DIGITS]

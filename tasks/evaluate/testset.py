@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from models.findings.label_sets import load
-from storage.layout import DatasetRef
 from storage.loader import Part, read_parts
-from storage.records import Manifest, PairRow
-from storage.versions import open_dataset, pair_rows
+from storage.records import PairRow
+from storage.versions import Version
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.prompts import DEFAULT
 from tasks.pretrain.arms import kept_sha256
 from tasks.pretrain.images import image_of
-
-if TYPE_CHECKING:
-    from storage.objects import ObjectStore
-
 
 _BLOCK = 1024
 _MOST = 1 << 30
@@ -32,14 +27,12 @@ class TestSet:
     """The images and rows of a dataset version, or of a selection of it.
 
     Args:
-        store, ref, manifest: the version.
+        version: the version.
         selection: name of a curated selection of it; None for all of it.
         most: bytes of decoded images that are kept for the next model; more are read anew for each.
     """
 
-    store: ObjectStore
-    ref: DatasetRef
-    manifest: Manifest
+    version: Version
     selection: str | None = None
     most: int = _MOST
     _kept: frozenset[str] | None = None
@@ -49,15 +42,15 @@ class TestSet:
     __test__ = False  # no test of pytest's
 
     def __str__(self) -> str:
-        return f"{self.ref}/{self.selection}" if self.selection else str(self.ref)
+        return f"{self.version}/{self.selection}" if self.selection else str(self.version)
 
     def identity(self) -> dict[str, Any]:
         """What names its content: the version's fingerprint, and a hash of what the selection keeps."""
         kept = self._kept_ids()
         return {
-            "dataset": self.ref.name,
-            "version": self.ref.version,
-            "fingerprint": self.manifest.fingerprint,
+            "dataset": self.version.ref.name,
+            "version": self.version.ref.version,
+            "fingerprint": self.version.manifest.fingerprint,
             "selected": "" if kept is None else kept_sha256(kept),
         }
 
@@ -70,13 +63,13 @@ class TestSet:
         """
         if not self._rows:
             kept = self._kept_ids()
-            every = pair_rows(self.store, self.ref, self.manifest)
             parts: list[Part] = []
             rows: list[PairRow] = []
-            for entry in self.manifest.shards:
-                wanted = [row for row in islice(every, entry.accepted) if kept is None or row.sample_id in kept]
+            for entry in self.version.manifest.shards:
+                every = self.version.shard_rows(entry)
+                wanted = [row for row in every if kept is None or row.sample_id in kept]
                 if entry.pairs is not None and wanted:
-                    parts.append(Part(self.ref.key(entry.pairs.key), tuple(row.sample_id for row in wanted)))
+                    parts.append(Part(self.version.ref.key(entry.pairs.key), tuple(row.sample_id for row in wanted)))
                 rows += wanted
             self._rows, self._parts = tuple(rows), tuple(parts)
         if not self._rows:
@@ -110,8 +103,8 @@ class TestSet:
             return
         fits = len(self.rows()) * size * size <= self.most
         held: list[np.ndarray] = []
-        samples = read_parts(self.store, self._parts)
-        while images := [image_of(sample, str(self.ref), size) for sample in islice(samples, _BLOCK)]:
+        samples = read_parts(self.version.store, self._parts)
+        while images := [image_of(sample, str(self.version), size) for sample in islice(samples, _BLOCK)]:
             block = np.stack(images)
             if fits:
                 held.append(block)
@@ -133,7 +126,7 @@ class TestSet:
         Args:
             names: as the label set spells them; a row may use an alias.
         """
-        known = load(self.manifest.label_set or DEFAULT)
+        known = load(self.version.manifest.label_set or DEFAULT)
         spelt = {label: found.name for label in self.known_labels() if (found := known.find(label)) is not None}
         table = np.full((len(self.rows()), len(names)), np.nan)
         place = {name: at for at, name in enumerate(names)}
@@ -147,14 +140,5 @@ class TestSet:
         if self.selection is not None and self._kept is None:
             from tasks.curate.keep import read_selection
 
-            self._kept = frozenset(read_selection(self.store, self.ref, self.selection).kept)
+            self._kept = frozenset(read_selection(self.version.store, self.version.ref, self.selection).kept)
         return self._kept
-
-
-def open_test_set(store: ObjectStore, ref: DatasetRef, selection: str | None = None) -> TestSet:
-    """A published version as a test set.
-
-    Raises:
-        DatasetMissing: there is no such version.
-    """
-    return TestSet(store, ref, open_dataset(store, ref), selection)

@@ -49,7 +49,7 @@ class ZeroShot:
             CannotScore: the test set labels no finding of its label set, or one that the set does not know.
         """
         try:
-            prompts = prompts_for(test.manifest.label_set or DEFAULT, test.known_labels(), f"dataset {test}")
+            prompts = prompts_for(test.version.manifest.label_set or DEFAULT, test.known_labels(), f"dataset {test}")
         except UnknownLabels as error:
             raise CannotScore(str(error)) from error
         if not prompts:

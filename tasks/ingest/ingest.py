@@ -25,6 +25,7 @@ from storage.objects import ObjectStore
 from storage.records import Manifest, RejectRow, ShardEntry
 from storage.shards import Sample
 from storage.tags import advance_latest
+from storage.versions import Version
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.archives.registry import Archive, open_archive
 from tasks.corpora.source import ArchiveSource
@@ -214,7 +215,7 @@ def _publish(
         )
     except NothingAccepted as error:
         raise ArchiveError(f"{plan.archive.root}: {error}") from error
-    manifest = write_archive_card(store, ref, manifest, RULES_TEXT, plan.section.pixels)
+    manifest = write_archive_card(Version(store, ref, manifest), RULES_TEXT, plan.section.pixels)
     return write_manifest(store, ref, manifest)
 
 

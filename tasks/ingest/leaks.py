@@ -12,13 +12,12 @@ import numpy as np
 
 from models.contracts import ProgressCallback
 from storage.canonical import canonical_json
-from storage.layout import DatasetRef, measure_key
+from storage.layout import measure_key
 from storage.objects import ObjectStore, get_or_make
 from storage.png import decode_png
-from storage.records import Manifest, PairRow, Record, ShardEntry
-from storage.shards import read_samples
+from storage.records import PairRow, Record, ShardEntry
 from storage.tables import from_parquet, to_parquet
-from storage.versions import open_dataset, pair_rows, tar_keys
+from storage.versions import Version
 from tasks.audit.copies import BITS
 from tasks.curate.keep import read_selection
 from tasks.curate.measure import HASH_SIDE, hash_films
@@ -57,23 +56,21 @@ class LeakRow(Record):
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A version with its manifest, and the ids of what is selected of it."""
+    """A version, and the ids of what is selected of it."""
 
-    store: ObjectStore
-    ref: DatasetRef
-    manifest: Manifest
+    version: Version
     kept: frozenset[str] | None
 
     @classmethod
     def open(cls, store: ObjectStore, source: SourceVersion) -> _Side:
         """The published version of a source."""
         kept = None if source.selection is None else read_selection(store, source.ref, source.selection).kept
-        return cls(store, source.ref, open_dataset(store, source.ref), None if kept is None else frozenset(kept))
+        return cls(Version.open(store, source.ref), None if kept is None else frozenset(kept))
 
     def identity(self) -> list[str]:
         """What tells this side from any other."""
         kept = "" if self.kept is None else hashlib.sha256(canonical_json(sorted(self.kept)).encode()).hexdigest()
-        return [self.manifest.seal, kept]
+        return [self.version.manifest.seal, kept]
 
     def takes(self, sample_id: str) -> bool:
         """Whether a film is selected."""
@@ -83,29 +80,30 @@ class _Side:
         """Every selected film; a patient's id means something within its archive alone."""
         return [
             _Film(row.sample_id, None if row.patient is None else (self._archive(row), row.patient), row.png_sha256)
-            for row in pair_rows(self.store, self.ref, self.manifest)
+            for row in self.version.rows()
             if self.takes(row.sample_id)
         ]
 
     def hashes(self, on_progress: ProgressCallback) -> np.ndarray:
         """Perceptual hashes (n, 4) uint64 of the selected films, in the order of `films`; measured once a shard."""
+        version, shards = self.version, self.version.manifest.shards
         parts = [np.zeros((0, HASH_SIDE**2 // 64), np.uint64)]
-        for done, entry in enumerate(self.manifest.shards):
-            key = measure_key(self.ref, _HASHES, f"{entry.shard:05d}.parquet")
-            data = get_or_make(self.store, key, lambda e=entry: _measured(self.store, self.ref, e))
+        for done, entry in enumerate(shards):
+            key = measure_key(version.ref, _HASHES, f"{entry.shard:05d}.parquet")
+            data = get_or_make(version.store, key, lambda e=entry: _measured(version, e))
             rows = from_parquet(data, HashRow)
             flat = b"".join(bytes.fromhex(row.phash) for row in rows if self.takes(row.sample_id))
             parts.append(np.frombuffer(flat, np.uint64).reshape(-1, HASH_SIDE**2 // 64))
-            on_progress(f"look for leaks of {self.ref.name}", done + 1, len(self.manifest.shards))
+            on_progress(f"look for leaks of {version.ref.name}", done + 1, len(shards))
         return np.concatenate(parts)
 
     def small(self, ids: Collection[str]) -> dict[str, np.ndarray]:
         """Films by id, each as (`SMALL` * `SMALL`,) float32."""
-        chosen = read_samples(self.store, tar_keys(self.ref, self.manifest), select=ids) if ids else ()
+        chosen = self.version.samples(select=ids) if ids else ()
         return {sample.key: _small(decode_png(sample.png)) for sample in chosen}
 
     def _archive(self, row: PairRow) -> str:
-        return str(row.provenance.get("archive", self.ref.name))
+        return str(row.provenance.get("archive", self.version.ref.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +212,10 @@ def _near(training: np.ndarray, test: np.ndarray) -> list[tuple[int, int]]:
     return found
 
 
-def _measured(store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> bytes:
-    keys = [ref.key(entry.pairs.key)] if entry.pairs is not None else []
+def _measured(version: Version, entry: ShardEntry) -> bytes:
     rows = [
         HashRow(sample_id=sample.key, phash=hash_films([decode_png(sample.png)])[0].tobytes().hex())
-        for sample in read_samples(store, keys)
+        for sample in version.shard_samples(entry)
     ]
     return to_parquet(rows, kind=HashRow)
 

@@ -61,16 +61,17 @@ def open_subset(store: ObjectStore, draw: Draw, seed: int) -> DatasetSubset:
     from storage.indices import version_indices
     from storage.layout import DatasetRef
     from storage.loader import some_parts
-    from storage.versions import open_dataset
+    from storage.versions import Version
 
     ref = DatasetRef(draw.dataset, draw.version)
-    manifest = open_dataset(store, ref)
+    version = Version.open(store, ref)
+    manifest = version.manifest
     if manifest.fingerprint != draw.fingerprint:
         raise ValueError(
             f"dataset {ref} has fingerprint {manifest.fingerprint[:12]}, but the arm was planned on "
             f"{draw.fingerprint[:12]}: plan the arms again"
         )
-    indices = version_indices(store, ref, manifest)
+    indices = version_indices(version)
     held = {index.key: index.ids for index in indices}
     ids = _kept(store, draw) if draw.selection is not None else [sample for kept in held.values() for sample in kept]
     if len(ids) < draw.pairs:

@@ -60,10 +60,8 @@ def _rendered(name: str, seed: int, start: int, stop: int, workers: int) -> Iter
 
 def _stored(source: str, store: ObjectStore) -> Iterator[tuple[str, np.ndarray]]:
     from storage.png import decode_png
-    from storage.shards import read_samples
     from storage.tags import resolve
-    from storage.versions import open_dataset, tar_keys
+    from storage.versions import Version
 
-    ref = resolve(store, source)
-    keys = tar_keys(ref, open_dataset(store, ref))
-    return ((sample.key, decode_png(sample.png)) for sample in read_samples(store, keys))
+    version = Version.open(store, resolve(store, source))
+    return ((sample.key, decode_png(sample.png)) for sample in version.samples())

@@ -9,12 +9,12 @@ from models.contracts import Encoder
 from models.gates.memorisation import unlikeness
 from models.gates.training_index import TrainingSetIndex
 from storage.errors import CorruptShard
-from storage.layout import DatasetRef, measure_key
-from storage.objects import ObjectStore, get_or_make
+from storage.layout import measure_key
+from storage.objects import get_or_make
 from storage.png import decode_png
-from storage.records import Manifest, Record, ShardEntry
-from storage.shards import read_samples
+from storage.records import Record, ShardEntry
 from storage.tables import from_parquet, to_parquet
+from storage.versions import Version
 
 
 class NeighbourRow(Record):
@@ -31,9 +31,7 @@ class NeighbourRow(Record):
 
 
 def audit(
-    store: ObjectStore,
-    ref: DatasetRef,
-    manifest: Manifest,
+    version: Version,
     index: TrainingSetIndex,
     encoder: Encoder,
     on_progress: Callable[[int, int], None] | None = None,
@@ -43,16 +41,17 @@ def audit(
     Raises:
         CorruptShard, ObjectMissing: from the store.
     """
+    store, shards = version.store, version.manifest.shards
     rows: list[NeighbourRow] = []
-    for done, entry in enumerate(manifest.shards):
-        key = measure_key(ref, f"memorisation-{mark(index)}", f"{entry.shard:05d}.parquet")
-        data = get_or_make(store, key, lambda e=entry: _shard(store, ref, e, index, encoder))
+    for done, entry in enumerate(shards):
+        key = measure_key(version.ref, f"memorisation-{mark(index)}", f"{entry.shard:05d}.parquet")
+        data = get_or_make(store, key, lambda e=entry: _shard(version, e, index, encoder))
         try:
             rows += from_parquet(data, NeighbourRow)
         except CorruptShard as error:
             raise CorruptShard(f"{store.uri(key)}: {error}; delete it, and it is measured again") from error
         if on_progress is not None:
-            on_progress(done + 1, len(manifest.shards))
+            on_progress(done + 1, len(shards))
     return rows
 
 
@@ -63,8 +62,8 @@ def mark(index: TrainingSetIndex) -> str:
     return digest.hexdigest()[:10]
 
 
-def _shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, index: TrainingSetIndex, encoder: Encoder) -> bytes:
-    samples = list(read_samples(store, [ref.key(entry.pairs.key)] if entry.pairs is not None else []))
+def _shard(version: Version, entry: ShardEntry, index: TrainingSetIndex, encoder: Encoder) -> bytes:
+    samples = list(version.shard_samples(entry))
     near = index.nearest([decode_png(sample.png) for sample in samples], encoder)
     rows = [
         NeighbourRow(

@@ -11,10 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from storage.layout import DatasetRef
-from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, RejectRow
-from storage.versions import pair_rows, reject_rows
+from storage.versions import Version
 from tasks.publish.card import header_of, markdown_templates
 from tasks.publish.croissant import build_croissant
 from tasks.publish.files import keep_file, keep_text
@@ -61,29 +59,29 @@ class FilmTally:
         }
 
 
-def write_archive_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest, rules: str, size: int) -> Manifest:
+def write_archive_card(version: Version, rules: str, size: int) -> Manifest:
     """Write README.md, croissant.json and records.parquet of an ingested version; files that are there stay.
 
     Args:
-        store, ref: the version.
-        manifest: of it, not written yet.
+        version: its manifest need not be written yet.
         rules: by which text was made from labels.
         size: of a film's side, in pixels.
 
     Returns:
         The manifest with the counts among its statistics.
     """
-    tally = FilmTally()
+    store, ref, tally = version.store, version.ref, FilmTally()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "records.parquet")
         with RecordTable(path) as table:
-            for entry in manifest.shards:
-                rows = list(pair_rows(store, ref, manifest.model_copy(update={"shards": [entry]})))
+            for entry in version.manifest.shards:
+                rows = version.shard_rows(entry)
                 tally.add(rows)
                 table.add(entry.shard, rows)
         digest = keep_file(store, ref.card("records.parquet"), path)
-    manifest = manifest.model_copy(update={"statistics": {**manifest.statistics, **tally.figures()}})
-    rejects = list(islice(reject_rows(store, ref, manifest), _REJECTS))
+    statistics = {**version.manifest.statistics, **tally.figures()}
+    manifest = version.manifest.model_copy(update={"statistics": statistics})
+    rejects = list(islice(version.rejects(), _REJECTS))
     keep_text(store, ref.card("croissant.json"), build_croissant(manifest, digest, LIMITS), "application/ld+json")
     card = _card(manifest, rejects, rules, size)
     keep_text(store, ref.card("README.md"), card, "text/markdown; charset=utf-8")

@@ -16,7 +16,7 @@ from storage.layout import DatasetRef
 from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, RejectRow, ShardEntry
-from storage.versions import pair_rows, reject_rows
+from storage.versions import Version
 from tasks.publish.frozen_weights import Hashes, freeze_weights, weight_changes
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import explain_diff
@@ -190,10 +190,11 @@ def make_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEnt
         statistics=dict(facts.statistics or {}),
         code_version=_code_version(),
     )
+    version = Version(store, ref, draft)
     if not draft.accepted:
-        raise NothingAccepted(_why_empty(ref, list(reject_rows(store, ref, draft))))
-    gates = Counter(row.gate for row in reject_rows(store, ref, draft))
-    entities = Counter(entity for row in pair_rows(store, ref, draft) for entity in row.entities)
+        raise NothingAccepted(_why_empty(ref, list(version.rejects())))
+    gates = Counter(row.gate for row in version.rejects())
+    entities = Counter(entity for row in version.rows() for entity in row.entities)
     return draft.model_copy(
         update={"rejected_by_gate": dict(sorted(gates.items())), "entity_counts": dict(sorted(entities.items()))}
     )

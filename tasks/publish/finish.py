@@ -12,7 +12,7 @@ from storage.ledger import load_reports
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, ShardEntry
-from storage.versions import pair_rows, reject_rows
+from storage.versions import Version
 from tasks.generate.report_cost import EntityCost, shard_costs, total
 from tasks.plan.bank import label_set_of
 from tasks.publish.card import LIMITS, build_card
@@ -59,59 +59,57 @@ def finish_version(
         return stored
     terms = inherit(recipe, models)
     sources, copies = [source.model_dump() for source in terms.sources], card_figures(recipe)
-    manifest = make_manifest(
-        store,
-        ref,
-        shards,
-        ManifestFacts(
-            fingerprint=mark,
-            asked=recipe.pairs,
-            models=models,
-            lineage=lineage,
-            statistics={**cost(recipe, shards), "seed": recipe.seed, "sources": sources, "memorisation": copies},
-            licence=terms.licence,
-            credentialed=terms.credentialed,
-            label_set=label_set_of(recipe.plan),
-        ),
+    facts = ManifestFacts(
+        fingerprint=mark,
+        asked=recipe.pairs,
+        models=models,
+        lineage=lineage,
+        statistics={**cost(recipe, shards), "seed": recipe.seed, "sources": sources, "memorisation": copies},
+        licence=terms.licence,
+        credentialed=terms.credentialed,
+        label_set=label_set_of(recipe.plan),
     )
-    write_card(store, ref, manifest, recipe.cost_per_hour)
-    return write_manifest(store, ref, manifest)
+    version = Version(store, ref, make_manifest(store, ref, shards, facts))
+    write_card(version, recipe.cost_per_hour)
+    return write_manifest(store, ref, version.manifest)
 
 
-def write_card(store: ObjectStore, ref: DatasetRef, manifest: Manifest, cost_per_hour: float = 0.0) -> None:
+def write_card(version: Version, cost_per_hour: float = 0.0) -> None:
     """README.md, report.html, croissant.json and records.parquet of a version; files that are there stay.
 
     Rows are read one shard at a time: 200,000 pairs need no more memory than one shard and their scores.
+
+    Args:
+        version: its manifest need not be written yet.
+        cost_per_hour: of the machine, in any currency.
     """
+    store, ref, manifest = version.store, version.ref, version.manifest
     wanted, tally, kept = choose(manifest), Tally(), list[tuple[PairRow, Place]]()
     spent: list[dict[str, EntityCost]] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "records.parquet")
         with RecordTable(path) as table:
             for entry in manifest.shards:
-                alone = manifest.model_copy(update={"shards": [entry]})
-                pairs = list(pair_rows(store, ref, alone))
-                tally.add(entry, pairs, reject_rows(store, ref, alone))
+                pairs = version.shard_rows(entry)
+                tally.add(entry, pairs, version.shard_rejects(entry))
                 table.add(entry.shard, pairs)
-                spent.append(_report_costs(store, ref, entry, cost_per_hour))
+                spent.append(_report_costs(version, entry, cost_per_hour))
                 for at in wanted.get(entry.shard, ()):
                     assert entry.pairs is not None, entry.shard
                     kept.append((pairs[at], Place(entry.shard, entry.index.key, at, entry.pairs.key)))
         digest = keep_file(store, ref.card("records.parquet"), path)
     costs = {label: manifest.statistics[name] for name, label in COSTS.items() if name in manifest.statistics}
     facts = {**costs, **manifest.statistics.get("memorisation", {})}
-    report = build_report(manifest, tally, read_films(store, ref, kept), facts)
+    report = build_report(manifest, tally, read_films(version, kept), facts)
     keep_text(store, ref.card("croissant.json"), build_croissant(manifest, digest, LIMITS[0]), "application/ld+json")
     keep_text(store, ref.card("report.html"), report, "text/html; charset=utf-8")
     card = build_card(manifest, tally, facts, total(spent))
     keep_text(store, ref.card("README.md"), card, "text/markdown; charset=utf-8")
 
 
-def _report_costs(
-    store: ObjectStore, ref: DatasetRef, entry: ShardEntry, cost_per_hour: float
-) -> dict[str, EntityCost]:
+def _report_costs(version: Version, entry: ShardEntry, cost_per_hour: float) -> dict[str, EntityCost]:
     """What the shard's reports cost, by entity; nothing where it has no report stage."""
-    stored = load_reports(store, ref, entry.shard)
+    stored = load_reports(version.store, version.ref, entry.shard)
     if stored is None or "reports" not in entry.seconds:
         return {}
     tokens = entry.counts.get("reports.tokens")

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from storage.errors import CorruptShard
-from storage.layout import DatasetRef
-from storage.objects import ObjectStore
 from storage.png import decode_png
 from storage.records import Manifest, PairRow
 from storage.tars import Group, read_groups
+from storage.versions import Version
 from tasks.publish.provenance import Place
 
 FILMS = 96
@@ -38,25 +37,26 @@ def choose(manifest: Manifest, films: int = FILMS) -> dict[int, list[int]]:
     return {entry.shard: _spread(entry.accepted, share) for entry, share in zip(chosen, shares, strict=True) if share}
 
 
-def read_films(store: ObjectStore, ref: DatasetRef, rows: Sequence[tuple[PairRow, Place]]) -> list[SheetFilm]:
+def read_films(version: Version, rows: Sequence[tuple[PairRow, Place]]) -> list[SheetFilm]:
     """The films of `rows`, made small, with their bytes' place; one sample is in memory at a time.
 
     Raises:
         CorruptShard: a tar is damaged, or lacks a film that its index names.
     """
-    found: dict[str, SheetFilm] = {}
+    store, found = version.store, dict[str, SheetFilm]()
     for tar in dict.fromkeys(place.tar for _, place in rows):
+        key = version.ref.key(tar)
         wanted = {row.sample_id: (row, place) for row, place in rows if place.tar == tar}
         try:
-            with store.open(ref.key(tar)) as stream:
+            with store.open(key) as stream:
                 for group in read_groups(stream):
                     if group.key in wanted:
                         row, place = wanted.pop(group.key)
                         found[group.key] = _film(row, place, group)
         except ValueError as error:
-            raise CorruptShard(f"{store.uri(ref.key(tar))} is damaged: {error}") from error
+            raise CorruptShard(f"{store.uri(key)} is damaged: {error}") from error
         if wanted:
-            raise CorruptShard(f"{store.uri(ref.key(tar))} lacks {', '.join(wanted)}, which its index names")
+            raise CorruptShard(f"{store.uri(key)} lacks {', '.join(wanted)}, which its index names")
     return [found[row.sample_id] for row, _ in rows]
 
 

@@ -13,7 +13,7 @@ from storage.manifest import find_manifest, objects
 from storage.objects import ObjectStore
 from storage.records import Manifest
 from storage.tags import find_tag, tags
-from storage.versions import begun, open_dataset
+from storage.versions import Version, begun
 from tasks.publish.dataset import frozen_recipe
 from tasks.recipe.fingerprint import FieldChange, leaves, reason_excluded
 from tasks.store.references import PARENT
@@ -80,18 +80,14 @@ def parent_of(store: ObjectStore, ref: DatasetRef) -> dict[str, str]:
     return {PARENT: str(tag.ref)} if tag is not None and tag.ref != ref else {}
 
 
-def compare(store: ObjectStore, before: DatasetRef, after: DatasetRef) -> VersionDiff:
-    """How two published versions differ, in recipe and in what came of it.
-
-    Raises:
-        DatasetMissing: one of them is not published.
-    """
-    one, other = open_dataset(store, before), open_dataset(store, after)
-    fields = _changes(*(leaves(frozen_recipe(store, ref)[1]) for ref in (before, after)))
+def compare(before: Version, after: Version) -> VersionDiff:
+    """How two published versions differ, in recipe and in what came of it."""
+    one, other = before.manifest, after.manifest
+    fields = _changes(*(leaves(frozen_recipe(each.store, each.ref)[1]) for each in (before, after)))
     entities = _changes(one.entity_counts, other.entity_counts)
     return VersionDiff(
-        before=before,
-        after=after,
+        before=before.ref,
+        after=after.ref,
         recipe=tuple(change for change in fields if reason_excluded(change.path) is None),
         settings=tuple(change for change in fields if reason_excluded(change.path) is not None),
         facts=tuple(_changes(_facts(one), _facts(other))),

@@ -11,7 +11,7 @@ from storage.indices import version_indices
 from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.shards import Sample
-from storage.versions import open_dataset
+from storage.versions import Version
 
 World = Callable[..., DatasetRef]
 
@@ -41,7 +41,7 @@ def test_ids_and_texts_come_tar_by_tar_as_the_tars_have_them(
     local_store: LocalStore, publish: World, make_pair: Callable[..., Sample]
 ) -> None:
     ref = publish(local_store)
-    found = version_indices(local_store, ref, open_dataset(local_store, ref))
+    found = version_indices(Version.open(local_store, ref))
     assert [index.key for index in found] == [ref.pairs(0), ref.pairs(1)]
     assert found[1].ids == ("sample-00003", "sample-00004")
     assert found[1].texts[0] == make_pair(3).txt
@@ -49,12 +49,12 @@ def test_ids_and_texts_come_tar_by_tar_as_the_tars_have_them(
 
 def test_a_version_is_read_once(watched: Watched, publish: World) -> None:
     ref = publish(watched, seed=77)
-    manifest = open_dataset(watched, ref)
+    version = Version.open(watched, ref)
     watched.read.clear()
-    first = version_indices(watched, ref, manifest)
+    first = version_indices(version)
     assert sorted(set(watched.read)) == [ref.index(0), ref.index(1)]
     watched.read.clear()
-    assert version_indices(watched, ref, manifest) is first
+    assert version_indices(version) is first
     assert watched.read == []
 
 
@@ -64,7 +64,7 @@ def test_an_index_that_is_not_the_manifests_is_refused(local_store: LocalStore, 
     with pytest.raises(
         CorruptShard, match=r"00001\.parquet: it is not the object that the manifest names; `synth verify`"
     ):
-        version_indices(local_store, ref, open_dataset(local_store, ref))
+        version_indices(Version.open(local_store, ref))
     local_store.put(ref.index(1), b"PAR1", create_only=False)
     with pytest.raises(CorruptShard, match=r"00001\.parquet"):
-        version_indices(local_store, ref, open_dataset(local_store, ref))
+        version_indices(Version.open(local_store, ref))

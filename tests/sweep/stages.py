@@ -18,11 +18,12 @@ from flows.session import open_storage
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards, load_reports
 from storage.objects import ObjectStore
+from storage.versions import Version
 from tasks.check.check import FLOWS, checked_recipe
 from tasks.curate.keep import decide
 from tasks.evaluate.evaluate import read_scores
 from tasks.evaluate.predictions import read_predictions
-from tasks.evaluate.testset import open_test_set
+from tasks.evaluate.testset import TestSet
 from tasks.plan.plan import make_plan
 from tasks.pretrain.checkpoint import read_checkpoint, read_weights
 from tasks.pretrain.offers import offer
@@ -81,7 +82,7 @@ def _generate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) ->
 
 def _curate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
     del mark
-    decide(store, ref, recipe.curate)
+    decide(Version.open(store, ref), recipe.curate)
 
 
 def _pretrain(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
@@ -99,7 +100,7 @@ def _evaluate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) ->
     check_sources(store, trials, ref, mark)
     for held in trials.trials:
         read_weights(store, read_checkpoint(store, held.fingerprint))
-    test = open_test_set(store, ref)
+    test = TestSet(Version.open(store, ref))
     assert len(test.images(64)) == len(test.truth(["pneumothorax"]))
     for keys in read_scores(store, RUN).predictions.values():
         for key in keys:

@@ -10,6 +10,7 @@ from models.contracts import Encoder
 from models.encoders.classifier_features import ClassifierFeatureEncoder
 from storage.errors import CorruptShard
 from storage.open import open_store
+from storage.versions import Version
 from tasks.curate.keep import RulesDoNotFit, decide
 from tasks.curate.measure import hash_films
 from tasks.recipe.curation import Rules
@@ -18,42 +19,44 @@ from tasks.recipe.curation import Rules
 def test_a_near_copy_is_found_by_hash_and_by_embedding(publish, films):
     copy = np.clip(films[2].astype(int) + 3, 0, 255).astype(np.uint8)
     store, ref, _ = publish([*films, copy])
-    assert len(decide(store, ref, Rules())[1].kept) == 9
+    assert len(decide(Version.open(store, ref), Rules())[1].kept) == 9
     for rules in (Rules(near_image=8), Rules(near_film=0.98)):
-        _, selection = decide(store, ref, rules)
+        _, selection = decide(Version.open(store, ref), rules)
         assert [choice.sample_id for choice in selection.choices if not choice.kept] == ["s8"]
         assert selection.choices[8].reason.endswith("s2")
 
 
 def test_the_second_decision_reads_no_film_again(publish, films, tmp_path):
     store, ref, manifest = publish(films)
-    decide(store, ref, Rules(near_image=8, near_film=0.98, near_report=0.9))
+    decide(Version.open(store, ref), Rules(near_image=8, near_film=0.98, near_report=0.9))
     for entry in manifest.shards:
         assert entry.pairs is not None
         store.delete(ref.key(entry.pairs.key))
-    _, selection = decide(open_store(str(tmp_path)), ref, Rules(near_image=2, near_film=0.9, near_report=0.8))
+    _, selection = decide(
+        Version.open(open_store(str(tmp_path)), ref), Rules(near_image=2, near_film=0.9, near_report=0.8)
+    )
     assert len(selection.choices) == 8
 
 
 def test_rules_that_need_no_film_read_none_and_keep_nothing(publish, films):
     store, ref, _ = publish(films)
-    decide(store, ref, Rules(caps={"no finding": 3}))
+    decide(Version.open(store, ref), Rules(caps={"no finding": 3}))
     assert not list(store.list("measures/"))
 
 
 def test_a_damaged_measurement_is_named_with_the_remedy(publish, films):
     store, ref, _ = publish(films)
-    decide(store, ref, Rules(near_report=0.9))
+    decide(Version.open(store, ref), Rules(near_report=0.9))
     key = next(iter(store.list("measures/"))).key
     store.put(key, b"junk", create_only=False)
     with pytest.raises(CorruptShard, match="delete it, and it is measured again"):
-        decide(store, ref, Rules(near_report=0.9))
+        decide(Version.open(store, ref), Rules(near_report=0.9))
 
 
 def test_rules_that_do_not_fit_the_version_name_it(publish, films):
     store, ref, _ = publish(films)
     with pytest.raises(RulesDoNotFit, match="phantom-cxr/v1"):
-        decide(store, ref, Rules(thresholds={"beauty": 0.5}))
+        decide(Version.open(store, ref), Rules(thresholds={"beauty": 0.5}))
 
 
 def test_hashes_ignore_exposure_and_tell_films_apart(films):

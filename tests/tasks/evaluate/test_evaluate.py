@@ -21,13 +21,14 @@ from storage.open import open_store
 from storage.png import encode_png
 from storage.records import Manifest, PairRow
 from storage.shards import Sample, sample_of
+from storage.versions import Version
 from tasks.curate.keep import write_selection
 from tasks.curate.select import Choice, Selection
 from tasks.evaluate.evaluate import ScoresConflict, evaluate_run, keep_scores, read_scores, scores_key
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import read_predictions
 from tasks.evaluate.scores import RunScores
-from tasks.evaluate.testset import TestSet, open_test_set
+from tasks.evaluate.testset import TestSet
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.checkpoint import ensure_trained
 from tasks.pretrain.runs import keep_trials
@@ -81,7 +82,7 @@ def begin(store: ObjectStore, run: str, seeds: tuple[int, ...]) -> None:
 
 @pytest.fixture
 def test(store: ObjectStore) -> TestSet:
-    return open_test_set(store, HELD_OUT)
+    return TestSet(Version.open(store, HELD_OUT))
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_only_findings_that_the_test_set_labels_are_asked_for(store: ObjectStore
     ref = DatasetRef("few-labels", "v1")
     publish(store, ref, [sample(at, labels={"pleural effusion": at % 2}) for at in range(4)])
     begin(store, "few", (0,))
-    table = evaluate_run(store, "few", open_test_set(store, ref), SECTION).tables[0]
+    table = evaluate_run(store, "few", TestSet(Version.open(store, ref)), SECTION).tables[0]
     assert list(table.of("random").per_label) == ["pleural effusion"]
 
 
@@ -187,7 +188,7 @@ def test_a_dataset_without_labels_cannot_be_a_test_set(store: ObjectStore) -> No
     publish(store, ref, [sample(0, labels={})])
     begin(store, "unlabelled", (0,))
     with pytest.raises(CannotScore, match="unlabelled/v1 has no labels, which task zero_shot needs"):
-        evaluate_run(store, "unlabelled", open_test_set(store, ref), SECTION)
+        evaluate_run(store, "unlabelled", TestSet(Version.open(store, ref)), SECTION)
 
 
 def test_a_label_that_the_label_set_does_not_know_is_named(store: ObjectStore) -> None:
@@ -195,13 +196,13 @@ def test_a_label_that_the_label_set_does_not_know_is_named(store: ObjectStore) -
     publish(store, ref, [sample(0, labels={"something else": 1})])
     begin(store, "odd-labels", (0,))
     with pytest.raises(CannotScore, match="dataset odd-labels/v1: label set phantom has no 'something else'"):
-        evaluate_run(store, "odd-labels", open_test_set(store, ref), SECTION)
+        evaluate_run(store, "odd-labels", TestSet(Version.open(store, ref)), SECTION)
 
 
 def test_a_row_may_spell_a_label_in_another_way(store: ObjectStore) -> None:
     ref = DatasetRef("spelt", "v1")
     publish(store, ref, [sample(at, labels={("Pleural_Effusion", "pleural effusion")[at]: at}) for at in range(2)])
-    assert open_test_set(store, ref).truth(["pleural effusion"]).tolist() == [[0.0], [1.0]]
+    assert TestSet(Version.open(store, ref)).truth(["pleural effusion"]).tolist() == [[0.0], [1.0]]
 
 
 def test_a_label_that_some_rows_do_not_state_is_uncertain(store: ObjectStore) -> None:
@@ -210,17 +211,17 @@ def test_a_label_that_some_rows_do_not_state_is_uncertain(store: ObjectStore) ->
     publish(store, ref, [sample(at, labels=rows[at % 2]) for at in range(4)])
     begin(store, "gaps", (0,))
     with pytest.raises(CannotScore, match=r"labels of 'lung nodule'.* are uncertain: set evaluate\.uncertain"):
-        evaluate_run(store, "gaps", open_test_set(store, ref), SECTION)
+        evaluate_run(store, "gaps", TestSet(Version.open(store, ref)), SECTION)
 
 
 def test_a_dataset_without_images_is_refused(store: ObjectStore) -> None:
     publish(store, DatasetRef("empty", "v1"), [])
     with pytest.raises(CannotScore, match="empty/v1 holds no images"):
-        open_test_set(store, DatasetRef("empty", "v1")).rows()
+        TestSet(Version.open(store, DatasetRef("empty", "v1"))).rows()
 
 
-def test_more_images_than_are_kept_are_read_anew(store: ObjectStore, test: TestSet) -> None:
-    tight = TestSet(store, HELD_OUT, test.manifest, most=96 * 96 * 39)
+def test_more_images_than_are_kept_are_read_anew(test: TestSet) -> None:
+    tight = TestSet(test.version, most=96 * 96 * 39)
     assert (tight.images(96) == test.images(96)).all()
     assert not any(one is other for one, other in zip(tight.blocks(96), tight.blocks(96), strict=True))
 
@@ -228,7 +229,7 @@ def test_more_images_than_are_kept_are_read_anew(store: ObjectStore, test: TestS
 def test_a_selection_limits_a_test_set_and_is_another_question(store: ObjectStore, test: TestSet) -> None:
     choices = [Choice(sample_id=sample, kept=at % 2 == 0, reason="") for at, sample in enumerate(test.ids())]
     write_selection(store, HELD_OUT, "half", Selection(rules=Rules(), choices=choices))
-    half = open_test_set(store, HELD_OUT, "half")
+    half = TestSet(Version.open(store, HELD_OUT), "half")
     assert len(half.ids()) == 20
     assert (half.images(96) == test.images(96)[::2]).all()
     assert half.identity() != test.identity()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.records import Manifest
+from storage.versions import Version
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash, task_problems
 from tasks.evaluate.scores import Scores, ScoreTable
-from tasks.evaluate.testset import TestSet, open_test_set
+from tasks.evaluate.testset import TestSet
 from tasks.pretrain.arms import Arm, Draw, Trial
 from tasks.pretrain.checkpoint import ensure_trained
 from tasks.pretrain.runs import keep_trials
@@ -78,7 +80,7 @@ def test_a_toy_objective_and_a_toy_task_go_from_recipe_to_scores(made: tuple[Obj
     assert trained is not None
     assert trained.steps == 2
     keep_trials(store, "toy", [(trial, held)])
-    test = open_test_set(store, DatasetRef(draw.dataset, draw.version))
+    test = TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
     evaluate = EvaluateSection(tasks=(TOY, KindSpec(kind="zero_shot")), bootstrap=20, uncertain="ignore")
     with pytest.raises(ValueError, match="no 'left pleural effusion'"):
         evaluate_run(store, "toy", test, evaluate)
@@ -92,7 +94,7 @@ def test_a_test_set_without_what_a_task_needs_is_refused_before_any_model_is_ask
     made: tuple[ObjectStore, Draw],
 ) -> None:
     store, draw = made
-    test = open_test_set(store, DatasetRef(draw.dataset, draw.version))
+    test = TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
     test.need({"labels"}, "toy")
     with pytest.raises(CannotScore, match="dataset toy/v1 has no boxes and no masks, which task toy needs"):
         test.need({"masks", "labels", "boxes"}, "toy")
@@ -110,12 +112,14 @@ def test_a_task_is_built_from_its_kind_with_its_options() -> None:
 
 def test_what_changes_predictions_changes_the_hash(made: tuple[ObjectStore, Draw], monkeypatch: Any) -> None:
     store, draw = made
-    test = open_test_set(store, DatasetRef(draw.dataset, draw.version))
+    test = TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
     known = task_hash(TOY, build_task(TOY), test)
     assert len(known) == 16
     other = KindSpec(kind=TOY.kind, options={"power": 1.0})
     assert task_hash(other, build_task(other), test) != known
-    again = TestSet(store, test.ref, test.manifest.model_copy(update={"fingerprint": "another"}))
+    again = TestSet(
+        replace(test.version, manifest=test.version.manifest.model_copy(update={"fingerprint": "another"}))
+    )
     assert task_hash(TOY, build_task(TOY), again) != known
     monkeypatch.setattr(Brightness, "identity", lambda *_: {"rule": "median grey"})
     assert task_hash(TOY, build_task(TOY), test) != known

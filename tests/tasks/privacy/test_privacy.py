@@ -168,7 +168,7 @@ def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(index, 
     ]
     publish_archive(store, ref, drawn, count=4, shard_size=2)
     manifest = open_dataset(store, ref)
-    rows = audit(store, ref, manifest, index, encoder)
+    rows = audit(Version(store, ref, manifest), index, encoder)
     assert [row.by_pixels for row in rows if row.flagged] == ["phantom-a-7-3", "phantom-a-7-4"]
     assert [row.sample_id for row in rows] == read_table(Version(store, ref, manifest)).pairs["sample_id"].to_list()
     kept = [from_parquet(store.get(info.key), NeighbourRow) for info in store.list("measures/leaky/v1/")]
@@ -176,7 +176,7 @@ def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(index, 
     for entry in manifest.shards:
         assert entry.pairs is not None
         store.delete(ref.key(entry.pairs.key))
-    assert audit(store, ref, manifest, index, encoder) == rows
+    assert audit(Version(store, ref, manifest), index, encoder) == rows
     assert dict(archive_films("phantom:a/7/3-4")).keys() == {"phantom-a-7-3"}
 
 

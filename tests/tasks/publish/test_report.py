@@ -21,7 +21,7 @@ from storage.objects import ObjectStore
 from storage.png import encode_png
 from storage.records import GateRow, Manifest, PairRow, RejectRow, ShardEntry
 from storage.shards import Sample, sample_of
-from storage.versions import pair_rows, reject_rows
+from storage.versions import Version
 from tasks.publish.dataset import ManifestFacts, make_manifest
 from tasks.publish.figures import Tally
 from tasks.publish.finish import finish_version
@@ -79,13 +79,14 @@ def manifest(local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> Ma
 @pytest.fixture
 def tally(local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry, manifest: Manifest) -> Tally:
     tally = Tally()
-    tally.add(entry, pair_rows(local_store, ref, manifest), reject_rows(local_store, ref, manifest))
+    version = Version(local_store, ref, manifest)
+    tally.add(entry, version.rows(), version.rejects())
     return tally
 
 
 @pytest.fixture
 def films(local_store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> list[SheetFilm]:
-    return sheet(local_store, ref, manifest)
+    return sheet(Version(local_store, ref, manifest))
 
 
 @pytest.fixture
@@ -93,16 +94,16 @@ def page(manifest: Manifest, tally: Tally, films: list[SheetFilm]) -> str:
     return build_report(manifest, tally, films, {EVIL: 1.0})
 
 
-def sheet(store: ObjectStore, ref: DatasetRef, manifest: Manifest, films: int = 96) -> list[SheetFilm]:
+def sheet(version: Version, films: int = 96) -> list[SheetFilm]:
     """The contact sheet, as `finish_version` makes it."""
-    wanted, kept = choose(manifest, films), []
-    for entry in manifest.shards:
-        rows = list(pair_rows(store, ref, manifest.model_copy(update={"shards": [entry]})))
+    wanted, kept = choose(version.manifest, films), []
+    for entry in version.manifest.shards:
+        rows = version.shard_rows(entry)
         assert entry.pairs is not None
         kept += [
             (rows[at], Place(entry.shard, entry.index.key, at, entry.pairs.key)) for at in wanted.get(entry.shard, ())
         ]
-    return read_films(store, ref, kept)
+    return read_films(version, kept)
 
 
 def test_a_report_text_is_text_and_never_markup(page: str) -> None:
@@ -234,19 +235,20 @@ def test_the_contact_sheet_is_small_and_spread(local_store: ObjectStore, ref: Da
         pairs = [sample_of(row, png)]
         entries.append(commit_shard(local_store, ref, shard, ShardContents(pairs)))
     manifest = make_manifest(local_store, ref, entries, ManifestFacts(fingerprint="f", asked=14, models={}))
-    films = sheet(local_store, ref, manifest)
+    version = Version(local_store, ref, manifest)
+    films = sheet(version)
     assert len(films) == 12
     assert {"sample-00000", "sample-00013"} <= {film.row.sample_id for film in films}
     assert {Image.open(io.BytesIO(film.image)).size for film in films} == {(171, 256)}
     tar = local_store.get(ref.pairs(13))
     first, size = films[-1].place.spans["png"]
     assert tar[first : first + size] == png
-    assert len(sheet(local_store, ref, manifest, films=5)) == 5
+    assert len(sheet(version, films=5)) == 5
 
 
 def test_a_tar_that_lacks_a_film_of_its_index_is_named(
-    local_store: ObjectStore, ref: DatasetRef, films: list[SheetFilm]
+    local_store: ObjectStore, ref: DatasetRef, manifest: Manifest, films: list[SheetFilm]
 ) -> None:
     lost = films[0].row.model_copy(update={"sample_id": "lost"})
     with pytest.raises(CorruptShard, match=r"00000\.tar lacks lost"):
-        read_films(local_store, ref, [(lost, films[0].place)])
+        read_films(Version(local_store, ref, manifest), [(lost, films[0].place)])
