@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 PATIENCE = timedelta(hours=2)  # one process may render or encode while the others wait
 
@@ -46,6 +48,31 @@ def own_rows(rows: int) -> slice:
         raise ValueError(f"a batch of {rows} cannot be shared by {world_size()} processes: take a multiple of them")
     each = rows // world_size()
     return slice(rank() * each, (rank() + 1) * each)
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """The rows of all processes in the order of their ranks, with gradients; every process has equally many.
+
+    What each process derives from all rows sends its gradient back to the process that a row came from, where the
+    gradients of all processes are summed. A loss of the whole batch that every process computes alike therefore has
+    in each process the number of processes times its gradient, which `DistributedDataParallel` averages.
+    """
+    return rows if world_size() == 1 else _GatherRows.apply(rows)  # pyright: ignore[reportReturnType]
+
+
+class _GatherRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.own = slice(rank() * len(rows), (rank() + 1) * len(rows))
+        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(world_size())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        whole = gradients[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(whole)
+        return whole[ctx.own]
 
 
 def mean_over_ranks(values: tuple[float, ...], device: torch.device) -> tuple[float, ...]:

@@ -1,0 +1,47 @@
+"""Texts that are equal within a batch: wrong negatives, or further positives.
+
+Reports repeat: a third of the rows of a small batch of real reports has a text that another row has too. A loss that
+knows only the diagonal pushes an image away from the text that describes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from models.training.distributed import gather_rows
+
+SameText = Literal["negative", "positive"]
+"""What a row with an equal text is to another row: a negative as all others, or a positive."""
+
+
+def equal_text_rows(texts: Sequence[str]) -> int:
+    """How many of the texts occur more than once among them."""
+    return sum(count for count in Counter(texts).values() if count > 1)
+
+
+def positives_of(texts: Sequence[str], same_text: SameText, device: torch.device | None = None) -> Tensor | None:
+    """Which rows of the whole batch have equal texts, for `models.vlp.losses.contrast`.
+
+    Args:
+        texts: those of this process's rows.
+        same_text: ``negative`` knows the diagonal only.
+        device: of the similarities.
+
+    Returns:
+        (n, n) bool with n rows over all processes, or None with ``negative``.
+    """
+    if same_text == "negative":
+        return None
+    own = torch.tensor([_number(text) for text in texts], dtype=torch.int64, device=device)
+    everyone = gather_rows(own)
+    return everyone[:, None] == everyone[None, :]
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
