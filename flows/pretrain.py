@@ -60,7 +60,7 @@ def _train(run: Run, trial: Trial, cache: ImageCache) -> Checkpoint:
         tracked.params({"arm": arm.name, "seed": trial.seed, "pairs": arm.pairs, "control": arm.control})
         tracked.params({"objective": trial.objective.kind, "text": arm.text, "trial": held.fingerprint})
         tracked.metrics({"seconds": held.seconds, "samples_seen": held.samples_seen})
-        tracked.curve("loss", trained.losses)
+        tracked.points("loss", list(enumerate(trained.losses, 1)))
         tracked.blob(trained.weights, "model/checkpoint.safetensors")
         for draw in arm.mix:
             place = run.store.uri(DatasetRef(draw.dataset, draw.version).prefix)

@@ -9,6 +9,8 @@ from storage.addresses import redact
 
 RECIPE, INCOMPLETE = "synthcxr.recipe", "synthcxr.incomplete"
 """Tags of a parent run: the SHA-256 of its whole recipe, and that MLflow did not take all of its records."""
+MARK = "synthcxr.mark"
+"""Tag of a run that is taken up again by whoever goes on with its work: what it is about."""
 _NAME_LIMIT = 250
 _ODD = re.compile(r"[^/\w.\- :]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

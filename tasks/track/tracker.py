@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from storage.s3 import S3Store
 
 _PARAM_LIMIT, _TAG_LIMIT, _SOURCE_LIMIT = 6000, 8000, 60_000
+T = TypeVar("T")
 NO_RUN = ""
 """The id of a run that MLflow could not begin."""
 
@@ -56,32 +57,37 @@ class TrackedRun:
     def params(self, values: Mapping[str, Any]) -> None:
         """Record settings; values are written as text, cut at MLflow's limit."""
         params = [Param(names.key(name), names.value(item, _PARAM_LIMIT)) for name, item in values.items()]
-        self._write(lambda: self.client.log_batch(self.id, params=params))
+        self.attempt(lambda: self.client.log_batch(self.id, params=params))
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Record numbers."""
         now = int(time.time() * 1000)
         metrics = [Metric(names.key(name), float(number), now, step) for name, number in values.items()]
-        self._write(lambda: self.client.log_batch(self.id, metrics=metrics))
+        self.attempt(lambda: self.client.log_batch(self.id, metrics=metrics))
 
-    def curve(self, name: str, values: Sequence[float]) -> None:
-        """Record a series under one name, one step an entry."""
+    def points(self, name: str, values: Sequence[tuple[int, float]]) -> None:
+        """Record points of a series: pairs of step and value."""
         now = int(time.time() * 1000)
-        metrics = [Metric(names.key(name), float(number), now, step) for step, number in enumerate(values)]
+        metrics = [Metric(names.key(name), float(number), now, step) for step, number in values]
         for start in range(0, len(metrics), 1000):
-            self._write(lambda start=start: self.client.log_batch(self.id, metrics=metrics[start : start + 1000]))
+            self.attempt(lambda start=start: self.client.log_batch(self.id, metrics=metrics[start : start + 1000]))
+
+    def last_step(self, name: str) -> int:
+        """The last step at which a series has a point; -1 where it has none, or MLflow does not answer."""
+        history = self.attempt(lambda: self.client.get_metric_history(self.id, names.key(name)))
+        return max((point.step for point in history or ()), default=-1)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Record links and labels."""
         tags = [RunTag(names.key(name), names.value(text, _TAG_LIMIT)) for name, text in values.items()]
-        self._write(lambda: self.client.log_batch(self.id, tags=tags))
+        self.attempt(lambda: self.client.log_batch(self.id, tags=tags))
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """Record a dataset version as an input of this run; `digest` is its fingerprint."""
         place = json.dumps({"uri": names.value(source, _SOURCE_LIMIT)})
         data = Dataset(names.title(name), digest[:36], "s3" if source.startswith("s3://") else "local", place)
         inputs = [DatasetInput(data, [InputTag("mlflow.data.context", context)])]
-        self._write(lambda: self.client.log_inputs(self.id, inputs))
+        self.attempt(lambda: self.client.log_inputs(self.id, inputs))
 
     def text(self, text: str, file: str) -> None:
         """Keep a text as an artifact."""
@@ -89,12 +95,24 @@ class TrackedRun:
 
     def blob(self, data: bytes, file: str) -> None:
         """Keep bytes (a figure, a checkpoint) as an artifact called `file`."""
-        self._write(lambda: self._keep(data, file))
+        self.attempt(lambda: self._keep(data, file))
 
     @contextmanager
     def nested(self, name: str) -> Iterator[TrackedRun]:
         """A child run, ended as FINISHED, as KILLED by Ctrl-C, or as FAILED when the block raises."""
-        begun = self._write(lambda: _begin(self, name, {"mlflow.parentRunId": self.id}))
+        begun = self.attempt(lambda: _begin(self, name, {"mlflow.parentRunId": self.id}))
+        with _ending(begun or TrackedRun(self.client, self.experiment, NO_RUN, self.losses)) as run:
+            yield run
+
+    @contextmanager
+    def continued(self, name: str, mark: str) -> Iterator[TrackedRun]:
+        """A child run as `nested` gives, or the one with this mark that did not finish, taken up again.
+
+        Args:
+            name: of a new run.
+            mark: what the run is about; a tag of it.
+        """
+        begun = self.attempt(lambda: _unfinished(self, mark) or _begin(self, name, _below(self.id, mark)))
         with _ending(begun or TrackedRun(self.client, self.experiment, NO_RUN, self.losses)) as run:
             yield run
 
@@ -102,10 +120,11 @@ class TrackedRun:
         """Whether MLflow did not take all records of this run, or of flows that joined it."""
         if self.losses.count or self.id == NO_RUN:
             return True
-        found = self._write(lambda: self.client.get_run(self.id))
+        found = self.attempt(lambda: self.client.get_run(self.id))
         return found is None or names.INCOMPLETE in found.data.tags
 
-    def _write(self, call: Callable[[], Any]) -> Any:
+    def attempt(self, call: Callable[[], T]) -> T | None:
+        """What `call` returns; None, and one more loss, where MLflow fails or this run could not be begun."""
         if self.id == NO_RUN:
             self.losses.count += 1
             return None
@@ -178,6 +197,24 @@ def _open(
 def _begin(above: TrackedRun, name: str, tags: dict[str, str]) -> TrackedRun:
     """A new run in the experiment of the one `above` it."""
     info = above.client.create_run(above.experiment, run_name=names.title(name), tags=tags).info
+    files = store_of(info.artifact_uri or "", above.store)
+    return TrackedRun(above.client, above.experiment, info.run_id, above.losses, above.store, files)
+
+
+def _below(parent: str, mark: str) -> dict[str, str]:
+    return {"mlflow.parentRunId": parent, names.MARK: mark}
+
+
+def _unfinished(above: TrackedRun, mark: str) -> TrackedRun | None:
+    """The latest run with that mark in the experiment that was begun and not finished, running again."""
+    wanted = f"tags.`{names.MARK}` = '{mark}' and attributes.status != 'FINISHED'"
+    found = above.client.search_runs(
+        [above.experiment], wanted, max_results=1, order_by=["attributes.start_time DESC"]
+    )
+    if not found:
+        return None
+    info = found[0].info
+    above.client.update_run(info.run_id, status="RUNNING")
     files = store_of(info.artifact_uri or "", above.store)
     return TrackedRun(above.client, above.experiment, info.run_id, above.losses, above.store, files)
 

@@ -155,7 +155,7 @@ def test_a_server_that_dies_in_mid_run_costs_no_work(
         end(process)
         for number in range(5):
             with run.nested(f"arm {number}") as arm:
-                arm.curve("loss", [1.0] * 10)
+                arm.points("loss", [(step, 1.0) for step in range(10)])
                 arm.text("x", "x.txt")
                 work.append(number)
     assert work == [0, 1, 2, 3, 4]

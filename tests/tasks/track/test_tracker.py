@@ -22,14 +22,16 @@ SECRET = "http://me:CANARY@host/path"
 def test_a_run_holds_parameters_curves_datasets_and_files(uri: str, tmp_path: Path) -> None:
     with track(uri, "experiment", "parent", artifacts=str(tmp_path / "files")) as run, run.nested("arm") as arm:
         arm.params({"pairs": 8})
-        arm.curve("loss", [3.0, 2.0, 1.5])
+        arm.points("loss", [(1, 3.0), (2, 2.0), (4, 1.5)])
         arm.dataset("phantom", "f" * 64, "s3://bucket/datasets/phantom/v1", "training")
         arm.blob(b"weights", "model/checkpoint.safetensors")
     client = MlflowClient(uri)
     stored = client.get_run(arm.id)
     assert stored.data.tags["mlflow.parentRunId"] == run.id
     assert stored.data.params["pairs"] == "8"
-    assert [point.value for point in client.get_metric_history(arm.id, "loss")] == [3.0, 2.0, 1.5]
+    points = [(point.step, point.value) for point in client.get_metric_history(arm.id, "loss")]
+    assert points == [(1, 3.0), (2, 2.0), (4, 1.5)]
+    assert (arm.last_step("loss"), arm.last_step("other")) == (4, -1)
     assert stored.inputs is not None
     assert stored.inputs.dataset_inputs[0].dataset.name == "phantom"
     assert list((tmp_path / "files").rglob("checkpoint.safetensors"))
@@ -72,7 +74,7 @@ def test_odd_names_long_values_and_numbers_that_are_none_are_kept(uri: str, tmp_
     with track(uri, "exp % 🩻\x07: /..", "run\n\x1b[31m %", artifacts=str(tmp_path), say=said.append) as run:
         run.params(many | {"": "empty", "../up": "\x00\ud800"})
         run.metrics({"auroc.50%": 0.5, "nan": math.nan, "inf": math.inf, "minus": -math.inf})
-        run.curve("loss 🩻", [math.nan, 1.0])
+        run.points("loss 🩻", [(0, math.nan), (1, 1.0)])
         run.tags({"mlflow.note.content": "y" * 20_000, "tag\n%": "z"})
     assert said == []
     assert run.losses.count == 0

@@ -1,0 +1,67 @@
+"""Record a training while it runs: its curve point by point, and what the machine does meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.track.tracker import TrackedRun
+
+EVERY = 10.0
+"""Seconds after which the points that came in meanwhile are recorded together."""
+_END = 3.0
+
+
+class LiveCurve:
+    """A series that is recorded while it grows, each step once.
+
+    A run that is taken up again holds points already; those steps are left out.
+
+    Args:
+        run: where it is recorded.
+        name: of the series.
+        clock: seconds, for tests.
+    """
+
+    def __init__(self, run: TrackedRun, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run, self._name, self._clock = run, name, clock
+        self._after, self._sent = run.last_step(name), clock()
+        self._waiting: list[tuple[int, float]] = []
+
+    def add(self, step: int, value: float) -> None:
+        """The value at a step; steps come in their order."""
+        if step <= self._after:
+            return
+        self._after = step
+        self._waiting.append((step, value))
+        if self._clock() - self._sent >= EVERY:
+            self.send()
+
+    def send(self) -> None:
+        """Record the points that wait."""
+        self._run.points(self._name, self._waiting)
+        self._waiting, self._sent = [], self._clock()
+
+
+@contextmanager
+def system_metrics(run: TrackedRun) -> Iterator[None]:
+    """Record use of processors, memory, disk, network and GPUs in `run` every ten seconds, by MLflow's own monitor."""
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    monitor = run.attempt(
+        lambda: SystemMetricsMonitor(run.id, resume_logging=True, tracking_uri=run.client.tracking_uri)
+    )
+    if monitor is None:
+        yield
+        return
+    monitor.start()
+    try:
+        yield
+    finally:
+        ending = threading.Thread(target=monitor.finish, name="end of system metrics", daemon=True)
+        ending.start()
+        ending.join(_END)  # a server that does not answer is not waited for
