@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import ValidationError
 
 from storage.canonical import canonical_json
 from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, ManifestConflict, ObjectMissing
-from storage.layout import DatasetRef
+from storage.layout import DatasetRef, split_version
 from storage.objects import ObjectStore
 from storage.plain import is_dict
 from storage.records import FORMAT_VERSION, Manifest, ObjectEntry, ShardEntry
 
+_READERS = 8
 _REMEDY = "restore it, or make the version anew under another name"
 
 
@@ -74,10 +76,33 @@ def _objects(shard: ShardEntry) -> list[ObjectEntry]:
 
 
 def reached(ref: DatasetRef, manifest: Manifest) -> set[str]:
-    """Keys of recipe, weights, model cards, manifest and all that the manifest names; the card's files come on top."""
+    """Keys of the manifest, the documents beside the shards and all that the manifest names, without the card's."""
+    return {ref.manifest, *documents(ref, manifest), *(ref.key(entry.key) for entry in objects(manifest))}
+
+
+def documents(ref: DatasetRef, manifest: Manifest) -> set[str]:
+    """Keys of a version's recipe, weights, model cards and report entries, of which some may not be there."""
     entries = {ref.report_entry(shard.shard) for shard in manifest.shards if shard.reports is not None}
-    cards = {ref.model_card(stage) for stage in manifest.models}
-    return {ref.recipe, ref.weights, ref.manifest, *entries, *cards, *(ref.key(e.key) for e in objects(manifest))}
+    return {ref.recipe, ref.weights, *entries, *(ref.model_card(stage) for stage in manifest.models)}
+
+
+def hash_documents(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> dict[str, str]:
+    """SHA-256 of the documents that are there, by their key in the version: what `Manifest.documents` keeps.
+
+    Raises:
+        BadDocument: one is larger than any document.
+    """
+
+    def digest(key: str) -> tuple[str, str] | None:
+        try:
+            return ref.relative(key), hashlib.sha256(read_bounded(store, key)).hexdigest()
+        except ObjectMissing:
+            return None
+        except BadDocument as error:
+            raise BadDocument(f"{store.uri(key)}: {error}; {_REMEDY}") from error
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        return dict(found for found in pool.map(digest, sorted(documents(ref, manifest))) if found is not None)
 
 
 def _of_known_format(where: str, document: object) -> object:
@@ -94,6 +119,10 @@ def _misplaced(ref: DatasetRef, manifest: Manifest) -> Iterator[str]:
     """What of a manifest points elsewhere than to the version's own objects."""
     if (manifest.dataset, manifest.version) != (ref.name, ref.version):
         yield f"is the manifest of {manifest.dataset}/{manifest.version}, not of {ref}"
+    allowed = {ref.relative(key) for key in documents(ref, manifest) if split_version(key) is not None}
+    strange = sorted(manifest.documents.keys() - allowed)
+    if strange:
+        yield f"names {strange[0]!r} as a document, where no document of its own can be"
     for entry in manifest.shards:
         number = entry.shard
         keys = {"pairs": ref.pairs(number), "index": ref.index(number), "rejects": ref.rejects(number)}

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-FORMAT_VERSION = 2
-"""2 added what an archive says of a film (patient, boxes, masks …), label sets and use agreements; 1 is read too."""
+FORMAT_VERSION = 3
+"""2 added what an archive says of a film (patient, boxes, masks …), label sets and use agreements; 3 added the SHA-256
+of the documents beside the shards. Manifests of formats 1 and 2 are read too."""
 
 FILM_FACTS = ("patient", "study", "view", "sex", "age", "split", "labeller", "boxes", "masks", "text_from")
 """Fields of a `PairRow` that an archive fills; JSON of a pair has all of them, or, where none is told, none."""
@@ -188,8 +189,9 @@ class Manifest(Record):
     """``manifest.json``: written last, create-only; the only thing downstream flows read.
 
     `label_set` names the findings that its labels speak of (see `models.findings`), `agreement` is the use agreement
-    of the archive that it was made from. `seal` is the SHA-256 of the file with an empty seal, so that an edit of it
-    shows.
+    of the archive that it was made from. `documents` has the SHA-256 of the objects beside the shards by their key in
+    the version: recipe, weights, model cards and report entries; formats 1 and 2 have none. `seal` is the SHA-256 of
+    the file with an empty seal, so that an edit of it shows.
     """
 
     format: int = FORMAT_VERSION
@@ -211,4 +213,5 @@ class Manifest(Record):
     agreement: str = ""
     statistics: dict[str, Any] = Field(default_factory=dict)
     code_version: str = ""
+    documents: dict[str, str] = Field(default_factory=dict, exclude_if=lambda value: not value)
     seal: str = ""

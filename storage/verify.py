@@ -106,6 +106,9 @@ def verify_version(version: Version, on_shard: Callable[[int, int], None] | None
             counted = counted and check.counted
             if on_shard is not None:
                 on_shard(done, len(manifest.shards))
+    for name, sha256 in sorted(manifest.documents.items()):
+        found.objects += 1
+        found.problems += _document_problems(version, name, sha256)
     found.problems += _manifest_problems(manifest)
     if counted:
         found.problems += _miscounted(manifest, entities, gates)
@@ -231,6 +234,19 @@ def _compare(entry: ObjectEntry, size: int, digest: str, check: ShardCheck) -> N
         check.add(entry.key, f"has {size} bytes, the manifest says {entry.size}")
     elif digest != entry.sha256:
         check.add(entry.key, f"has SHA-256 {digest[:12]}…, the manifest says {entry.sha256[:12]}…")
+
+
+def _document_problems(version: Version, name: str, sha256: str) -> Iterator[Problem]:
+    """What is wrong with an object beside the shards; of a manifest of format 1 or 2 none is known."""
+    try:
+        digest = hashlib.sha256(read_bounded(version.store, version.ref.key(name))).hexdigest()
+    except ObjectMissing:
+        yield Problem(object=name, what="is missing")
+    except BadDocument as error:
+        yield Problem(object=name, what=str(error))
+    else:
+        if digest != sha256:
+            yield Problem(object=name, what=f"has SHA-256 {digest[:12]}…, the manifest says {sha256[:12]}…")
 
 
 def _manifest_problems(manifest: Manifest) -> Iterator[Problem]:

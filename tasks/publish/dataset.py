@@ -13,7 +13,7 @@ from models.contracts import one_line
 from storage.documents import BadDocument, read_bounded
 from storage.errors import AlreadyExists, ObjectMissing, StoreError
 from storage.layout import DatasetRef
-from storage.manifest import find_manifest, write_manifest
+from storage.manifest import find_manifest, hash_documents, write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, RejectRow, ShardEntry
 from storage.versions import Version
@@ -164,7 +164,7 @@ class ManifestFacts:
 
 
 def make_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry], facts: ManifestFacts) -> Manifest:
-    """The manifest of a version's committed `shards`, its counts taken from what is stored; nothing is written.
+    """The manifest of a version's committed `shards`; counts and hashes are of what is stored, and nothing is written.
 
     Raises:
         NothingAccepted: no shard holds a pair.
@@ -195,9 +195,8 @@ def make_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEnt
         raise NothingAccepted(_why_empty(ref, list(version.rejects())))
     gates = Counter(row.gate for row in version.rejects())
     entities = Counter(entity for row in version.rows() for entity in row.entities)
-    return draft.model_copy(
-        update={"rejected_by_gate": dict(sorted(gates.items())), "entity_counts": dict(sorted(entities.items()))}
-    )
+    counted = {"rejected_by_gate": dict(sorted(gates.items())), "entity_counts": dict(sorted(entities.items()))}
+    return draft.model_copy(update={**counted, "documents": hash_documents(store, ref, draft)})
 
 
 def publish_manifest(

@@ -68,7 +68,7 @@ def verify_dataset(
     problems = [*found.problems, *_recipe(version), *_dangling(version, found, known)]
     return Verification(
         ref=ref,
-        objects=found.objects + 2,
+        objects=found.objects + 1 + ("recipe.yaml" not in version.manifest.documents),
         samples=len(found.samples),
         size=found.size,
         problems=tuple(problems),
@@ -81,7 +81,8 @@ def _recipe(version: Version) -> Iterator[Problem]:
     try:
         mark, _ = frozen_recipe(version.store, version.ref)
     except (ObjectMissing, RecipeChanged) as error:
-        yield Problem(object="recipe.yaml", what=str(error))
+        if isinstance(error, RecipeChanged) or "recipe.yaml" not in manifest.documents:  # else found missing already
+            yield Problem(object="recipe.yaml", what=str(error))
         return
     if mark != manifest.fingerprint:
         yield Problem(

@@ -77,9 +77,10 @@ def test_an_object_elsewhere_is_refused(local_store: LocalStore, ref: DatasetRef
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 3}, "has format 3, this program reads up to 2: upgrade"),
+        ({"format": 4}, "has format 4, this program reads up to 3: upgrade"),
         ({"version": "other"}, "is the manifest of films/other, not of films/v-"),
         ({"asked": "six"}, "is not a manifest: asked: Input should be a valid integer"),
+        ({"documents": {"../other": "0" * 64}}, r"names '\.\./other' as a document, where no document of its own"),
         ({"surprise": 1}, "is not a manifest: surprise: Extra inputs"),
     ],
 )
