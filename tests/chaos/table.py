@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 PROPERTY = "chaos"
@@ -39,4 +41,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def lines_of(report: pytest.TestReport) -> list[tuple[str, ...]]:
     """The lines that a test recorded under `PROPERTY`."""
-    return [tuple(map(str, value)) for name, value in report.user_properties if name == PROPERTY]
+    return [tuple(cast(list[str], value)) for name, value in report.user_properties if name == PROPERTY]
