@@ -71,6 +71,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 }
 RENAMED: Mapping[str, str] = {"penultimate": "classifier-features"}
 """Kinds by the names that they had before; profiles and stored recipes may still use these."""
+RENAMED_OPTIONS: Mapping[str, Mapping[str, str]] = {"memorisation": {"memory": "index"}}
+"""Options of a kind by the names that they had before; profiles and stored recipes may still use these. Fingerprints
+and frozen weights keep the former names, so that a recipe in either spelling is the same."""
 
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -86,6 +89,7 @@ def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> An
     Raises:
         UnknownKind: no such kind or option, a value that an option does not take, or one is missing; all are named.
     """
+    options = current_options(kind, options)
     wrong = problems(table, kind, options)
     if wrong:
         raise UnknownKind("; ".join(_line(path, what) for path, what in wrong.items()))
@@ -101,7 +105,7 @@ def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) ->
 
     What is wrong with options that do not go together stands under ``options``.
     """
-    kind = current(kind)
+    kind, options = current(kind), current_options(kind, options)
     if kind not in table:
         return {"kind": f"unknown kind {quoted(kind)}{suggest(kind, table)}; known: {', '.join(sorted(table))}"}
     model = options_model(factory_of(table, kind))
@@ -150,6 +154,18 @@ def _line(path: str, what: str) -> str:
 def current(kind: str) -> str:
     """The name of a kind today."""
     return RENAMED.get(kind, kind)
+
+
+def current_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a kind by their names today; one that is given by both names is left as it is."""
+    names = RENAMED_OPTIONS.get(current(kind), {})
+    return {name if names.get(name) in options else names.get(name, name): value for name, value in options.items()}
+
+
+def former_option(kind: str, option: str) -> str:
+    """The first name that an option of a kind had."""
+    names = RENAMED_OPTIONS.get(current(kind), {})
+    return next((former for former, name in names.items() if name == option), option)
 
 
 def score_range(kind: str) -> tuple[float, float]:

@@ -27,7 +27,7 @@ Reports = Annotated[
     Path, typer.Argument(help="A folder or file: text, CSV, Parquet, MIMIC-CXR's folders, OpenI's XML or its .tgz.")
 ]
 SHOWN = 8  # causes for which films cannot be read
-Column = Annotated[str | None, typer.Option(help="The column with the text, where a table does not tell.")]
+Column = Annotated[str | None, typer.Option(help="The column with the text, where it cannot be guessed.")]
 
 
 @app.command()
@@ -38,21 +38,25 @@ def entities(
     model: Annotated[str | None, typer.Option(help="Folder or hub id of RaTE-NER's weights.")] = None,
     column: Column = None,
     least: Annotated[int, typer.Option(help="Least mentions of an entity that is kept.", min=1)] = 1,
+    labels: Annotated[
+        str, typer.Option(metavar="NAME", help="Label set of the bank's labels, such as chexpert-14, or a YAML file.")
+    ] = "phantom",
 ) -> None:
     """Build a typed entity bank from reports, and show its long tail.
 
     \b
-    synth audit entities mimic-cxr/files --out bank
-    synth run --set plan.bank=bank/bank.csv
+    synth audit entities mimic-cxr/files --out bank --labels chexpert-14
+    synth run --set plan.bank=bank/bank.csv --set plan.label_set=chexpert-14
     """
     from rich.table import Table
 
     from tasks.audit.entities import SHOWN, audit_entities
 
     with explained():
-        audit = audit_entities(reports, _recogniser(recogniser, model), out, column, least)
+        finder = _recogniser(recogniser, model)
+        audit = audit_entities(reports, finder, out, column=column, least=least, labels=labels)
     _tell(audit.left_out)
-    table = Table("type", "entities", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
+    table = Table("type", "entities", "mentions", "Gini", "mentioned once", "cover 50 %", "cover 90 %")
     for name, tail in audit.tails.items():
         table.add_row(name, str(tail.entities), str(tail.mentions), f"{tail.gini:.3f}", f"{tail.once:.1%}",
                       str(tail.cover[0.5]), str(tail.cover[0.9]))  # fmt: skip
@@ -88,7 +92,7 @@ def pairs(
         corpus = Corpus(reports, column)
         found = learn(entity_ids(corpus.reports(), _recogniser("rules", None)), least)
         save(found, out)
-    _tell([*corpus.told_left_out(), *(f"not readable: {problem}" for problem in corpus.problems)])
+    _tell([*corpus.left_out_lines(), *(f"not readable: {problem}" for problem in corpus.problems)])
     expected = len(found.observed)
     say(f"{expected} pairs expected in {least:g} reports or more, {found.never} of them never seen: {out}")
 
@@ -107,7 +111,7 @@ def duplicates(
     with explained():
         corpus = Corpus(reports, column)
         count, found = near_duplicates(corpus.reports(), threshold)
-    _tell([*corpus.told_left_out(), *(f"not readable: {problem}" for problem in corpus.problems)])
+    _tell([*corpus.left_out_lines(), *(f"not readable: {problem}" for problem in corpus.problems)])
     for pair in sorted(found, key=lambda pair: -pair.similarity)[:show]:
         say(f"{pair.similarity:.2f}  {pair.name} repeats {pair.of}")
     say(f"{len(found)} of {count} reports ({len(found) / count:.1%}) repeat an earlier one")

@@ -20,7 +20,7 @@ def fidelity(
         list[str] | None,
         typer.Option(
             metavar="REAL",
-            help="hospital_a, or an archive: FOLDER, or FOLDER/LAYOUT such as cxr/nih. Say it again for another. "
+            help="hospital_a, or an archive: FOLDER, or FOLDER/LAYOUT such as cxr/nih. Repeat it for another. "
             "[default: hospital_a]",
         ),
     ] = None,
@@ -29,6 +29,10 @@ def fidelity(
         str, typer.Option(help="film (ours), or a folder or hub id such as microsoft/rad-dino.")
     ] = "film",
     seeds: Annotated[int, typer.Option(help="Prompts to draw again with other seeds, for MS-SSIM.", min=0)] = 32,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Label set whose findings are compared. [default: the version's]"),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report and its figure.")] = Path("fidelity"),
     as_json: Json = False,
     root: Root = "managed",
@@ -39,7 +43,7 @@ def fidelity(
 
     FID, KID, precision, recall, density, coverage, and MS-SSIM between seeds, under a named encoder. Beside every
     figure stands its floor: what two halves of the real films have between them in as many films. Only the distance
-    from the floor tells anything.
+    from the floor means anything.
 
     \b
     synth audit fidelity phantom-cxr
@@ -51,18 +55,12 @@ def fidelity(
     from storage.versions import Version
     from tasks.fidelity.page import as_json as to_json
     from tasks.fidelity.page import write
-    from tasks.fidelity.report import audit_fidelity
+    from tasks.fidelity.report import FidelityOptions, audit_fidelity
 
     with opened(root, endpoint, region) as store:
         with Progress() as progress:
-            found = audit_fidelity(
-                Version.open(store, resolve(store, dataset)),
-                real or ["hospital_a"],
-                encoder,
-                films=films,
-                seeds=seeds,
-                on_progress=progress.stage,
-            )
+            options = FidelityOptions(tuple(real or ("hospital_a",)), encoder, films, seeds, labels)
+            found = audit_fidelity(Version.open(store, resolve(store, dataset)), options, progress.stage)
         write(found, out)
     if as_json:
         say_json(to_json(found))

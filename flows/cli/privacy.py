@@ -21,14 +21,17 @@ app = typer.Typer(
     name="privacy",
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Look for copies of the films that the image generator was trained on, and measure how well that works.",
+    help="Find copies of the films that the image generator was trained on, and measure how well that works.",
 )
 
 Changes = Annotated[
     list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one field of the profile.")
 ]
 Kind = Annotated[str, typer.Option("--encoder", help="Kind of film encoder; the gate must name the same.")]
-File = Annotated[Path, typer.Option("--memory", "-m", help="The file of the index. Guard it as the archive itself.")]
+File = Annotated[
+    Path,
+    typer.Option("--index", "-i", "--memory", "-m", help="The file of the index. Guard it as the archive itself."),
+]
 
 
 @app.command()
@@ -38,7 +41,7 @@ def index(
     unseen: Annotated[
         str, typer.Option(help="400 films or more of the same kind that it was not trained on.")
     ] = "phantom:a/7/20000-20800",
-    memory: File = Path("memory.safetensors"),
+    file: File = Path("memory.safetensors"),
     canaries: Annotated[int, typer.Option(help="Films to plant copies of.", min=10)] = 60,
     false_alarms: Annotated[float, typer.Option(help="Share of unseen films that may be flagged.")] = 0.01,
     workers: Annotated[int, typer.Option(help="Processes that render a phantom archive.")] = 1,
@@ -53,11 +56,11 @@ def index(
     dataset whose recipe has the gate. An archive is NAME@VERSION in the profile's store, or a phantom hospital's.
 
     \b
-    synth privacy index --memory a.safetensors
-    synth privacy index --archive mimic@v1 --unseen mimic-held-out@v1 --memory mimic.safetensors
+    synth privacy index --index a.safetensors
+    synth privacy index --archive mimic@v1 --unseen mimic-held-out@v1 --index mimic.safetensors
 
     Then add to the profile's image_gates, last:
-    - {kind: memorisation, threshold: 0.5, options: {memory: a.safetensors}}
+    - {kind: memorisation, threshold: 0.5, options: {index: a.safetensors}}
     """
 
     from flows.session import open_storage
@@ -74,26 +77,26 @@ def index(
                 archive_films(archive, store, workers), archive_films(unseen, store, workers),
                 build(ENCODERS, encoder, {}), canaries=canaries, false_alarms=false_alarms,
             )  # fmt: skip
-        save_index(kept, memory)
+        save_index(kept, file)
     console().print(_table(figures))
-    say(f"limit {kept.limit:.4f}; written to {memory}")
+    say(f"limit {kept.limit:.4f}; written to {file}")
 
 
 @app.command()
 def audit(
-    memory: File = Path("memory.safetensors"),
+    file: File = Path("memory.safetensors"),
     show: Annotated[int, typer.Option(help="How many of the nearest to show.")] = 10,
     encoder: Kind = "classifier-features",
     profile: Profile = "local",
     changes: Changes = None,
 ) -> None:
-    """Compare every accepted film of the profile's dataset version with the archive; say which are nearest.
+    """Compare every accepted film of the profile's dataset version with the archive; list the nearest.
 
     The whole table is kept under ``measures/`` in the store. A published version does not change: to keep copies
     out of the next one, put the gate `memorisation` into the profile, and copies go to its rejects.
 
     \b
-    synth privacy audit --memory a.safetensors
+    synth privacy audit --index a.safetensors
     """
     from rich.table import Table
 
@@ -110,7 +113,7 @@ def audit(
 
     with explained():
         recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
-        ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_index(memory)
+        ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_index(file)
         with open_storage(recipe.storage, home) as store, Progress() as bars:
             find_version(store, ref, dump_published(recipe), fingerprint(recipe))
             rows = compare(

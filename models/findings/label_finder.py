@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 from models.contracts import EntityType
 from models.findings.chest_recogniser import ChestRecogniser, Span
-from models.findings.label_sets import Label, LabelSet, load
+from models.findings.label_sets import Label, LabelSet, load, plain
 from models.findings.lexicon import PHANTOM
 from models.findings.ontology import Phrase, concepts, kinds_of, phrases
 from models.findings.phrase_table import chest_table
@@ -24,7 +25,7 @@ class LabelFinder:
     nothing beside it and its kinds. What is only supposed counts as stated.
 
     Args:
-        label_set: the set; that of the phantom is read by its own patterns, which tell attributes too.
+        label_set: the set; that of the phantom is read by its own patterns, which also find attributes.
     """
 
     def __init__(self, label_set: LabelSet) -> None:
@@ -49,6 +50,24 @@ class LabelFinder:
         if self.label_set is PHANTOM:
             return mentions(text)
         return [found for span in self._recogniser.spans([text])[0] for found in self._labels(span)]
+
+    def label_of(self, concept: str, present: bool) -> str | None:
+        """The label that is nearest to a concept (`models.findings.ontology`); None where the set has none.
+
+        Args:
+            concept: its name, such as ``pleural effusion``.
+            present: whether the concept is stated, which states every label that it is a kind of, the narrowest being
+                nearest; or denied, which denies every label that is a kind of it, the broadest being nearest.
+        """
+        if self.label_set is PHANTOM:
+            return concept if concept in PHANTOM.names else None
+        found = (self._stated if present else self._denied).get(concept, ())
+        nearest = min if present else max
+        return nearest(found, key=self._breadth, default=None)
+
+    def _breadth(self, name: str) -> int:
+        label = self.label_set.find(name)
+        return 0 if label is None else len(kinds_of(label.means))
 
     def _labels(self, span: Span) -> list[Found]:
         present = span.status != "absent"
@@ -84,15 +103,31 @@ def finder_of(label_set: LabelSet | str) -> LabelFinder:
     return _finder(load(label_set) if isinstance(label_set, str) else label_set)
 
 
+def named_label(text: str, label_set: LabelSet) -> str | None:
+    """The label of a set that a text is a name of, such as the label of another set; None where it is of none.
+
+    Letter case, underscores, plurals and an article before it do not matter; more words than a name do.
+    """
+    label = label_set.find(text)
+    if label is not None:
+        return label.name
+    spelt, words = plain(text), _words(text)
+    for label in label_set.labels:
+        by_pattern = any(re.fullmatch(pattern, spelt) for pattern in label.patterns)
+        if by_pattern or (words and not label.patterns and words in _phrases(label)):
+            return label.name
+    return None
+
+
 def _phrases(label: Label) -> list[Phrase]:
     """The words by which a label is named: its name, its prompts and its phrases, without articles before them."""
-    found: list[Phrase] = []
-    for text in (label.name.replace("_", " "), *label.prompts, *label.phrases):
-        words = key(text)
-        words = words[1:] if words[:1] and words[0] in _ARTICLES else words
-        if words and words not in found:
-            found.append(words)
-    return found
+    named = (_words(text) for text in (label.name, *label.prompts, *label.phrases))
+    return list(dict.fromkeys(words for words in named if words))
+
+
+def _words(text: str) -> Phrase:
+    words = key(text.replace("_", " "))
+    return words[1:] if words[:1] and words[0] in _ARTICLES else words
 
 
 def _ordered(label_set: LabelSet, names: set[str]) -> tuple[str, ...]:

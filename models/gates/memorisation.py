@@ -18,11 +18,11 @@ class Memorisation:
     """How unlike a film is to the nearest film of the generator's training archive.
 
     The score is 0.5 where the fine structure agrees as much as in the odd held-out film that the index's limit was
-    set by (1 in 100 unless it says otherwise), and 0 for an exact copy. How many copies this finds is measured on
+    set by (1 in 100 by default), and 0 for an exact copy. How many copies this finds is measured on
     planted ones and kept with the index: without those figures the gate proves nothing.
 
     Args:
-        memory: index of the training archive, a file written by `synth privacy index`.
+        index: index of the training archive, a file written by `synth privacy index`.
         encoder: kind of the encoder that the index was made with.
         encoder_options: its options.
     """
@@ -31,11 +31,11 @@ class Memorisation:
 
     def __init__(
         self,
-        memory: AnyPath = "memory.safetensors",
+        index: AnyPath = "memory.safetensors",
         encoder: str = "classifier-features",
         encoder_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._path, self._kind, self._options = memory, encoder, dict(encoder_options or {})
+        self._path, self._kind, self._options = index, encoder, dict(encoder_options or {})
 
     @cached_property
     def _index(self) -> TrainingSetIndex:

@@ -165,7 +165,7 @@ def save_index(index: TrainingSetIndex, path: Path) -> None:
 
 
 def load_index(path: str | Path) -> TrainingSetIndex:
-    """What `save_memory` wrote.
+    """What `save_index` wrote.
 
     Raises:
         ModelNotFound: there is no such file, or it is another's.

@@ -184,7 +184,7 @@ def _tail(audit: ArchiveAudit) -> list[str]:
         (name, tail.entities, tail.mentions, f"{tail.gini:.3f}", f"{tail.once:.1%}", tail.cover[0.5], tail.cover[0.9])
         for name, tail in audit.tails.items()
     ]
-    head = ("type", "different", "mentions", "Gini", "said once", "cover 50 %", "cover 90 %")
+    head = ("type", "different", "mentions", "Gini", "mentioned once", "cover 50 %", "cover 90 %")
     lines = ["## The long tail", "", _tail_of_what(audit), "", *(_table(head, rows) if rows else ()), ""]
     found = label_counts(audit.measurements.films).most_common()
     if found:

@@ -1,4 +1,4 @@
-"""`synth audit entities`: a bank that `plan.bank` takes, its counts, and what its tail looks like."""
+"""`synth audit entities`: a bank that `plan.bank` takes, its counts, and its long tail."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from models.contracts import EntityType
 from models.findings.chest_recogniser import SpanRecogniser
+from models.findings.label_sets import load
 from tasks.audit.tail import Tail, draw_tail, tail_of
 from tasks.corpora.mentions import Bank, Mined, mine
 from tasks.corpora.reports import Corpus
@@ -21,7 +22,7 @@ SHOWN = 50
 class EntityAudit:
     """What was found: the bank, its tail in all and by type, the files that could not be read, where it lies.
 
-    `left_out` says which files hold no reports, a line for each kind.
+    `left_out` names the files that hold no reports, a line for each kind.
     """
 
     bank: Bank
@@ -32,7 +33,13 @@ class EntityAudit:
 
 
 def audit_entities(
-    reports: Path, recogniser: SpanRecogniser, folder: Path, column: str | None = None, least: int = 1
+    reports: Path,
+    recogniser: SpanRecogniser,
+    folder: Path,
+    *,
+    column: str | None = None,
+    least: int = 1,
+    labels: str = "phantom",
 ) -> EntityAudit:
     """Mine `reports` and write ``bank.csv``, ``counts.csv``, ``tail.png`` and ``tail.md`` into `folder`.
 
@@ -42,23 +49,35 @@ def audit_entities(
         folder: made where it is missing; files of these names in it are replaced.
         column: the column with the text, for tables where it cannot be guessed.
         least: least mentions of an entity.
+        labels: name or file of the label set of the bank's labels; `plan.label_set` must name the same.
 
     Raises:
         AuditError: nothing to read, or nothing found in it.
+        UnknownLabelSet, TableError: `labels` names no label set, or a file that holds none.
     """
+    label_set = load(labels)
     corpus = Corpus(reports, column)
-    bank = mine(corpus.reports(), recogniser, least)
+    bank = mine(corpus.reports(), recogniser, least, label_set)
     if not bank.entities:
         raise AuditError(
             f"{reports}: no entity is found in {bank.reports} reports; is it chest radiology, in English?"
         )
-    left_out = corpus.told_left_out()
+    left_out = corpus.left_out_lines()
     tails = write_entities(bank, folder, [*(f"not readable: {problem}" for problem in corpus.problems), *left_out])
     return EntityAudit(bank, tails, corpus.problems, folder, left_out)
 
 
-def write_entities(bank: Bank, folder: Path, told: list[str]) -> dict[str, Tail]:
-    """Write ``bank.csv``, ``counts.csv``, ``tail.png`` and ``tail.md`` into `folder`; the tail in all and by type."""
+def write_entities(bank: Bank, folder: Path, dropped: list[str]) -> dict[str, Tail]:
+    """Write ``bank.csv``, ``counts.csv``, ``tail.png`` and ``tail.md`` into `folder`.
+
+    Args:
+        bank: the bank.
+        folder: made where it is missing.
+        dropped: lines on files that are not in the bank.
+
+    Returns:
+        The tail of all entities and of those of each type.
+    """
     counts = counts_by_type(bank)
     tails = {"all": tail_of([entity.count for entity in bank.entities])}
     tails |= {kind: tail_of(values) for kind, values in counts.items()}
@@ -66,7 +85,7 @@ def write_entities(bank: Bank, folder: Path, told: list[str]) -> dict[str, Tail]
     _write_bank(bank.entities, folder / "bank.csv")
     _write_counts(bank.entities, folder / "counts.csv")
     draw_tail(counts, folder / "tail.png")
-    (folder / "tail.md").write_text(_markdown(bank, tails, told), encoding="utf-8")
+    (folder / "tail.md").write_text(_markdown(bank, tails, dropped), encoding="utf-8")
     return tails
 
 
@@ -96,8 +115,8 @@ def _write_counts(entities: Sequence[Mined], path: Path) -> None:
         table.writerows([entity.type.value, entity.term, entity.count, entity.reports] for entity in entities)
 
 
-def _markdown(bank: Bank, tails: dict[str, Tail], told: list[str]) -> str:
-    head = "| type | entities | mentions | Gini | said once | cover 50 % | cover 90 % |"
+def _markdown(bank: Bank, tails: dict[str, Tail], dropped: list[str]) -> str:
+    head = "| type | entities | mentions | Gini | mentioned once | cover 50 % | cover 90 % |"
     lines = [f"# Entities of {bank.reports} reports", "", head, "|---|---|---|---|---|---|---|"]
     for name, tail in tails.items():
         lines.append(
@@ -109,4 +128,4 @@ def _markdown(bank: Bank, tails: dict[str, Tail], told: list[str]) -> str:
         lines += [f"## {title} {len(part)}", "", "| entity | type | mentions |", "|---|---|---|"]
         lines += [f"| {entity.term} | {entity.type.value} | {entity.count} |" for entity in part] + [""]
     lines += ["## Dropped", "", *(f"- {why}: {count}" for why, count in sorted(bank.junk.items()))]
-    return "\n".join([*lines, *(f"- {line}" for line in told), ""])
+    return "\n".join([*lines, *(f"- {line}" for line in dropped), ""])

@@ -22,7 +22,7 @@ class Tail:
     Args:
         entities: how many there are; `mentions` is the sum of their counts.
         gini: 0 where all are said equally often, near 1 where one is all that is said.
-        once: share of the entities that are said once.
+        once: share of the entities that are mentioned once.
         cover: share of the mentions to how many of the commonest entities it takes.
     """
 

@@ -71,7 +71,7 @@ def _ensemble(part: Part) -> list[str]:
 def _memorisation(part: Part) -> list[str]:
     wrong = [
         f"{line}: `synth privacy index` makes one from the generator's training archive"
-        for line in found([Path(part.options["memory"]).expanduser()])
+        for line in found([Path(part.options["index"]).expanduser()])
     ]
     kind, given = str(part.options["encoder"]), part.options["encoder_options"] or {}
     if registry.problems(registry.ENCODERS, kind, given):

@@ -40,7 +40,7 @@ def part_of(table: Mapping[str, str], kind: str, options: Mapping[str, Any], rep
     """A part whose kind and options are known to be right."""
     fields = options_model(registry.factory_of(table, kind)).model_fields.items()
     defaults = {name: field.default for name, field in fields if not field.is_required()}
-    return Part(registry.current(kind), defaults | dict(options), report, here)
+    return Part(registry.current(kind), defaults | registry.current_options(kind, options), report, here)
 
 
 def net_problems(kind: str, options: Mapping[str, Any]) -> list[str]:

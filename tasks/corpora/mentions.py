@@ -15,6 +15,8 @@ from itertools import islice
 from models.contracts import EntityType
 from models.findings.anatomy import ABBREVIATIONS
 from models.findings.chest_recogniser import Span, SpanRecogniser
+from models.findings.label_finder import LabelFinder, finder_of
+from models.findings.label_sets import LabelSet
 from models.findings.lexicon import PHANTOM, SEVERITIES
 from models.findings.mention_text import NEGATION
 from models.findings.ontology import phrases
@@ -37,7 +39,7 @@ _CONCEPTS = frozenset(concept for concept, _ in _TABLE.values())
 
 @dataclass(slots=True)
 class Mined:
-    """One entity of a corpus: how often it is said, in how many reports, and with which attributes."""
+    """One entity of a corpus: its label, number of mentions and of reports, and the attributes beside it."""
 
     type: EntityType
     term: str
@@ -59,14 +61,16 @@ class Bank:
     junk: dict[str, int]
 
 
-def mine(reports: Iterable[Report], recogniser: SpanRecogniser, least: int = 1) -> Bank:
+def mine(reports: Iterable[Report], recogniser: SpanRecogniser, least: int = 1, label_set: LabelSet = PHANTOM) -> Bank:
     """Every entity that `recogniser` finds in `reports`, at least `least` times.
 
     Args:
         reports: the corpus; it is read once, in batches.
         recogniser: finds typed spans.
-        least: entities that are said less often are left out, as junk ``rare``.
+        least: entities with fewer mentions are left out, as junk ``rare``.
+        label_set: the findings that the entities' labels are of.
     """
+    finder = finder_of(label_set)
     entities: dict[tuple[EntityType, str], Mined] = {}
     junk: Counter[str] = Counter()
     number = mentions = 0
@@ -81,7 +85,7 @@ def mine(reports: Iterable[Report], recogniser: SpanRecogniser, least: int = 1) 
                 if why:
                     junk[why] += 1
                     continue
-                entity = _entity(entities, span, term)
+                entity = _entity(entities, span, term, finder)
                 entity.count += 1
                 entity.sides.update(sides)
                 entity.severities.update(severities)
@@ -130,11 +134,14 @@ def is_junk(term: str) -> str:
     return "only filler" if all(word in _EMPTY or word.isdigit() for word in words) else ""
 
 
-def _entity(entities: dict[tuple[EntityType, str], Mined], span: Span, term: str) -> Mined:
-    label = next((name for name in (span.concept, term) if name in PHANTOM.names), None)
+def _entity(entities: dict[tuple[EntityType, str], Mined], span: Span, term: str, finder: LabelFinder) -> Mined:
     denied = span.type in _NEGATED and span.status == "absent" and not _NORMAL & set(term.split())
     name = f"no {term}" if denied else term
-    return entities.setdefault((span.type, name), Mined(span.type, name, not denied, label))
+    if (span.type, name) not in entities:
+        labels = (finder.label_of(concept, not denied) for concept in (span.concept, term))
+        label = next((label for label in labels if label is not None), None)
+        entities[span.type, name] = Mined(span.type, name, not denied, label)
+    return entities[span.type, name]
 
 
 def _batches(reports: Iterable[Report]) -> Iterator[list[Report]]:

@@ -70,14 +70,14 @@ class Corpus:
             except (OSError, ValueError, EOFError, tarfile.TarError) as error:
                 self.problems.append(f"{shown(str(file))}: {str(error).removeprefix(f'{file}: ')}")
         if not found:
-            more = [*self.problems[:1], *self.told_left_out()]
+            more = [*self.problems[:1], *self.left_out_lines()]
             raise AuditError("; ".join([f"{self.path} holds no report with a word in it", *more]))
 
     def leave(self, kind: str, name: str) -> None:
         """Note a file that holds no reports."""
         self.left_out.setdefault(kind, []).append(shown(name))
 
-    def told_left_out(self) -> list[str]:
+    def left_out_lines(self) -> list[str]:
         """What was left out, a line for each kind: how many files, and the first names."""
         return [
             f"left out: {len(names)} {kind} ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})"
@@ -101,7 +101,7 @@ class Corpus:
                 self.leave(other, str(file.relative_to(self.path)))
         read = [(file, kind) for file, kind, _ in files if kind]
         if not read:
-            raise AuditError("; ".join([f"{self.path} holds no {', '.join(ENDINGS)} file", *self.told_left_out()]))
+            raise AuditError("; ".join([f"{self.path} holds no {', '.join(ENDINGS)} file", *self.left_out_lines()]))
         return read
 
     def _kind(self, file: Path) -> tuple[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from models.findings.lexicon import SYNONYMS
+from models.findings.label_finder import named_label
+from models.findings.label_sets import LabelSet
+from models.findings.lexicon import PHANTOM
 from models.gates.film.view import reduced
 from tasks.corpora.archives.errors import UnreadableFilm
 from tasks.corpora.archives.files import located
@@ -20,7 +21,7 @@ from tasks.errors import AuditError
 from tasks.fidelity.films import Film
 from tasks.plan.seeds import digest_bits
 
-SEED = 4242  # of the phantom's films that no judge and no generator has learnt from
+SEED = 4242  # of the phantom's films that no gate and no generator was trained on
 _PHANTOM = "hospital_"
 _FRONTAL = ("AP", "PA", "FRONTAL")
 
@@ -28,7 +29,7 @@ _FRONTAL = ("AP", "PA", "FRONTAL")
 class Reference(Protocol):
     """Real films in two halves.
 
-    `read_as` are an archive's labels by finding, and `left_out` counts the films that `halves` passed over, by why.
+    `read_as` are an archive's labels by finding, and `left_out` counts the films that `halves` left out, by reason.
     """
 
     name: str
@@ -47,39 +48,43 @@ class Reference(Protocol):
         ...
 
 
-def open_reference(spec: str) -> Reference:
+def open_reference(spec: str, label_set: LabelSet = PHANTOM) -> Reference:
     """The reference that ``hospital_a``, ``FOLDER`` or ``FOLDER/LAYOUT`` names; no film is read yet.
+
+    Args:
+        spec: a phantom hospital, or the folder of an archive.
+        label_set: the findings as which its labels are read.
 
     Raises:
         AuditError: it names no hospital and no folder.
         ArchiveError: the folder is no archive, or one without films.
     """
     if spec.startswith(_PHANTOM) and spec.removeprefix(_PHANTOM) in HOSPITAL_NAMES:
-        return Phantom(spec, spec.removeprefix(_PHANTOM))
+        return Phantom(spec, spec.removeprefix(_PHANTOM), label_set)
     path, layout = Path(spec).expanduser(), AUTO
     if not path.is_dir() and path.name in LAYOUTS:
         path, layout = path.parent, path.name
     if not path.is_dir():
         known = ", ".join(_PHANTOM + name for name in HOSPITAL_NAMES)
         raise AuditError(
-            f"--real {spec!r} is neither a phantom hospital ({known}) nor a folder; say the folder of an archive, "
+            f"--real {spec!r} is neither a phantom hospital ({known}) nor a folder; give the folder of an archive, "
             f"or FOLDER/LAYOUT with one of {', '.join(LAYOUTS)}"
         )
-    return RealFilms(open_archive(path, layout))
+    return RealFilms(open_archive(path, layout), label_set)
 
 
 class Phantom:
     """Sound films of a phantom hospital (protocol `Reference`)."""
 
-    def __init__(self, name: str, hospital: str) -> None:
-        self.name, self._hospital = name, hospital
+    def __init__(self, name: str, hospital: str, label_set: LabelSet) -> None:
+        self.name, self._hospital, self._label_set = name, hospital, label_set
         self.read_as: Mapping[str, Sequence[str]] = {}
         self.left_out: Counter[str] = Counter()
 
     def halves(self, half: int, side: int) -> Iterator[tuple[int, Film]]:
         """See the protocol."""
         for number, film in enumerate(sound_films(self._hospital, SEED, 2 * half, side)):
-            yield number % 2, Film(film.pixels, film.labels)
+            yield number % 2, Film(film.pixels, in_set(film.labels, self._label_set))
 
 
 class RealFilms:
@@ -89,15 +94,16 @@ class RealFilms:
         ArchiveError: the archive names no film, or a table or column is missing.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, label_set: LabelSet) -> None:
         every = list(located(archive.films()))
         if not every:
             raise archive.no_film()
         self.name = f"{archive.root.name} ({archive.layout})"
         self.left_out: Counter[str] = Counter()
-        self._meant = {label: finding_of(label) for label in {label for film in every for label in film.labels}}
+        self._label_set = label_set
         read_as: defaultdict[str, list[str]] = defaultdict(list)
-        for label, finding in sorted(self._meant.items()):
+        for label in sorted({label for film in every for label in film.labels}):
+            finding = named_label(label, label_set)
             if finding is not None:
                 read_as[finding].append(label)
         self.read_as: Mapping[str, Sequence[str]] = dict(read_as)
@@ -134,17 +140,15 @@ class RealFilms:
         if film.view is None and not _frontal(seen.header.view):
             self.left_out["not frontal"] += 1
             return None
-        shown = {self._meant[label]: 1 for label, mark in film.labels.items() if mark == 1}
-        return Film(reduced(seen.pixels, side), {finding: 1 for finding in shown if finding is not None})
+        return Film(reduced(seen.pixels, side), in_set(film.labels, self._label_set))
 
 
-def finding_of(label: str) -> str | None:
-    """The finding that an archive's label names, in the words of reports; None where it names none that we know."""
-    plain = " ".join(label.lower().replace("_", " ").split())
-    fits = (name for name, words in SYNONYMS.items() if any(re.fullmatch(word, plain) for word in words))
-    return next(fits, None)
+def in_set(labels: Mapping[str, int], label_set: LabelSet) -> dict[str, int]:
+    """1 for every finding of `label_set` that labels of another set, by their names, show (value 1)."""
+    named = (named_label(label, label_set) for label, value in labels.items() if value == 1)
+    return {finding: 1 for finding in named if finding is not None}
 
 
 def _frontal(view: str | None) -> bool:
-    """Whether a view is frontal, or nobody says which it is."""
+    """Whether a view is frontal, or unknown."""
     return view is None or view.upper().startswith(_FRONTAL)

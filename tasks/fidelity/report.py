@@ -1,7 +1,7 @@
 """`synth audit fidelity`: how near the films of a dataset version are to real ones, overall and by finding.
 
 Every figure stands beside its floor: what the reference has between its own two halves, in as many films. Small
-samples raise FID and lower coverage on both sides, so only the distance from the floor tells anything.
+samples raise FID and lower coverage on both sides, so only the distance from the floor means anything.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import numpy as np
 
 from models.contracts import Encoder, ModelNotFound, ProgressCallback
 from models.encoders.image import OURS, open_encoder
+from models.findings.label_sets import LabelSet, UnknownLabelSet, load
+from models.findings.lexicon import PHANTOM
+from models.findings.table_files import TableError
 from storage.versions import Version
 from tasks.errors import AuditError
 from tasks.fidelity.films import PICTURE, FeatureAccumulator, FeatureSet, Film, picture_of
@@ -67,7 +70,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class FidelityReport:
-    """What tells `films` films of `dataset` from real ones, to an encoder of so many `features`.
+    """How far `films` films of `dataset` are from real ones, to an encoder of so many `features`.
 
     `side` is the pixels of a film's longer edge, to which larger real films are reduced.
     """
@@ -80,34 +83,60 @@ class FidelityReport:
     comparisons: tuple[Comparison, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FidelityOptions:
+    """What is compared, and how.
+
+    Args:
+        real: references; see `open_reference`.
+        encoder: see `models.encoders.image.open_encoder`.
+        films: most films of the version; the first ones are taken.
+        seeds: prompts that the version's image generator draws again with other seeds.
+        labels: name or file of the label set whose findings have figures of their own; None: that of the version.
+    """
+
+    real: tuple[str, ...] = ("hospital_a",)
+    encoder: str = OURS
+    films: int = 1000
+    seeds: int = 32
+    labels: str | None = None
+
+
 def audit_fidelity(
-    version: Version,
-    real: Sequence[str],
-    encoder: str,
-    *,
-    films: int,
-    seeds: int,
-    on_progress: ProgressCallback = lambda *_: None,
+    version: Version, options: FidelityOptions, on_progress: ProgressCallback = lambda *_: None
 ) -> FidelityReport:
     """Compare a published version with references.
 
     Args:
         version: the version.
-        real: see `open_reference`.
-        encoder: see `models.encoders.image.open_encoder`.
-        films: most films of the version; the first ones are taken.
-        seeds: prompts that the version's image generator draws again with other seeds.
-        on_progress: told the stage, and how many of how many are done.
+        options: what is compared, and how.
+        on_progress: called with the stage, and how many of how many are done.
 
     Raises:
-        AuditError: fewer films than figures take, no such reference or encoder, or no generator to draw with.
+        AuditError: fewer films than figures take, no such reference, encoder or label set, or no generator to draw
+            with.
         ArchiveError: a folder is no archive, or one without films.
         ModelNotFound: weights are missing.
     """
-    _enough(str(version), min(films, version.manifest.accepted))
-    opened, references = _encoder(encoder), [open_reference(spec) for spec in real]
-    made = read_version(version, films, seeds, lambda done, total: on_progress("second seeds", done, total))
+    _enough(str(version), min(options.films, version.manifest.accepted))
+    findings = _findings(version, options.labels)
+    opened, references = _encoder(options.encoder), [open_reference(spec, findings) for spec in options.real]
+
+    def on_drawn(done: int, total: int) -> None:
+        on_progress("second seeds", done, total)
+
+    read_as = None if options.labels is None else findings
+    made = read_version(version, options.films, options.seeds, on_drawn, read_as)
     return report(made, references, opened, on_progress)
+
+
+def _findings(version: Version, labels: str | None) -> LabelSet:
+    name = labels or version.manifest.label_set or PHANTOM.name
+    try:
+        return load(name)
+    except (UnknownLabelSet, TableError) as error:
+        whose = "--labels" if labels else f"the label set of {version}"
+        raise AuditError(f"{whose}: {error}" + ("" if labels else "; name one with --labels")) from error
 
 
 def report(
@@ -196,7 +225,7 @@ def _encoder(spec: str) -> Encoder:
         raise
     except (OSError, ValueError) as error:
         raise AuditError(
-            f"--encoder {spec!r} is no vision model that can be read: {error}. Say {OURS!r} for ours, or a folder or "
+            f"--encoder {spec!r} is no vision model that can be read: {error}. Give {OURS!r}, or a folder or "
             "hub id such as microsoft/rad-dino"
         ) from error
     return encoder

@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from models.contracts import ImageGenerator, ImageRequest
+from models.findings.label_sets import LabelSet
 from models.registry import IMAGE_GENERATORS, build
 from storage.png import decode_png
 from storage.records import PairRow
@@ -16,6 +17,7 @@ from storage.shards import row_of
 from storage.versions import Version
 from tasks.errors import AuditError
 from tasks.fidelity.films import Film
+from tasks.fidelity.reference import in_set
 from tasks.plan.seeds import seed_for
 from tasks.publish.dataset import frozen_recipe
 from tasks.recipe.paths import hides_places
@@ -40,9 +42,20 @@ class GeneratedFilms:
 
 
 def read_version(
-    version: Version, films: int, seeds: int, on_drawn: Callable[[int, int], None] = lambda *_: None
+    version: Version,
+    films: int,
+    seeds: int,
+    on_drawn: Callable[[int, int], None] = lambda *_: None,
+    label_set: LabelSet | None = None,
 ) -> GeneratedFilms:
     """The first `films` films of a published version; its generator draws the first `seeds` prompts again, ungated.
+
+    Args:
+        version: the version.
+        films: most films of it.
+        seeds: prompts that are drawn again.
+        on_drawn: called with how many of how many films are drawn again.
+        label_set: the findings as which its labels are read; None takes the labels as they are.
 
     Raises:
         AuditError: nothing here draws films as the version's were drawn.
@@ -51,7 +64,9 @@ def read_version(
     taken = [(row_of(sample, str(version)), sample.png) for sample in islice(version.samples(), films)]
     rows = [row for row, _ in taken[:seeds]]
     again = _drawn_again(version, rows, on_drawn) if rows else []
-    return GeneratedFilms(str(version), [Film(decode_png(png), row.labels) for row, png in taken], again)
+    labels = [row.labels if label_set is None else in_set(row.labels, label_set) for row, _ in taken]
+    shown = [Film(decode_png(png), own) for (_, png), own in zip(taken, labels, strict=True)]
+    return GeneratedFilms(str(version), shown, again)
 
 
 def _drawn_again(version: Version, rows: Sequence[PairRow], on_drawn: Callable[[int, int], None]) -> list[np.ndarray]:

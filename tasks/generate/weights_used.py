@@ -49,12 +49,14 @@ def _places(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> 
     """Files and folders that a kind loads, with the option that names each."""
     kind = registry.current(kind)
     fields = options_model(registry.factory_of(table, kind)).model_fields.items()
-    given = {f.alias or name: f.default for name, f in fields if not f.is_required()} | dict(options)
+    given = {f.alias or name: f.default for name, f in fields if not f.is_required()}
+    given |= registry.current_options(kind, options)
     if kind == "openai":
         return
     for option, value in leaves(given).items():
         if option.rpartition(".")[2] in NAMING and isinstance(value, str | Path):
-            yield from ((option, place) for place in _found(kind, option, str(value), given) if exists(place))
+            name = registry.former_option(kind, option)
+            yield from ((name, place) for place in _found(kind, option, str(value), given) if exists(place))
     if kind == "film_ensemble":
         yield from _members(given)
 

@@ -1,4 +1,4 @@
-"""The figures that a dataset card must show before it may say a word about privacy."""
+"""The figures that a dataset card must show before it may make any statement on privacy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GATE = "memorisation"
 
 
 def card_figures(recipe: Recipe) -> dict[str, float]:
-    """What planted copies showed about the recipe's memorisation gate; nothing where there is no such gate.
+    """Figures of the recipe's memorisation gate on planted copies; empty where there is no such gate.
 
     Raises:
         ModelNotFound: the gate's index is missing.
@@ -18,7 +18,7 @@ def card_figures(recipe: Recipe) -> dict[str, float]:
     figures: dict[str, float] = {}
     for gate in recipe.image_gates:
         if gate.kind == GATE:
-            path = gate.options.get("memory", "memory.safetensors")
+            path = gate.options.get("index", "memory.safetensors")
             found = index_figures(path)
             if not found:
                 raise ValueError(f"{path} was never tried on planted copies: `synth privacy index` does both")

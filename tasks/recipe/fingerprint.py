@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from models.findings.label_sets import ENDINGS, names
+from models.registry import former_option
 from storage.canonical import canonical_json
 from storage.plain import is_mapping, is_sequence
 from tasks.recipe import retired
@@ -149,11 +150,18 @@ def version_of(recipe: Recipe) -> str:
 def sample_fields(recipe: Recipe | Mapping[str, Any]) -> dict[str, Any]:
     """Every leaf that changes the samples, by dotted path; items of a list by their number."""
     data = recipe.model_dump(mode="json") if isinstance(recipe, Recipe) else recipe
+    fields = leaves(data)
     return {
-        path: value
-        for path, value in leaves(data).items()
+        _first_name(path, fields): value
+        for path, value in fields.items()
         if reason_excluded(path) is None and not _is_as_before(path, value)
     }
+
+
+def _first_name(path: str, fields: Mapping[str, Any]) -> str:
+    """`path` with the first name of an option that was renamed, so that the fingerprint stays what it was."""
+    part, options, name = path.partition(".options.")
+    return f"{part}{options}{former_option(str(fields.get(f'{part}.kind')), name)}" if options else path
 
 
 def _is_as_before(path: str, value: Any) -> bool:

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from models.registry import current_options
 from models.typed import ServerAddress
-from storage.plain import is_list
+from storage.plain import is_dict, is_list
 from storage.roots import wrong_root
 from tasks.recipe.base import LARGEST_SEED, Section
 from tasks.recipe.curation import Rules
@@ -195,6 +196,13 @@ class GateSpec(Section):
         default=(),
         description="entities of the bank, by id or term, that pass where the gate cannot judge them; '*': any entity",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_names_of_today(cls, value: Any) -> Any:
+        if not is_dict(value) or not is_dict(options := value.get("options")):
+            return value
+        return {**value, "options": current_options(str(value.get("kind")), options)}
 
     @field_validator("allow_unjudged", mode="before")
     @classmethod

@@ -24,7 +24,7 @@ from tasks.recipe.errors import RecipeError
 SECTIONS = ("reports.generator.options.", "images.generator.options.", "report_gates.", "image_gates.")
 """Where options are, at the beginning of a dotted path."""
 NAMING = frozenset({
-    "adapter", "bank", "calibration", "encoder", "folder", "lora", "memory", "model", "tokenizer",
+    "adapter", "bank", "calibration", "encoder", "folder", "index", "lora", "memory", "model", "tokenizer",
 })  # fmt: skip
 """Options that name weights or another file that is loaded, at any depth."""
 BUILT_IN = frozenset({

@@ -58,6 +58,18 @@ def test_a_kind_by_its_former_name_is_the_kind_of_today() -> None:
     assert Rules(encoder="penultimate") == Rules()
 
 
+def test_an_option_by_its_former_name_is_the_option_of_today() -> None:
+    assert registry.problems(registry.GATES, "memorisation", {"memory": "a"}) == {}
+    assert registry.current_options("memorisation", {"memory": "a", "encoder": "film"}) == {
+        "index": "a",
+        "encoder": "film",
+    }
+    twice = registry.problems(registry.GATES, "memorisation", {"memory": "a", "index": "b"})
+    assert "has no option 'memory'" in twice["options.memory"]
+    assert registry.former_option("memorisation", "index") == "memory"
+    assert registry.former_option("bad_bank", "index") == "index"
+
+
 KINDS = [(table, kind) for table, kinds in registry.TABLES.items() for kind in kinds]
 
 

@@ -65,7 +65,7 @@ def test_a_dry_run_explains_and_writes_nothing(said, tmp_path):
     assert not list(open_store(str(tmp_path / "store")).list("selections/"))
 
 
-@pytest.mark.parametrize("words", [("curate", "--dry-run"), ("privacy", "audit", "--memory", "m.safetensors")])
+@pytest.mark.parametrize("words", [("curate", "--dry-run"), ("privacy", "audit", "--index", "m.safetensors")])
 def test_the_version_of_another_recipe_is_not_taken(said, monkeypatch, words):
     monkeypatch.setattr("models.gates.training_index.load_index", lambda path: path)
     out = said(*words, "--set", "seed=1234", code=2)
@@ -100,19 +100,19 @@ def test_the_flow_keeps_a_selection_named_after_its_rules(said, tmp_path):
 
 
 def test_copies_are_indexed_measured_and_found_in_a_version(said, tmp_path):
-    memory = str(tmp_path / "memory.safetensors")
-    words = ["--archive", "phantom:a/7/40", "--unseen", "phantom:a/7/900-940", "--memory", memory]
+    file = str(tmp_path / "memory.safetensors")
+    words = ["--archive", "phantom:a/7/40", "--unseen", "phantom:a/7/900-940", "--index", file]
     out = said("privacy", "index", *words, "--canaries", "10", "--false-alarms", "0.05")
     assert "exact" in out
     assert "specificity" in out
-    out = said("privacy", "audit", "--memory", memory)
+    out = said("privacy", "audit", "--index", file)
     assert "3 of 3 accepted films of try/v1 agree with one of 40 archive films" in out
     assert "sensitivity to exact copies planted: 1" in out
 
 
 def test_an_archive_or_an_index_that_is_not_there_is_one_message(said, tmp_path):
     assert "names no archive" in said("privacy", "index", "--archive", "mimic", code=2)
-    assert "synth privacy index" in said("privacy", "audit", "--memory", str(tmp_path / "none"), code=2)
+    assert "synth privacy index" in said("privacy", "audit", "--index", str(tmp_path / "none"), code=2)
 
 
 @pytest.mark.parametrize("command", [["curate"], ["privacy", "index"], ["privacy", "audit"]])

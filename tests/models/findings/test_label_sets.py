@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.contracts import EntityType
-from models.findings.label_finder import LabelFinder, finder_of
+from models.findings.label_finder import LabelFinder, finder_of, named_label
 from models.findings.label_sets import UnknownLabels, UnknownLabelSet, load, names, plain
 from models.findings.ontology import FINDING_TYPES, ancestors, concepts, frames, phrases
 from models.findings.table_files import TableError
@@ -223,3 +223,32 @@ def test_any_file_is_a_set_or_told_in_one_line(tmp_path: Path, text: str | bytes
     else:
         told = found.name
     assert told.startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "label_set", "label"),
+    [
+        ("Effusion", "phantom", "pleural effusion"), ("Pleural Effusion", "phantom", "pleural effusion"),
+        ("Mass", "phantom", "lung mass"), ("pulmonary_edema", "phantom", "pulmonary edema"),
+        ("No Finding", "phantom", None), ("Nodule or mass", "phantom", None), ("", "phantom", None),
+        ("Pleural_Thickening", "phantom", None), ("pleural effusions", "nih-14", "Effusion"),
+        ("lung mass", "nih-14", "Mass"), ("Nodule or mass", "nih-14", None), ("", "nih-14", None),
+    ],
+)  # fmt: skip
+def test_a_text_is_a_name_of_a_label_as_a_whole_or_not_at_all(text: str, label_set: str, label: str | None) -> None:
+    assert named_label(text, load(label_set)) == label
+
+
+@pytest.mark.parametrize(
+    ("concept", "present", "label"),
+    [
+        ("pleural effusion", True, "Pleural Effusion"), ("pleural effusion", False, "Pleural Effusion"),
+        ("pneumonia", True, "Pneumonia"), ("cavity", True, "Lung Lesion"), ("cavity", False, None),
+        ("scoliosis", True, None),
+    ],
+)  # fmt: skip
+def test_a_concept_has_the_nearest_label_that_it_states_or_denies(
+    concept: str, present: bool, label: str | None
+) -> None:
+    assert finder_of("chexpert-14").label_of(concept, present) == label
+    assert finder_of("phantom").label_of("lung mass", present) == "lung mass"

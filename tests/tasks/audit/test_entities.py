@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from flows.cli.app import app
 from models.contracts import EntityType
 from models.findings.chest_recogniser import ChestRecogniser, Span
+from models.findings.label_sets import load
 from tasks.audit.duplicates import near_duplicates
 from tasks.audit.tail import draw_tail, tail_of
 from tasks.corpora.mentions import is_junk, mine
@@ -25,7 +26,7 @@ TEXTS = (
 )
 
 
-class Says:
+class SplitsAtCommas:
     """A recogniser of the open kind: everything between commas, as one type."""
 
     def __init__(self, kind: EntityType) -> None:
@@ -37,7 +38,7 @@ class Says:
 
 
 def terms(text: str, kind: EntityType = EntityType.ABNORMALITY) -> dict[str, int]:
-    return {entity.term: entity.count for entity in mine([Report("r", text)], Says(kind)).entities}
+    return {entity.term: entity.count for entity in mine([Report("r", text)], SplitsAtCommas(kind)).entities}
 
 
 def test_spellings_plurals_sides_and_sizes_are_one_entity() -> None:
@@ -53,6 +54,16 @@ def test_spellings_plurals_sides_and_sizes_are_one_entity() -> None:
     assert found["anatomy", "right lower lobe"].count == 2
     assert found["non_abnormality", "pacemaker"].present
     assert (bank.reports, bank.entities[0]) == (3, effusion)
+
+
+def test_labels_are_of_the_label_set_that_is_given() -> None:
+    reports = [Report(str(at), text) for at, text in enumerate(TEXTS)]
+    bank = mine(reports, ChestRecogniser(), label_set=load("chexpert-14"))
+    labels = {entity.term: entity.label for entity in bank.entities}
+    assert labels["pleural effusion"] == "Pleural Effusion"
+    assert labels["no pneumothorax"] == "Pneumothorax"
+    assert labels["pacemaker"] == "Support Devices"
+    assert labels["right lower lobe"] is None
 
 
 def test_an_open_vocabulary_is_normalised_too() -> None:
@@ -73,7 +84,7 @@ def test_junk(term: str, why: str) -> None:
 
 
 def test_junk_and_rare_entities_are_counted() -> None:
-    bank = mine([Report("r", "mass,mass,cyst,12,XXXX")], Says(EntityType.ABNORMALITY), least=2)
+    bank = mine([Report("r", "mass,mass,cyst,12,XXXX")], SplitsAtCommas(EntityType.ABNORMALITY), least=2)
     assert [entity.term for entity in bank.entities] == ["lung mass"]
     assert bank.junk == {"no letter": 1, "de-identification mark": 1, "rare": 1}
 
@@ -107,6 +118,15 @@ def test_the_command_writes_a_bank_that_the_planner_takes(tmp_path: Path) -> Non
     assert "| pleural effusion | abnormality | 4 |" in (out / "tail.md").read_text()
 
 
+def test_a_bank_of_another_label_set_is_planned_with_that_set(tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text(TEXTS[0])
+    out = tmp_path / "bank"
+    words = ["audit", "entities", str(tmp_path), "--labels", "chexpert-14", "--out", str(out)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    bank = {entity.term: entity for entity in load_bank(str(out / "bank.csv"), label_set="chexpert-14")}
+    assert bank["pleural effusion"].label == "Pleural Effusion"
+
+
 def test_what_the_command_cannot_do_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "r.txt").write_text("Der Text spricht von nichts.")
     for words, message in (
@@ -114,6 +134,7 @@ def test_what_the_command_cannot_do_is_one_message(tmp_path: Path) -> None:
         ([str(tmp_path / "x")], "does not exist"),
         ([str(tmp_path), "--recogniser", "magic"], "'rules' or 'rate-ner'"),
         ([str(tmp_path), "--recogniser", "rate-ner"], "needs --model"),
+        ([str(tmp_path), "--labels", "chexpert"], "did you mean 'chexpert-14'?"),
     ):
         result = CliRunner().invoke(app, ["audit", "entities", *words, "--out", str(tmp_path / "o")])
         assert result.exit_code == 2

@@ -56,7 +56,7 @@ def test_what_is_left_out_is_counted_and_named_by_kind(tmp_path: Path) -> None:
     (tmp_path / "sub" / "bad.txt").write_bytes(b"\0\1")
     found, corpus = texts(tmp_path)
     assert found == [("report", "Clear.")]
-    assert corpus.told_left_out() == [
+    assert corpus.left_out_lines() == [
         "left out: 4 PNG images (0.png, 1.png, 2.png, ...)",
         "left out: 1 licences, read-mes and lists of checksums (sub/LICENSE)",
         "left out: 1 tables without a column of text (metadata.csv)",
@@ -74,7 +74,7 @@ def test_a_name_that_is_no_utf_8_is_passed_over_and_written_out(tmp_path: Path) 
         pytest.skip("this file system takes no such names")
     found, corpus = texts(tmp_path)
     assert found == [("a", "Clear.")]
-    assert corpus.told_left_out() == [r"left out: 1 files with an odd name (b\xe9.txt)"]
+    assert corpus.left_out_lines() == [r"left out: 1 files with an odd name (b\xe9.txt)"]
     assert shown(odd) == r"b\xe9.txt"
 
 

@@ -103,4 +103,4 @@ def test_one_bad_member_of_an_archive_costs_no_other(tmp_path: Path) -> None:
     assert [problem.partition(": ")[0] for problem in corpus.problems] == [
         f"{tmp_path / 'all.tar'}, 2.txt", f"{tmp_path / 'all.tar'}, 3.xml",
     ]  # fmt: skip
-    assert corpus.told_left_out() == ["left out: 1 .png files in all.tar (4.png)"]
+    assert corpus.left_out_lines() == ["left out: 1 .png files in all.tar (4.png)"]

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from models.findings.label_sets import load
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.errors import AuditError
-from tasks.fidelity.reference import finding_of, open_reference
+from tasks.fidelity.reference import in_set, open_reference
 
 HEAD = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position\n"
 
@@ -100,12 +101,22 @@ class TestArchives:
 
 
 @pytest.mark.parametrize(
-    ("label", "finding"),
+    ("labels", "shown"),
     [
-        ("Effusion", "pleural effusion"), ("Pleural Effusion", "pleural effusion"), ("Mass", "lung mass"),
-        ("pulmonary_edema", "pulmonary edema"), ("No Finding", None), ("Nodule or mass", None),
-        ("Pleural_Thickening", None), ("", None),
+        ({"pleural effusion": 1, "lung mass": 1}, {"Effusion", "Mass"}),
+        ({"pleural effusion": 1, "lung mass": 0}, {"Effusion"}),
+        ({"Pneumonia": -1, "scoliosis": 1}, set[str]()),
     ],
-)  # fmt: skip
-def test_labels_are_read_whole(label: str, finding: str | None) -> None:
-    assert finding_of(label) == finding
+)
+def test_labels_of_one_set_are_read_as_findings_of_another(labels: dict[str, int], shown: set[str]) -> None:
+    assert in_set(labels, load("nih-14")) == dict.fromkeys(shown, 1)
+
+
+def test_a_reference_is_read_in_the_findings_that_are_asked_for(tmp_path: Path) -> None:
+    rows = [f"{at}.png,Effusion|Pneumonia|Hernia,0,{at},40,M,AP" for at in range(2)]
+    reference = open_reference(str(nih(tmp_path, rows)), load("nih-14"))
+    assert {"Hernia", "Pneumonia"} <= reference.read_as.keys()
+    assert {tuple(sorted(film.labels)) for _, film in reference.halves(2, 16)} == {("Effusion", "Hernia", "Pneumonia")}
+    films = [film for _, film in open_reference("hospital_a", load("nih-14")).halves(20, 64)]
+    assert "Effusion" in {finding for film in films for finding in film.labels}
+    assert "pleural effusion" not in {finding for film in films for finding in film.labels}

@@ -132,12 +132,12 @@ def test_too_few_films_to_measure_anything_is_an_error(archive, unseen, encoder)
 
 
 def test_the_card_gets_the_figures_of_the_gate_and_nothing_without_it(path, index, tmp_path):
-    gate = GateSpec(kind="memorisation", threshold=0.5, options={"memory": str(path)})
+    gate = GateSpec(kind="memorisation", threshold=0.5, options={"index": str(path)})
     assert card_figures(recipe()) == {}
     assert card_figures(recipe(gate)) == index_figures(path) == index.figures
     assert {"sensitivity to exact copies planted", "specificity on unseen films"} <= index.figures.keys()
     save_index(index.with_limit(0.9), tmp_path / "untried.safetensors")
-    untried = GateSpec(kind="memorisation", threshold=0.5, options={"memory": str(tmp_path / "untried.safetensors")})
+    untried = GateSpec(kind="memorisation", threshold=0.5, options={"index": str(tmp_path / "untried.safetensors")})
     with pytest.raises(ValueError, match="never tried on planted copies"):
         card_figures(recipe(untried))
 

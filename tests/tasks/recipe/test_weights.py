@@ -9,7 +9,8 @@ import pytest
 
 from models import registry
 from models.typed import options_model
-from tasks.recipe.fingerprint import fingerprint, leaves, version_of
+from tasks.recipe.fingerprint import diff, fingerprint, leaves, sample_fields, version_of
+from tasks.recipe.schema import Recipe
 from tasks.recipe.weights import BUILT_IN, NAMING, content_of, named_by_path, names_absent
 from tests.making import fast_recipe
 
@@ -53,10 +54,24 @@ def test_what_no_loader_reads_does_not_count(tmp_path: Path) -> None:
 def test_a_single_file_counts_by_its_bytes_alone(tmp_path: Path) -> None:
     def gated(name: str, data: bytes) -> str:
         (tmp_path / name).write_bytes(data)
-        gate = f"{{kind: memorisation, threshold: 0.5, options: {{memory: '{tmp_path / name}'}}}}"
-        return fingerprint(fast_recipe(f"image_gates=[{gate}]"))
+        return fingerprint(memorisation("index", tmp_path / name))
 
     assert gated("a.safetensors", b"films") == gated("b.bin", b"films") != gated("c.safetensors", b"other films")
+
+
+def memorisation(option: str, index: Path) -> Recipe:
+    gate = f"{{kind: memorisation, threshold: 0.5, options: {{{option}: '{index}'}}}}"
+    return fast_recipe(f"image_gates=[{gate}]")
+
+
+def test_an_option_by_its_former_name_is_read_and_gives_the_same_recipe(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"films")
+    former, now = (memorisation(option, tmp_path / "a.safetensors") for option in ("memory", "index"))
+    assert former == now
+    assert "image_gates.0.options.memory" in sample_fields(now), "the name that stored fingerprints were made with"
+    stored = now.model_dump(mode="json")
+    stored["image_gates"][0]["options"] = {"memory": str(tmp_path / "a.safetensors")}
+    assert diff(stored, now) == []
 
 
 def test_what_is_deep_in_the_options_counts_too(tmp_path: Path) -> None:
