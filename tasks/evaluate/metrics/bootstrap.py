@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tasks.evaluate.labels import CannotScore
+
+_CELLS = 1 << 22
+"""Resamples times films of a block: 16 MiB."""
 
 
 def draw_counts(films: int, resamples: int, seed: int) -> np.ndarray:
@@ -31,6 +34,25 @@ def draw_patient_counts(patients: Sequence[str], resamples: int, seed: int) -> n
     """
     place = patient_numbers(patients)
     return draw_counts(int(place.max()) + 1, resamples, seed)[:, place]
+
+
+def count_blocks(unit: np.ndarray, resamples: int, seed: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """The draw of `draw_patient_counts` a block of resamples at a time, so that memory is bounded.
+
+    Args:
+        unit: the number of each film's patient, or of the film itself, from 0 without gaps.
+        resamples: number of resamples.
+        seed: of the draw.
+
+    Yields:
+        Which resamples these are, and how often each holds each film, (block, films) float32.
+    """
+    rng, units = np.random.default_rng(seed), int(unit.max()) + 1
+    size = max(1, _CELLS // len(unit))
+    for start in range(0, resamples, size):
+        stop = min(start + size, resamples)
+        counts = rng.multinomial(units, np.full(units, 1 / units), size=stop - start).astype(np.float32)
+        yield slice(start, stop), counts[:, unit]
 
 
 def patient_numbers(patients: Sequence[str]) -> np.ndarray:

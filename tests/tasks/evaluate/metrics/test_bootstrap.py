@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.metrics.bootstrap import draw_counts, draw_patient_counts, interval
+from tasks.evaluate.metrics.bootstrap import (
+    count_blocks,
+    draw_counts,
+    draw_patient_counts,
+    interval,
+    patient_numbers,
+)
 from tasks.evaluate.metrics.ranking import auroc, average_precision, resampled_auroc, resampled_average_precision
 
 BOTH = [(auroc, resampled_auroc), (average_precision, resampled_average_precision)]
@@ -60,6 +66,14 @@ def test_a_patients_films_come_together(patients: list[str], seed: int) -> None:
     first = [patients.index(patient) for patient in patients]
     assert (counts == counts[:, first]).all()
     assert (counts[:, sorted(set(first))].sum(axis=1) == len(set(patients))).all()
+
+
+def test_blocks_are_the_whole_draw_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.evaluate.metrics.bootstrap._CELLS", 17)
+    patients = list("abbcda")
+    blocks = list(count_blocks(patient_numbers(patients), 11, seed=4))
+    assert [block.stop - block.start for block, _ in blocks] == [2, 2, 2, 2, 2, 1]
+    assert (np.concatenate([counts for _, counts in blocks]) == draw_patient_counts(patients, 11, seed=4)).all()
 
 
 def test_films_that_repeat_each_other_make_an_interval_wider_by_patient_than_by_film() -> None:
