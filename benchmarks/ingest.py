@@ -25,6 +25,8 @@ from pathlib import Path
 import made_archives
 import psutil
 
+from storage.layout import DatasetRef
+from storage.ledger import committed_shards
 from storage.open import open_store
 from storage.tags import resolve
 from storage.versions import open_dataset
@@ -115,7 +117,10 @@ def measure(layout: str, rows: int, folder: Path, size: int, minutes: float) -> 
         home, store = Path(scratch, "home"), Path(scratch, "store")
         home.mkdir()
         listed = run([sys.executable, "-c", LIST, str(root), str(Path(scratch, "audit"))], home)
-        print(f"{layout} {rows:>7} listed   peak {listed.tree:6.0f} own {listed.own:6.0f} MiB  {listed.seconds:7.1f} s")
+        print(
+            f"{layout} {rows:>7} listed   peak {listed.tree:6.0f} own {listed.own:6.0f} MiB  {listed.seconds:7.1f} s",
+            flush=True,
+        )
         words = ["ingest", f"{layout}:{root}", "--name", "films", "--size", str(size), "--text", "labels"]
         words += ["--set", f"storage.root={store}"]
         done = run([sys.executable, "-c", SYNTH, *words], home, minutes)
@@ -134,10 +139,9 @@ def _films(root: str) -> int:
 
 def _begun(store: Path) -> int:
     """Films of the shards that are committed where ingesting was stopped."""
-    from storage.ledger import committed_shards
-    from storage.layout import DatasetRef
-
-    (version,) = (store / "datasets" / "films").iterdir()
+    version = next((store / "datasets" / "films").glob("*"), None)
+    if version is None:
+        return 0
     found = committed_shards(open_store(str(store)), DatasetRef("films", version.name))
     return sum(entry.accepted for entry in found.values())
 

@@ -89,8 +89,7 @@ def _pictures(root: Path, ending: str, deep: bool = False) -> _Links:
 
 
 def _table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    opened = gzip.open(path, "wt", 1, newline="") if path.suffix == ".gz" else path.open("w", newline="")
-    with opened as file:
+    with gzip.open(path, "wt", 1, newline="") if path.suffix == ".gz" else path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
@@ -121,7 +120,9 @@ def _chexpert(root: Path, count: int) -> None:
 
 def _mimic(root: Path, count: int) -> None:
     links = _pictures(root, ".jpg")
-    texts = _Links(root.parent / f"{root.name}-reports", [REPORT.format(at).encode() for at in range(DISTINCT)], ".txt")
+    texts = _Links(
+        root.parent / f"{root.name}-reports", [REPORT.format(at).encode() for at in range(DISTINCT)], ".txt"
+    )
     studies = -(-count * 3 // 5)  # of a release with 377,110 films there are 227,835
 
     def films_of() -> Iterator[tuple[str, int, int]]:

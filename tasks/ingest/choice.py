@@ -34,7 +34,7 @@ class FilmChoice:
         split: as the archive names it.
         views, sexes: as the archive writes them, in upper case.
         part: from and to in percent of patients, by a hash of their ids, so that a patient is in one part alone. A
-            film whose tables tell no patient counts by its own id.
+            film whose tables tell no patient counts by its study, and without that by its own id.
         kept: ids of films, from a cleaned index.
     """
 
@@ -95,8 +95,8 @@ def choice_of(section: SourceSection) -> FilmChoice:
 
 
 def share_of(film: ArchiveFilm) -> float:
-    """Where a film's patient stands among all, 0 to 100, by a hash of the id."""
-    return 100 * digest_bits("part", film.patient or film.film, bits=_PART_BITS) / 2**_PART_BITS
+    """Where a film's patient stands among all, 0 to 100, by a hash of the id; else its study, else the film."""
+    return 100 * digest_bits("part", film.patient or film.study or film.film, bits=_PART_BITS) / 2**_PART_BITS
 
 
 def chosen(archive: Archive, choice: FilmChoice) -> Iterator[ArchiveFilm]:

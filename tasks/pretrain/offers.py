@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage.layout import DatasetRef
-from storage.versions import open_dataset
+from storage.versions import Version
 from tasks.curate.keep import read_selection
 from tasks.ingest.ensure import SourceVersion, ensure_source
-from tasks.pretrain.arms import Draw, kept_pairs
+from tasks.pretrain.arms import ArmsDoNotFit, Draw, kept_pairs
+from tasks.pretrain.subset import without_text
 from tasks.recipe.sources import SourceSection
 from tasks.recipe.training import SYNTHETIC
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, on_progress: ProgressCallback) -> Draw:
-    """All the pairs of a source as a mix spells it.
+    """All the pairs of a source as a mix spells it; a film without a text is no pair.
 
     Args:
         store: where versions are.
@@ -30,20 +31,31 @@ def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, on_p
 
     Raises:
         DatasetMissing, ObjectMissing: the version or its selection is not there.
-        ArmsDoNotFit: the selection keeps nothing.
+        ArmsDoNotFit: the selection keeps nothing, or no film of the version has a text.
     """
     if source == SYNTHETIC:
-        return _draw(store, SourceVersion(own, recipe.curate.name))
+        return offer_of(store, SourceVersion(own, recipe.curate.name))
     section = recipe.sources.named().get(source) or SourceSection(source=source)
-    return _draw(store, ensure_source(store, section, on_progress))
+    return offer_of(store, ensure_source(store, section, on_progress))
 
 
-def _draw(store: ObjectStore, version: SourceVersion) -> Draw:
-    ref = version.ref
-    manifest = open_dataset(store, ref)
+def offer_of(store: ObjectStore, version: SourceVersion) -> Draw:
+    """All the pairs of a version, or of what a selection keeps of it; see `offer`."""
+    opened = Version.open(store, version.ref)
+    manifest, blank = opened.manifest, without_text(opened)
+    pairs = manifest.accepted - len(blank)
     whole = Draw(
-        dataset=ref.name, version=ref.version, fingerprint=manifest.fingerprint, pairs=max(1, manifest.accepted)
+        dataset=opened.ref.name,
+        version=opened.ref.version,
+        fingerprint=manifest.fingerprint,
+        pairs=max(1, pairs),
     )
-    if version.selection is None:
-        return whole
-    return kept_pairs(whole, version.selection, read_selection(store, ref, version.selection).kept)
+    if version.selection is not None:
+        kept = read_selection(store, opened.ref, version.selection).kept
+        whole = kept_pairs(whole, version.selection, kept)
+        pairs = sum(sample not in blank for sample in kept)
+    if blank and not pairs:
+        raise ArmsDoNotFit(
+            f"dataset {version}: none of its films has a text to train on; ingest it with --text labels, or test on it"
+        )
+    return whole.model_copy(update={"pairs": pairs}) if blank else whole

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from storage.loader import Part
     from storage.objects import ObjectStore
     from storage.shards import Sample
+    from storage.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class DatasetSubset:
 def open_subset(store: ObjectStore, draw: Draw, seed: int) -> DatasetSubset:
     """Draw ``draw.pairs`` pairs of a version at random: those whose hash with `seed` is lowest.
 
-    Whether a sample is drawn depends on its id and the seed, not on how the dataset is cut into shards.
+    Whether a sample is drawn depends on its id and the seed, not on how the dataset is cut into shards. A film without
+    a text is never drawn.
 
     Raises:
         DatasetMissing: no such version.
@@ -74,6 +76,8 @@ def open_subset(store: ObjectStore, draw: Draw, seed: int) -> DatasetSubset:
     indices = version_indices(version)
     held = {index.key: index.ids for index in indices}
     ids = _kept(store, draw) if draw.selection is not None else [sample for kept in held.values() for sample in kept]
+    blank = without_text(version)
+    ids = [sample for sample in ids if sample not in blank]
     if len(ids) < draw.pairs:
         raise ValueError(f"dataset {ref} offers {len(ids)} pairs, but the arm takes {draw.pairs}")
     chosen = sorted(ids, key=lambda sample: hashlib.sha256(f"{seed}/{sample}".encode()).digest())[: draw.pairs]
@@ -84,6 +88,22 @@ def open_subset(store: ObjectStore, draw: Draw, seed: int) -> DatasetSubset:
     text_of = {sample: text for index in indices for sample, text in zip(index.ids, index.texts, strict=True)}
     texts = tuple(text_of[sample] for part in parts for sample in part.ids)
     return DatasetSubset(store, str(ref), manifest.fingerprint, parts, texts)
+
+
+def without_text(version: Version) -> frozenset[str]:
+    """Ids of the films of an ingested version that have neither a report nor labels to make one from.
+
+    Raises:
+        ObjectMissing, CorruptShard: an index cannot be read.
+    """
+    from storage.indices import version_indices
+    from storage.shards import report_text
+
+    if not version.manifest.statistics.get("text_from", {}).get("none"):
+        return frozenset()
+    blank = report_text("", "")
+    texts = ((index.ids, index.texts) for index in version_indices(version))
+    return frozenset(sample for ids, own in texts for sample, text in zip(ids, own, strict=True) if text == blank)
 
 
 def _kept(store: ObjectStore, draw: Draw) -> tuple[str, ...]:

@@ -11,9 +11,8 @@ from flows.cli.app import app
 from storage.layout import DatasetRef
 from storage.png import decode_png
 from storage.records import Box, Manifest, PairRow, RejectRow
-from storage.shards import read_samples
 from storage.tags import resolve
-from storage.versions import open_dataset, pair_rows, reject_rows, tar_keys
+from storage.versions import Version
 from tasks.store.verify import verify_dataset
 from tests.flows.conftest import FAST, SmallFactory
 
@@ -64,19 +63,17 @@ def ingest(factory: SmallFactory, source: str, *words: str, name: str = "films")
     """Publish an archive by the command and read back what it published, which must be sound."""
     output = synth(factory, "ingest", source, "--name", name, "--size", str(SIDE), *words)
     ref = resolve(factory.store, f"{name}@latest")
-    manifest = open_dataset(factory.store, ref)
+    version = Version.open(factory.store, ref)
     found = verify_dataset(factory.store, ref)
-    assert (found.problems, found.notes) == ((), ())
-    rows = {str(row.provenance["film"]): row for row in pair_rows(factory.store, ref, manifest)}
-    pixels = {
-        sample.key: decode_png(sample.png) for sample in read_samples(factory.store, tar_keys(ref, manifest))
-    }
+    assert (found.problems, found.notes) == ((), ()), found
+    rows = {str(row.provenance["film"]): row for row in version.rows()}
+    pixels = {sample.key: decode_png(sample.png) for sample in version.samples()}
     return Published(
         ref,
-        manifest,
+        version.manifest,
         rows,
         {film: pixels[row.sample_id] for film, row in rows.items()},
-        list(reject_rows(factory.store, ref, manifest)),
+        list(version.rejects()),
         factory.store.get(ref.card("README.md")).decode(),
         " ".join(output.split()),
     )

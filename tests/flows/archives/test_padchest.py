@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.server, pytest.mark.usefixtures("prefect_server")]
 def row(name: str, labels: str, projection: str = "PA", method: str = "Physician", person: str = "p1,1930.0,F") -> str:
     """A row of the table; `person` is patient, year of birth and sex."""
     return (
-        f'0,{name},0,20140915,s-{name[0]},{person},POSTEROANTERIOR,{projection},Manual review of DICOM fields,No,1,'
+        f"0,{name},0,20140915,s-{name[0]},{person},POSTEROANTERIOR,{projection},Manual review of DICOM fields,No,1,"
         f'sin hallazg patolog .,{method},"{labels}","[\'loc right\']","[]","[]","[]"\n'
     )
 
@@ -44,7 +44,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )))  # fmt: skip
     for at, name in enumerate("abcdef"):
         values = np.full((40, 60), 300, np.uint16)
-        values[:, 30:] = 40_000 + at
+        values[at:, 30:] = 40_000
         tree.image(f"{at % 3}/{name}.png", values)
     return tree.root
 
@@ -79,10 +79,17 @@ def test_a_spanish_report_is_no_text(factory: SmallFactory, root: Path) -> None:
     assert "4 of 4 films have no text" in done.output
 
 
-def test_it_is_trained_on_and_tested_on(factory: SmallFactory, root: Path) -> None:
-    real = ingest(factory, f"padchest:{root}", "--part", "0-50", "--text", "labels", name="real")
-    test = ingest(factory, f"padchest:{root}", "--part", "50-100", name="test")
-    patients = [{row.patient for row in side.rows.values()} for side in (real, test)]
+def test_parts_keep_patients_apart(factory: SmallFactory, root: Path) -> None:
+    parts = [ingest(factory, f"padchest:{root}", "--part", part, name=f"p{part[0]}") for part in ("0-50", "50-100")]
+    patients = [{row.patient for row in side.rows.values()} for side in parts]
     assert all(patients)
     assert not patients[0] & patients[1]
-    assert "real" in trained_and_tested(factory, real, test, "evaluate.uncertain=negative")
+
+
+def test_it_is_trained_on_and_tested_on(factory: SmallFactory, root: Path) -> None:
+    sides = []
+    for name, kept in (("real", "abc"), ("test", "def")):
+        index = root.parent / f"{name}.csv"
+        index.write_text("film\n" + "".join(f"{film}.png\n" for film in kept))
+        sides.append(ingest(factory, f"padchest:{root}", "--keep", str(index), "--text", "labels", name=name))
+    assert "real" in trained_and_tested(factory, *sides, "evaluate.uncertain=negative")

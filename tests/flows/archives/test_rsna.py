@@ -18,11 +18,11 @@ SIDE = 1024
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("prefect_server")]
 
 
-def film(tree: Tree, name: str, view: str = "PA", sex: str = "F", side: int = SIDE) -> None:
-    """A JPEG in DICOM, bright in two boxes of the table; the age has no unit."""
-    values = np.zeros((side, side), np.uint8)
-    unit = side // 16
-    values[8 * unit : 10 * unit, 4 * unit : 8 * unit] = 255
+def film(tree: Tree, name: str, view: str = "PA", sex: str = "F", right: int = 8) -> None:
+    """A JPEG in DICOM, bright from 8 to 10 sixteenths down and 4 to `right` across; the age has no unit."""
+    values = np.zeros((SIDE, SIDE), np.uint8)
+    unit = SIDE // 16
+    values[8 * unit : 10 * unit, 4 * unit : right * unit] = 255
     path = tree.root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     packed(path, values, JPEG, PatientID=path.stem, PatientSex=sex, PatientAge="51", ViewPosition=view)
@@ -30,17 +30,17 @@ def film(tree: Tree, name: str, view: str = "PA", sex: str = "F", side: int = SI
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two boxes on one image, so that both tables repeat it; one image that is damaged; a test image without labels."""
+    """Two boxes on one image, so that both tables repeat it; a damaged image; a test image without labels."""
     tree = Tree(tmp_path_factory.mktemp("rsna"))
     tree.text("stage_2_train_labels.csv", "patientId,x,y,width,height,Target\nodd,,,,,0\n"
               "ill,256.0,512.0,256.0,128.0,1\nill,300.0,520.0,64.0,64.0,1\nwell,,,,,0\nbroken,,,,,0\n")  # fmt: skip
     tree.text("stage_2_detailed_class_info.csv", "patientId,class\nodd,No Lung Opacity / Not Normal\n"
               "ill,Lung Opacity\nill,Lung Opacity\nwell,Normal\nbroken,Normal\n")  # fmt: skip
-    film(tree, "stage_2_train_images/odd.dcm", view="AP")
+    film(tree, "stage_2_train_images/odd.dcm", view="AP", right=9)
     film(tree, "stage_2_train_images/ill.dcm")
-    film(tree, "stage_2_train_images/well.dcm", sex="M", side=512)
+    film(tree, "stage_2_train_images/well.dcm", sex="M", right=10)
     film(tree, "stage_2_train_images/broken.dcm")
-    film(tree, "stage_2_test_images/hidden.dcm")
+    film(tree, "stage_2_test_images/hidden.dcm", right=11)
     path = tree.root / "stage_2_train_images/broken.dcm"
     path.write_bytes(path.read_bytes()[:700])
     return tree.root

@@ -21,6 +21,7 @@ REPORTS, PROJECTIONS, _VIEWS = "indiana_reports.csv", "indiana_projections.csv",
 READS = (REPORTS, PROJECTIONS, _VIEWS)
 NEED = ("uid", "MeSH", "findings", "impression")
 LOOKS_FOR = f"eCitation XML files, or {REPORTS} and {PROJECTIONS}"
+_NOT_INDEXED = "no indexing"  # stands in place of terms where a report was not coded
 _SAMPLED = 20  # XML files that are looked into: other ones may lie beside the reports
 
 
@@ -60,9 +61,10 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
 
 
 def base_terms(terms: Iterable[str]) -> list[str]:
-    """``Opacity/lung/base/left`` as ``opacity``; each once, and none that has no letter."""
+    """``Opacity/lung/base/left`` as ``opacity``; each once, none without a letter, and not ``no Indexing``."""
     bases = (term.partition("/")[0].strip().lower() for term in terms)
-    return list(dict.fromkeys(base for base in bases if said(base) and any(map(str.isalpha, base))))
+    known = (base for base in bases if said(base) and base != _NOT_INDEXED)
+    return list(dict.fromkeys(base for base in known if any(map(str.isalpha, base))))
 
 
 def _kaggle(root: Path, images: ImageFiles, notes: Counter[str]) -> Iterator[ArchiveFilm]:

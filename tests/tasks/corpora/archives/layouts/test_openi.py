@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.corpora.archives.errors import ArchiveError
+from tasks.corpora.archives.layouts.openi import base_terms
 
 XML = (
     "<eCitation><AbstractText Label='FINDINGS'>Clear.</AbstractText><AbstractText Label='IMPRESSION'>{text}"
@@ -77,3 +78,8 @@ def test_other_xml_files_beside_the_reports_and_an_old_encoding(tree) -> None:
     assert notes == {
         "XML files that are no report, such as 0.xml (its root is <catalog>, an OpenI report has <eCitation>)": 1
     }
+
+
+def test_a_report_that_was_not_indexed_has_no_label() -> None:
+    assert base_terms(["no Indexing"]) == base_terms(["No Indexing"]) == []
+    assert base_terms(["Opacity/lung", "opacity", "7", "normal"]) == ["opacity", "normal"]
