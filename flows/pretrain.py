@@ -60,6 +60,7 @@ def _train(run: Run, trial: Trial, cache: ImageCache) -> Checkpoint:
         tracked.params({"arm": arm.name, "seed": trial.seed, "pairs": arm.pairs, "control": arm.control})
         tracked.params({"objective": trial.objective.kind, "text": arm.text, "trial": held.fingerprint})
         tracked.metrics({"seconds": held.seconds, "samples_seen": held.samples_seen})
+        tracked.metrics({"equal_text_rows": trained.equal_text_rows})
         tracked.points("loss", list(enumerate(trained.losses, 1)))
         tracked.blob(trained.weights, "model/checkpoint.safetensors")
         for draw in arm.mix:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.device import device_of, pick_device
+from models.vlp.heads import NAME, Heads, PrepareModel, heads_of
 from models.vlp.library import open_clip
 from models.vlp.tokenizer import VOCABULARY, ReportTokenizer, shipped
 from models.vlp.views import plain_view
@@ -40,7 +41,7 @@ class VisionLanguageModel:
             for at in range(0, len(films), batch):
                 part = torch.from_numpy(np.ascontiguousarray(films[at : at + batch]))
                 view = plain_view(part.to(self.device))
-                rows.append(self.module.encode_image(view, normalize=True).float().cpu().numpy())
+                rows.append(_unit_rows(self._embed_images(view)))
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
     def embed_texts(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
@@ -48,11 +49,9 @@ class VisionLanguageModel:
         import torch
 
         self.module.eval()
-        rows = []
         with torch.inference_mode():
-            for at in range(0, len(texts), batch):
-                ids = self.tokenizer(texts[at : at + batch]).to(self.device)
-                rows.append(self.module.encode_text(ids, normalize=True).float().cpu().numpy())
+            parts = (texts[at : at + batch] for at in range(0, len(texts), batch))
+            rows = [_unit_rows(self._embed_texts(part)) for part in parts]
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
     def to_bytes(self) -> bytes:
@@ -68,8 +67,29 @@ class VisionLanguageModel:
         return device_of(self.module)
 
     @property
+    def heads(self) -> Heads | None:
+        """The layers that its objective put on the towers; None where open_clip's own projections embed."""
+        return heads_of(self.module)
+
+    def _embed_images(self, view: torch.Tensor) -> torch.Tensor:
+        heads = self.heads
+        return self.module.encode_image(view) if heads is None else heads.embed_images(self.module, view)
+
+    def _embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        ids, heads = self.tokenizer(texts).to(self.device), self.heads
+        if heads is None:
+            return self.module.encode_text(ids)
+        return heads.embed_texts(self.module, ids, self.tokenizer.word_ids(texts).to(self.device))
+
+    @property
     def _width(self) -> int:
-        return int(_config(self.name)["embed_dim"])
+        return int(_config(self.name)["embed_dim"]) if self.heads is None else self.heads.width
+
+
+def _unit_rows(embeddings: torch.Tensor) -> np.ndarray:
+    from torch.nn import functional as F
+
+    return F.normalize(embeddings, dim=-1).float().cpu().numpy()
 
 
 def film_size(name: str = DEFAULT) -> int:
@@ -77,8 +97,16 @@ def film_size(name: str = DEFAULT) -> int:
     return int(_config(name)["vision_cfg"]["image_size"])
 
 
-def create(name: str = DEFAULT, seed: int = 0, device: str = "cpu") -> VisionLanguageModel:
+def create(
+    name: str = DEFAULT, seed: int = 0, device: str = "cpu", prepare: PrepareModel | None = None
+) -> VisionLanguageModel:
     """An untrained model; the same seed gives the same weights, on whatever device (`models.device`).
+
+    Args:
+        name: of an open_clip model.
+        seed: of the weights.
+        device: where it computes.
+        prepare: what an objective does to it, such as adding heads; the towers' weights are the same without.
 
     Raises:
         ValueError: open_clip knows no model of that name, or it reads another vocabulary than our tokenizer's.
@@ -92,6 +120,8 @@ def create(name: str = DEFAULT, seed: int = 0, device: str = "cpu") -> VisionLan
         torch.manual_seed(seed)
         with _quiet():
             module = library.create_model(name, load_weights=False, pretrained_text=False)
+        if prepare is not None:
+            prepare(module)
     module = module.to(pick_device(device), memory_format=torch.channels_last)
     tokenizer = shipped(int(config["text_cfg"]["context_length"]))
     return VisionLanguageModel(name, module, tokenizer, film_size(name))
@@ -115,8 +145,16 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def load(weights: bytes, name: str = DEFAULT, device: str = "cpu") -> VisionLanguageModel:
+def load(
+    weights: bytes, name: str = DEFAULT, device: str = "cpu", prepare: PrepareModel | None = None
+) -> VisionLanguageModel:
     """A trained model from safetensors bytes, on a device (`models.device`).
+
+    Args:
+        weights: of the model, and of the heads where there are some.
+        name: of an open_clip model.
+        device: where it computes.
+        prepare: of the objective that trained it; asked only where the weights hold heads.
 
     Raises:
         ValueError: the weights are damaged or belong to another model.
@@ -124,9 +162,13 @@ def load(weights: bytes, name: str = DEFAULT, device: str = "cpu") -> VisionLang
     from safetensors import SafetensorError
     from safetensors.torch import load as parse
 
-    model = create(name, device=device)
     try:
-        model.module.load_state_dict(parse(weights), strict=True)
+        state = parse(weights)
+        headed = any(key.startswith(f"{NAME}.") for key in state)
+        if headed and prepare is None:
+            raise ValueError(f"these weights of {name!r} hold the heads of an objective: say which objective")
+        model = create(name, device=device, prepare=prepare if headed else None)
+        model.module.load_state_dict(state, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(f"these {len(weights)} bytes are no weights of {name!r}: {error}") from error
     return model

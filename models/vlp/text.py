@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +61,11 @@ def step_text(report: ReportText, text: Text, rng: random.Random) -> str:
         "findings": report.findings or report.impression,
     }
     return " ".join(parts[text])
+
+
+def equal_text_rows(texts: Sequence[str]) -> int:
+    """How many of the texts occur more than once among them."""
+    return sum(count for count in Counter(texts).values() if count > 1)
 
 
 def training_text(report: ReportText, rng: random.Random, whole: float = 0.1, from_findings: float = 0.3) -> str:

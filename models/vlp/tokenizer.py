@@ -49,6 +49,21 @@ class ReportTokenizer:
             ids[row, : len(pieces)] = torch.tensor(pieces)
         return ids
 
+    def word_ids(self, texts: str | Sequence[str], context_length: int | None = None) -> Tensor:
+        """Which word each token is a piece of, int64 (n, context_length), for the tokens that calling it gives.
+
+        The start token is word 0, the words of the text follow from 1; the end token and padding are -1.
+        """
+        import torch
+
+        length = context_length or self.context_length
+        batch = [texts] if isinstance(texts, str) else list(texts)
+        words = torch.full((len(batch), length), -1, dtype=torch.long)
+        for row, encoding in enumerate(self._tokenizer.encode_batch(batch)):
+            numbers = [0, *(number + 1 for number in encoding.word_ids[: length - 2])]
+            words[row, : len(numbers)] = torch.tensor(numbers)
+        return words
+
 
 @lru_cache(maxsize=4)
 def shipped(context_length: int = 24) -> ReportTokenizer:

@@ -44,11 +44,19 @@ class FilmResNet(ResNet):
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """Feature maps of films (n, 1, h, w)."""
+        return super().forward_features(self._with_places(x))
+
+    def forward_intermediates(self, x: torch.Tensor, *args: Any, **options: Any) -> Any:
+        """What timm gives of films (n, 1, h, w): the last map, and those of the stages that are asked for."""
+        return super().forward_intermediates(self._with_places(x), *args, **options)
+
+    @staticmethod
+    def _with_places(x: torch.Tensor) -> torch.Tensor:
         n, _, height, width = x.shape
         down = torch.linspace(-1, 1, height, dtype=x.dtype, device=x.device).view(1, 1, height, 1)
         across = torch.linspace(-1, 1, width, dtype=x.dtype, device=x.device).view(1, 1, 1, width)
         maps = [x, down.expand(n, 1, height, width), across.expand(n, 1, height, width)]
-        return super().forward_features(torch.cat(maps, dim=1).contiguous(memory_format=torch.channels_last))
+        return torch.cat(maps, dim=1).contiguous(memory_format=torch.channels_last)
 
 
 @register_model

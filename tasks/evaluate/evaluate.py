@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from models.vlp.objectives import preparation
 from storage.canonical import canonical_json
 from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
@@ -196,8 +197,10 @@ def _predictions(
 def _load(store: ObjectStore, checkpoint: Checkpoint, device: str) -> VisionLanguageModel:
     from models.vlp.model import load
 
+    objective = checkpoint.trial.objective
+    prepare = preparation(objective.kind, objective.options)
     try:
-        return load(read_weights(store, checkpoint), str(checkpoint.pretrain["model"]), device)
+        return load(read_weights(store, checkpoint), str(checkpoint.pretrain["model"]), device, prepare)
     except (ValueError, KeyError) as error:
         why = " ".join(str(error).split())
         raise CorruptShard(f"{store.uri(checkpoint.key)}: {why}; remove it and pretrain again") from error

@@ -46,6 +46,8 @@ class Checkpoint(Record):
         samples_seen: pairs that went through the model.
         losses: one per step, rounded.
         seconds: wall clock of the steps.
+        equal_text_rows: how many of the pairs seen had, in their batch, a text that another pair had too; None where
+            nobody counted.
         sha256: of the object with the weights; empty inside that object.
     """
 
@@ -57,6 +59,7 @@ class Checkpoint(Record):
     samples_seen: int
     losses: tuple[float, ...]
     seconds: float
+    equal_text_rows: int | None = None
     sha256: str = ""
 
     @property
@@ -121,6 +124,7 @@ def write_checkpoint(store: ObjectStore, trained: TrainedTrial, trial: Trial, se
         samples_seen=trained.samples_seen,
         losses=tuple(round(loss, 5) for loss in trained.losses),
         seconds=round(trained.seconds, 3),
+        equal_text_rows=trained.equal_text_rows,
     )
     data = _with_facts(trained.weights, facts)
     try:

@@ -176,6 +176,11 @@ class Batches:
             texts=tuple(self._text(epoch, position) for epoch, position in visits),
         )
 
+    def texts(self, step: int) -> tuple[str, ...]:
+        """The texts of the batch of `step`; no image is read."""
+        first = step * self.size
+        return tuple(self._text(*self._visit(at)) for at in range(first, first + self.size))
+
     def _stage(self, place: int) -> Stage:
         return next(stage for stage in reversed(self.corpus.stages) if stage.first <= place)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.contracts import ProgressCallback
-from models.vlp.objectives import TrainingBatch, build_objective
+from models.vlp.objectives import ConstrainsModel, TrainingBatch, build_objective, preparation
+from models.vlp.text import equal_text_rows
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
 from tasks.pretrain.state import TrialState
@@ -40,6 +41,7 @@ class TrainedTrial:
         losses: one per step, the sum of the objective's parts.
         seconds: wall clock of the steps, without reading the dataset.
         weights: safetensors bytes.
+        equal_text_rows: how many of the pairs seen had, in their batch, a text that another pair had too.
     """
 
     steps: int
@@ -47,6 +49,7 @@ class TrainedTrial:
     losses: tuple[float, ...]
     seconds: float
     weights: bytes
+    equal_text_rows: int = 0
 
 
 def train_trial(
@@ -86,7 +89,9 @@ def train_on(
     """
     from models.vlp.model import create
 
-    model = create(section.model, trial.seed, section.device)
+    asked = trial.objective
+    prepare = None if corpus is None else preparation(asked.kind, asked.options)
+    model = create(section.model, trial.seed, section.device, prepare)
     start, losses = time.monotonic(), list[float]()
     if corpus is not None:
         with _threads(section.threads):
@@ -97,7 +102,13 @@ def train_on(
         losses=tuple(losses),
         seconds=time.monotonic() - start,
         weights=model.to_bytes(),
+        equal_text_rows=0 if corpus is None else _equal_text_rows(corpus, trial, section, len(losses)),
     )
+
+
+def _equal_text_rows(corpus: Corpus, trial: Trial, section: TrainSection, steps: int) -> int:
+    batches = Batches(corpus, section.batch, trial.seed)
+    return sum(equal_text_rows(batches.texts(step)) for step in range(steps))
 
 
 def steps_of(arm: Arm, section: TrainSection) -> int:
@@ -122,14 +133,17 @@ def _fit(
     def loss(batch: TrainingBatch) -> torch.Tensor:
         return torch.stack(list(objective.losses(model, batch).values())).sum()
 
+    def constrain() -> None:
+        if isinstance(objective, ConstrainsModel):
+            objective.constrain(module)
+        else:
+            module.logit_scale.clamp_(0, math.log(100))
+
     def on_step(step: int, value: float, _: float) -> None:
         if on_progress:
             on_progress(trial.label, step * section.batch, trial.arm.samples_seen, f"loss {value:.2f}")
 
-    task = TrainingTask(
-        lambda step: _seen(model, batches.at(step), trial.seed, step), loss,
-        lambda: module.logit_scale.clamp_(0, math.log(100)),
-    )  # fmt: skip
+    task = TrainingTask(lambda step: _seen(model, batches.at(step), trial.seed, step), loss, constrain)
     rise = max(1, round(total * section.warmup))
     options = TrainerOptions(
         seed=trial.seed, device=section.device, precision=section.precision, betas=(0.9, 0.98),

@@ -30,18 +30,23 @@ def contrast(logits: Tensor, directions: Directions = MEAN, positives: Tensor | 
     Args:
         logits: (n, n), similarity of image `i` (row) with text `j` (column) divided by the temperature.
         directions: factors of the two directions.
-        positives: (n, n) bool, symmetric, which texts belong to which images; None is the diagonal. An image with
-            several positives has the mean of their cross-entropies, and so has a text.
+        positives: (n, n) bool, symmetric with a full diagonal, which texts belong to which images; None is the
+            diagonal. The probability of a row or a column is then that of all its positives together (MIL-NCE, Miech
+            et al., 2020). The mean of the positives' cross-entropies would change nothing: equal texts have equal
+            embeddings in a tower without dropout, and the sum over their rows and columns stays the same.
 
     Returns:
         A scalar.
     """
-    wanted: Tensor = torch.arange(len(logits), device=logits.device)
-    if positives is not None:
-        wanted = positives.to(logits.dtype)
-        wanted = wanted / wanted.sum(dim=1, keepdim=True)
-    rows, columns = F.cross_entropy(logits, wanted), F.cross_entropy(logits.T, wanted)
+    rows, columns = (_cross_entropy(part, positives) for part in (logits, logits.T))
     return directions.image_to_text * rows + directions.text_to_image * columns
+
+
+def _cross_entropy(logits: Tensor, positives: Tensor | None) -> Tensor:
+    if positives is None:
+        return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+    found = logits.masked_fill(~positives, -torch.inf).logsumexp(dim=1)
+    return (logits.logsumexp(dim=1) - found).mean()
 
 
 def cosines(images: Tensor, texts: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ knows only the diagonal pushes an image away from the text that describes it.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -18,11 +17,6 @@ from models.training.distributed import gather_rows
 
 SameText = Literal["negative", "positive"]
 """What a row with an equal text is to another row: a negative as all others, or a positive."""
-
-
-def equal_text_rows(texts: Sequence[str]) -> int:
-    """How many of the texts occur more than once among them."""
-    return sum(count for count in Counter(texts).values() if count > 1)
 
 
 def positives_of(texts: Sequence[str], same_text: SameText, device: torch.device | None = None) -> Tensor | None:

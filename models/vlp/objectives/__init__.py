@@ -1,6 +1,7 @@
 """Objectives: what pretraining minimises, by kind.
 
-An objective is a class with a method `losses`. Its kind is a name in `OBJECTIVES`, or ``module:Class`` for one that
+An objective is a class with a method `losses`; it may put layers of its own on the model (`PreparesModel`) and keep
+weights within bounds (`ConstrainsModel`). Its kind is a name in `OBJECTIVES`, or ``module:Class`` for one that
 lives elsewhere; its constructor's keyword arguments are the options that a profile may give it.
 """
 
@@ -13,11 +14,17 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from models.registry import build, problems, with_own
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
+    from models.vlp.heads import PrepareModel
     from models.vlp.model import VisionLanguageModel
 
-OBJECTIVES: Mapping[str, str] = {"clip": "models.vlp.objectives.clip:ClipObjective"}
+OBJECTIVES: Mapping[str, str] = {
+    "clip": "models.vlp.objectives.clip:ClipObjective",
+    "convirt": "models.vlp.objectives.convirt:ConvirtObjective",
+    "convirt_mgca": "models.vlp.objectives.convirt:MgcaConvirtObjective",
+    "gloria": "models.vlp.objectives.gloria:GloriaObjective",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,24 @@ class Objective(Protocol):
         ...
 
 
+@runtime_checkable
+class PreparesModel(Protocol):
+    """An objective that changes a fresh model before it is trained."""
+
+    def prepare(self, module: nn.Module) -> None:
+        """Add heads (`models.vlp.heads`), or set what a weight starts from. Torch's generator is seeded."""
+        ...
+
+
+@runtime_checkable
+class ConstrainsModel(Protocol):
+    """An objective that keeps weights within bounds; without it the scale of the cosines stays in 1..100."""
+
+    def constrain(self, module: nn.Module) -> None:
+        """Called without gradients after every step of the optimiser."""
+        ...
+
+
 def build_objective(kind: str, options: Mapping[str, Any]) -> Objective:
     """The objective of a kind.
 
@@ -51,6 +76,21 @@ def build_objective(kind: str, options: Mapping[str, Any]) -> Objective:
         UnknownKind: there is no such kind, or it does not take the options as given.
     """
     return build(with_own(OBJECTIVES, kind), kind, options)
+
+
+def preparation(kind: str, options: Mapping[str, Any]) -> PrepareModel:
+    """What the objective of a kind does to a fresh model; the objective is built when it is called for.
+
+    The function raises `UnknownKind` as `build_objective` does, and `models.vlp.features.NoFeatures` where the model's
+    towers do not give what the objective's heads build on.
+    """
+
+    def prepare(module: nn.Module) -> None:
+        objective = build_objective(kind, options)
+        if isinstance(objective, PreparesModel):
+            objective.prepare(module)
+
+    return prepare
 
 
 def objective_problems(kind: str, options: Mapping[str, Any]) -> dict[str, str]:

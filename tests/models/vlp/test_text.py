@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.vlp.text import ReportText, Text, split_report, step_text, training_text
+from models.vlp.text import ReportText, Text, equal_text_rows, split_report, step_text, training_text
 
 REPORT = """FINDINGS: There is a small left pleural effusion. The heart is enlarged. No pneumothorax.
 
@@ -79,3 +79,8 @@ def test_a_report_without_that_part_is_read_by_the_other() -> None:
     assert step_text(impression, "findings", random.Random(0)) == "Clear."
     assert step_text(findings, "impression", random.Random(0)) == "Clear lungs."
     assert step_text(findings, "sentence", random.Random(0)) == training_text(findings, random.Random(0))
+
+
+def test_texts_that_another_row_has_are_counted():
+    assert equal_text_rows(("Clear.", "Nodule.", "Clear.", "Effusion.", "Clear.")) == 3
+    assert equal_text_rows(("a", "b")) == equal_text_rows(()) == 0

@@ -25,10 +25,8 @@ def softmax(values: Row) -> Row:
 
 
 def surprise(values: Row, wanted: Sequence[int]) -> float:
-    """The mean over the wanted places of minus the logarithm of the softmax there."""
-    top = max(values)
-    whole = top + math.log(math.fsum(math.exp(value - top) for value in values))
-    return math.fsum(whole - values[at] for at in wanted) / len(wanted)
+    """Minus the logarithm of what the softmax gives to the wanted places together."""
+    return -math.log(math.fsum(softmax(values)[at] for at in wanted))
 
 
 def contrast(logits: list[Row], rows: float, columns: float, texts: Sequence[str] | None = None) -> float:

@@ -65,13 +65,27 @@ def test_the_weights_tell_the_directions_apart() -> None:
 
 
 def test_among_equal_texts_alone_nothing_can_be_lost_as_positives() -> None:
-    """All images agree as well with all texts: as positives the loss is its least, ln n, and its gradient is zero."""
+    """Each text is right for each image: nothing is lost, and there is no gradient."""
     images = torch.ones((4, 3), dtype=torch.float64, requires_grad=True)
     positives = positives_of(("Clear.",) * 4, "positive")
     found = convirt_loss(images, torch.ones((4, 3), dtype=torch.float64), 0.1, MEAN, positives)
     (gradient,) = torch.autograd.grad(found, images)
-    assert float(found.detach()) == pytest.approx(math.log(4), rel=1e-12)
+    assert abs(float(found.detach())) < 1e-12
     assert float(gradient.abs().max()) < 1e-12
+    assert float(convirt_loss(images, images, 0.1, MEAN).detach()) == pytest.approx(math.log(4), rel=1e-12)
+
+
+def test_the_mean_over_equal_texts_would_change_nothing() -> None:
+    """Why positives are taken together: with equal embeddings for equal texts, their mean is the loss without them."""
+    images, texts = embeddings()
+    texts = texts[[0, 1, 0, 3, 0]]
+    logits = cosines(images, texts) / 0.1
+    equal = positives_of(TEXTS, "positive")
+    assert equal is not None
+    targets = equal.double() / equal.sum(dim=1, keepdim=True)
+    mean = (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
+    torch.testing.assert_close(mean, contrast(logits), rtol=1e-12, atol=0)
+    assert not torch.isclose(contrast(logits, MEAN, equal), mean)
 
 
 def test_cosines_do_not_depend_on_length() -> None:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from models.vlp.losses.same_text import equal_text_rows, positives_of
+from models.vlp.losses.same_text import positives_of
 
 TEXTS = ("Clear.", "Nodule.", "Clear.", "Effusion.", "Clear.")
-
-
-def test_rows_whose_text_another_row_has_are_counted() -> None:
-    assert equal_text_rows(TEXTS) == 3
-    assert equal_text_rows(("a", "b")) == equal_text_rows(()) == 0
 
 
 def test_as_negatives_only_the_diagonal_counts() -> None:

@@ -1,0 +1,156 @@
+"""ConVIRT in two presets: with the numbers of its paper, and as MGCA's code has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.typed import Count, Options, Share
+from models.vlp.features import (
+    feature_widths,
+    image_features,
+    max_of_tokens,
+    mean_of_tokens,
+    text_features,
+)
+from models.vlp.heads import Heads, attach_heads, heads_of
+from models.vlp.losses.contrast import SUM, Directions
+from models.vlp.losses.convirt import convirt_loss
+from models.vlp.losses.same_text import SameText, positives_of
+
+if TYPE_CHECKING:
+    from models.vlp.model import VisionLanguageModel
+    from models.vlp.objectives import TrainingBatch
+
+TextPool = Literal["mean", "max", "tower"]
+ContrastTemperature = Annotated[float, Field(ge=0.001, le=100)]
+
+
+class ConvirtOptions(Options):
+    """What ``convirt`` takes."""
+
+    temperature: ContrastTemperature = Field(default=0.1, description="cosines are divided by it; it is not learnt")
+    image_to_text: Share = Field(
+        default=0.75, description="weight of finding the text of an image; the other direction has the rest of 1"
+    )
+    width: Count = Field(default=512, le=65_536, description="of the embeddings")
+    hidden: Count | None = Field(
+        default=None, le=65_536, description="width between a head's two linear layers; None takes that of its input"
+    )
+    text_pool: TextPool = Field(
+        default="mean", description="of the tokens of words; `tower` takes the token that stands for the text"
+    )
+    same_text: SameText = Field(default="negative", description="what pairs with equal texts are to each other")
+
+
+class MgcaConvirtOptions(Options):
+    """What ``convirt_mgca`` takes."""
+
+    temperature: ContrastTemperature = Field(default=0.07, description="cosines are divided by it; it is not learnt")
+    hidden: Count = Field(default=2048, le=65_536, description="width between a head's two linear layers")
+    width: Count = Field(default=128, le=65_536, description="of the embeddings")
+    text_pool: TextPool = Field(
+        default="tower", description="of the tokens of words; `tower` takes the token that stands for the text"
+    )
+    same_text: SameText = Field(default="negative", description="what pairs with equal texts are to each other")
+
+
+class PooledHeads(Heads):
+    """One network on the pooled features of either side.
+
+    Args:
+        image, text: from pooled features (b, d) to embeddings (b, `width`).
+        width: of the embeddings.
+        text_pool: how the features of a text's tokens become those of the text.
+    """
+
+    def __init__(self, image: nn.Module, text: nn.Module, width: int, text_pool: TextPool) -> None:
+        super().__init__()
+        self.image, self.text, self.width, self._text_pool = image, text, width, text_pool
+
+    def embed_images(self, module: nn.Module, images: Tensor) -> Tensor:
+        """See the base class."""
+        return self.image(image_features(module, images).pooled)
+
+    def embed_texts(self, module: nn.Module, ids: Tensor, words: Tensor) -> Tensor:
+        """See the base class."""
+        features = text_features(module, ids, words)
+        if self._text_pool == "tower":
+            return self.text(features.pooled)
+        return self.text(mean_of_tokens(features) if self._text_pool == "mean" else max_of_tokens(features))
+
+
+class ConvirtObjective:
+    """ConVIRT with the numbers of its paper (Zhang et al., 2020).
+
+    Heads of linear, ReLU, linear on both sides; the weighted mean of both cross-entropies at a fixed temperature.
+    """
+
+    options_model = ConvirtOptions
+
+    def __init__(self, options: ConvirtOptions) -> None:
+        self._options = options
+
+    def prepare(self, module: nn.Module) -> None:
+        """Put the heads on a fresh model."""
+        options, widths = self._options, feature_widths(module)
+        image, text = (
+            nn.Sequential(
+                nn.Linear(width, options.hidden or width),
+                nn.ReLU(),
+                nn.Linear(options.hidden or width, options.width),
+            )
+            for width in (widths.pooled, widths.text)
+        )
+        attach_heads(module, PooledHeads(image, text, options.width, options.text_pool))
+
+    def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
+        """``contrastive``, a scalar."""
+        share = self._options.image_to_text
+        return _losses(model, batch, Directions(share, 1 - share), self._options)
+
+
+class MgcaConvirtObjective:
+    """ConVIRT as MGCA's code has it, which many tables of results were made with (Wang et al., 2022).
+
+    Heads of linear, batch norm, ReLU, linear, batch norm; both cross-entropies summed, twice their mean.
+    """
+
+    options_model = MgcaConvirtOptions
+
+    def __init__(self, options: MgcaConvirtOptions) -> None:
+        self._options = options
+
+    def prepare(self, module: nn.Module) -> None:
+        """Put the heads on a fresh model."""
+        options, widths = self._options, feature_widths(module)
+        image, text = (
+            nn.Sequential(
+                nn.Linear(width, options.hidden),
+                nn.BatchNorm1d(options.hidden),
+                nn.ReLU(),
+                nn.Linear(options.hidden, options.width),
+                nn.BatchNorm1d(options.width, affine=False),
+            )
+            for width in (widths.pooled, widths.text)
+        )
+        attach_heads(module, PooledHeads(image, text, options.width, options.text_pool))
+
+    def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
+        """``contrastive``, a scalar."""
+        return _losses(model, batch, SUM, self._options)
+
+
+def _losses(
+    model: VisionLanguageModel, batch: TrainingBatch, directions: Directions,
+    options: ConvirtOptions | MgcaConvirtOptions,
+) -> dict[str, Tensor]:  # fmt: skip
+    heads, words = heads_of(model.module), model.tokenizer.word_ids(batch.texts).to(batch.tokens.device)
+    if heads is None:
+        raise ValueError("this model has no heads: make it with the objective's prepare")
+    images = heads.embed_images(model.module, batch.images)
+    texts = heads.embed_texts(model.module, batch.tokens, words)
+    positives = positives_of(batch.texts, options.same_text, images.device)
+    return {"contrastive": convirt_loss(images, texts, options.temperature, directions, positives)}
