@@ -21,6 +21,7 @@ from storage.local import LocalStore
 from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest
+from storage.versions import VersionPlace
 from tasks.publish.dataset import open_version
 from tasks.store.status import status
 
@@ -45,7 +46,7 @@ def main() -> None:
 
 def _measure(name: str, store: ObjectStore, shards: int) -> None:
     recipe = {"pairs": SIZE * shards, "shard_size": SIZE, "top_up": 1.0}
-    open_version(store, REF, yaml.safe_dump(recipe), "f" * 64)
+    open_version(VersionPlace(store, REF), yaml.safe_dump(recipe), "f" * 64)
     publish_reports(store, REF, 0, [])
     commit_shard(store, REF, 0, ShardContents([], counts={"planned": SIZE}))
     first = [(key, store.get(key(0))) for key in (REF.reports, REF.rejects, REF.index)]
@@ -66,7 +67,7 @@ def _measure(name: str, store: ObjectStore, shards: int) -> None:
 
 def _ask(name: str, version: str, store: ObjectStore) -> None:
     wall, processor = time.perf_counter(), time.process_time()
-    found = status(store, REF)
+    found = status(VersionPlace(store, REF))
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     print(f"{name:<10} {version:<12} {len(found.shards):>7} {len(found.counted):>8} {wall:>8.2f} {processor:>10.2f}")
 

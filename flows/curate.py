@@ -29,7 +29,7 @@ def curate(parameters: FlowParameters) -> dict[str, Any]:
 
         def decided() -> tuple[PairTable, Selection]:
             table, selection = decide(Version.open(run.store, run.ref), rules, run.progress.stage)
-            return table, write_selection(run.store, run.ref, rules.name, selection)
+            return table, write_selection(run.place, rules.name, selection)
 
         table, selection = step("curate", "curate", decided)
         kept, seen = len(selection.kept), len(selection.choices)

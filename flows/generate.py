@@ -39,7 +39,7 @@ LOOKED_AT = 16_384
 def generate(parameters: FlowParameters) -> dict[str, Any]:
     """Make what the dataset version still lacks; a version that is whole is left alone."""
     with open_run("generate", parameters) as run:
-        manifest = find_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint)
+        manifest = find_version(run.place, dump_published(run.recipe), run.fingerprint)
         if manifest is None:
             manifest = _generate(run)
         else:
@@ -58,7 +58,7 @@ def _generate(run: Run) -> Manifest:
     for note in plan.notes:
         run.progress.say(note)
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
-    open_version(run.store, run.ref, dump_published(run.recipe), run.fingerprint, weights_used(run.recipe))
+    open_version(run.place, dump_published(run.recipe), run.fingerprint, weights_used(run.recipe))
     generation = Generation(run.recipe, run.fingerprint, run.store, run.ref, plan)
     with run.tracked.nested("generate") as tracked:
         with open_engine(run.recipe.engine, stages_of(generation)) as engine:
@@ -115,8 +115,8 @@ def _top_up(run: Run, engine: Engine, generation: Generation) -> None:
 def _publish(run: Run, generation: Generation) -> Manifest:
     committed = committed_shards(run.store, run.ref)
     entries = [committed[shard] for shard in generation.shards(committed)]
-    lineage = parent_of(run.store, run.ref)
-    return finish_version(run.store, run.ref, run.recipe, entries, cards_of(generation), lineage=lineage)
+    lineage = parent_of(run.place)
+    return finish_version(run.place, run.recipe, entries, cards_of(generation), lineage=lineage)
 
 
 def _numbers(manifest: Manifest) -> dict[str, float]:

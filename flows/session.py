@@ -18,6 +18,7 @@ from storage import server as store_server
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.open import open_store
+from storage.versions import VersionPlace
 from tasks.pretrain.runs import run_name
 from tasks.publish.dataset import find_version
 from tasks.recipe.errors import RecipeError
@@ -44,6 +45,11 @@ class Run:
     home: Path
     progress: Progress
     started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def place(self) -> VersionPlace:
+        """Where the recipe's dataset version is or will be."""
+        return VersionPlace(self.store, self.ref)
 
     def for_subflow(self) -> dict[str, Any]:
         """The parameters of a subflow that works on the same recipe and joins this run in MLflow.
@@ -115,7 +121,7 @@ def open_run(flow: str, parameters: FlowParameters, *, needs: Need | None = None
     with open_storage(recipe.storage, home) as store:
         # A version that another recipe made is refused before anything is tracked or done.
         ref = DatasetRef(recipe.dataset, version_of(recipe))
-        find_version(store, ref, dump_published(recipe), mark, lambda: _weights_of(recipe))
+        find_version(VersionPlace(store, ref), dump_published(recipe), mark, lambda: _weights_of(recipe))
         if needs is not None:
             needs(store, recipe, ref)
         with Progress() as progress, _tracked(flow, recipe, parameters.parent_run, (home, store, progress)) as tracked:

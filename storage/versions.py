@@ -16,6 +16,7 @@ from storage.tables import R, from_parquet, read_table_object
 __all__ = [
     "DatasetRef",
     "Version",
+    "VersionPlace",
     "begun",
     "open_dataset",
     "pair_rows",
@@ -26,14 +27,23 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A dataset version: where it is, its manifest, its rows and its samples.
+class VersionPlace:
+    """Where a dataset version is or will be, whether anything of it is there or not."""
+
+    store: ObjectStore
+    ref: DatasetRef
+
+    def __str__(self) -> str:
+        return str(self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Version(VersionPlace):
+    """A dataset version with its manifest, its rows and its samples.
 
     `open` gives a published one. One about to be published is made with the manifest that is not written yet.
     """
 
-    store: ObjectStore
-    ref: DatasetRef
     manifest: Manifest
 
     @staticmethod
@@ -45,9 +55,6 @@ class Version:
             ManifestConflict: its manifest cannot be trusted.
         """
         return Version(store, ref, open_dataset(store, ref))
-
-    def __str__(self) -> str:
-        return str(self.ref)
 
     def tars(self) -> list[str]:
         """Keys of its tars, in their order."""

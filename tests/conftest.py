@@ -214,12 +214,13 @@ def begin(
 
     def make(store: ObjectStore, shards: int = 2, **changes: Any) -> DatasetRef:
         from storage.ledger import ShardContents, commit_shard, publish_reports
+        from storage.versions import VersionPlace
         from tasks.publish.dataset import open_version
         from tasks.recipe.fingerprint import fingerprint, version_of
 
         made = small_recipe(**changes)
         ref = DatasetRef(made.dataset, version_of(made))
-        open_version(store, ref, yaml.safe_dump(made.model_dump(mode="json")), fingerprint(made))
+        open_version(VersionPlace(store, ref), yaml.safe_dump(made.model_dump(mode="json")), fingerprint(made))
         for shard in range(shards):
             pairs = [make_pair(shard * 3 + number) for number in range(3)]
             publish_reports(store, ref, shard, [report_for(pair) for pair in pairs])
@@ -240,6 +241,7 @@ def publish(begin: Callable[..., DatasetRef]) -> Callable[..., DatasetRef]:
 
     def make(store: ObjectStore, lineage: dict[str, str] | None = None, **changes: Any) -> DatasetRef:
         from storage.ledger import committed_shards
+        from storage.versions import VersionPlace
         from tasks.publish.dataset import ManifestFacts, publish_manifest
         from tasks.recipe.fingerprint import fingerprint
 
@@ -248,8 +250,7 @@ def publish(begin: Callable[..., DatasetRef]) -> Callable[..., DatasetRef]:
         models = {"reports": {"name": "writer", "revision": "r1", "sha256": "a" * 64}}
         entries = list(committed_shards(store, ref).values())
         publish_manifest(
-            store,
-            ref,
+            VersionPlace(store, ref),
             entries,
             ManifestFacts(fingerprint=fingerprint(made), asked=made.pairs, models=models, lineage=lineage),
         )
@@ -266,7 +267,7 @@ def use() -> Callable[..., str]:
         from safetensors.numpy import save
 
         from storage.layout import prediction_key, run_key
-        from storage.versions import open_dataset, pair_rows
+        from storage.versions import Version
         from tasks.curate.keep import write_selection
         from tasks.curate.select import Choice, Selection
         from tasks.pretrain.arms import Arm, Draw, Trial, kept_pairs
@@ -277,14 +278,14 @@ def use() -> Callable[..., str]:
         from tasks.recipe.curation import Rules
         from tasks.recipe.training import TrainSection
 
-        manifest = open_dataset(store, ref)
-        ids = [row.sample_id for row in pair_rows(store, ref, manifest)]
+        version = Version.open(store, ref)
+        ids = [row.sample_id for row in version.rows()]
         choices = [
             Choice(sample_id=sample, kept=sample != ids[0], reason="blurred" * (sample == ids[0])) for sample in ids
         ]
         selection = Selection(rules=Rules(), choices=choices)
-        write_selection(store, ref, "default", selection)
-        whole = Draw(dataset=ref.name, version=ref.version, fingerprint=manifest.fingerprint, pairs=len(ids))
+        write_selection(version, "default", selection)
+        whole = Draw(dataset=ref.name, version=ref.version, fingerprint=version.manifest.fingerprint, pairs=len(ids))
         draw = kept_pairs(whole, "default", selection.kept).model_copy(update={"pairs": 2})
         arm = Arm(name="synthetic", mix=(draw,), samples_seen=64)
         trial, section = Trial(arm=arm, objective=KindSpec(kind="clip"), seed=5), TrainSection()

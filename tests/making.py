@@ -11,6 +11,7 @@ from storage.ledger import committed_shard
 from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.records import Manifest, ShardEntry
+from storage.versions import VersionPlace
 from tasks.engine.stage import Stage
 from tasks.generate.generation import Generation
 from tasks.generate.image_stage import ImageStage
@@ -67,4 +68,6 @@ class Making:
     def finish(self, entries: Iterable[ShardEntry]) -> Manifest:
         """Publish the version."""
         generation = self.generation
-        return finish_version(self.store, generation.ref, generation.recipe, list(entries), cards_of(generation))
+        return finish_version(
+            VersionPlace(self.store, generation.ref), generation.recipe, list(entries), cards_of(generation)
+        )

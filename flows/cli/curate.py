@@ -74,7 +74,7 @@ def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
     from flows.progress import Progress
     from flows.session import open_storage
     from storage.layout import DatasetRef
-    from storage.versions import Version
+    from storage.versions import Version, VersionPlace
     from tasks.curate.explain import explain, spread
     from tasks.curate.keep import decide
     from tasks.publish.dataset import find_version
@@ -85,7 +85,7 @@ def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
         recipe = load_recipe(profile, changes, PROFILES)
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, prepare()) as store, Progress() as progress:
-            find_version(store, ref, dump_published(recipe), fingerprint(recipe))
+            find_version(VersionPlace(store, ref), dump_published(recipe), fingerprint(recipe))
             table, selection = decide(Version.open(store, ref), recipe.curate, progress.stage)
     return {
         "dataset": str(ref),

@@ -105,7 +105,7 @@ def audit(
     from models.gates.training_index import load_index
     from models.registry import ENCODERS, build
     from storage.layout import DatasetRef
-    from storage.versions import Version
+    from storage.versions import Version, VersionPlace
     from tasks.privacy.audit import audit as compare
     from tasks.publish.dataset import find_version
     from tasks.recipe.fingerprint import fingerprint, version_of
@@ -115,7 +115,7 @@ def audit(
         recipe, home = load_recipe(profile, changes or [], PROFILES), prepare()
         ref, archive = DatasetRef(recipe.dataset, version_of(recipe)), load_index(file)
         with open_storage(recipe.storage, home) as store, Progress() as bars:
-            find_version(store, ref, dump_published(recipe), fingerprint(recipe))
+            find_version(VersionPlace(store, ref), dump_published(recipe), fingerprint(recipe))
             rows = compare(
                 Version.open(store, ref),
                 archive,

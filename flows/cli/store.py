@@ -52,13 +52,14 @@ def status(
     """
     from flows.cli.store_views import show_status
     from storage.tags import resolve
-    from storage.versions import begun
+    from storage.versions import VersionPlace, begun
     from tasks.store.status import COUNTING
     from tasks.store.status import status as look
 
     with opened(root, endpoint, region) as store:
         refs = [] if "@" in dataset or "/" in dataset else begun(store, dataset)
-        found = [look(store, ref, seconds=None if every else COUNTING) for ref in refs or [resolve(store, dataset)]]
+        seconds = None if every else COUNTING
+        found = [look(VersionPlace(store, ref), seconds=seconds) for ref in refs or [resolve(store, dataset)]]
         _show(found, as_json, lambda: [show_status(item, shards) for item in found])
 
 

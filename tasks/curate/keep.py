@@ -7,10 +7,9 @@ from pydantic import ValidationError
 from models.contracts import ProgressCallback
 from storage.documents import first_problem
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
-from storage.layout import DatasetRef, selection_key
-from storage.objects import ObjectStore
+from storage.layout import selection_key
 from storage.tables import from_parquet, read_table_object, table_metadata, to_parquet
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.curate.measure import ensure_near
 from tasks.curate.select import Choice, Selection, curate
 from tasks.curate.table import PairTable, read_table
@@ -46,18 +45,18 @@ def decide(version: Version, rules: Rules, on_progress: ProgressCallback | None 
         raise RulesDoNotFit(f"the rules do not fit {version}: {error}") from error
 
 
-def write_selection(store: ObjectStore, ref: DatasetRef, name: str, selection: Selection) -> Selection:
+def write_selection(place: VersionPlace, name: str, selection: Selection) -> Selection:
     """Publish `selection`, create-only; publishing the same again changes nothing.
 
     Raises:
         SelectionConflict: `name` is taken by another decision.
     """
     data = to_parquet(selection.choices, {_RULES: selection.rules.model_dump_json()}, kind=Choice)
-    key = selection_key(ref, name, _FILE)
+    store, key = place.store, selection_key(place.ref, name, _FILE)
     try:
         store.put(key, data)
     except AlreadyExists as error:
-        held = read_selection(store, ref, name)
+        held = read_selection(place, name)
         if held != selection:
             raise SelectionConflict(
                 f"{store.uri(key)} holds another decision ({len(held.kept)} pairs kept, now {len(selection.kept)}): "
@@ -66,18 +65,20 @@ def write_selection(store: ObjectStore, ref: DatasetRef, name: str, selection: S
     return selection
 
 
-def read_selection(store: ObjectStore, ref: DatasetRef, name: str) -> Selection:
+def read_selection(place: VersionPlace, name: str) -> Selection:
     """A stored selection.
 
     Raises:
         ObjectMissing: there is none of that name.
         CorruptShard: the object is not a selection.
     """
-    key = selection_key(ref, name, _FILE)
+    store, key = place.store, selection_key(place.ref, name, _FILE)
     try:
         data = read_table_object(store, key)
     except ObjectMissing as error:
-        raise ObjectMissing(f"no selection {name!r} of {ref}: {store.uri(key)} is missing; curate it first") from error
+        raise ObjectMissing(
+            f"no selection {name!r} of {place}: {store.uri(key)} is missing; curate it first"
+        ) from error
     try:
         rules = Rules.model_validate_json(table_metadata(data).get(_RULES, "{}"))
         return Selection(rules=rules, choices=from_parquet(data, Choice))

@@ -140,5 +140,5 @@ class TestSet:
         if self.selection is not None and self._kept is None:
             from tasks.curate.keep import read_selection
 
-            self._kept = frozenset(read_selection(self.version.store, self.version.ref, self.selection).kept)
+            self._kept = frozenset(read_selection(self.version, self.selection).kept)
         return self._kept

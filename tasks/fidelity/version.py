@@ -70,7 +70,7 @@ def read_version(
 
 
 def _drawn_again(version: Version, rows: Sequence[PairRow], on_drawn: Callable[[int, int], None]) -> list[np.ndarray]:
-    _, recipe = frozen_recipe(version.store, version.ref)
+    _, recipe = frozen_recipe(version)
     if "archive" in recipe:
         raise AuditError(f"the films of {version} are an archive's, no generator drew them: {_NONE}")
     section = parse_recipe(recipe, f"the recipe of {version}").images

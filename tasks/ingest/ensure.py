@@ -8,7 +8,7 @@ from models.contracts import ProgressCallback
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.tags import resolve
-from storage.versions import open_dataset
+from storage.versions import Version
 from tasks.corpora.source import PhantomSource, VersionSource
 from tasks.curate.keep import read_selection
 from tasks.ingest.ingest import ingest
@@ -67,8 +67,8 @@ def ensure_source(
         return SourceVersion(ensure_phantom(store, sample, on_progress))
     if isinstance(source, VersionSource):
         ref = resolve(store, f"{source.name}@{source.version}")
-        open_dataset(store, ref)
+        version = Version.open(store, ref)
         if source.selection is not None:
-            read_selection(store, ref, source.selection)
+            read_selection(version, source.selection)
         return SourceVersion(ref, source.selection)
     return SourceVersion(ingest(store, section, on_progress).ref)

@@ -25,7 +25,7 @@ from storage.objects import ObjectStore
 from storage.records import Manifest, RejectRow, ShardEntry
 from storage.shards import Sample
 from storage.tags import advance_latest
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.archives.registry import Archive, open_archive
 from tasks.corpora.source import ArchiveSource
@@ -126,12 +126,13 @@ def ingest(
     fingerprint = hashlib.sha256(canonical_json({**content, "layout": plan.archive.layout}).encode()).hexdigest()
     ref = DatasetRef(dataset_name(section), f"v-{fingerprint[:10]}")
     text = yaml.safe_dump(recipe, sort_keys=True)
-    open_version(store, ref, text, fingerprint)
-    manifest = find_version(store, ref, text, fingerprint)
+    place = VersionPlace(store, ref)
+    open_version(place, text, fingerprint)
+    manifest = find_version(place, text, fingerprint)
     new = manifest is None
     if manifest is None:
-        entries = list(_shards(store, ref, plan, on_progress, workers))
-        manifest = _publish(store, ref, plan, entries, fingerprint)
+        entries = list(_shards(place, plan, on_progress, workers))
+        manifest = _publish(place, plan, entries, fingerprint)
     advance_latest(store, ref)
     return Ingested(ref, manifest, plan.listing, dict(+plan.notes), new)
 
@@ -162,12 +163,10 @@ def _listed(section: SourceSection, on_progress: ProgressCallback) -> _Plan:
     return _Plan(section, open_archive(source.path, archive.layout), choice, listing, archive.notes)
 
 
-def _shards(
-    store: ObjectStore, ref: DatasetRef, plan: _Plan, on_progress: ProgressCallback, workers: int
-) -> Iterator[ShardEntry]:
+def _shards(place: VersionPlace, plan: _Plan, on_progress: ProgressCallback, workers: int) -> Iterator[ShardEntry]:
     """Commit the shards that are missing, and give all of them, in order."""
-    done = committed_shards(store, ref)
-    rows = FilmRows(ref, plan.archive, plan.section, plan.choice)
+    done = committed_shards(place.store, place.ref)
+    rows = FilmRows(place.ref, plan.archive, plan.section, plan.choice)
     films, total = chosen(plan.archive, plan.choice), plan.listing.taken
     with ThreadPoolExecutor(workers) as pool:
         for shard, start in enumerate(range(0, total, plan.shard_size)):
@@ -182,25 +181,23 @@ def _shards(
             for one in pool.map(rows.make, range(start, start + len(group)), group):
                 made.append(one)
                 on_progress("films", start + len(made), total)
-            yield _commit(store, ref, shard, made)
+            yield _commit(place, shard, made)
 
 
-def _commit(store: ObjectStore, ref: DatasetRef, shard: int, made: Sequence[Sample | RejectRow]) -> ShardEntry:
+def _commit(place: VersionPlace, shard: int, made: Sequence[Sample | RejectRow]) -> ShardEntry:
     pairs = [one for one in made if isinstance(one, Sample)]
     rejects = [one for one in made if isinstance(one, RejectRow)]
-    return commit_shard(store, ref, shard, ShardContents(pairs, rejects=rejects, counts={"films": len(made)}))
+    contents = ShardContents(pairs, rejects=rejects, counts={"films": len(made)})
+    return commit_shard(place.store, place.ref, shard, contents)
 
 
-def _publish(
-    store: ObjectStore, ref: DatasetRef, plan: _Plan, entries: Sequence[ShardEntry], fingerprint: str
-) -> Manifest:
+def _publish(place: VersionPlace, plan: _Plan, entries: Sequence[ShardEntry], fingerprint: str) -> Manifest:
     terms, layout = plan.terms, plan.archive.layout
     name = plan.recipe()["archive"]
     card = {"kind": layout, "name": name, "licence": terms.licence, "credentialed": terms.credentialed}
     try:
         manifest = make_manifest(
-            store,
-            ref,
+            place,
             entries,
             ManifestFacts(
                 fingerprint=fingerprint,
@@ -215,8 +212,8 @@ def _publish(
         )
     except NothingAccepted as error:
         raise ArchiveError(f"{plan.archive.root}: {error}") from error
-    manifest = write_archive_card(Version(store, ref, manifest), RULES_TEXT, plan.section.pixels)
-    return write_manifest(store, ref, manifest)
+    manifest = write_archive_card(Version(place.store, place.ref, manifest), RULES_TEXT, plan.section.pixels)
+    return write_manifest(place.store, place.ref, manifest)
 
 
 def _statistics(plan: _Plan, name: str) -> dict[str, Any]:

@@ -64,8 +64,9 @@ class _Side:
     @classmethod
     def open(cls, store: ObjectStore, source: SourceVersion) -> _Side:
         """The published version of a source."""
-        kept = None if source.selection is None else read_selection(store, source.ref, source.selection).kept
-        return cls(Version.open(store, source.ref), None if kept is None else frozenset(kept))
+        version = Version.open(store, source.ref)
+        kept = None if source.selection is None else read_selection(version, source.selection).kept
+        return cls(version, None if kept is None else frozenset(kept))
 
     def identity(self) -> list[str]:
         """What tells this side from any other."""

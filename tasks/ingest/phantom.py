@@ -17,6 +17,7 @@ from storage.masks import encode_mask
 from storage.objects import ObjectStore
 from storage.records import Box, Mask
 from storage.tags import advance_latest
+from storage.versions import VersionPlace
 from tasks.publish.archive import publish_archive
 
 _SHARD = 256
@@ -100,8 +101,7 @@ def ensure_phantom(
         RecipeChanged: a version of its name was begun with other films.
     """
     publish_archive(
-        store,
-        sample.ref,
+        VersionPlace(store, sample.ref),
         _films(sample, on_progress),
         count=sample.films,
         shard_size=_SHARD,

@@ -51,7 +51,7 @@ def offer_of(store: ObjectStore, version: SourceVersion) -> Draw:
         pairs=max(1, pairs),
     )
     if version.selection is not None:
-        kept = read_selection(store, opened.ref, version.selection).kept
+        kept = read_selection(opened, version.selection).kept
         whole = kept_pairs(whole, version.selection, kept)
         pairs = sum(sample not in blank for sample in kept)
     if blank and not pairs:

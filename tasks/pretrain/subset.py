@@ -75,7 +75,7 @@ def open_subset(store: ObjectStore, draw: Draw, seed: int) -> DatasetSubset:
         )
     indices = version_indices(version)
     held = {index.key: index.ids for index in indices}
-    ids = _kept(store, draw) if draw.selection is not None else [sample for kept in held.values() for sample in kept]
+    ids = _kept(version, draw) if draw.selection is not None else [sample for kept in held.values() for sample in kept]
     blank = without_text(version)
     ids = [sample for sample in ids if sample not in blank]
     if len(ids) < draw.pairs:
@@ -106,16 +106,14 @@ def without_text(version: Version) -> frozenset[str]:
     return frozenset(sample for ids, own in texts for sample, text in zip(ids, own, strict=True) if text == blank)
 
 
-def _kept(store: ObjectStore, draw: Draw) -> tuple[str, ...]:
+def _kept(version: Version, draw: Draw) -> tuple[str, ...]:
     """What the selection keeps: what it kept when the arm was planned."""
-    from storage.layout import DatasetRef
     from tasks.curate.keep import read_selection
 
-    ref = DatasetRef(draw.dataset, draw.version)
-    ids = tuple(read_selection(store, ref, str(draw.selection)).kept)
+    ids = tuple(read_selection(version, str(draw.selection)).kept)
     if draw.selected and kept_sha256(ids) != draw.selected:
         raise ValueError(
-            f"selection {draw.selection!r} of {ref} keeps other pairs than when the arm was planned: plan the arms "
-            "again"
+            f"selection {draw.selection!r} of {version} keeps other pairs than when the arm was planned: plan "
+            "the arms again"
         )
     return ids

@@ -14,10 +14,10 @@ from models.findings.label_sets import load
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef
 from storage.ledger import ShardContents, commit_shard, committed_shards
-from storage.objects import ObjectStore
 from storage.png import encode_png
 from storage.records import Box, Manifest, Mask, PairRow
 from storage.shards import Sample, sample_of
+from storage.versions import VersionPlace
 from tasks.publish.dataset import ManifestFacts, find_version, open_version, publish_manifest
 
 LABEL_SET = "phantom"
@@ -49,8 +49,7 @@ class ArchiveFilm(Protocol):
 
 
 def publish_archive(
-    store: ObjectStore,
-    ref: DatasetRef,
+    place: VersionPlace,
     films: Iterable[ArchiveFilm],
     *,
     count: int,
@@ -60,7 +59,7 @@ def publish_archive(
     """Publish `count` films in shards; shards that are there already stay, and a whole version is left alone.
 
     Args:
-        store, ref: where to.
+        place: where to.
         films: rendered in order; iterated only while something is missing.
         count: how many films there are.
         shard_size: films a shard.
@@ -70,11 +69,12 @@ def publish_archive(
         ValueError: `films` ends before `count`.
         RecipeChanged: the version was begun or published with another description.
     """
+    store, ref = place.store, place.ref
     recipe = {"format": FORMAT, "archive": ref.name, "films": count, "shard_size": shard_size, **(description or {})}
     fingerprint = hashlib.sha256(canonical_json(recipe).encode()).hexdigest()
     text = yaml.safe_dump(recipe, sort_keys=True)
-    open_version(store, ref, text, fingerprint)
-    published = find_version(store, ref, text, fingerprint)
+    open_version(place, text, fingerprint)
+    published = find_version(place, text, fingerprint)
     if published is not None:
         return published
     done = committed_shards(store, ref)
@@ -89,8 +89,7 @@ def publish_archive(
             raise ValueError(f"archive {ref}: {start + len(samples)} films came, {count} were promised")
         done[shard] = commit_shard(store, ref, shard, ShardContents(samples, counts={"films": size}))
     return publish_manifest(
-        store,
-        ref,
+        place,
         list(done.values()),
         ManifestFacts(fingerprint=fingerprint, asked=count, models={"renderer": _renderer(ref)}, label_set=LABEL_SET),
     )

@@ -12,11 +12,9 @@ from typing import Any
 from models.contracts import one_line
 from storage.documents import BadDocument, read_bounded
 from storage.errors import AlreadyExists, ObjectMissing, StoreError
-from storage.layout import DatasetRef
 from storage.manifest import find_manifest, hash_documents, write_manifest
-from storage.objects import ObjectStore
 from storage.records import Manifest, RejectRow, ShardEntry
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.publish.frozen_weights import Hashes, freeze_weights, weight_changes
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import explain_diff
@@ -38,13 +36,11 @@ class RecipeChanged(StoreError):
     """The version was begun with a recipe that makes other samples; the message shows what differs."""
 
 
-def open_version(
-    store: ObjectStore, ref: DatasetRef, recipe_yaml: str, fingerprint: str, weights: Hashes | None = None
-) -> None:
+def open_version(place: VersionPlace, recipe_yaml: str, fingerprint: str, weights: Hashes | None = None) -> None:
     """Freeze the recipe of a version and its weights, or see that the frozen ones make the same samples.
 
     Args:
-        store, ref: the version.
+        place: of the version.
         recipe_yaml, fingerprint: its recipe.
         weights: hashes of the weights that the recipe's models load; None for a version that no model makes.
 
@@ -53,17 +49,17 @@ def open_version(
         WeightsChanged: it was begun with other weights.
     """
     try:
-        store.put(ref.recipe, f"{_MARK}{fingerprint}\n{recipe_yaml}".encode(), content_type="application/yaml")
+        text = f"{_MARK}{fingerprint}\n{recipe_yaml}"
+        place.store.put(place.ref.recipe, text.encode(), content_type="application/yaml")
     except AlreadyExists:
         wanted = _Wanted(recipe_yaml, fingerprint, None if weights is None else lambda: weights)
-        _same_recipe(store, ref, "begun", frozen_recipe(store, ref)[0], wanted)
+        _same_recipe(place, "begun", frozen_recipe(place)[0], wanted)
     if weights is not None:
-        freeze_weights(store, ref, weights)
+        freeze_weights(place, weights)
 
 
 def find_version(
-    store: ObjectStore,
-    ref: DatasetRef,
+    place: VersionPlace,
     recipe_yaml: str,
     fingerprint: str,
     weights: Callable[[], Hashes] | None = None,
@@ -73,7 +69,7 @@ def find_version(
     Whoever takes a version by a recipe's name for it asks here, so that no other recipe's samples are taken for it.
 
     Args:
-        store, ref: the version.
+        place: of the version.
         recipe_yaml, fingerprint: the recipe.
         weights: hashes of the recipe's weights, which are asked for only to say which of them differ.
 
@@ -81,11 +77,11 @@ def find_version(
         RecipeChanged: the version is published, or was begun, with a recipe of another fingerprint.
         ManifestConflict: its manifest cannot be trusted.
     """
-    manifest, wanted = find_manifest(store, ref), _Wanted(recipe_yaml, fingerprint, weights)
+    manifest, wanted = find_manifest(place.store, place.ref), _Wanted(recipe_yaml, fingerprint, weights)
     if manifest is not None:
-        _same_recipe(store, ref, "published", manifest.fingerprint, wanted)
-    elif store.head(ref.recipe) is not None:
-        _same_recipe(store, ref, "begun", frozen_recipe(store, ref)[0], wanted)
+        _same_recipe(place, "published", manifest.fingerprint, wanted)
+    elif place.store.head(place.ref.recipe) is not None:
+        _same_recipe(place, "begun", frozen_recipe(place)[0], wanted)
     return manifest
 
 
@@ -98,33 +94,33 @@ class _Wanted:
     weights: Callable[[], Hashes] | None = None
 
 
-def _same_recipe(store: ObjectStore, ref: DatasetRef, state: str, stored: str, wanted: _Wanted) -> None:
+def _same_recipe(place: VersionPlace, state: str, stored: str, wanted: _Wanted) -> None:
     if stored == wanted.fingerprint:
         return
     try:
-        changes = explain_diff(published(frozen_recipe(store, ref)[1]), parse_yaml(wanted.recipe_yaml, "recipe"))
+        changes = explain_diff(published(frozen_recipe(place)[1]), parse_yaml(wanted.recipe_yaml, "recipe"))
     except (ObjectMissing, RecipeChanged) as error:
         changes = f"how they differ cannot be read ({error})"
-    other = weight_changes(store, ref, wanted.weights()) if wanted.weights else []
+    other = weight_changes(place, wanted.weights()) if wanted.weights else []
     if other:
         changes += "\n" + "\n".join(["these weights differ:", *(f"  {change}" for change in other)])
     raise RecipeChanged(
-        f"{ref} in {store.root} was {state} with another recipe: fingerprint {stored[:12]} there, "
+        f"{place} in {place.store.root} was {state} with another recipe: fingerprint {stored[:12]} there, "
         f"{wanted.fingerprint[:12]} here; {changes}\n"
         "choose another name for the version (version=...) or leave it on 'auto', or go back to the stored recipe"
     )
 
 
-def frozen_recipe(store: ObjectStore, ref: DatasetRef) -> tuple[str, dict[str, Any]]:
+def frozen_recipe(place: VersionPlace) -> tuple[str, dict[str, Any]]:
     """Fingerprint and plain mapping of a version's ``recipe.yaml``.
 
     Raises:
         ObjectMissing: the version was never begun.
         RecipeChanged: the file was not written by `open_version`, or is damaged.
     """
-    where = store.uri(ref.recipe)
+    where = place.store.uri(place.ref.recipe)
     try:
-        text = decode_text(read_bounded(store, ref.recipe, _MOST), where)
+        text = decode_text(read_bounded(place.store, place.ref.recipe, _MOST), where)
         document = parse_yaml(text, where)
     except (BadDocument, TextError) as error:
         raise RecipeChanged(f"{where} is damaged: {error}; {_REMEDY}") from error
@@ -163,7 +159,7 @@ class ManifestFacts:
     agreement: str = ""
 
 
-def make_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry], facts: ManifestFacts) -> Manifest:
+def make_manifest(place: VersionPlace, shards: Sequence[ShardEntry], facts: ManifestFacts) -> Manifest:
     """The manifest of a version's committed `shards`; counts and hashes are of what is stored, and nothing is written.
 
     Raises:
@@ -171,8 +167,8 @@ def make_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEnt
     """
     ordered = sorted(shards, key=lambda shard: shard.shard)
     draft = Manifest(
-        dataset=ref.name,
-        version=ref.version,
+        dataset=place.ref.name,
+        version=place.ref.version,
         fingerprint=facts.fingerprint,
         created=datetime.now(UTC).replace(microsecond=0),
         asked=facts.asked,
@@ -190,44 +186,40 @@ def make_manifest(store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEnt
         statistics=dict(facts.statistics or {}),
         code_version=_code_version(),
     )
-    version = Version(store, ref, draft)
+    version = Version(place.store, place.ref, draft)
     if not draft.accepted:
-        raise NothingAccepted(_why_empty(ref, list(version.rejects())))
+        raise NothingAccepted(_why_empty(version, list(version.rejects())))
     gates = Counter(row.gate for row in version.rejects())
     entities = Counter(entity for row in version.rows() for entity in row.entities)
     counted = {"rejected_by_gate": dict(sorted(gates.items())), "entity_counts": dict(sorted(entities.items()))}
-    return draft.model_copy(update={**counted, "documents": hash_documents(store, ref, draft)})
+    return draft.model_copy(update={**counted, "documents": hash_documents(place.store, place.ref, draft)})
 
 
-def publish_manifest(
-    store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry], facts: ManifestFacts
-) -> Manifest:
+def publish_manifest(place: VersionPlace, shards: Sequence[ShardEntry], facts: ManifestFacts) -> Manifest:
     """Close the version: `make_manifest`, then write it, once.
 
     Raises:
         ManifestConflict: the version is closed with other shards.
         NothingAccepted: see `make_manifest`.
     """
-    stored = find_manifest_of(store, ref, shards, facts.fingerprint)
-    return stored or write_manifest(store, ref, make_manifest(store, ref, shards, facts))
+    stored = find_manifest_of(place, shards, facts.fingerprint)
+    return stored or write_manifest(place.store, place.ref, make_manifest(place, shards, facts))
 
 
-def _why_empty(ref: DatasetRef, rejects: Sequence[RejectRow]) -> str:
+def _why_empty(version: Version, rejects: Sequence[RejectRow]) -> str:
     """What took the samples of a version without a pair, most first, each with the reason of its first."""
     first = {r.gate: r.reason or f"{r.score:.3g}, {r.threshold:.3g} was needed" for r in reversed(rejects)}
     worst = Counter(row.gate for row in rejects).most_common(_SHOWN)
     taken = "; ".join(f"{gate} took {count} ({one_line(first[gate])})" for gate, count in worst)
     return (
-        f"{ref}: none of its {len(rejects)} samples was accepted, so nothing is published: "
+        f"{version}: none of its {len(rejects)} samples was accepted, so nothing is published: "
         f"{taken or 'it has no shard'}; change the generators' options or the gates in the profile and run again"
     )
 
 
-def find_manifest_of(
-    store: ObjectStore, ref: DatasetRef, shards: Sequence[ShardEntry], fingerprint: str
-) -> Manifest | None:
+def find_manifest_of(place: VersionPlace, shards: Sequence[ShardEntry], fingerprint: str) -> Manifest | None:
     """The stored manifest if it is of this recipe and holds exactly `shards`."""
-    stored = find_manifest(store, ref)
+    stored = find_manifest(place.store, place.ref)
     wanted = sorted(shards, key=lambda shard: shard.shard)
     same = stored is not None and (stored.fingerprint, stored.shards) == (fingerprint, wanted)
     return stored if same else None

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.layout import DatasetRef
 from storage.ledger import load_reports
 from storage.manifest import write_manifest
-from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow, ShardEntry
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.generate.report_cost import EntityCost, shard_costs, total
 from tasks.plan.bank import label_set_of
 from tasks.publish.card import LIMITS, build_card
@@ -33,8 +31,7 @@ COSTS = {"seconds_per_accepted_pair": "seconds per pair", "cost_per_accepted_pai
 
 
 def finish_version(
-    store: ObjectStore,
-    ref: DatasetRef,
+    place: VersionPlace,
     recipe: Recipe,
     shards: Sequence[ShardEntry],
     models: Mapping[str, Mapping[str, Any]],
@@ -44,7 +41,7 @@ def finish_version(
     """Write the card (see `write_card`) and ``manifest.json``; a finished version is left alone.
 
     Args:
-        store, ref: the version.
+        place: of the version.
         recipe: the whole recipe; its price gives the cost per accepted pair, its bank a part of the terms.
         shards: all committed shards.
         models: model cards by stage; licence and credentialed status are inherited from them.
@@ -54,7 +51,7 @@ def finish_version(
         ManifestConflict: the version is finished with other shards.
     """
     mark = fingerprint(recipe)
-    stored = find_manifest_of(store, ref, shards, mark)
+    stored = find_manifest_of(place, shards, mark)
     if stored is not None:
         return stored
     terms = inherit(recipe, models)
@@ -69,9 +66,9 @@ def finish_version(
         credentialed=terms.credentialed,
         label_set=label_set_of(recipe.plan),
     )
-    version = Version(store, ref, make_manifest(store, ref, shards, facts))
+    version = Version(place.store, place.ref, make_manifest(place, shards, facts))
     write_card(version, recipe.cost_per_hour)
-    return write_manifest(store, ref, version.manifest)
+    return write_manifest(place.store, place.ref, version.manifest)
 
 
 def write_card(version: Version, cost_per_hour: float = 0.0) -> None:

@@ -9,9 +9,8 @@ from pydantic import ValidationError
 from storage.canonical import canonical_json
 from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing, StoreError
-from storage.layout import DatasetRef
-from storage.objects import ObjectStore
 from storage.records import Record
+from storage.versions import VersionPlace
 
 Hashes = Mapping[str, Mapping[str, str]]
 _SHOWN = 5
@@ -28,7 +27,7 @@ class WeightsChanged(StoreError):
     """The version was begun with other weights; the message names the files."""
 
 
-def freeze_weights(store: ObjectStore, ref: DatasetRef, weights: Hashes) -> None:
+def freeze_weights(place: VersionPlace, weights: Hashes) -> None:
     """Keep the hashes of a version's weights, or see that those kept are the same.
 
     What was not there when the version was begun, such as a model that was downloaded later, is not compared.
@@ -39,26 +38,27 @@ def freeze_weights(store: ObjectStore, ref: DatasetRef, weights: Hashes) -> None
     document = FrozenWeights(weights={where: dict(files) for where, files in weights.items()})
     try:
         data = canonical_json(document.model_dump(mode="json")).encode()
-        store.put(ref.weights, data, content_type="application/json")
+        place.store.put(place.ref.weights, data, content_type="application/json")
     except AlreadyExists:
-        changes = weight_changes(store, ref, weights)
+        changes = weight_changes(place, weights)
         if changes:
             more = f" (and {len(changes) - _SHOWN} more)" if len(changes) > _SHOWN else ""
+            shown = f"{'; '.join(changes[:_SHOWN])}{more}"
             raise WeightsChanged(
-                f"{ref} in {store.root} was begun with other weights: {'; '.join(changes[:_SHOWN])}{more}; put the "
-                "files back, or choose another name for the version (version=...)"
+                f"{place} in {place.store.root} was begun with other weights: {shown}; put the files back, or "
+                "choose another name for the version (version=...)"
             ) from None
 
 
-def weight_changes(store: ObjectStore, ref: DatasetRef, weights: Hashes) -> list[str]:
+def weight_changes(place: VersionPlace, weights: Hashes) -> list[str]:
     """What differs between a version's frozen weights and these, a file a line; empty where none are frozen.
 
     Raises:
         CorruptShard: ``weights.json`` cannot be read.
     """
-    where = store.uri(ref.weights)
+    where = place.store.uri(place.ref.weights)
     try:
-        frozen = FrozenWeights.model_validate(parse_json(read_bounded(store, ref.weights)))
+        frozen = FrozenWeights.model_validate(parse_json(read_bounded(place.store, place.ref.weights)))
     except ObjectMissing:
         return []
     except BadDocument as error:

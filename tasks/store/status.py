@@ -12,8 +12,8 @@ from storage.errors import DatasetMissing, ObjectMissing
 from storage.layout import DatasetRef, shard_of, shard_of_index
 from storage.ledger import committed_shard
 from storage.manifest import find_manifest
-from storage.objects import ObjectStore
 from storage.records import ShardEntry
+from storage.versions import VersionPlace
 from tasks.plan.layout import ShardLayout
 from tasks.publish.dataset import RecipeChanged, frozen_recipe
 
@@ -76,11 +76,11 @@ class Status:
         return {"reports": planned - written, "images": written - self.accepted}
 
 
-def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNTING) -> Status:
+def status(place: VersionPlace, *, seconds: float | None = COUNTING) -> Status:
     """Look at one version: its recipe and its manifest or, while there is none, one listing and its indices.
 
     Args:
-        store, ref: the version.
+        place: of the version.
         seconds: from now on until when indices are read for the numbers of accepted and rejected; None reads all.
 
     Raises:
@@ -88,19 +88,20 @@ def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNT
         RecipeChanged: its ``recipe.yaml`` was not written by this project.
     """
     until = None if seconds is None else time.monotonic() + seconds
+    store, ref = place.store, place.ref
     try:
-        _, recipe = frozen_recipe(store, ref)
+        _, recipe = frozen_recipe(place)
     except ObjectMissing:
         raise DatasetMissing(f"{ref} was never begun in {store.root}: `synth versions` lists what is there") from None
-    layout, manifest = _layout(store, ref, recipe), find_manifest(store, ref)
+    layout, manifest = _layout(place, recipe), find_manifest(store, ref)
     if manifest is not None:
         known = {entry.shard: entry for entry in manifest.shards}
         shards = reports = tars = indices = set(known)
     else:
-        tars, indices = _pairs(store, ref)
-        reports = _reports(store, ref, {*range(layout.top_up_shards.stop), *tars} - indices)
+        tars, indices = _pairs(place)
+        reports = _reports(place, {*range(layout.top_up_shards.stop), *tars} - indices)
         shards = {*layout.base_shards, *reports, *tars, *indices}
-        known = _entries(store, ref, sorted(indices), until)
+        known = _entries(place, sorted(indices), until)
     return Status(
         ref=ref,
         asked=layout.pairs,
@@ -112,7 +113,7 @@ def status(store: ObjectStore, ref: DatasetRef, *, seconds: float | None = COUNT
     )
 
 
-def _layout(store: ObjectStore, ref: DatasetRef, recipe: Mapping[str, Any]) -> ShardLayout:
+def _layout(place: VersionPlace, recipe: Mapping[str, Any]) -> ShardLayout:
     """How a frozen recipe cuts its samples into shards; a rendered archive counts films."""
     try:
         pairs, size = recipe.get("pairs") or recipe["films"], recipe["shard_size"]
@@ -121,14 +122,14 @@ def _layout(store: ObjectStore, ref: DatasetRef, recipe: Mapping[str, Any]) -> S
             raise ValueError(f"pairs {pairs!r}, shard_size {size!r}, top_up {top_up!r}")
         return ShardLayout.of(pairs, size, top_up)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        where = store.uri(ref.recipe)
+        where = place.store.uri(place.ref.recipe)
         raise RecipeChanged(f"{where} does not give the number of samples: {error}; restore it") from error
 
 
-def _pairs(store: ObjectStore, ref: DatasetRef) -> tuple[set[int], set[int]]:
+def _pairs(place: VersionPlace) -> tuple[set[int], set[int]]:
     """Shards with a tar, and shards with an index."""
     tars, indices = set(), set()
-    for info in store.list(ref.key("pairs/")):
+    for info in place.store.list(place.ref.key("pairs/")):
         if (number := shard_of_index(info.key)) is not None:
             indices.add(number)
         elif info.key.endswith(".tar") and (number := shard_of(info.key)) is not None:
@@ -136,19 +137,21 @@ def _pairs(store: ObjectStore, ref: DatasetRef) -> tuple[set[int], set[int]]:
     return tars, indices
 
 
-def _reports(store: ObjectStore, ref: DatasetRef, open_shards: set[int]) -> set[int]:
+def _reports(place: VersionPlace, open_shards: set[int]) -> set[int]:
     """Which of the uncommitted shards have a report table; thousands without one of them are not listed."""
     blocks = sorted({f"{shard:05d}"[:-3] for shard in open_shards})
-    listed = (info.key for block in blocks for info in store.list(ref.key(f"reports/{block}")))
+    listed = (info.key for block in blocks for info in place.store.list(place.ref.key(f"reports/{block}")))
     found = {number for key in listed if (number := shard_of(key)) is not None}
     return found & open_shards
 
 
-def _entries(store: ObjectStore, ref: DatasetRef, shards: Sequence[int], until: float | None) -> dict[int, ShardEntry]:
+def _entries(place: VersionPlace, shards: Sequence[int], until: float | None) -> dict[int, ShardEntry]:
     """Committed entries, as many as can be read `until` then; the first shards first."""
 
     def read(shard: int) -> ShardEntry | None:
-        return None if until is not None and time.monotonic() > until else committed_shard(store, ref, shard)
+        return (
+            None if until is not None and time.monotonic() > until else committed_shard(place.store, place.ref, shard)
+        )
 
     with ThreadPoolExecutor(_TOGETHER) as pool:
         return {shard: entry for shard, entry in zip(shards, pool.map(read, shards), strict=True) if entry is not None}

@@ -79,7 +79,7 @@ def verify_dataset(
 def _recipe(version: Version) -> Iterator[Problem]:
     manifest = version.manifest
     try:
-        mark, _ = frozen_recipe(version.store, version.ref)
+        mark, _ = frozen_recipe(version)
     except (ObjectMissing, RecipeChanged) as error:
         if isinstance(error, RecipeChanged) or "recipe.yaml" not in manifest.documents:  # else found missing already
             yield Problem(object="recipe.yaml", what=str(error))
@@ -95,7 +95,7 @@ def _dangling(version: Version, found: VersionCheck, known: References) -> Itera
     for key, why in known.damaged.items():
         if _names(key, ref):
             yield Problem(object=key, what=f"cannot be read: {why}")
-    yield from _selections(store, ref, known, found)
+    yield from _selections(version, known, found)
     for training in known.trainings:
         for draw in training.of(ref):
             if draw.fingerprint != manifest.fingerprint:
@@ -118,11 +118,11 @@ def _published(store: ObjectStore, text: str) -> bool:
     return named and store.head(DatasetRef(name, version).manifest) is not None
 
 
-def _selections(store: ObjectStore, ref: DatasetRef, known: References, found: VersionCheck) -> Iterator[Problem]:
-    for name in known.selections.get(str(ref), []):
-        where = f"selections/{ref}/{name}"
+def _selections(version: Version, known: References, found: VersionCheck) -> Iterator[Problem]:
+    for name in known.selections.get(str(version), []):
+        where = f"selections/{version}/{name}"
         try:
-            chosen = {choice.sample_id for choice in read_selection(store, ref, name).choices}
+            chosen = {choice.sample_id for choice in read_selection(version, name).choices}
         except (CorruptShard, ObjectMissing, ValueError) as error:
             yield Problem(object=where, what=str(error))
             continue
@@ -140,7 +140,7 @@ def _names(key: str, ref: DatasetRef) -> bool:
 def _drifted(version: Version) -> bool:
     """Whether the frozen recipe, read by this program, comes to another fingerprint; an archive has one of its own."""
     try:
-        _, document = frozen_recipe(version.store, version.ref)
+        _, document = frozen_recipe(version)
         if "archive" in document or hides_places(document) or names_absent(leaves(document)):
             return False
         return fingerprint(parse_recipe(document)) != version.manifest.fingerprint

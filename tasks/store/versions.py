@@ -13,7 +13,7 @@ from storage.manifest import find_manifest, objects
 from storage.objects import ObjectStore
 from storage.records import Manifest
 from storage.tags import find_tag, tags
-from storage.versions import Version, begun
+from storage.versions import Version, VersionPlace, begun
 from tasks.publish.dataset import frozen_recipe
 from tasks.recipe.fingerprint import FieldChange, leaves, reason_excluded
 from tasks.store.references import PARENT
@@ -70,20 +70,20 @@ def history(store: ObjectStore, name: str = "") -> list[VersionLine]:
     marks: dict[DatasetRef, list[str]] = {}
     for tag in tags(store, name):
         marks.setdefault(tag.ref, []).append(tag.tag)
-    lines = [_line(store, ref, tuple(marks.get(ref, ()))) for ref in refs]
+    lines = [_line(VersionPlace(store, ref), tuple(marks.get(ref, ()))) for ref in refs]
     return sorted(lines, key=lambda line: (line.ref.name, line.created is None, line.created, line.ref.version))
 
 
-def parent_of(store: ObjectStore, ref: DatasetRef) -> dict[str, str]:
+def parent_of(place: VersionPlace) -> dict[str, str]:
     """The lineage of a version about to be published: the dataset's latest version before it, if there is one."""
-    tag = find_tag(store, ref.name, "latest")
-    return {PARENT: str(tag.ref)} if tag is not None and tag.ref != ref else {}
+    tag = find_tag(place.store, place.ref.name, "latest")
+    return {PARENT: str(tag.ref)} if tag is not None and tag.ref != place.ref else {}
 
 
 def compare(before: Version, after: Version) -> VersionDiff:
     """How two published versions differ, in recipe and in what came of it."""
     one, other = before.manifest, after.manifest
-    fields = _changes(*(leaves(frozen_recipe(each.store, each.ref)[1]) for each in (before, after)))
+    fields = _changes(*(leaves(frozen_recipe(each)[1]) for each in (before, after)))
     entities = _changes(one.entity_counts, other.entity_counts)
     return VersionDiff(
         before=before.ref,
@@ -95,9 +95,10 @@ def compare(before: Version, after: Version) -> VersionDiff:
     )
 
 
-def _line(store: ObjectStore, ref: DatasetRef, marks: tuple[str, ...]) -> VersionLine:
+def _line(place: VersionPlace, marks: tuple[str, ...]) -> VersionLine:
+    ref = place.ref
     try:
-        manifest = find_manifest(store, ref)
+        manifest = find_manifest(place.store, ref)
     except ManifestConflict as error:
         return VersionLine(ref, tags=marks, trouble=str(error))
     if manifest is None:

@@ -14,6 +14,7 @@ from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.s3 import S3Store
 from storage.tags import advance_latest
+from storage.versions import VersionPlace
 from tasks.publish.dataset import open_version
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe
@@ -40,7 +41,7 @@ def live(
     try:
         store.check()
         mark = fingerprint(recipe)
-        open_version(store, ref, dump_recipe(recipe), mark)
+        open_version(VersionPlace(store, ref), dump_recipe(recipe), mark)
         making = Making(recipe, store, ref)
         entries = []
         for shard in order:

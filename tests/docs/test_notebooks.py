@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 from storage.layout import DatasetRef
 from storage.local import LocalStore
+from storage.versions import VersionPlace
 from tasks.publish.dataset import open_version
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe, load_recipe
@@ -26,7 +27,7 @@ def store(tmp_path: Path) -> LocalStore:
     """A store with a version of 24 pairs."""
     recipe = load_recipe(str(PROFILE), ["shard_size=12"], PROFILE.parent)
     store, ref = LocalStore(tmp_path / "store"), DatasetRef("fast-cxr", f"v-{fingerprint(recipe)[:10]}")
-    open_version(store, ref, dump_recipe(recipe), fingerprint(recipe))
+    open_version(VersionPlace(store, ref), dump_recipe(recipe), fingerprint(recipe))
     making = Making(recipe, store, ref)
     making.finish([making.run(shard) for shard in range(2)])
     return store

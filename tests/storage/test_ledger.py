@@ -24,6 +24,7 @@ from storage.objects import ObjectStore
 from storage.records import PairRow, RejectRow, ReportRow, ShardEntry
 from storage.shards import Sample, read_samples
 from storage.tables import from_parquet
+from storage.versions import VersionPlace
 from tasks.publish.dataset import ManifestFacts, make_manifest
 from tests.storage.agreement import check_objects
 
@@ -81,7 +82,7 @@ def test_a_commit_is_found_again_and_agrees_with_its_objects(
     assert committed_shard(store, ref, 3) == entry
     names = ["pairs/00003.parquet", "pairs/00003.tar", "rejects/00003.parquet", "reports/00003.parquet"]
     assert keys(store, ref) == names
-    manifest = make_manifest(store, ref, [entry], ManifestFacts(fingerprint="f", asked=6, models={}))
+    manifest = make_manifest(VersionPlace(store, ref), [entry], ManifestFacts(fingerprint="f", asked=6, models={}))
     check_objects(store, ref, write_manifest(store, ref, manifest), deep=True)
     rows = from_parquet(store.get(ref.index(3)), PairRow)
     assert [row.model_dump(mode="json") for row in rows] == [pair.json for pair in shard["pairs"]]

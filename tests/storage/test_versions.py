@@ -15,7 +15,7 @@ from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest
 from storage.shards import Sample
-from storage.versions import Version, open_dataset, pair_rows, published, reject_rows, tar_keys
+from storage.versions import Version, VersionPlace, open_dataset, pair_rows, published, reject_rows, tar_keys
 from tasks.publish.dataset import ManifestFacts, make_manifest
 from tests.storage.agreement import check_objects
 
@@ -25,7 +25,9 @@ Make = Callable[..., Sample]
 def publish(store: ObjectStore, ref: DatasetRef, make_pair: Make, shards: int = 2) -> Manifest:
     entries = [commit_shard(store, ref, shard, ShardContents([make_pair(shard)])) for shard in range(shards)]
     return write_manifest(
-        store, ref, make_manifest(store, ref, entries, ManifestFacts(fingerprint="f" * 64, asked=shards, models={}))
+        store,
+        ref,
+        make_manifest(VersionPlace(store, ref), entries, ManifestFacts(fingerprint="f" * 64, asked=shards, models={})),
     )
 
 

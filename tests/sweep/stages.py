@@ -18,7 +18,7 @@ from flows.session import open_storage
 from storage.layout import DatasetRef
 from storage.ledger import committed_shards, load_reports
 from storage.objects import ObjectStore
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.check.check import FLOWS, checked_recipe
 from tasks.curate.keep import decide
 from tasks.evaluate.evaluate import read_scores
@@ -67,14 +67,14 @@ def _run(name: str, profile: str, changes: Sequence[str] | None) -> NoReturn:
         mark = fingerprint(recipe)
         ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, home, writes=False) as store:
-            find_version(store, ref, dump_recipe(recipe), mark)
+            find_version(VersionPlace(store, ref), dump_recipe(recipe), mark)
             _STAGES[name](store, ref, recipe, mark)
     _leave()
 
 
 def _generate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
     plan = make_plan(recipe, mark)
-    if find_version(store, ref, dump_recipe(recipe), mark) is None:
+    if find_version(VersionPlace(store, ref), dump_recipe(recipe), mark) is None:
         for shard in committed_shards(store, ref):
             load_reports(store, ref, shard)
     str(plan.report(min(plan.pairs, 64)))

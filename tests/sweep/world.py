@@ -17,6 +17,7 @@ from storage.png import encode_png
 from storage.records import GateRow, PairRow, RejectRow, ReportRow
 from storage.shards import Sample, sample_of
 from storage.tags import set_tag
+from storage.versions import VersionPlace
 from tasks.curate.keep import write_selection
 from tasks.curate.select import Choice, Selection
 from tasks.pretrain.arms import Arm, Draw, Trial
@@ -83,7 +84,7 @@ def build_store(folder: Path) -> LocalStore:
     recipe = yaml.safe_load(PROFILE)
     for ref, seed in ((REF, 0), (LATER, 1), (BEGUN, 2)):
         made = parse_recipe(recipe | {"version": ref.version, "seed": seed, "profile": "p"})
-        open_version(store, ref, dump_recipe(made), fingerprint(made))
+        open_version(VersionPlace(store, ref), dump_recipe(made), fingerprint(made))
         for shard in range(2 if ref is not BEGUN else 1):
             pairs = [pair(seed * 100 + shard * 5 + number) for number in range(5)]
             publish_reports(store, ref, shard, [report(sample) for sample in pairs])
@@ -98,8 +99,7 @@ def build_store(folder: Path) -> LocalStore:
             models = {"reports": {"name": "writer", "revision": "r1", "sha256": "a" * 64}}
             lineage = {"parent": str(REF)} if ref is LATER else {}
             publish_manifest(
-                store,
-                ref,
+                VersionPlace(store, ref),
                 entries,
                 ManifestFacts(fingerprint=fingerprint(made), asked=10, models=models, lineage=lineage),
             )
@@ -194,7 +194,7 @@ def _use(store: LocalStore) -> None:
 
     ids = [f"s-{number:05d}" for number in (0, 1, 2, 3, 5, 6, 7, 8)]
     choices = [Choice(sample_id=sample, kept=sample != ids[0], reason="") for sample in ids]
-    write_selection(store, REF, "default", Selection(rules=Rules(), choices=choices))
+    write_selection(VersionPlace(store, REF), "default", Selection(rules=Rules(), choices=choices))
     trained = TrainedTrial(1, 64, (1.0,), 1.0, save({"w": np.zeros(3, np.float32)}))
     held = write_checkpoint(store, trained, trial(), TrainSection(batch=64))
     keep_trials(store, RUN, [(trial(), held)])

@@ -14,7 +14,7 @@ from storage.ledger import ShardContents, commit_shard
 from storage.open import open_store
 from storage.records import GateRow, PairRow
 from storage.shards import sample_of
-from storage.versions import published
+from storage.versions import VersionPlace, published
 from tasks.publish.dataset import ManifestFacts, publish_manifest
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import load_recipe
@@ -45,7 +45,7 @@ def said(tmp_path, monkeypatch):
         samples.append(sample_of(row, png))
     entry = commit_shard(store, ref, 0, ShardContents(samples))
     mark = fingerprint(load_recipe(FAST, [], PROFILES))
-    publish_manifest(store, ref, [entry], ManifestFacts(fingerprint=mark, asked=3, models={}))
+    publish_manifest(VersionPlace(store, ref), [entry], ManifestFacts(fingerprint=mark, asked=3, models={}))
     fixed = ["--profile", FAST, "--set", f"storage.root={tmp_path / 'store'}"]
     fixed += ["--set", "dataset=try", "--set", "version=v1"]
 

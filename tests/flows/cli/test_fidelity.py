@@ -22,7 +22,7 @@ from storage.objects import ObjectStore
 from storage.png import encode_png
 from storage.records import PairRow
 from storage.shards import read_tar, sample_of
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.errors import AuditError
 from tasks.fidelity import report as fidelity_report
 from tasks.fidelity.version import read_version
@@ -46,7 +46,7 @@ def begin(store: ObjectStore, name: str, films: int) -> DatasetRef:
         }
     )
     ref = DatasetRef(name, "v1")
-    open_version(store, ref, yaml.safe_dump(recipe.model_dump(mode="json")), MARK)
+    open_version(VersionPlace(store, ref), yaml.safe_dump(recipe.model_dump(mode="json")), MARK)
     return ref
 
 
@@ -65,7 +65,7 @@ def version(store: ObjectStore, name: str, films: int, model: str = "phantom-a@c
         )  # fmt: skip
         samples.append(sample_of(row, png))
     entry = commit_shard(store, ref, 0, ShardContents(samples))
-    publish_manifest(store, ref, [entry], ManifestFacts(fingerprint=MARK, asked=films, models={}))
+    publish_manifest(VersionPlace(store, ref), [entry], ManifestFacts(fingerprint=MARK, asked=films, models={}))
     return ref
 
 
@@ -183,10 +183,10 @@ def test_the_prompt_is_the_one_that_was_drawn_where_it_is_not_the_impression(sto
 def test_the_films_of_an_archive_have_no_second_seed(store: LocalStore) -> None:
     ref = DatasetRef("hospital", "v1")
     version(store, "try", 1)
-    open_version(store, ref, yaml.safe_dump({"archive": "hospital", "films": 1}), MARK)
+    open_version(VersionPlace(store, ref), yaml.safe_dump({"archive": "hospital", "films": 1}), MARK)
     tar = store.get(DatasetRef("try", "v1").pairs(0))
     entry = commit_shard(store, ref, 0, ShardContents(read_tar(tar)))
-    publish_manifest(store, ref, [entry], ManifestFacts(fingerprint=MARK, asked=1, models={}))
+    publish_manifest(VersionPlace(store, ref), [entry], ManifestFacts(fingerprint=MARK, asked=1, models={}))
     hospital = Version.open(store, ref)
     assert len(read_version(hospital, films=1, seeds=0).films) == 1
     with pytest.raises(AuditError, match="no generator drew them: --seeds 0"):

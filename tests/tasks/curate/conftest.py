@@ -13,6 +13,7 @@ from storage.open import open_store
 from storage.png import encode_png
 from storage.records import GateRow, PairRow
 from storage.shards import sample_of
+from storage.versions import VersionPlace
 from tasks.publish.dataset import ManifestFacts, publish_manifest
 
 
@@ -48,7 +49,9 @@ def publish(tmp_path):
         return (
             store,
             ref,
-            publish_manifest(store, ref, shards, ManifestFacts(fingerprint="f", asked=len(films), models={})),
+            publish_manifest(
+                VersionPlace(store, ref), shards, ManifestFacts(fingerprint="f", asked=len(films), models={})
+            ),
         )
 
     return published

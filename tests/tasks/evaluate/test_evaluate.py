@@ -21,7 +21,7 @@ from storage.open import open_store
 from storage.png import encode_png
 from storage.records import Manifest, PairRow
 from storage.shards import Sample, sample_of
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.curate.keep import write_selection
 from tasks.curate.select import Choice, Selection
 from tasks.evaluate.evaluate import ScoresConflict, evaluate_run, keep_scores, read_scores, scores_key
@@ -228,7 +228,7 @@ def test_more_images_than_are_kept_are_read_anew(test: TestSet) -> None:
 
 def test_a_selection_limits_a_test_set_and_is_another_question(store: ObjectStore, test: TestSet) -> None:
     choices = [Choice(sample_id=sample, kept=at % 2 == 0, reason="") for at, sample in enumerate(test.ids())]
-    write_selection(store, HELD_OUT, "half", Selection(rules=Rules(), choices=choices))
+    write_selection(VersionPlace(store, HELD_OUT), "half", Selection(rules=Rules(), choices=choices))
     half = TestSet(Version.open(store, HELD_OUT), "half")
     assert len(half.ids()) == 20
     assert (half.images(96) == test.images(96)[::2]).all()

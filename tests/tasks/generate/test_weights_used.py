@@ -10,6 +10,7 @@ import pytest
 from models.diffusion.weights import BUILTIN
 from storage.layout import DatasetRef
 from storage.local import LocalStore
+from storage.versions import VersionPlace
 from tasks.generate.weights_used import weights_used
 from tasks.publish.dataset import RecipeChanged, find_version, open_version
 from tasks.publish.frozen_weights import WeightsChanged
@@ -28,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def begin(store: LocalStore, recipe: Recipe) -> None:
-    open_version(store, REF, dump_published(recipe), fingerprint(recipe), weights_used(recipe))
+    open_version(VersionPlace(store, REF), dump_published(recipe), fingerprint(recipe), weights_used(recipe))
 
 
 def drawn_with(model: Path | str, *changes: str) -> Recipe:
@@ -93,7 +94,9 @@ def test_other_weights_in_the_same_folder_are_refused_on_resume_with_the_file(
     (weights / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"retrained")
     told = r"(?s)with another recipe.*these weights differ:\n.*vae/diffusion_pytorch_model\.safetensors has other"
     with pytest.raises(RecipeChanged, match=told):
-        find_version(local_store, REF, dump_published(recipe), fingerprint(recipe), lambda: weights_used(recipe))
+        find_version(
+            VersionPlace(local_store, REF), dump_published(recipe), fingerprint(recipe), lambda: weights_used(recipe)
+        )
     with pytest.raises(RecipeChanged, match=told):
         begin(local_store, recipe)
 
@@ -102,7 +105,7 @@ def test_a_version_that_was_begun_before_its_weights_were_frozen_freezes_them_wh
     local_store: LocalStore,
 ) -> None:
     recipe = drawn_with("builtin:phantom")
-    open_version(local_store, REF, dump_published(recipe), fingerprint(recipe))
+    open_version(VersionPlace(local_store, REF), dump_published(recipe), fingerprint(recipe))
     assert local_store.head(REF.weights) is None
     begin(local_store, recipe)
     assert local_store.head(REF.weights) is not None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from storage.local import LocalStore
-from storage.versions import open_dataset
+from storage.versions import VersionPlace, open_dataset
 from tasks.curate.keep import write_selection
 from tasks.curate.select import Choice, Selection
 from tasks.ingest.ensure import SourceVersion
@@ -47,7 +47,7 @@ def select(store: LocalStore, source: SourceVersion, name: str, dropped: str) ->
     rows = range(open_dataset(store, source.ref).accepted)
     ids = [f"{source.ref.name}-{row:06d}" for row in rows]
     choices = [Choice(sample_id=one, kept=one != dropped, reason="" if one != dropped else "test: out") for one in ids]
-    write_selection(store, source.ref, name, Selection(rules=Rules(), choices=choices))
+    write_selection(VersionPlace(store, source.ref), name, Selection(rules=Rules(), choices=choices))
     return SourceVersion(source.ref, name)
 
 

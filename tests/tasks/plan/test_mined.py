@@ -15,6 +15,7 @@ from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.records import PairRow
 from storage.shards import read_samples
+from storage.versions import VersionPlace
 from tasks.audit.entities import write_entities
 from tasks.check.unjudged import unjudged_problems
 from tasks.corpora.mentions import mine
@@ -71,7 +72,7 @@ def test_sixteen_samples_are_written_and_judged(
     recipe = recipe_of(bank, "pairs=16", "shard_size=16", *vocabulary)
     mark = fingerprint(recipe)
     store, ref = LocalStore(tmp_path), DatasetRef("mined", f"v-{mark[:10]}")
-    open_version(store, ref, dump_recipe(recipe), mark)
+    open_version(VersionPlace(store, ref), dump_recipe(recipe), mark)
     entry = Making(recipe, store, ref).run(0)
     assert entry.accepted >= 12
     rows = [PairRow.model_validate(sample.json) for sample in read_samples(store, [ref.pairs(0)])]

@@ -15,6 +15,7 @@ from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.objects import ObjectStore
+from storage.versions import VersionPlace
 from tasks.curate.keep import write_selection
 from tasks.curate.select import Choice, Selection
 from tasks.pretrain.arms import Arm, Draw, kept_pairs
@@ -154,7 +155,9 @@ def choose(store: ObjectStore, name: str, kept: int) -> Selection:
     choices = [
         Choice(sample_id=f"real-{at:05d}", kept=at < kept, reason="" if at < kept else "test") for at in range(96)
     ]
-    return write_selection(store, DatasetRef("toy-real", "v1"), name, Selection(rules=Rules(), choices=choices))
+    return write_selection(
+        VersionPlace(store, DatasetRef("toy-real", "v1")), name, Selection(rules=Rules(), choices=choices)
+    )
 
 
 def test_a_selection_limits_what_is_drawn(store: ObjectStore, real: Draw, section: TrainSection) -> None:

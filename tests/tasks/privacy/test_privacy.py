@@ -22,7 +22,7 @@ from storage.layout import DatasetRef
 from storage.open import open_store
 from storage.records import ReportRow
 from storage.tables import from_parquet
-from storage.versions import Version, open_dataset
+from storage.versions import Version, VersionPlace, open_dataset
 from tasks import publish
 from tasks.curate.table import read_table
 from tasks.generate.images import ImageOptions, draw_images
@@ -166,7 +166,7 @@ def test_every_film_of_a_version_is_compared_once_and_copies_are_flagged(index, 
         )
         for film in films(HOSPITAL_A, 7, [3, 5000, 4, 5001])
     ]
-    publish_archive(store, ref, drawn, count=4, shard_size=2)
+    publish_archive(VersionPlace(store, ref), drawn, count=4, shard_size=2)
     manifest = open_dataset(store, ref)
     rows = audit(Version(store, ref, manifest), index, encoder)
     assert [row.by_pixels for row in rows if row.flagged] == ["phantom-a-7-3", "phantom-a-7-4"]

@@ -12,6 +12,7 @@ from storage.ledger import ShardContents, commit_shard
 from storage.local import LocalStore
 from storage.records import Manifest, PairRow
 from storage.shards import read_samples, sample_of
+from storage.versions import VersionPlace
 from tasks.plan.plan import make_plan
 from tasks.publish.dataset import open_version
 from tasks.recipe.fingerprint import fingerprint
@@ -48,7 +49,7 @@ def factory_version(tmp_path_factory: pytest.TempPathFactory) -> Published:
     recipe = load_recipe(str(PROFILE), changes, PROFILE.parent)
     mark = fingerprint(recipe)
     store, ref = LocalStore(tmp_path_factory.mktemp("publish") / "store"), DatasetRef("fast-cxr", f"v-{mark[:10]}")
-    open_version(store, ref, dump_recipe(recipe), mark)
+    open_version(VersionPlace(store, ref), dump_recipe(recipe), mark)
     making = Making(recipe, store, ref)
     entries = [making.run(shard) for shard in range(2)]
     good = next(iter(read_samples(store, [ref.pairs(0)])))
@@ -95,6 +96,6 @@ def late_version(tmp_path_factory: pytest.TempPathFactory) -> Published:
     else:
         raise AssertionError("no seed deals the label late")
     store, ref = LocalStore(folder / "store"), DatasetRef("late", f"v-{mark[:10]}")
-    open_version(store, ref, dump_recipe(recipe), mark)
+    open_version(VersionPlace(store, ref), dump_recipe(recipe), mark)
     making = Making(recipe, store, ref)
     return Published(store, ref, making.finish([making.run(0)]))

@@ -14,6 +14,7 @@ from storage.ledger import ShardContents, commit_shard
 from storage.objects import ObjectStore
 from storage.records import RejectRow
 from storage.shards import Sample
+from storage.versions import VersionPlace
 from tasks.publish.dataset import (
     ManifestFacts,
     NothingAccepted,
@@ -33,38 +34,45 @@ def text(**changes: Any) -> str:
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
 
 
-def test_the_recipe_is_frozen_with_its_fingerprint(local_store: ObjectStore, ref: DatasetRef) -> None:
-    open_version(local_store, ref, text(seed=3), "a" * 64)
-    fingerprint, document = frozen_recipe(local_store, ref)
+@pytest.fixture
+def place(local_store: ObjectStore, ref: DatasetRef) -> VersionPlace:
+    return VersionPlace(local_store, ref)
+
+
+def test_the_recipe_is_frozen_with_its_fingerprint(place: VersionPlace) -> None:
+    open_version(place, text(seed=3), "a" * 64)
+    fingerprint, document = frozen_recipe(place)
     assert fingerprint == "a" * 64
     assert Recipe.model_validate(document).seed == 3
 
 
-def test_the_same_recipe_opens_the_version_again(local_store: ObjectStore, ref: DatasetRef) -> None:
-    open_version(local_store, ref, text(), "a" * 64)
+def test_the_same_recipe_opens_the_version_again(
+    local_store: ObjectStore, ref: DatasetRef, place: VersionPlace
+) -> None:
+    open_version(place, text(), "a" * 64)
     before = local_store.get(ref.recipe)
-    open_version(local_store, ref, text(cost_per_hour=9.0), "a" * 64)
+    open_version(place, text(cost_per_hour=9.0), "a" * 64)
     assert local_store.get(ref.recipe) == before
 
 
-def test_another_recipe_is_refused_with_the_fields_that_differ(local_store: ObjectStore, ref: DatasetRef) -> None:
-    open_version(local_store, ref, text(pairs=512, seed=1), "a" * 64)
+def test_another_recipe_is_refused_with_the_fields_that_differ(place: VersionPlace) -> None:
+    open_version(place, text(pairs=512, seed=1), "a" * 64)
     with pytest.raises(RecipeChanged) as refused:
-        open_version(local_store, ref, text(pairs=600, seed=1), "b" * 64)
+        open_version(place, text(pairs=600, seed=1), "b" * 64)
     assert "pairs: 512 -> 600" in str(refused.value)
     assert "seed" not in str(refused.value)
     assert "choose another name for the version" in str(refused.value)
 
 
 def test_a_published_version_of_another_recipe_is_not_taken(
-    local_store: ObjectStore, ref: DatasetRef, make_pair: Make
+    local_store: ObjectStore, ref: DatasetRef, make_pair: Make, place: VersionPlace
 ) -> None:
-    open_version(local_store, ref, text(pairs=512, seed=1), "a" * 64)
+    open_version(place, text(pairs=512, seed=1), "a" * 64)
     entry = commit_shard(local_store, ref, 0, ShardContents([make_pair(0)]))
-    publish_manifest(local_store, ref, [entry], ManifestFacts(fingerprint="a" * 64, asked=512, models={}))
-    assert find_version(local_store, ref, text(pairs=512, seed=1), "a" * 64) is not None
+    publish_manifest(place, [entry], ManifestFacts(fingerprint="a" * 64, asked=512, models={}))
+    assert find_version(place, text(pairs=512, seed=1), "a" * 64) is not None
     with pytest.raises(RecipeChanged) as refused:
-        find_version(local_store, ref, text(pairs=512, seed=1234), "b" * 64)
+        find_version(place, text(pairs=512, seed=1234), "b" * 64)
     told = str(refused.value)
     assert str(ref) in told
     assert f"fingerprint {'a' * 12} there, {'b' * 12} here" in told
@@ -72,44 +80,48 @@ def test_a_published_version_of_another_recipe_is_not_taken(
     assert "version=" in told
 
 
-def test_a_version_that_was_begun_by_another_recipe_is_not_taken(local_store: ObjectStore, ref: DatasetRef) -> None:
-    assert find_version(local_store, ref, text(), "a" * 64) is None
-    open_version(local_store, ref, text(), "a" * 64)
-    assert find_version(local_store, ref, text(), "a" * 64) is None
+def test_a_version_that_was_begun_by_another_recipe_is_not_taken(place: VersionPlace) -> None:
+    assert find_version(place, text(), "a" * 64) is None
+    open_version(place, text(), "a" * 64)
+    assert find_version(place, text(), "a" * 64) is None
     with pytest.raises(RecipeChanged, match="begun with another recipe"):
-        find_version(local_store, ref, text(seed=1), "b" * 64)
+        find_version(place, text(seed=1), "b" * 64)
 
 
 def test_another_recipe_is_refused_although_the_stored_one_is_damaged(
-    local_store: ObjectStore, ref: DatasetRef, make_pair: Make
+    local_store: ObjectStore, ref: DatasetRef, make_pair: Make, place: VersionPlace
 ) -> None:
-    open_version(local_store, ref, text(), "a" * 64)
+    open_version(place, text(), "a" * 64)
     entry = commit_shard(local_store, ref, 0, ShardContents([make_pair(0)]))
-    publish_manifest(local_store, ref, [entry], ManifestFacts(fingerprint="a" * 64, asked=512, models={}))
+    publish_manifest(place, [entry], ManifestFacts(fingerprint="a" * 64, asked=512, models={}))
     local_store.put(ref.recipe, b"\xff\xfe", create_only=False)
     with pytest.raises(RecipeChanged, match="cannot be read"):
-        find_version(local_store, ref, text(seed=1), "b" * 64)
+        find_version(place, text(seed=1), "b" * 64)
 
 
 @pytest.mark.parametrize(
     "content", [b"\xff\xfe", b"a: [", b"a: " + b"[" * 5000, b"- 1\n", b"", b"!!python/object:os.system {}\n"]
 )
 def test_a_damaged_recipe_is_one_error_that_names_it(
-    local_store: ObjectStore, ref: DatasetRef, content: bytes
+    local_store: ObjectStore, ref: DatasetRef, content: bytes, place: VersionPlace
 ) -> None:
     local_store.put(ref.recipe, b"# fingerprint: " + b"a" * 64 + b"\n" + content)
     with pytest.raises(RecipeChanged, match=r"recipe\.yaml"):
-        frozen_recipe(local_store, ref)
+        frozen_recipe(place)
 
 
-def test_a_recipe_that_is_not_ours_is_refused(local_store: ObjectStore, ref: DatasetRef) -> None:
+def test_a_recipe_that_is_not_ours_is_refused(local_store: ObjectStore, ref: DatasetRef, place: VersionPlace) -> None:
     local_store.put(ref.recipe, b"seed: 1\n")
     with pytest.raises(RecipeChanged, match="not written by synthcxr"):
-        open_version(local_store, ref, text(), "a" * 64)
+        open_version(place, text(), "a" * 64)
 
 
 def test_a_version_of_which_nothing_was_accepted_is_not_published_and_says_what_took_the_samples(
-    local_store: ObjectStore, ref: DatasetRef, make_pair: Make, make_reject: Callable[..., RejectRow]
+    local_store: ObjectStore,
+    ref: DatasetRef,
+    make_pair: Make,
+    make_reject: Callable[..., RejectRow],
+    place: VersionPlace,
 ) -> None:
     rejects = [make_reject(n, "agreement" if n else "draft") for n in range(4)]
     entry = commit_shard(local_store, ref, 0, ShardContents([], rejects=rejects))
@@ -117,17 +129,21 @@ def test_a_version_of_which_nothing_was_accepted_is_not_published_and_says_what_
     with pytest.raises(
         NothingAccepted, match=r"none of its 4 samples.*agreement took 3 \(.+\); draft took 1"
     ) as raised:
-        publish_manifest(local_store, ref, [entry], ManifestFacts(**details))
+        publish_manifest(place, [entry], ManifestFacts(**details))
     assert "\n" not in str(raised.value)
     assert local_store.head(ref.manifest) is None
     more = commit_shard(local_store, ref, 1, ShardContents([make_pair(9)]))
-    assert publish_manifest(local_store, ref, [entry, more], ManifestFacts(**details)).accepted == 1, (
+    assert publish_manifest(place, [entry, more], ManifestFacts(**details)).accepted == 1, (
         "the version goes on from there"
     )
 
 
 def test_the_manifest_counts_what_is_stored(
-    local_store: ObjectStore, ref: DatasetRef, make_pair: Make, make_reject: Callable[..., RejectRow]
+    local_store: ObjectStore,
+    ref: DatasetRef,
+    make_pair: Make,
+    make_reject: Callable[..., RejectRow],
+    place: VersionPlace,
 ) -> None:
     entries = [
         commit_shard(
@@ -143,11 +159,11 @@ def test_the_manifest_counts_what_is_stored(
         for shard in (1, 0)
     ]
     details: dict[str, Any] = {"fingerprint": "a" * 64, "asked": 6, "models": {"images": {"name": "painter"}}}
-    manifest = publish_manifest(local_store, ref, entries, ManifestFacts(**details))
+    manifest = publish_manifest(place, entries, ManifestFacts(**details))
     assert [shard.shard for shard in manifest.shards] == [0, 1]
     assert (manifest.accepted, manifest.rejected) == (6, 4)
     assert manifest.rejected_by_gate == {"agreement": 2, "two_lungs": 2}
     assert manifest.entity_counts["abnormality/pleural effusion"] == 6
-    assert publish_manifest(local_store, ref, entries, ManifestFacts(**details)) == manifest
+    assert publish_manifest(place, entries, ManifestFacts(**details)) == manifest
     with pytest.raises(ManifestConflict):
-        publish_manifest(local_store, ref, entries[:1], ManifestFacts(**details))
+        publish_manifest(place, entries[:1], ManifestFacts(**details))

@@ -13,7 +13,7 @@ from storage.objects import ObjectStore
 from storage.records import GateRow, Manifest, PairRow
 from storage.shards import Sample, read_samples
 from storage.tables import from_parquet, to_parquet
-from storage.versions import Version, pair_rows, tar_keys
+from storage.versions import Version, VersionPlace, pair_rows, tar_keys
 from tasks.curate.table import read_table
 from tasks.publish.card import build_card
 from tasks.publish.dataset import ManifestFacts, make_manifest
@@ -31,7 +31,7 @@ def manifest(local_store: ObjectStore, make_pair: Callable[..., Sample]) -> Mani
     pairs = [make_pair(number, gates=[row]) for number, row in enumerate((FULL, PART, NONE))]
     ref = DatasetRef("mined", "v1")
     entry = commit_shard(local_store, ref, 0, ShardContents(pairs))
-    return make_manifest(local_store, ref, [entry], ManifestFacts(fingerprint="f", asked=3, models={}))
+    return make_manifest(VersionPlace(local_store, ref), [entry], ManifestFacts(fingerprint="f", asked=3, models={}))
 
 
 def test_the_rows_and_the_json_of_a_sample_say_it(local_store: ObjectStore, manifest: Manifest) -> None:

@@ -21,7 +21,7 @@ from storage.objects import ObjectStore
 from storage.png import encode_png
 from storage.records import GateRow, Manifest, PairRow, RejectRow, ShardEntry
 from storage.shards import Sample, sample_of
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.publish.dataset import ManifestFacts, make_manifest
 from tasks.publish.figures import Tally
 from tasks.publish.finish import finish_version
@@ -69,8 +69,7 @@ def entry(
 def manifest(local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> Manifest:
     models = {"images": {"kind": "diffusers", "name": EVIL, "revision": "r1", "licence": "Apache-2.0"}}
     return make_manifest(
-        local_store,
-        ref,
+        VersionPlace(local_store, ref),
         [entry],
         ManifestFacts(fingerprint="f" * 64, asked=6, models=models, lineage={"weights": EVIL}),
     )
@@ -207,13 +206,13 @@ def test_a_film_in_an_unknown_format_is_refused_by_name(
 def test_finishing_writes_card_report_and_manifest_once(
     local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry
 ) -> None:
-    manifest = finish_version(local_store, ref, RECIPE, [entry], {"images": {"name": "painter"}})
+    manifest = finish_version(VersionPlace(local_store, ref), RECIPE, [entry], {"images": {"name": "painter"}})
     assert manifest.statistics["seconds_per_accepted_pair"] == pytest.approx(3.0)
     assert manifest.statistics["cost_per_accepted_pair"] == pytest.approx(3.0 / 3600 * RECIPE.cost_per_hour)
     before = {info.key: local_store.get(info.key) for info in local_store.list()}
     names = ("README.md", "report.html", "croissant.json", "records.parquet")
     assert {*map(ref.card, names), ref.manifest} <= before.keys()
-    assert finish_version(local_store, ref, RECIPE, [entry], {}) == manifest
+    assert finish_version(VersionPlace(local_store, ref), RECIPE, [entry], {}) == manifest
     assert {info.key: local_store.get(info.key) for info in local_store.list()} == before
 
 
@@ -221,7 +220,7 @@ def test_a_finish_that_was_cut_off_goes_on_with_the_files_that_are_there(
     local_store: ObjectStore, ref: DatasetRef, entry: ShardEntry
 ) -> None:
     local_store.put(ref.card("records.parquet"), b"an earlier attempt's")
-    finish_version(local_store, ref, RECIPE, [entry], {})
+    finish_version(VersionPlace(local_store, ref), RECIPE, [entry], {})
     croissant = json.loads(local_store.get(ref.card("croissant.json")))
     assert croissant["distribution"][0]["sha256"] == hashlib.sha256(b"an earlier attempt's").hexdigest()
 
@@ -234,7 +233,9 @@ def test_the_contact_sheet_is_small_and_spread(local_store: ObjectStore, ref: Da
         row = PairRow.model_validate(make_pair(shard).json).model_copy(update={"png_sha256": digest})
         pairs = [sample_of(row, png)]
         entries.append(commit_shard(local_store, ref, shard, ShardContents(pairs)))
-    manifest = make_manifest(local_store, ref, entries, ManifestFacts(fingerprint="f", asked=14, models={}))
+    manifest = make_manifest(
+        VersionPlace(local_store, ref), entries, ManifestFacts(fingerprint="f", asked=14, models={})
+    )
     version = Version(local_store, ref, manifest)
     films = sheet(version)
     assert len(films) == 12

@@ -13,6 +13,7 @@ from storage.ledger import publish_reports
 from storage.objects import ObjectStore
 from storage.records import ReportRow
 from storage.shards import Sample
+from storage.versions import VersionPlace
 from tasks.plan.seeds import seed_for
 from tasks.publish.dataset import frozen_recipe
 from tasks.store.explain import Explanation, SampleMissing, explain_everywhere
@@ -38,9 +39,9 @@ def test_an_accepted_sample_is_told_from_entity_to_training_run(store: ObjectSto
     assert told["Film"]["prompt"] == "Small left pleural effusion."
     assert told["Used by"]["selections"] == "default"
     everything = str(told)
-    for known in (frozen_recipe(store, ref)[0], "pleural effusion", str(7919), str(104729), store.uri(ref.pairs(0))):
+    mark = frozen_recipe(VersionPlace(store, ref))[0]
+    for known in (mark, "pleural effusion", str(7919), str(104729), store.uri(ref.pairs(0))):
         assert known in everything, known
-    mark = frozen_recipe(store, ref)[0]
     assert told["Seeds of the attempts"] == {
         "reports 1": str(seed_for(mark, "sample-00001", "reports", 0)),
         "images 1": str(seed_for(mark, "sample-00001", "images", 0)),

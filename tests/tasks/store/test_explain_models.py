@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from storage.layout import DatasetRef
+from storage.versions import VersionPlace
 from tasks.publish.dataset import open_version
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import dump_recipe
@@ -21,7 +22,7 @@ def facts(found: Explanation) -> dict[str, dict[str, str]]:
 def test_a_pair_is_told_with_both_models_and_a_waiting_report_with_its_own(tmp_path: Path) -> None:
     recipe = fast_recipe("pairs=4", "shard_size=4", "images.generator.options={size: 64}", "image_gates=[]")
     making = Making(recipe, tmp_path, REF)
-    open_version(making.store, REF, dump_recipe(recipe), fingerprint(recipe))
+    open_version(VersionPlace(making.store, REF), dump_recipe(recipe), fingerprint(recipe))
     sample = making.generation.specs(0)[0].sample_id
     making.reports.run(0)
     (waiting,) = explain_everywhere(making.store, sample)

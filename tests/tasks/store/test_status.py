@@ -19,6 +19,7 @@ from storage.manifest import write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest, ReportRow
 from storage.shards import Sample
+from storage.versions import VersionPlace
 from tasks.publish.dataset import RecipeChanged, open_version
 from tasks.store.status import spans, status
 
@@ -32,7 +33,7 @@ def test_a_run_that_stopped_halfway_shows_what_is_missing(
 ) -> None:
     ref = begin(store, 1, pairs=10)
     publish_reports(store, ref, 2, [report_for(make_pair(6))])
-    found = status(store, ref)
+    found = status(VersionPlace(store, ref))
     assert not found.published
     assert (found.asked, found.accepted, found.top_up) == (10, 2, 2)
     assert [(s.reports, s.images, s.done) for s in found.shards] == [
@@ -48,7 +49,7 @@ def test_a_run_that_stopped_halfway_shows_what_is_missing(
 
 @pytest.mark.server
 def test_a_published_version_misses_nothing(store: ObjectStore, publish: World) -> None:
-    found = status(store, publish(store))
+    found = status(VersionPlace(store, publish(store)))
     assert found.published
     assert found.missing == []
     assert (found.accepted, found.rejected) == (4, {"reports": 0, "images": 2})
@@ -57,7 +58,7 @@ def test_a_published_version_misses_nothing(store: ObjectStore, publish: World) 
 def test_a_tar_without_its_index_is_not_committed(local_store: ObjectStore, begin: World) -> None:
     ref = begin(local_store)
     local_store.delete(ref.index(1))
-    found = status(local_store, ref)
+    found = status(VersionPlace(local_store, ref))
     assert (found.shards[1].images, found.shards[1].done) == (True, False)
 
 
@@ -66,7 +67,7 @@ def test_a_top_up_shard_that_was_begun_is_shown(
 ) -> None:
     ref = begin(local_store, 2, pairs=7, top_up=1.5)  # 3 base shards, then 4 samples more in 2
     commit_shard(local_store, ref, 4, ShardContents([make_pair(20)]))
-    found = status(local_store, ref)
+    found = status(VersionPlace(local_store, ref))
     assert [s.shard for s in found.shards] == [0, 1, 2, 4]
     assert [s.planned for s in found.shards] == [3, 3, 1, 1]
 
@@ -74,19 +75,19 @@ def test_a_top_up_shard_that_was_begun_is_shown(
 def test_a_shard_of_which_nothing_passed_is_done(local_store: ObjectStore, begin: World) -> None:
     ref = begin(local_store, 0)
     commit_shard(local_store, ref, 0, ShardContents([]))
-    assert status(local_store, ref).shards[0].done
+    assert status(VersionPlace(local_store, ref)).shards[0].done
 
 
 def test_a_version_that_was_never_begun_is_told(local_store: ObjectStore) -> None:
     with pytest.raises(DatasetMissing, match="never begun"):
-        status(local_store, DatasetRef("films", "v1"))
+        status(VersionPlace(local_store, DatasetRef("films", "v1")))
 
 
 def test_strange_files_beside_the_shards_do_no_harm(local_store: ObjectStore, begin: World) -> None:
     ref = begin(local_store)
     for name in ("reports/notes.txt", "pairs/readme", "pairs/00001.parquet.bak", "reports/²2.parquet"):
         local_store.put(ref.key(name), b"x")
-    assert len(status(local_store, ref).shards) == 2
+    assert len(status(VersionPlace(local_store, ref)).shards) == 2
 
 
 def test_numbers_are_told_in_spans() -> None:
@@ -101,7 +102,7 @@ def vast(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, DatasetR
     store = LocalStore(tmp_path_factory.mktemp("vast"))
     ref = DatasetRef("vast", "v-1")
     recipe = {"pairs": 20 * SHARDS, "shard_size": 20, "top_up": 1.0}
-    open_version(store, ref, yaml.safe_dump(recipe), "f" * 64)
+    open_version(VersionPlace(store, ref), yaml.safe_dump(recipe), "f" * 64)
     publish_reports(store, ref, 0, [])
     commit_shard(store, ref, 0, ShardContents([], counts={"planned": 20}))
     for key in (ref.reports, ref.index, ref.rejects):
@@ -113,7 +114,7 @@ def vast(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, DatasetR
 
 def test_ten_thousand_shards_in_progress_are_told_within_two_seconds(vast: tuple[LocalStore, DatasetRef]) -> None:
     started = time.process_time(), time.perf_counter()
-    found = status(*vast)
+    found = status(VersionPlace(*vast))
     cpu, wall = time.process_time() - started[0], time.perf_counter() - started[1]
     assert found.missing == [SHARDS - 1]
     assert len(found.shards) == SHARDS
@@ -138,7 +139,7 @@ def test_ten_thousand_published_shards_are_told_within_two_seconds(vast: tuple[L
     )  # fmt: skip
     write_manifest(store, ref, manifest)
     started = time.process_time(), time.perf_counter()
-    found = status(store, ref)
+    found = status(VersionPlace(store, ref))
     cpu, wall = time.process_time() - started[0], time.perf_counter() - started[1]
     store.delete(ref.manifest)
     assert len(found.counted) == SHARDS - 1
@@ -158,6 +159,6 @@ def test_ten_thousand_published_shards_are_told_within_two_seconds(vast: tuple[L
 )
 def test_a_recipe_that_gives_no_number_of_shards_is_named(local_store: ObjectStore, recipe: dict[str, object]) -> None:
     ref = DatasetRef("films", "v-1")
-    open_version(local_store, ref, yaml.safe_dump(recipe), "f" * 64)
+    open_version(VersionPlace(local_store, ref), yaml.safe_dump(recipe), "f" * 64)
     with pytest.raises(RecipeChanged, match=r"recipe\.yaml does not give the number of samples"):
-        status(local_store, ref)
+        status(VersionPlace(local_store, ref))

@@ -13,6 +13,7 @@ from storage.local import LocalStore
 from storage.manifest import find_manifest
 from storage.records import ReportEntry
 from storage.stage_documents import put_model_card, put_report_entry
+from storage.versions import VersionPlace
 from tasks.publish.dataset import ManifestFacts, frozen_recipe, publish_manifest
 from tasks.publish.frozen_weights import freeze_weights
 from tasks.store.verify import verify_dataset
@@ -25,12 +26,13 @@ DOCUMENTS = ("models/reports.json", "recipe.yaml", "reports/00000.json", "report
 def ref(local_store: LocalStore, begin: Callable[..., DatasetRef]) -> DatasetRef:
     """A published version with weights, a model card and report entries, as the stages leave them."""
     ref, card = begin(local_store), {"name": "writer", "revision": "r1"}
-    freeze_weights(local_store, ref, {"reports.model": {"model.safetensors": "a" * 64}})
+    place = VersionPlace(local_store, ref)
+    freeze_weights(place, {"reports.model": {"model.safetensors": "a" * 64}})
     put_model_card(local_store, ref, "reports", card)
     for shard in (0, 1):
         put_report_entry(local_store, ref, ReportEntry(shard=shard, accepted=3, rejected=0, seconds={"reports": 1.5}))
-    facts = ManifestFacts(fingerprint=frozen_recipe(local_store, ref)[0], asked=6, models={"reports": card})
-    publish_manifest(local_store, ref, list(committed_shards(local_store, ref).values()), facts)
+    facts = ManifestFacts(fingerprint=frozen_recipe(place)[0], asked=6, models={"reports": card})
+    publish_manifest(place, list(committed_shards(local_store, ref).values()), facts)
     return ref
 
 

@@ -11,7 +11,7 @@ from storage.errors import DatasetMissing
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.tags import advance_latest, set_tag
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 from tasks.store.versions import compare, history, parent_of
 
 World = Callable[..., DatasetRef]
@@ -23,9 +23,9 @@ def test_versions_are_listed_with_parents_and_tags_and_unfinished_ones_last(
 ) -> None:
     one = publish(store)
     advance_latest(store, one)
-    assert parent_of(store, one) == {}
+    assert parent_of(VersionPlace(store, one)) == {}
     child = DatasetRef("films", "v-child")
-    two = publish(store, lineage=parent_of(store, child), seed=1)
+    two = publish(store, lineage=parent_of(VersionPlace(store, child)), seed=1)
     set_tag(store, two, "champion")
     open_ = begin(store, seed=2)
     publish(store, dataset="others")
