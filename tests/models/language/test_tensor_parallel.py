@@ -14,13 +14,13 @@ ROOT = Path(__file__).parents[3]
 
 def written(folder: Path, size: int) -> list[str]:
     command = [sys.executable, "-m", "tests.models.language.tensor_parallel", str(folder), str(size)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1100)
 def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
     alone, spread = (written(tmp_path / "llama", size) for size in (1, 2))
     assert len(set(alone)) == 4
