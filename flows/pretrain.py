@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from flows.leaks import refuse_leaks
 from flows.parameters import FlowParameters, factory_flow
@@ -11,11 +13,17 @@ from storage.layout import DatasetRef
 from tasks.check.stored import need_pairs
 from tasks.prefect_tasks import step
 from tasks.pretrain.arms import Trial, needed_sources, plan_trials
-from tasks.pretrain.checkpoint import Checkpoint, ensure_trained
+from tasks.pretrain.checkpoint import Checkpoint, ensure_trained, find_checkpoint
 from tasks.pretrain.figures import loss_figure
+from tasks.pretrain.health import LARGEST_SCALE
 from tasks.pretrain.images import ImageCache
 from tasks.pretrain.offers import offer
 from tasks.pretrain.runs import keep_trials
+from tasks.track.curves import LiveCurve, system_metrics
+
+if TYPE_CHECKING:
+    from tasks.pretrain.train import TrainedTrial
+    from tasks.track.tracker import TrackedRun
 
 
 @factory_flow(FlowParameters)
@@ -44,26 +52,54 @@ def plan(run: Run) -> tuple[Trial, ...]:
 
 
 def _train(run: Run, trial: Trial, cache: ImageCache) -> Checkpoint:
-    name = f"pretrain-{trial.arm.name}-{trial.seed}"
-    held, trained = step(
-        "pretrain",
-        name,
-        lambda: ensure_trained(
-            run.store, trial, run.recipe.pretrain, cache=cache, on_progress=run.progress.within("pretrain")
-        ),
-    )
-    if trained is None:
+    section = run.recipe.pretrain
+    held = find_checkpoint(run.store, trial, section)
+    if held is not None:
         run.progress.say(f"{trial.label}: trained already")
         return held
-    with run.tracked.nested(f"arm {trial.label}") as tracked:
-        arm = trial.arm
-        tracked.params({"arm": arm.name, "seed": trial.seed, "pairs": arm.pairs, "control": arm.control})
-        tracked.params({"objective": trial.objective.kind, "text": arm.text, "trial": held.fingerprint})
-        tracked.metrics({"seconds": held.seconds, "samples_seen": held.samples_seen})
-        tracked.metrics({"equal_text_rows": trained.equal_text_rows})
-        tracked.points("loss", list(enumerate(trained.losses, 1)))
-        tracked.blob(trained.weights, "model/checkpoint.safetensors")
-        for draw in arm.mix:
-            place = run.store.uri(DatasetRef(draw.dataset, draw.version).prefix)
-            tracked.dataset(draw.dataset, draw.fingerprint, place, "training")
+    with run.tracked.continued(f"arm {trial.label}", trial.fingerprint(section)) as tracked, system_metrics(tracked):
+        _describe(run, trial, tracked)
+        curve, show = LiveCurve(tracked, "loss"), run.progress.within("pretrain")
+
+        def on_step(number: int, loss: float) -> None:
+            curve.add(number, loss)
+            show(trial.label, number * section.batch, trial.arm.samples_seen, f"loss {loss:.2f}")
+
+        try:
+            held, trained = step(
+                "pretrain",
+                f"pretrain-{trial.arm.name}-{trial.seed}",
+                lambda: ensure_trained(run.store, trial, section, cache=cache, on_step=on_step),
+            )
+        finally:
+            curve.send()
+        if trained is not None:
+            curve.fill(trained.losses)
+            _keep(run, trial, trained, tracked)
     return held
+
+
+def _describe(run: Run, trial: Trial, tracked: TrackedRun) -> None:
+    """What is trained, before it is: settings, and the versions that the pairs come from."""
+    arm = trial.arm
+    tracked.params({"arm": arm.name, "seed": trial.seed, "pairs": arm.pairs, "control": arm.control})
+    tracked.params({"objective": trial.objective.kind, "text": arm.text})
+    tracked.params({"trial": trial.fingerprint(run.recipe.pretrain)})
+    for draw in arm.mix:
+        place = run.store.uri(DatasetRef(draw.dataset, draw.version).prefix)
+        tracked.dataset(draw.dataset, draw.fingerprint, place, "training")
+
+
+def _keep(run: Run, trial: Trial, trained: TrainedTrial, tracked: TrackedRun) -> None:
+    """What came of it, and what a person should look into."""
+    tracked.metrics({"seconds": trained.seconds, "samples_seen": trained.samples_seen})
+    tracked.metrics({"equal_text_rows": trained.equal_text_rows})
+    tracked.blob(trained.weights, "model/checkpoint.safetensors")
+    health = trained.health
+    if health is None:
+        return
+    figures = {name: value for name, value in asdict(health).items() if math.isfinite(value)}
+    tracked.metrics(figures)
+    for warning in health.warnings(float(trial.objective.options.get("largest_scale", LARGEST_SCALE))):
+        run.progress.say(f"{trial.label}: {warning}")
+        tracked.tags({"warning": warning})

@@ -18,11 +18,10 @@ from storage.layout import checkpoint_key, trial_key
 from storage.records import Record
 from tasks.pretrain.arms import Trial
 from tasks.pretrain.state import TrialState
-from tasks.pretrain.train import TrainedTrial, steps_of, train_trial
+from tasks.pretrain.train import OnStep, TrainedTrial, steps_of, train_trial
 from tasks.recipe.training import TrainSection
 
 if TYPE_CHECKING:
-    from models.contracts import ProgressCallback
     from storage.objects import ObjectStore
     from tasks.pretrain.images import ImageCache
 
@@ -74,7 +73,7 @@ def ensure_trained(
     section: TrainSection,
     *,
     cache: ImageCache | None = None,
-    on_progress: ProgressCallback | None = None,
+    on_step: OnStep | None = None,
 ) -> tuple[Checkpoint, TrainedTrial | None]:
     """The trial's checkpoint, from the store where it is there already.
 
@@ -82,7 +81,7 @@ def ensure_trained(
         store: where datasets and checkpoints are.
         trial, section: what is trained, and how.
         cache: decoded images that the trials of a run share.
-        on_progress: told how far the training is.
+        on_step: called after every step of a training.
 
     Returns:
         The checkpoint, and what training left behind where it had to be trained now.
@@ -93,7 +92,7 @@ def ensure_trained(
     held = find_checkpoint(store, trial, section)
     if held is not None:
         return held, None
-    trained = train_trial(trial, section, store, cache=cache, on_progress=on_progress)
+    trained = train_trial(trial, section, store, cache=cache, on_step=on_step)
     written = write_checkpoint(store, trained, trial, section)
     TrialState(store, written.fingerprint).clear()
     return written, trained

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.contracts import ProgressCallback
 from models.vlp.objectives import ConstrainsModel, TrainingBatch, build_objective, preparation
 from models.vlp.text import equal_text_rows
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
+from tasks.pretrain.health import TrainingHealth, batch_that_fits, examine
 from tasks.pretrain.state import TrialState
 from tasks.recipe.training import TrainSection
 
@@ -22,13 +22,24 @@ if TYPE_CHECKING:
     import torch
 
     from models.training.state import StateStore
+    from models.training.trainer import Trainer, TrainingTask
     from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
     from tasks.pretrain.images import ImageCache
 
 
+OnStep = Callable[[int, float], None]
+"""Called after every step with the number of steps done and the loss of the last one."""
+_NAMED = 3
+_EXAMINED = 128
+
+
 class TrainingDiverged(RuntimeError):
     """The loss is no longer a number."""
+
+
+class OutOfMemory(RuntimeError):
+    """A batch does not fit the device; the message says which would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,7 @@ class TrainedTrial:
         seconds: wall clock of the steps, without reading the dataset.
         weights: safetensors bytes.
         equal_text_rows: how many of the pairs seen had, in their batch, a text that another pair had too.
+        health: how the trained model embeds some of its pairs; None where nothing was trained.
     """
 
     steps: int
@@ -50,6 +62,7 @@ class TrainedTrial:
     seconds: float
     weights: bytes
     equal_text_rows: int = 0
+    health: TrainingHealth | None = None
 
 
 def train_trial(
@@ -58,7 +71,7 @@ def train_trial(
     store: ObjectStore,
     *,
     cache: ImageCache | None = None,
-    on_progress: ProgressCallback | None = None,
+    on_step: OnStep | None = None,
 ) -> TrainedTrial:
     """Train from the datasets in `store`; every trial of a seed starts from the same random weights.
 
@@ -68,20 +81,21 @@ def train_trial(
         section: how.
         store: where the datasets are.
         cache: decoded images that other trials may share; None makes one of its own.
-        on_progress: told the trial, samples seen and samples to see after every step, with the loss as its note.
+        on_step: called by the first of the processes that train together.
 
     Raises:
+        OutOfMemory: a batch does not fit the device.
         TrainingDiverged: the loss became NaN or infinite; the message names trial and step.
         CorruptShard: a shard cannot be read; the message names it.
     """
     corpus = load_corpus(store, trial.arm, section, trial.seed, cache) if trial.arm.trained else None
     states = TrialState(store, trial.fingerprint(section))
-    return train_on(corpus, trial, section, states=states, on_progress=on_progress)
+    return train_on(corpus, trial, section, states=states, on_step=on_step)
 
 
 def train_on(
     corpus: Corpus | None, trial: Trial, section: TrainSection, *, states: StateStore | None = None,
-    on_progress: ProgressCallback | None = None,
+    on_step: OnStep | None = None,
 ) -> TrainedTrial:  # fmt: skip
     """Train on pairs that are already here; None leaves the first weights as they are.
 
@@ -95,7 +109,7 @@ def train_on(
     start, losses = time.monotonic(), list[float]()
     if corpus is not None:
         with _threads(section.threads):
-            losses = _fit(model, corpus, trial, section, states, on_progress)
+            losses = _fit(model, corpus, trial, section, states, on_step)
     return TrainedTrial(
         steps=len(losses),
         samples_seen=len(losses) * section.batch,
@@ -103,7 +117,13 @@ def train_on(
         seconds=time.monotonic() - start,
         weights=model.to_bytes(),
         equal_text_rows=0 if corpus is None else _equal_text_rows(corpus, trial, section, len(losses)),
+        health=None if corpus is None else _examine(model, corpus, trial.seed),
     )
+
+
+def _examine(model: VisionLanguageModel, corpus: Corpus, seed: int) -> TrainingHealth:
+    first = Batches(corpus, min(_EXAMINED, len(corpus.samples)), seed).at(0)
+    return examine(model, first.images, first.texts)
 
 
 def _equal_text_rows(corpus: Corpus, trial: Trial, section: TrainSection, steps: int) -> int:
@@ -118,7 +138,7 @@ def steps_of(arm: Arm, section: TrainSection) -> int:
 
 def _fit(
     model: VisionLanguageModel, corpus: Corpus, trial: Trial, section: TrainSection, states: StateStore | None,
-    on_progress: ProgressCallback | None,
+    on_step: OnStep | None,
 ) -> list[float]:  # fmt: skip
     """Minimise the trial's objective over the weights of `model`; the losses, one per step."""
     import torch
@@ -139,10 +159,6 @@ def _fit(
         else:
             module.logit_scale.clamp_(0, math.log(100))
 
-    def on_step(step: int, value: float, _: float) -> None:
-        if on_progress:
-            on_progress(trial.label, step * section.batch, trial.arm.samples_seen, f"loss {value:.2f}")
-
     task = TrainingTask(lambda step: _seen(model, batches.at(step), trial.seed, step), loss, constrain)
     rise = max(1, round(total * section.warmup))
     options = TrainerOptions(
@@ -151,16 +167,38 @@ def _fit(
         save_seconds=None if section.save_minutes is None else 60 * section.save_minutes,
     )  # fmt: skip
     schedule = Schedule(total, section.learning_rate, warmup=rise)
-    trainer = Trainer(module, task, schedule, options, states=states, on_step=on_step)
+    called = None if on_step is None else lambda step, value, _: on_step(step, value)
+    trainer = Trainer(module, task, schedule, options, states=states, on_step=called)
     try:
         trainer.run()
     except LossNotFinite as error:
-        first = batches.at(error.step).samples[0]
+        samples = batches.at(error.step).samples
         raise TrainingDiverged(
-            f"{trial.label}: {error}: lower pretrain.learning_rate ({section.learning_rate}); "
-            f"the batch began with sample {first!r}"
+            f"{trial.label}: {error}: lower pretrain.learning_rate ({section.learning_rate}); the batch held "
+            f"{len(samples)} samples, such as {', '.join(samples[:_NAMED])}"
         ) from error
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(_too_large(trial, section, task, trainer)) from error
     return trainer.losses
+
+
+def _too_large(trial: Trial, section: TrainSection, task: TrainingTask, trainer: Trainer) -> str:
+    """What to say of a batch that does not fit: which would, as the first rows of the same batch show."""
+    import torch
+
+    def fits(rows: int) -> bool:
+        whole = task.batch(trainer.step)
+        try:
+            task.loss(TrainingBatch(whole.images[:rows], whole.tokens[:rows], whole.texts[:rows])).backward()
+        except torch.OutOfMemoryError:
+            return False
+        return True
+
+    found = batch_that_fits(fits, section.batch)
+    remedy = (
+        f"one of {found} fits: set pretrain.batch={found}" if found else "none of 2 fits either: take another model"
+    )
+    return f"{trial.label}: a batch of {section.batch} does not fit the memory of {trainer.device}; {remedy}"
 
 
 def _seen(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> TrainingBatch:

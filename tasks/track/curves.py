@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,17 +29,23 @@ class LiveCurve:
 
     def __init__(self, run: TrackedRun, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._run, self._name, self._clock = run, name, clock
-        self._after, self._sent = run.last_step(name), clock()
+        self._known, self._sent = run.steps(name), clock()
         self._waiting: list[tuple[int, float]] = []
 
     def add(self, step: int, value: float) -> None:
-        """The value at a step; steps come in their order."""
-        if step <= self._after:
+        """The value at a step."""
+        if step in self._known:
             return
-        self._after = step
+        self._known.add(step)
         self._waiting.append((step, value))
         if self._clock() - self._sent >= EVERY:
             self.send()
+
+    def fill(self, values: Sequence[float]) -> None:
+        """The whole series, from step 1: what of it is not recorded yet, now."""
+        for step, value in enumerate(values, 1):
+            self.add(step, value)
+        self.send()
 
     def send(self) -> None:
         """Record the points that wait."""

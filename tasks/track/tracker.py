@@ -72,10 +72,10 @@ class TrackedRun:
         for start in range(0, len(metrics), 1000):
             self.attempt(lambda start=start: self.client.log_batch(self.id, metrics=metrics[start : start + 1000]))
 
-    def last_step(self, name: str) -> int:
-        """The last step at which a series has a point; -1 where it has none, or MLflow does not answer."""
+    def steps(self, name: str) -> set[int]:
+        """The steps at which a series has a point; none where MLflow does not answer."""
         history = self.attempt(lambda: self.client.get_metric_history(self.id, names.key(name)))
-        return max((point.step for point in history or ()), default=-1)
+        return {point.step for point in history or ()}
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Record links and labels."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from models.training import trainer
-from models.training.trainer import TrainerOptions
 from models.vlp.model import load
 from models.vlp.objectives import OBJECTIVES, preparation
 from storage.local import LocalStore
@@ -44,21 +41,18 @@ def test_the_loss_falls_and_the_checkpoint_embeds(store: ObjectStore, real: Draw
 
 
 @pytest.mark.parametrize("kind", ["convirt_mgca", "gloria"])
-def test_a_killed_training_goes_on_to_the_same_weights_of_the_heads_too(
-    local_store: LocalStore, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    section = TrainSection(samples_seen=64, batch=8, threads=1)
+def test_a_killed_training_goes_on_to_the_same_weights_of_the_heads_too(local_store: LocalStore, kind: str) -> None:
+    section = TrainSection(samples_seen=64, batch=8, threads=1, save_steps=3, save_minutes=None)
     trial = trial_of(kind, None).model_copy(update={"arm": Arm(name="toy", mix=(), samples_seen=64)})
     whole = train_on(toy_corpus(), trial, section)
-    monkeypatch.setattr(trainer, "TrainerOptions", partial(TrainerOptions, save_steps=3))
     states = TrialState(local_store, trial.fingerprint(section))
 
-    def interrupt(_: str, seen: int, *__: object) -> None:
-        if seen == 40:
+    def interrupt(step: int, _: float) -> None:
+        if step == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_on(toy_corpus(), trial, section, states=states, on_progress=interrupt)
+        train_on(toy_corpus(), trial, section, states=states, on_step=interrupt)
     again = train_on(toy_corpus(), trial, section, states=states)
     assert again.weights == whole.weights
     assert again.losses == whole.losses

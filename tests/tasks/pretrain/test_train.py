@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
 from models.vlp.model import load
+from models.vlp.objectives.clip import ClipObjective
 from models.vlp.text import split_report
 from storage.loader import SampleOrder
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Corpus, Stage, load_corpus
 from tasks.pretrain.state import TrialState
-from tasks.pretrain.train import TrainingDiverged, steps_of, train_on, train_trial
+from tasks.pretrain.train import OutOfMemory, TrainingDiverged, steps_of, train_on, train_trial
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
 
@@ -49,13 +51,12 @@ def test_the_random_control_is_what_every_arm_starts_from(store, planned, sectio
     assert train_trial(six, section, store).weights != random.weights
 
 
-def test_the_same_seed_gives_the_same_losses_and_progress_is_told(store, planned, section):
+def test_the_same_seed_gives_the_same_losses_and_every_step_is_called(store, planned, section):
     trial = planned(section)["real"]
-    told: list[tuple[str, int, int, str]] = []
-    first = train_trial(trial, section, store, on_progress=lambda *news: told.append(news))
+    called: list[tuple[int, float]] = []
+    first = train_trial(trial, section, store, on_step=lambda step, loss: called.append((step, loss)))
     assert train_trial(trial, section, store).losses == pytest.approx(first.losses, rel=1e-3)
-    assert [seen for _, seen, _, _ in told] == [16, 32, 48, 64]
-    assert told[-1] == ("real, seed 0", 64, 64, f"loss {first.losses[-1]:.2f}")
+    assert called == list(enumerate(first.losses, 1))
 
 
 def test_a_loss_that_is_not_a_number_names_trial_and_step():
@@ -64,7 +65,8 @@ def test_a_loss_that_is_not_a_number_names_trial_and_step():
     corpus = Corpus(tuple("abcdefgh"), (split_report("Clear."),) * 8, np.arange(8), images, (stage,))
     section = TrainSection(samples_seen=160, batch=8, threads=1).model_copy(update={"learning_rate": float("inf")})
     trial = Trial(arm=Arm(name="real", mix=(), samples_seen=160), objective=KindSpec(kind="clip"), seed=0)
-    with pytest.raises(TrainingDiverged, match=r"real, seed 0.*step 1 of 20.*learning_rate"):
+    said = r"real, seed 0.*step 1 of 20.*learning_rate.*8 samples, such as [a-h], [a-h], [a-h]$"
+    with pytest.raises(TrainingDiverged, match=said):
         train_on(corpus, trial, section)
 
 
@@ -95,15 +97,15 @@ def test_a_killed_training_goes_on_in_the_store_to_the_same_weights_and_losses(l
     whole = train_on(toy_corpus(), TOY, section)
     states = TrialState(local_store, TOY.fingerprint(section))
 
-    def pull_the_plug(_: str, seen: int, *__: object) -> None:
-        if seen == 40:
+    def pull_the_plug(step: int, _: float) -> None:
+        if step == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_on(toy_corpus(), TOY, section, states=states, on_progress=pull_the_plug)
+        train_on(toy_corpus(), TOY, section, states=states, on_step=pull_the_plug)
     seen: list[int] = []
-    again = train_on(toy_corpus(), TOY, section, states=states, on_progress=lambda *news: seen.append(news[1]))
-    assert seen == [32, 40, 48, 56, 64], "three of eight steps were behind it"
+    again = train_on(toy_corpus(), TOY, section, states=states, on_step=lambda step, _: seen.append(step))
+    assert seen == [4, 5, 6, 7, 8], "three of eight steps were behind it"
     assert again.weights == whole.weights
     assert again.losses == whole.losses
 
@@ -113,3 +115,31 @@ def test_training_moves_model_and_batches_to_the_device_of_the_section():
     section = TrainSection(samples_seen=64, batch=8, threads=1, device="meta")
     with pytest.raises(RuntimeError, match=r"item.*meta"):
         train_on(toy_corpus(), TOY, section)
+
+
+class TooLarge(ClipObjective):
+    """Takes so many pairs at once and no more, as a small device would."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def losses(self, model, batch):
+        if len(batch.texts) > self.most:
+            raise torch.OutOfMemoryError(f"tried to allocate {len(batch.texts)} pairs")
+        return super().losses(model, batch)
+
+
+@pytest.mark.parametrize(("most", "said"), [(5, "one of 4 fits: set pretrain.batch=4"), (1, "none of 2 fits either")])
+def test_a_batch_that_does_not_fit_is_an_error_that_says_which_would(monkeypatch, most, said):
+    monkeypatch.setattr("tasks.pretrain.train.build_objective", lambda *_: TooLarge(most))
+    section = TrainSection(samples_seen=64, batch=16, threads=1, device="cpu")
+    with pytest.raises(OutOfMemory, match=rf"real, seed 1: a batch of 16 does not fit the memory of cpu; {said}"):
+        train_on(toy_corpus(), TOY, section)
+
+
+def test_a_trained_trial_says_how_its_embeddings_lie(store, planned, section):
+    health = train_trial(planned(section)["real"], section, store).health
+    assert health is not None
+    assert -1 <= health.image_cosine < 1
+    assert health.scale == pytest.approx(1 / 0.07, rel=0.2)

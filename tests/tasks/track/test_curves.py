@@ -54,10 +54,10 @@ def test_a_run_that_goes_on_fills_its_curve_without_doubled_points(uri: str, run
         assert again.id == first.id
         assert MlflowClient(uri).get_run(first.id).info.status == "RUNNING"
         curve = LiveCurve(again, "loss")
-        for step in (2, 3, 4, 5):  # the last state was of step 1
+        for step in (2, 3, 4, 6):  # the last state was of step 1
             curve.add(step, 1 / step)
-        curve.send()
-    assert points(first) == [(1, 1.0), (2, 1 / 2), (3, 1 / 3), (4, 1 / 4), (5, 1 / 5)]
+        curve.fill([1 / step for step in range(1, 7)])
+    assert sorted(points(first)) == [(step, 1 / step) for step in range(1, 7)]
     assert MlflowClient(uri).get_run(first.id).info.status == "FINISHED"
 
 

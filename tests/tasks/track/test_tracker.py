@@ -31,7 +31,7 @@ def test_a_run_holds_parameters_curves_datasets_and_files(uri: str, tmp_path: Pa
     assert stored.data.params["pairs"] == "8"
     points = [(point.step, point.value) for point in client.get_metric_history(arm.id, "loss")]
     assert points == [(1, 3.0), (2, 2.0), (4, 1.5)]
-    assert (arm.last_step("loss"), arm.last_step("other")) == (4, -1)
+    assert (arm.steps("loss"), arm.steps("other")) == ({1, 2, 4}, set())
     assert stored.inputs is not None
     assert stored.inputs.dataset_inputs[0].dataset.name == "phantom"
     assert list((tmp_path / "files").rglob("checkpoint.safetensors"))

@@ -1,0 +1,42 @@
+"""Collapsed embeddings and a scale at its bound are named; which batch would fit is found."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.vlp.model import create
+from tasks.pretrain.health import TrainingHealth, batch_that_fits, examine
+
+
+def test_a_model_whose_tower_says_the_same_of_every_image_has_collapsed() -> None:
+    model = create(seed=0)
+    films = np.random.default_rng(0).integers(0, 255, (8, 96, 96), np.uint8)
+    texts = ["Effusion.", "Nodule.", "Clear."]
+    with torch.no_grad():
+        for weights in model.module.visual.parameters():
+            weights.zero_()
+        model.module.visual.trunk.global_pool[1].bias.fill_(1.0)
+        for weights in model.module.visual.head.parameters():
+            weights.fill_(0.5)
+    health = examine(model, films, texts)
+    assert health.image_cosine == pytest.approx(1.0)
+    assert "embeddings of images have collapsed: their mean cosine is 1.000" in health.warnings()[0]
+
+
+def test_equal_texts_are_no_collapse() -> None:
+    health = examine(create(seed=0), np.zeros((4, 96, 96), np.uint8), ["Clear."] * 4)
+    assert math.isnan(health.text_cosine)
+
+
+@pytest.mark.parametrize(("scale", "warned"), [(14.3, False), (99.0, False), (100.0, True)])
+def test_a_scale_at_its_bound_is_a_warning(scale: float, warned: bool) -> None:
+    assert bool(TrainingHealth(0.1, 0.1, scale).warnings(100.0)) == warned
+
+
+@pytest.mark.parametrize(("most", "found"), [(100, 32), (32, 32), (31, 16), (3, 2), (1, 0)])
+def test_the_largest_half_that_fits_is_found(most: int, found: int) -> None:
+    assert batch_that_fits(lambda size: size <= most, 64) == found
