@@ -19,10 +19,7 @@ __all__ = [
     "VersionPlace",
     "begun",
     "open_dataset",
-    "pair_rows",
     "published",
-    "reject_rows",
-    "tar_keys",
 ]
 
 
@@ -58,15 +55,17 @@ class Version(VersionPlace):
 
     def tars(self) -> list[str]:
         """Keys of its tars, in their order."""
-        return tar_keys(self.ref, self.manifest)
+        return [self.ref.key(entry.pairs.key) for entry in self.manifest.shards if entry.pairs is not None]
 
     def rows(self) -> Iterator[PairRow]:
         """Every accepted sample's row, shard by shard."""
-        return pair_rows(self.store, self.ref, self.manifest)
+        for shard in self.manifest.shards:
+            yield from self.shard_rows(shard)
 
     def rejects(self) -> Iterator[RejectRow]:
         """Every rejected sample's row, shard by shard."""
-        return reject_rows(self.store, self.ref, self.manifest)
+        for shard in self.manifest.shards:
+            yield from self.shard_rejects(shard)
 
     def samples(self, select: Container[str] | None = None) -> Iterator[Sample]:
         """Its films with report and row, in their order; of all, or of the ids in `select`."""
@@ -109,23 +108,6 @@ def open_dataset(store: ObjectStore, ref: DatasetRef) -> Manifest:
     if manifest is None:
         raise DatasetMissing(_missing(store, ref))
     return manifest
-
-
-def tar_keys(ref: DatasetRef, manifest: Manifest) -> list[str]:
-    """Keys of the version's tars, for `storage.shards.read_samples`."""
-    return [ref.key(entry.pairs.key) for entry in manifest.shards if entry.pairs is not None]
-
-
-def pair_rows(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iterator[PairRow]:
-    """Every accepted sample's row, shard by shard."""
-    for entry in manifest.shards:
-        yield from _rows(store, ref.key(entry.index.key), PairRow)
-
-
-def reject_rows(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> Iterator[RejectRow]:
-    """Every rejected sample's row, shard by shard."""
-    for entry in manifest.shards:
-        yield from _rows(store, ref.key(entry.rejects.key), RejectRow)
 
 
 def _rows(store: ObjectStore, key: str, kind: type[R]) -> list[R]:

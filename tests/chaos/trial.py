@@ -16,9 +16,8 @@ from storage.local import LocalStore
 from storage.manifest import objects
 from storage.objects import ObjectStore
 from storage.records import Manifest, PairRow
-from storage.shards import read_samples
 from storage.tags import LATEST
-from storage.versions import open_dataset, reject_rows, tar_keys
+from storage.versions import Version, open_dataset
 from tasks.plan.plan import make_plan
 from tasks.recipe.fingerprint import fingerprint
 from tasks.recipe.profile import load_recipe
@@ -192,7 +191,7 @@ def content(manifest: Manifest) -> dict[str, str]:
 
 def rows(store: ObjectStore) -> list[PairRow]:
     """The rows of all pairs, from the tars."""
-    samples = read_samples(store, tar_keys(REF, open_dataset(store, REF)))
+    samples = Version.open(store, REF).samples()
     return [PairRow.model_validate(sample.json) for sample in samples]
 
 
@@ -202,7 +201,7 @@ def judge(recipe: Recipe, store: ObjectStore, undisturbed: dict[str, str]) -> Ve
     manifest = open_dataset(store, REF)
     check_objects(store, REF, manifest, deep=True)
     mine = content(manifest)
-    found = [row.sample_id for row in [*rows(store), *reject_rows(store, REF, manifest)]]
+    found = [row.sample_id for row in [*rows(store), *Version(store, REF, manifest).rejects()]]
     plan = make_plan(recipe, fingerprint(recipe))
     planned = {sample.sample_id for sample in plan.samples(0, plan.pairs)}
     return Verdict(

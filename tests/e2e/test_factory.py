@@ -13,8 +13,7 @@ import pytest
 from models.findings.mention_text import core
 from storage.local import LocalStore
 from storage.manifest import find_manifest
-from storage.shards import read_samples
-from storage.versions import pair_rows, published, tar_keys
+from storage.versions import Version, published
 from tasks.generate.images import read_mentions
 from tests.storage.agreement import check_objects
 
@@ -54,8 +53,8 @@ def test_one_command_makes_a_dataset_models_and_a_table_and_a_second_makes_nothi
     assert manifest is not None
     check_objects(store, ref, manifest, deep=True)
     assert manifest.accepted >= 12
-    rows = list(pair_rows(store, ref, manifest))
-    assert {sample.key for sample in read_samples(store, tar_keys(ref, manifest))} == {row.sample_id for row in rows}
+    rows = list(Version(store, ref, manifest).rows())
+    assert {sample.key for sample in Version(store, ref, manifest).samples()} == {row.sample_id for row in rows}
     for row in rows:
         for mention in read_mentions(row):
             assert core(mention).lower() in row.findings.lower(), row.sample_id

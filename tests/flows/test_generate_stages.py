@@ -9,7 +9,7 @@ import pytest
 
 from storage.layout import DatasetRef
 from storage.local import LocalStore
-from storage.versions import open_dataset, pair_rows
+from storage.versions import Version, open_dataset
 from tasks.generate import stages
 from tasks.generate.generation import Generation
 from tasks.generate.image_stage import ImageStage
@@ -71,7 +71,7 @@ def test_on_ray_the_flow_makes_the_samples_that_it_makes_inline(
     films = []
     for one in (inline, factory):
         ref = version_in(one)
-        rows = pair_rows(one.store, ref, open_dataset(one.store, ref))
+        rows = Version.open(one.store, ref).rows()
         films.append([(row.sample_id, row.findings, row.png_sha256, row.report_model) for row in rows])
     assert films[0] == films[1]
     assert len(films[0]) == 8

@@ -18,7 +18,7 @@ from flows.ingest import ingest
 from flows.pretrain import pretrain
 from flows.services.home import REPOSITORY
 from storage.tags import resolve
-from storage.versions import open_dataset, pair_rows
+from storage.versions import Version
 from tasks.ingest.leaks import SourcesLeak
 from tests.flows.conftest import FAST, SmallFactory
 from tests.tasks.ingest.conftest import write_nih
@@ -44,7 +44,7 @@ def test_real_films_are_ingested_trained_on_and_scored_on_a_disjoint_part(factor
     ingest(**fields(factory, **archive, name="nih-train", part="0-40"))
     ingest(**fields(factory, **archive, name="nih-test", part="70-100"))
     versions = [resolve(factory.store, f"{name}@latest") for name in ("nih-train", "nih-test")]
-    rows = [list(pair_rows(factory.store, ref, open_dataset(factory.store, ref))) for ref in versions]
+    rows = [list(Version.open(factory.store, ref).rows()) for ref in versions]
     assert min(map(len, rows)) > 200
     assert not {row.patient for row in rows[0]} & {row.patient for row in rows[1]}
 

@@ -12,9 +12,9 @@ from storage.ledger import committed_shards
 from storage.local import LocalStore
 from storage.manifest import find_manifest
 from storage.records import FILM_FACTS, Manifest
-from storage.shards import read_samples, row_of
+from storage.shards import row_of
 from storage.tags import resolve
-from storage.versions import pair_rows, published, tar_keys
+from storage.versions import Version, published
 from tests.storage.agreement import check_objects
 
 OLD = Path(__file__).parent / "format1"
@@ -48,8 +48,8 @@ def test_manifest_and_objects_are_sound(old: LocalStore, ref: DatasetRef) -> Non
 @pytest.mark.parametrize("ref", [PAIRS, ARCHIVE])
 def test_rows_and_samples_are_read_and_say_nothing_new(old: LocalStore, ref: DatasetRef) -> None:
     manifest = manifest_of(old, ref)
-    rows = list(pair_rows(old, ref, manifest))
-    assert [row_of(sample, "tar") for sample in read_samples(old, tar_keys(ref, manifest))] == rows
+    rows = list(Version(old, ref, manifest).rows())
+    assert [row_of(sample, "tar") for sample in Version(old, ref, manifest).samples()] == rows
     assert len(rows) == 3
     for row in rows:
         assert all(getattr(row, name) in (None, "", []) for name in FILM_FACTS)

@@ -15,7 +15,7 @@ from storage.manifest import find_manifest, write_manifest
 from storage.objects import ObjectStore
 from storage.records import Manifest
 from storage.shards import Sample
-from storage.versions import Version, VersionPlace, open_dataset, pair_rows, published, reject_rows, tar_keys
+from storage.versions import Version, VersionPlace, open_dataset, published
 from tasks.publish.dataset import ManifestFacts, make_manifest
 from tests.storage.agreement import check_objects
 
@@ -60,13 +60,13 @@ def test_a_published_version_is_found_with_its_rows(store: ObjectStore, ref: Dat
     manifest = publish(store, ref, make_pair)
     assert open_dataset(store, ref) == manifest
     assert published(store) == [ref]
-    assert [row.sample_id for row in pair_rows(store, ref, manifest)] == ["sample-00000", "sample-00001"]
     version = Version.open(store, ref)
+    assert [row.sample_id for row in version.rows()] == ["sample-00000", "sample-00001"]
     assert (version.manifest, str(version)) == (manifest, str(ref))
     assert [sample.key for sample in version.samples()] == [row.sample_id for row in version.rows()]
     assert [sample.key for sample in version.samples(select={"sample-00001"})] == ["sample-00001"]
-    assert [row.sample_id for row in version.rejects()] == [row.sample_id for row in reject_rows(store, ref, manifest)]
-    assert tar_keys(ref, manifest) == [ref.pairs(0), ref.pairs(1)]
+    assert list(version.rejects()) == []
+    assert version.tars() == [ref.pairs(0), ref.pairs(1)]
     assert manifest.entity_counts["abnormality/pleural effusion"] == 2
 
 

@@ -12,9 +12,8 @@ from storage.errors import DatasetMissing, ObjectMissing
 from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.masks import decode_mask
-from storage.shards import read_samples
 from storage.tags import set_tag
-from storage.versions import open_dataset, pair_rows, tar_keys
+from storage.versions import Version, open_dataset
 from tasks.ingest.ensure import SourceVersion, ensure_source, need_source
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.profile import load_recipe
@@ -37,7 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 def test_a_phantom_is_published_with_boxes_and_masks(store: LocalStore) -> None:
     manifest = open_dataset(store, REF)
     assert (manifest.label_set, manifest.accepted, manifest.licence) == ("phantom", 12, "Apache-2.0")
-    rows = list(pair_rows(store, REF, manifest))
+    rows = list(Version(store, REF, manifest).rows())
     assert {row.text_from for row in rows} == {"report"}
     assert {row.view for row in rows} <= {"PA", "AP"}
     assert all(list(row.labels) == list(LABELS) for row in rows)
@@ -55,7 +54,7 @@ def test_a_phantom_is_published_with_boxes_and_masks(store: LocalStore) -> None:
 def test_a_spoilt_film_has_no_boxes_as_its_defect_may_have_moved_them(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     found = ensure_source(store, SourceSection(source="phantom:a", films=48, size=64))
-    rows = list(pair_rows(store, found.ref, open_dataset(store, found.ref)))
+    rows = list(Version.open(store, found.ref).rows())
     spoilt = [row for row in rows if row.provenance["defect"]]
     assert spoilt
     assert not any(row.boxes or row.masks for row in spoilt)
@@ -65,7 +64,7 @@ def test_a_published_phantom_is_found(store: LocalStore) -> None:
     drawn: list[tuple[str, int, int]] = []
     assert ensure_source(store, SAMPLE, lambda *told: drawn.append(told)) == SourceVersion(REF)
     assert drawn == []
-    assert len(list(read_samples(store, tar_keys(REF, open_dataset(store, REF))))) == 12
+    assert len(list(Version.open(store, REF).samples())) == 12
 
 
 def test_a_version_is_found_by_its_name_or_a_tag(store: LocalStore) -> None:
@@ -104,6 +103,6 @@ def test_the_films_are_those_of_the_hospital_whatever_is_published_beside_them(s
     from models.phantom.hospital import HOSPITALS
     from storage.png import decode_png
 
-    first = next(iter(read_samples(store, tar_keys(REF, open_dataset(store, REF)))))
+    first = next(iter(Version.open(store, REF).samples()))
     drawn = next(films(HOSPITALS["b"], 7, sampled(7, 12), 64))
     assert np.array_equal(decode_png(first.png), drawn.image)

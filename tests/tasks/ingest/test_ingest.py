@@ -22,9 +22,8 @@ from storage.local import LocalStore
 from storage.masks import decode_mask
 from storage.png import decode_png
 from storage.records import PairRow
-from storage.shards import read_samples
 from storage.tags import resolve
-from storage.versions import pair_rows, reject_rows, tar_keys
+from storage.versions import Version
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.archives.layouts.chexpert import OBSERVATIONS
 from tasks.ingest import ingest as module
@@ -43,7 +42,7 @@ def put(store: LocalStore, source: str, **fields: Any) -> Ingested:
 
 
 def rows_of(store: LocalStore, done: Ingested) -> list[PairRow]:
-    return list(pair_rows(store, done.ref, done.manifest))
+    return list(Version(store, done.ref, done.manifest).rows())
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def test_an_archive_becomes_a_version_like_any_other(store: LocalStore, nih: Pat
     assert resolve(store, "films@latest") == done.ref
     rows = rows_of(store, done)
     assert [row.index for row in rows] == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
-    samples = list(read_samples(store, tar_keys(done.ref, manifest)))
+    samples = list(Version(store, done.ref, manifest).samples())
     assert [PairRow.model_validate(sample.json) for sample in samples] == rows
     first = rows[0]
     assert (first.patient, first.study, first.view, first.sex, first.age) == ("0", "0/0", "PA", "F", 50)
@@ -81,7 +80,7 @@ def test_an_archive_becomes_a_version_like_any_other(store: LocalStore, nih: Pat
 def test_an_unreadable_film_goes_to_the_rejects_with_the_reason(store: LocalStore, nih: Path) -> None:
     (nih / "images" / "00000007.png").unlink()
     done = put(store, f"nih:{nih}")
-    broken, missing = reject_rows(store, done.ref, done.manifest)
+    broken, missing = Version(store, done.ref, done.manifest).rejects()
     assert (broken.index, broken.stage, broken.gate) == (5, "ingest", "readable")
     assert broken.reason.startswith("images/00000005.png: damaged")
     assert missing.reason.endswith("00000007.png: the file is missing")
@@ -152,7 +151,7 @@ def test_a_view_that_only_the_header_tells_is_left_to_it(store: LocalStore, tmp_
     dicom(folder / "b.dcm", DEEP, 12, ViewPosition="LL")
     done = put(store, f"folder:{folder}", where={"view": ["PA", "AP"]})
     assert [row.view for row in rows_of(store, done)] == ["PA"]
-    (reject,) = reject_rows(store, done.ref, done.manifest)
+    (reject,) = Version(store, done.ref, done.manifest).rejects()
     assert (reject.gate, reject.reason) == ("where", "b.dcm: of another view, as its header says (LL, None)")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,9 @@ import pytest
 from storage.layout import DatasetRef
 from storage.ledger import ShardContents, commit_shard
 from storage.local import LocalStore
-from storage.records import Manifest, PairRow
+from storage.records import PairRow
 from storage.shards import read_samples, sample_of
-from storage.versions import VersionPlace
+from storage.versions import Version, VersionPlace
 from tasks.plan.plan import make_plan
 from tasks.publish.dataset import open_version
 from tasks.recipe.fingerprint import fingerprint
@@ -23,13 +22,8 @@ PROFILE = Path(__file__).parents[2] / "profiles" / "fast.yaml"
 EVIL = '<script>document.title = "owned"</script><img src=x onerror=alert(1)> "quoted" & done'
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A published version and where it lies."""
-
-    store: LocalStore
-    ref: DatasetRef
-    manifest: Manifest
+class Published(Version):
+    """A published version in a local store."""
 
     @property
     def folder(self) -> Path:

@@ -15,8 +15,7 @@ from storage.masks import decode_mask, encode_mask
 from storage.objects import ObjectStore
 from storage.png import decode_png
 from storage.records import FORMAT_VERSION, Box, Mask, PairRow
-from storage.shards import read_samples
-from storage.versions import VersionPlace, pair_rows, tar_keys
+from storage.versions import Version, VersionPlace
 from tasks.publish.archive import publish_archive
 from tasks.publish.dataset import RecipeChanged
 from tests.storage.agreement import check_objects
@@ -53,14 +52,14 @@ def test_films_labels_and_defects_come_back(local_store: ObjectStore) -> None:
     manifest = publish_archive(VersionPlace(local_store, REF), Cinema(), count=10, shard_size=4)
     check_objects(local_store, REF, manifest, deep=True)
     assert [shard.accepted for shard in manifest.shards] == [4, 4, 2]
-    rows = list(pair_rows(local_store, REF, manifest))
+    rows = list(Version(local_store, REF, manifest).rows())
     assert [row.provenance["defect"] for row in rows] == [None] * 3 + ["blurred"] + [None] * 6
     assert rows[0].labels == {"pleural effusion": 1, "cardiomegaly": 0, "odd": 1}
     assert rows[0].entities == ["abnormality/pleural effusion", "odd"]
     assert (rows[0].view, rows[0].boxes, rows[0].text_from) == ("AP", [BOX], "report")
     assert (decode_mask(rows[0].masks[0]) == np.eye(64, dtype=bool)).all()
     assert (manifest.format, manifest.label_set) == (FORMAT_VERSION, "phantom")
-    samples = list(read_samples(local_store, tar_keys(REF, manifest)))
+    samples = list(Version(local_store, REF, manifest).samples())
     assert [int(decode_png(sample.png)[0, 0]) for sample in samples] == list(range(10))
     assert [PairRow.model_validate(sample.json) for sample in samples] == rows
     assert samples[0].txt == "FINDINGS: There is a left effusion.\n\nIMPRESSION: Left effusion.\n"
@@ -79,7 +78,7 @@ def test_an_archive_that_was_cut_off_goes_on(local_store: ObjectStore) -> None:
     assert list(committed_shards(local_store, REF)) == [0]
     assert find_manifest(local_store, REF) is None
     manifest = publish_archive(VersionPlace(local_store, REF), Cinema(), count=10, shard_size=4)
-    assert [int(decode_png(s.png)[0, 0]) for s in read_samples(local_store, tar_keys(REF, manifest))] == [*range(10)]
+    assert [int(decode_png(s.png)[0, 0]) for s in Version(local_store, REF, manifest).samples()] == [*range(10)]
 
 
 def test_another_archive_under_the_same_name_is_refused(local_store: ObjectStore) -> None:

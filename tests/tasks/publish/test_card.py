@@ -17,7 +17,6 @@ import yaml
 from PIL import Image
 
 from storage.records import PairRow
-from storage.versions import pair_rows
 from tasks.publish.card import LEARNT, LIMITS, build_card
 from tasks.publish.terms import inherit
 from tasks.recipe.schema import Recipe
@@ -70,10 +69,8 @@ def block(card: str, library: str) -> str:
 def expected(version: Any) -> dict[str, list[str]]:
     """Digest of the pixels and report by sample id, straight from the rows and the tar's own bytes."""
     from storage.png import decode_png
-    from storage.shards import read_samples
-    from storage.versions import tar_keys
 
-    samples = read_samples(version.store, tar_keys(version.ref, version.manifest))
+    samples = version.samples()
     return {s.key: [hashlib.sha256(decode_png(s.png).tobytes()).hexdigest(), s.txt] for s in samples}
 
 
@@ -98,7 +95,7 @@ def test_datasets_gives_the_json_whole_where_a_label_comes_late(late_version: An
     card = (late_version.folder / "card" / "README.md").read_text()
     code = block(card, "datasets") + "\nimport json; print(json.dumps([row['json'] for row in pairs]))"
     got = json.loads(python(code, late_version.folder, tmp_path).stdout.splitlines()[-1])
-    rows = list(pair_rows(late_version.store, late_version.ref, late_version.manifest))
+    rows = list(late_version.rows())
     assert [json.loads(said["labels"]) for said in got] == [row.labels for row in rows]
     assert [json.loads(said["mentions"]) for said in got] == [row.mentions for row in rows]
     assert [bool(row.labels) for row in rows].index(True) > 5
@@ -117,7 +114,7 @@ def test_the_cards_records_line_gives_entities_and_labels(card: str, factory_ver
     line = re.findall(r"`(datasets\.load_dataset\(\"parquet\".*?\))`", card)[0]
     run = python(f"import datasets, json; print(json.dumps({line}.to_list()))", factory_version.folder, tmp_path)
     got = {row["sample_id"]: row for row in json.loads(run.stdout.splitlines()[-1])}
-    rows = list(pair_rows(factory_version.store, factory_version.ref, factory_version.manifest))
+    rows = list(factory_version.rows())
     assert got.keys() == {row.sample_id for row in rows}
     for row in rows:
         known = dict.fromkeys(got[row.sample_id]["present"], 1) | dict.fromkeys(got[row.sample_id]["absent"], 0)
@@ -222,7 +219,7 @@ def test_records_hold_rows_in_the_order_of_the_shards(factory_version: Any) -> N
     import pyarrow.parquet as pq
 
     table = pq.read_table(factory_version.folder / "card" / "records.parquet")
-    rows: list[PairRow] = list(pair_rows(factory_version.store, factory_version.ref, factory_version.manifest))
+    rows: list[PairRow] = list(factory_version.rows())
     assert table.column("sample_id").to_pylist() == [row.sample_id for row in rows]
     shards = [int(shard) for shard in table.column("shard").to_pylist() if shard is not None]
     assert shards == sorted(shards)

@@ -11,9 +11,9 @@ from storage.layout import DatasetRef
 from storage.ledger import ShardContents, commit_shard
 from storage.objects import ObjectStore
 from storage.records import GateRow, Manifest, PairRow
-from storage.shards import Sample, read_samples
+from storage.shards import Sample
 from storage.tables import from_parquet, to_parquet
-from storage.versions import Version, VersionPlace, pair_rows, tar_keys
+from storage.versions import Version, VersionPlace
 from tasks.curate.table import read_table
 from tasks.publish.card import build_card
 from tasks.publish.dataset import ManifestFacts, make_manifest
@@ -36,14 +36,14 @@ def manifest(local_store: ObjectStore, make_pair: Callable[..., Sample]) -> Mani
 
 def test_the_rows_and_the_json_of_a_sample_say_it(local_store: ObjectStore, manifest: Manifest) -> None:
     ref = DatasetRef("mined", "v1")
-    assert [row.gates[0] for row in pair_rows(local_store, ref, manifest)] == [FULL, PART, NONE]
-    said = [sample.json["gates"][0] for sample in read_samples(local_store, tar_keys(ref, manifest))]
+    assert [row.gates[0] for row in Version(local_store, ref, manifest).rows()] == [FULL, PART, NONE]
+    said = [sample.json["gates"][0] for sample in Version(local_store, ref, manifest).samples()]
     assert [(gate["score"], gate["not_judged"]) for gate in said] == [(0.8, 0), (0.8, 1), (None, 1)]
 
 
 def test_card_and_page_count_the_pairs(local_store: ObjectStore, manifest: Manifest) -> None:
     tally = Tally()
-    tally.add(manifest.shards[0], pair_rows(local_store, DatasetRef("mined", "v1"), manifest), [])
+    tally.add(manifest.shards[0], Version(local_store, DatasetRef("mined", "v1"), manifest).rows(), [])
     card = build_card(manifest, tally)
     assert "2 of 3 accepted pairs ask for something that agreement does not know: this was not judged" in card
     assert "not judged in</dt><dd>2 pairs" in build_report(manifest, tally, [], {})

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from storage.records import PairRow, RejectRow
-from storage.versions import pair_rows, reject_rows
 from tasks.publish.provenance import explain_version
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -92,7 +91,7 @@ def tab(browser: Any, factory_version: Any, view: tuple[str, int, str]) -> Itera
 @pytest.fixture
 def rows(factory_version: Any) -> list[PairRow]:
     """The accepted samples, in their order."""
-    return list(pair_rows(factory_version.store, factory_version.ref, factory_version.manifest))
+    return list(factory_version.rows())
 
 
 @pytest.fixture
@@ -104,7 +103,7 @@ def samples(rows: list[PairRow]) -> list[str]:
 @pytest.fixture
 def reject(factory_version: Any) -> RejectRow:
     """A rejected sample."""
-    return next(reject_rows(factory_version.store, factory_version.ref, factory_version.manifest))
+    return next(factory_version.rejects())
 
 
 @both_views
