@@ -16,6 +16,28 @@ OURS = "synthcxr-tiny"
 
 def wrong_model(name: str) -> str | None:
     """Why the open_clip model `name` cannot be pretrained with our tokenizer; None where it can."""
+    config = _config(name)
+    if isinstance(config, str):
+        return config
+    if config["text_cfg"].get("vocab_size") == VOCABULARY:
+        return None
+    return f"{quoted(name)} reads another vocabulary than ours of {VOCABULARY} words: use {OURS!r} or a variant of it"
+
+
+def lacks_features(name: str) -> str | None:
+    """Why an objective cannot put layers of its own on the open_clip model `name` (`models.vlp.features`)."""
+    config = _config(name)
+    if isinstance(config, str):
+        return config
+    if "timm_model_name" in config.get("vision_cfg", {}) and config.get("custom_text"):
+        return None
+    return (
+        f"{quoted(name)} has no timm image tower with a custom_text tower beside it: use {OURS!r} or a variant of it"
+    )
+
+
+def _config(name: str) -> dict[str, Any] | str:
+    """The configuration of the open_clip model `name`, or why there is none."""
     if name.startswith("local-dir:"):
         found: Path | None = Path(name.removeprefix("local-dir:")) / "open_clip_config.json"
     elif "/" in name or ":" in name:
@@ -28,12 +50,10 @@ def wrong_model(name: str) -> str | None:
     try:
         config: Any = json.loads(found.read_text(encoding="utf-8"))
         config = config.get("model_cfg", config)
-        words = config["text_cfg"].get("vocab_size")
+        config["text_cfg"].get("vocab_size")
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         return f"{found} cannot be read as a model's configuration ({type(error).__name__})"
-    if words == VOCABULARY:
-        return None
-    return f"{quoted(name)} reads another vocabulary than ours of {VOCABULARY} words: use {OURS!r} or a variant of it"
+    return config
 
 
 def _known() -> dict[str, Path]:

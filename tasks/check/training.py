@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from models.device import device_problem
 from models.typed import quoted, suggest
-from models.vlp.names import wrong_model
-from models.vlp.objectives import objective_problems
+from models.vlp.names import lacks_features, wrong_model
+from models.vlp.objectives import needs_features, objective_problems
 from tasks.check.report import Report
 from tasks.corpora.phantom import FINDINGS, findings_shown
 from tasks.corpora.source import ArchiveSource, PhantomSource
@@ -18,7 +18,7 @@ from tasks.pretrain.arms import needed_sources
 from tasks.recipe.base import KindSpec
 from tasks.recipe.schema import Recipe
 from tasks.recipe.sources import SourceSection
-from tasks.recipe.training import SYNTHETIC
+from tasks.recipe.training import SYNTHETIC, TrainSection
 
 
 def check_training(recipe: Recipe, report: Report) -> None:
@@ -28,6 +28,8 @@ def check_training(recipe: Recipe, report: Report) -> None:
     wrong = wrong_model(recipe.pretrain.model)
     if wrong:
         report.problems.append(f"pretrain.model: {wrong}")
+    else:
+        _features(recipe.pretrain, report)
     for section, device in (("pretrain", recipe.pretrain.device), ("evaluate", recipe.evaluate.device)):
         wrong = device_problem(device)
         if wrong:
@@ -62,6 +64,15 @@ def _arms(recipe: Recipe, report: Report) -> None:
         if arm.objective is not None:
             _kind(f"pretrain.arms.{name}.objective", _of(arm.objective), report)
     _kind("pretrain.objective", _of(section.objective), report)
+
+
+def _features(section: TrainSection, report: Report) -> None:
+    """The towers give what the heads of each objective build on, as far as the objective is sound itself."""
+    wanted = (arm.objective or section.objective for arm in section.chosen.values() if arm.control != "random")
+    kinds = sorted({one.kind for one in wanted if not _of(one) and needs_features(one.kind)})
+    wrong = lacks_features(section.model) if kinds else None
+    if wrong:
+        report.problems.append(f"pretrain.model: objective {', '.join(kinds)}: {wrong}")
 
 
 def _wrong_source(recipe: Recipe, source: str) -> str | None:

@@ -1,7 +1,7 @@
 """Texts that are equal within a batch: wrong negatives, or further positives.
 
-Reports repeat: a third of the rows of a small batch of real reports has a text that another row has too. A loss that
-knows only the diagonal pushes an image away from the text that describes it.
+Reports repeat, and single sentences of them more so. A loss that knows only the diagonal takes the text that describes
+an image for a negative where it belongs to another row.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from models.registry import build, problems, with_own
+from models.registry import build, factory_of, problems, with_own
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -91,6 +91,17 @@ def preparation(kind: str, options: Mapping[str, Any]) -> PrepareModel:
             objective.prepare(module)
 
     return prepare
+
+
+def needs_features(kind: str) -> bool:
+    """Whether the objective of a kind puts layers on what the towers know before their projections.
+
+    A class says so by ``needs_features = True``.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    return bool(getattr(factory_of(with_own(OBJECTIVES, kind), kind), "needs_features", False))
 
 
 def objective_problems(kind: str, options: Mapping[str, Any]) -> dict[str, str]:

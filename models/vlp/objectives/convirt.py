@@ -89,6 +89,7 @@ class ConvirtObjective:
     """
 
     options_model = ConvirtOptions
+    needs_features = True
 
     def __init__(self, options: ConvirtOptions) -> None:
         self._options = options
@@ -119,6 +120,7 @@ class MgcaConvirtObjective:
     """
 
     options_model = MgcaConvirtOptions
+    needs_features = True
 
     def __init__(self, options: MgcaConvirtOptions) -> None:
         self._options = options

@@ -88,6 +88,7 @@ class GloriaObjective:
     """
 
     options_model = GloriaOptions
+    needs_features = True
 
     def __init__(self, options: GloriaOptions) -> None:
         self._options = options

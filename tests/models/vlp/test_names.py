@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.vlp.names import OURS, wrong_model
+from models.vlp.names import OURS, lacks_features, wrong_model
 
 
 def test_ours_can_be_pretrained() -> None:
@@ -36,6 +36,17 @@ def test_a_folder_with_our_vocabulary_will_do(tmp_path: Path) -> None:
     assert wrong_model(f"local-dir:{tmp_path}") is None
     path.write_text("[]")
     assert "cannot be read" in (wrong_model(f"local-dir:{tmp_path}") or "")
+
+
+def test_objectives_with_layers_of_their_own_need_a_timm_tower_and_a_custom_text_tower(tmp_path: Path) -> None:
+    assert lacks_features(OURS) is None
+    assert "did you mean 'synthcxr-tiny'?" in (lacks_features("synthcxr-tny") or "")
+    path = tmp_path / "open_clip_config.json"
+    config = {"text_cfg": {"vocab_size": 1024}, "vision_cfg": {"layers": 2}, "custom_text": True}
+    path.write_text(json.dumps({"model_cfg": config}))
+    assert "no timm image tower" in (lacks_features(f"local-dir:{tmp_path}") or "")
+    path.write_text(json.dumps({"model_cfg": config | {"vision_cfg": {"timm_model_name": "resnet50"}}}))
+    assert lacks_features(f"local-dir:{tmp_path}") is None
 
 
 def test_the_look_loads_no_library() -> None:

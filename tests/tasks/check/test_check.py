@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,8 @@ LATE = {
     "pretrain.objective=moco": "pretrain.objective.kind: unknown kind 'moco'; known: clip",
     "pretrain.objective=nowhere:Moco": "pretrain.objective.kind: unknown kind 'nowhere:Moco'; known: clip",
     "pretrain.objective={kind: clip, options: {x: 1}}": "pretrain.objective.options.x: kind 'clip' has no option 'x'",
+    "pretrain.objective={kind: gloria, options: {chunk: 0}}": "pretrain.objective.options.chunk: 0 is not allowed",
+    "pretrain.arms.real.objective={kind: convirt, options: {lamda: 1}}": "pretrain.arms.real.objective.options.lamda",
     "pretrain.arms.real.objective=moco": "pretrain.arms.real.objective.kind: unknown kind 'moco'",
     "pretrain.seeds=[]": "pretrain.seeds: [] is not allowed",
     "pretrain.seeds=[1, 1]": "pretrain.seeds: names a seed twice",
@@ -211,6 +214,18 @@ def test_a_hub_model_is_looked_for_in_the_cache_only(monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert any("HF_HUB_OFFLINE is set" in line for line in problems(SD % "model: nobody/nothing"))
+
+
+def test_an_objective_that_needs_features_is_refused_on_towers_without_any(tmp_path: Path) -> None:
+    config = {"embed_dim": 8, "vision_cfg": {"layers": 2}, "text_cfg": {"vocab_size": 1024}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}), encoding="utf-8")
+    model = f"pretrain.model=local-dir:{tmp_path}"
+    assert problems(model) == []
+    (told,) = problems(model, "pretrain.objective=gloria")
+    assert told.startswith("pretrain.model: objective gloria: ")
+    assert "has no timm image tower with a custom_text tower" in told
+    arms = "pretrain.arms={real: {mix: [real]}, none: {control: random, objective: gloria}}"
+    assert "control random is not trained: leave objective out" in problems(model, arms, "pretrain.only=[real]")[0]
 
 
 def test_a_recipe_that_is_loaded_already_is_checked_alike() -> None:
