@@ -42,6 +42,7 @@ def summarise(run: Run) -> Summary:
             for d in table.differences
         ),
         confidence=table.confidence,
+        unit=table.unit,
         measure=f"{table.task.replace('_', '-')} macro {table.metric} on {table.dataset}",
         samples_seen=run.recipe.pretrain.samples_seen,
         seconds=time.perf_counter() - run.started,

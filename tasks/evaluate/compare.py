@@ -4,38 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.metrics.bootstrap import interval
-from tasks.evaluate.scores import Difference
+from tasks.evaluate.resampled import ByUnit, figure, mean_over_seeds
+from tasks.evaluate.scores import Difference, Figure
+
+Macros = Mapping[str, Mapping[int, ByUnit]]
+"""By arm and seed, the macro score on all films and in each resample, resamples in the same order for all."""
 
 
-def compare(
-    pairs: Iterable[tuple[str, str]], macros: Mapping[str, Mapping[int, np.ndarray]], confidence: float
-) -> list[Difference]:
-    """Differences of macro scores with paired intervals.
+def compare(pairs: Iterable[tuple[str, str]], macros: Macros, confidence: float) -> list[Difference]:
+    """Differences of macro scores with paired intervals, over the seeds that both arms have.
 
     Args:
         pairs: arm and baseline of each comparison.
-        macros: by arm and seed the macro score on all films, then in each resample, in the same order of resamples.
+        macros: of the arms.
         confidence: of the interval.
+
+    Raises:
+        CannotScore: two arms have no seed in common.
     """
     return [_difference(arm, baseline, macros, confidence) for arm, baseline in pairs]
 
 
-def _difference(
-    arm: str, baseline: str, macros: Mapping[str, Mapping[int, np.ndarray]], confidence: float
-) -> Difference:
+def _difference(arm: str, baseline: str, macros: Macros, confidence: float) -> Difference:
     seeds = [seed for seed in macros[arm] if seed in macros[baseline]]
     if not seeds:
         raise CannotScore(f"arms {arm!r} and {baseline!r} have no training seed in common")
-    by_seed = {seed: macros[arm][seed] - macros[baseline][seed] for seed in seeds}
-    mean = np.mean(list(by_seed.values()), axis=0)
+    by_seed = {
+        seed: {unit: found - macros[baseline][seed][unit] for unit, found in macros[arm][seed].items()}
+        for seed in seeds
+    }
+    mean = Figure.model_validate(figure(mean_over_seeds(list(by_seed.values())), confidence))
     return Difference(
         arm=arm,
         baseline=baseline,
-        difference=float(mean[0]),
-        by_seed={seed: float(found[0]) for seed, found in by_seed.items()},
-        **interval(mean[1:], confidence),
+        difference=mean.value,
+        by_seed={seed: float(found["film"][0]) for seed, found in by_seed.items()},
+        **mean.model_dump(exclude={"value"}),
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
 
-_FORMAT = 2
+_FORMAT = 3
 """Raise it when the same predictions would come to other scores."""
 
 

@@ -1,6 +1,7 @@
 """What a checkpoint says of a test set, one row per image and label; every score is computed from these.
 
-``predictions/<trial>-<step>/<name>/<version>/<task>.parquet`` has the columns film, label, score and truth.
+``predictions/<trial>-<step>/<name>/<version>/<task>.parquet`` has the columns film, label, score, truth and patient;
+the last is null where nobody knows whose film it is, and is missing in files of version 0.2.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _SCHEMA = pa.schema(
         pa.field("label", pa.string(), nullable=False),
         pa.field("score", pa.float32(), nullable=False),
         pa.field("truth", pa.int8()),
+        pa.field("patient", pa.string()),
     ]
 )
 
@@ -43,6 +45,7 @@ class Predictions:
         labels: names.
         scores: (films, labels) float32, higher means more likely present.
         truth: (films, labels) float64 of 1, 0, -1 for uncertain, and NaN where nothing is known.
+        patients: of each film, None for a film of an unknown one; None where none is known.
 
     Raises:
         ValueError: shapes do not agree.
@@ -52,11 +55,14 @@ class Predictions:
     labels: tuple[str, ...]
     scores: np.ndarray
     truth: np.ndarray
+    patients: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.films), len(self.labels))
         if self.scores.shape != shape or self.truth.shape != shape:
             raise ValueError(f"predictions of {shape} are {self.scores.shape}, their truth {self.truth.shape}")
+        if self.patients is not None and len(self.patients) != len(self.films):
+            raise ValueError(f"predictions of {len(self.films)} images name the patients of {len(self.patients)}")
 
 
 def ensure_predictions(
@@ -87,6 +93,7 @@ def to_table(predictions: Predictions, facts: Mapping[str, Any]) -> bytes:
         pa.array(np.tile(np.array(predictions.labels, object), n), pa.string()),
         pa.array(predictions.scores.reshape(-1), pa.float32()),
         pa.array(np.nan_to_num(truth).astype(np.int8), pa.int8(), mask=np.isnan(truth)),
+        pa.array(np.repeat(np.array(predictions.patients or (None,) * n, object), k), pa.string()),
     ]
     schema: Any = _SCHEMA  # likewise
     metadata = {_FACTS: canonical_json(dict(facts)).encode()}
@@ -119,6 +126,8 @@ def from_table(data: bytes) -> Predictions:
     """
     check_claims(data)
     table = pq.read_table(io.BytesIO(data))
+    if table.schema.names == _SCHEMA.names[:-1]:  # as version 0.2 wrote it
+        table = table.append_column("patient", pa.nulls(table.num_rows, pa.string()))
     if table.schema.names != _SCHEMA.names:
         raise ValueError(f"its columns are {', '.join(table.schema.names)}")
     table = table.cast(_SCHEMA)
@@ -129,7 +138,11 @@ def from_table(data: bytes) -> Predictions:
         raise ValueError("it does not hold one row for each image and label")
     truth = table.column("truth").to_numpy().astype(np.float64)
     scores = table.column("score").to_numpy().astype(np.float32)
-    return Predictions(every, names, scores.reshape(shape), truth.reshape(shape))
+    patients: list[str | None] = table.column("patient").to_pylist()
+    of_film = tuple(patients[:: len(names)])
+    if patients != [patient for patient in of_film for _ in names]:
+        raise ValueError("it names two patients for one image")
+    return Predictions(every, names, scores.reshape(shape), truth.reshape(shape), of_film if any(of_film) else None)
 
 
 def prediction_facts(data: bytes) -> dict[str, Any]:

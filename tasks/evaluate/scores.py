@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from storage.records import Record
 
 
-class LabelScore(Record):
-    """One label: the metric with its interval, and how many of the films show it or were left out as uncertain."""
+class Figure(Record):
+    """A metric with its interval over what is resampled (`ScoreTable.unit`).
+
+    `low_film` and `high_film` are those over films where patients are resampled, and None where films are: films of
+    one patient are alike, so they are too narrow.
+    """
 
     value: float
     low: float
     high: float
+    low_film: float | None = None
+    high_film: float | None = None
+
+
+class LabelScore(Figure):
+    """One label: the metric with its interval, and how many of the films show it or were left out as uncertain.
+
+    `auprc` is the average precision; None in tables of version 0.2 and of other metrics.
+    """
+
     positives: int
     ignored: int = 0
+    auprc: Figure | None = None
 
 
 class Scores(Record):
@@ -22,6 +39,7 @@ class Scores(Record):
 
     `macro` is the mean over the labels in `per_label`; `left_out` names those that all films show or none, of the
     films whose label is known. `sd` is the standard deviation of `macro` over the seeds, None for a single one.
+    Intervals are as in `Figure`; `auprc` is the macro average precision.
     """
 
     arm: str
@@ -33,6 +51,9 @@ class Scores(Record):
     per_label: dict[str, LabelScore]
     left_out: list[str] = Field(default_factory=list)
     sd: float | None = None
+    low_film: float | None = None
+    high_film: float | None = None
+    auprc: Figure | None = None
 
 
 class Difference(Record):
@@ -47,13 +68,16 @@ class Difference(Record):
     low: float
     high: float
     by_seed: dict[int, float] = Field(default_factory=dict[int, float])
+    low_film: float | None = None
+    high_film: float | None = None
 
 
 class ScoreTable(Record):
     """Every arm, every comparison, and how they were measured, for one evaluation task.
 
     `scores` has one entry an arm, averaged over its seeds, and `trials` one an arm and seed. `uncertain` is what
-    became of uncertain labels, and `uncertain_labels` how many there were by label. `seed` is that of the resamples.
+    became of uncertain labels, and `uncertain_labels` how many there were by label. `seed` is that of the resamples,
+    `unit` what they draw, and `patients` how many there are where they are known.
     """
 
     task: str = ""
@@ -62,6 +86,8 @@ class ScoreTable(Record):
     bootstrap: int
     confidence: float
     seed: int
+    unit: Literal["film", "patient"] = "film"
+    patients: int | None = None
     scores: list[Scores]
     trials: list[Scores] = Field(default_factory=list[Scores])
     differences: list[Difference]

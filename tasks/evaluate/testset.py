@@ -90,6 +90,11 @@ class TestSet:
         """Ids of the samples, in the order of `rows`."""
         return tuple(row.sample_id for row in self.rows())
 
+    def patients(self) -> tuple[str | None, ...] | None:
+        """Whose each image is, in the order of `rows`; None where no row says."""
+        known = tuple(row.patient for row in self.rows())
+        return known if any(known) else None
+
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """The images as uint8 (n, size, size), at most 1,024 at a time, in the order of `rows`.
 

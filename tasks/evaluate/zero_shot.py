@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 PROTOCOL = (
     "zero-shot: cosine of the film with the mean of the finding's prompts less that with the mean of the prompts for "
-    "a normal film; AUROC per finding, macro mean; percentile bootstrap over films, the same resamples for every arm"
+    "a normal film; AUROC and AUPRC per finding, macro mean; percentile bootstrap over patients where they are known, "
+    "else over films, the same resamples for every arm"
 )
 _SCORING = 1
 """Raise it when the same model, prompts and image would get another score."""
@@ -56,10 +57,10 @@ class ZeroShot:
             raise CannotScore(f"dataset {test} labels no finding: it cannot be a test set")
         names = tuple(item.label for item in prompts)
         scores = [zero_shot(model, block, prompts) for block in test.blocks(model.film_size)]
-        return Predictions(test.ids(), names, np.concatenate(scores), test.truth(names))
+        return Predictions(test.ids(), names, np.concatenate(scores), test.truth(names), test.patients())
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
-        """AUROC per finding and its macro mean, with intervals over the films."""
+        """AUROC and AUPRC per finding and their macro mean, with intervals over patients where they are known."""
         return score_trials(predictions, section, protocol=PROTOCOL)
 
 

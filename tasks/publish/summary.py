@@ -50,6 +50,7 @@ class Summary(BaseModel):
     confidence: float
     measure: str = "zero-shot macro AUROC"
     samples_seen: int
+    unit: str = "film"
     seconds: float
     caveats: tuple[str, ...] = ()
     places: dict[str, str]
@@ -73,7 +74,8 @@ class Summary(BaseModel):
     def compute(self) -> str:
         """What the score is, over what its intervals are, and the compute that every trained arm got."""
         seeds = max((len(arm.seeds) for arm in self.arms), default=1)
-        over = f"the films, mean of {seeds} training seeds" if seeds > 1 else "the films of one training seed"
+        of = f", mean of {seeds} training seeds" if seeds > 1 else " of one training seed"
+        over = f"the {self.unit}s{of}"
         return f"{self.measure}, {self.samples_seen} samples seen by every trained arm; intervals are over {over}"
 
     def scores(self) -> list[tuple[str, str, str, str, str]]:

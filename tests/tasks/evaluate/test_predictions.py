@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +35,7 @@ def same(one: Predictions, other: Predictions) -> bool:
 
 def test_a_table_has_one_row_per_image_and_label() -> None:
     rows = pq.read_table(io.BytesIO(to_table(MADE, {"task": "t"}))).to_pylist()
-    assert rows[0] == {"film": "a", "label": "edema", "score": 0.25, "truth": 1}
+    assert rows[0] == {"film": "a", "label": "edema", "score": 0.25, "truth": 1, "patient": None}
     assert [row["truth"] for row in rows] == [1, 0, -1, None, 0, 1]
     assert prediction_facts(to_table(MADE, {"task": "t"})) == {"task": "t"}
 
@@ -42,6 +43,29 @@ def test_a_table_has_one_row_per_image_and_label() -> None:
 def test_predictions_come_back_bit_for_bit() -> None:
     assert same(from_table(to_table(MADE, {})), MADE)
     assert to_table(MADE, {}) == to_table(MADE, {})
+
+
+def test_whose_each_image_is_comes_back_and_older_files_do_not_say() -> None:
+    of_two = replace(MADE, patients=("p", None, "q"))
+    data = to_table(of_two, {})
+    assert pq.read_table(io.BytesIO(data))["patient"].to_pylist() == ["p", "p", None, None, "q", "q"]
+    assert from_table(data).patients == ("p", None, "q")
+    assert from_table(to_table(MADE, {})).patients is None
+    older = io.BytesIO()
+    pq.write_table(pq.read_table(io.BytesIO(to_table(of_two, {}))).drop_columns(["patient"]), older)
+    assert from_table(older.getvalue()).patients is None
+    assert same(from_table(older.getvalue()), MADE)
+
+
+def test_patients_that_fit_no_image_are_refused() -> None:
+    with pytest.raises(ValueError, match="predictions of 3 images name the patients of 2"):
+        replace(MADE, patients=("p", "q"))
+    table = pq.read_table(io.BytesIO(to_table(MADE, {})))
+    two = table.set_column(4, "patient", pa.array(["p", "q", "r", "r", "r", "r"]))
+    sink = io.BytesIO()
+    pq.write_table(two, sink)
+    with pytest.raises(ValueError, match="two patients for one image"):
+        from_table(sink.getvalue())
 
 
 def test_predictions_are_made_once(local_store: LocalStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from sklearn.metrics import average_precision_score
 
 from tasks.evaluate.figures import score_figure
 from tasks.evaluate.labels import CannotScore
@@ -103,6 +104,82 @@ def test_over_several_seeds_an_arm_is_their_mean_and_each_is_shown(by_seed: Scor
     assert gain.difference == pytest.approx(np.mean(list(told.values())))
     with pytest.raises(KeyError, match="with seed 9"):
         by_seed.of("real", 9)
+
+
+def test_the_average_precision_stands_beside_the_auroc(table: ScoreTable) -> None:
+    scores = table.of("synthetic")
+    item = four_arms()[1]
+    for at, name in enumerate(NAMES[:2]):
+        auprc = scores.per_label[name].auprc
+        assert auprc is not None
+        truth, values = item.predictions.truth[:, at], item.predictions.scores[:, at]
+        assert auprc.value == pytest.approx(average_precision_score(truth, values), abs=1e-12)
+        assert auprc.low < auprc.value < auprc.high
+    assert scores.auprc is not None
+    each = [one.auprc.value for one in scores.per_label.values() if one.auprc]
+    assert scores.auprc.value == pytest.approx(np.mean(each))
+
+
+def by_patient(patients: tuple[str | None, ...] | None) -> ScoreTable:
+    """Two arms on four films of each of 50 patients; a patient's films have one label and almost one score."""
+    rng = np.random.default_rng(1)
+    labels = np.repeat(rng.random(50) < 0.4, 4).astype(float)[:, None]
+    noise = np.repeat(rng.normal(size=(50, 2)), 4, axis=0) + 0.1 * rng.normal(size=(200, 2))
+    items = [
+        made.trial(arm, noise[:, [at]] + (1 - at) * labels, labels, NAMES[:1], patients=patients)
+        for at, arm in enumerate(("real", "random"))
+    ]
+    return score_trials(items, SECTION, protocol="test")
+
+
+PATIENTS = tuple(f"p{at // 4}" for at in range(200))
+
+
+def test_patients_are_resampled_where_they_are_known_and_films_beside_them() -> None:
+    told, untold = by_patient(PATIENTS), by_patient(None)
+    assert (told.unit, told.patients, untold.unit, untold.patients) == ("patient", 50, "film", None)
+    for one, other in (
+        (told.of("real"), untold.of("real")),
+        (told.of("real").per_label[NAMES[0]], untold.of("real").per_label[NAMES[0]]),
+        (told.of("real").auprc, untold.of("real").auprc),
+        (difference(told, "real", "random"), difference(untold, "real", "random")),
+    ):
+        assert one is not None
+        assert other is not None
+        assert (one.low_film, one.high_film) == (other.low, other.high)
+        assert (other.low_film, other.high_film) == (None, None)
+        assert one.high - one.low > 1.4 * (other.high - other.low)
+    assert told.of("real").macro == untold.of("real").macro
+
+
+def test_a_film_of_an_unknown_patient_is_drawn_on_its_own() -> None:
+    half = tuple(patient if at < 100 else None for at, patient in enumerate(PATIENTS))
+    table = by_patient(half)
+    assert (table.unit, table.patients) == ("patient", 25)
+    alone = tuple(f"film-{at}" if patient is None else patient for at, patient in enumerate(half))
+    assert table.scores == by_patient(alone).scores
+
+
+def test_predictions_without_patients_take_those_of_the_others() -> None:
+    labels = np.tile(np.eye(2), (4, 1))
+    items = [
+        made.trial("real", labels, labels, NAMES[:2]),
+        made.trial("mixed", labels, labels, NAMES[:2], patients=PATIENTS[:8]),
+    ]
+    assert score_trials(items, SECTION, protocol="test").patients == 2
+    items.append(made.trial("random", labels, labels, NAMES[:2], patients=PATIENTS[1:9]))
+    with pytest.raises(ValueError, match="arm 'random', seed 0: its predictions are of other films or labels"):
+        score_trials(items, SECTION, protocol="test")
+
+
+def test_a_table_of_version_0_2_is_still_read(table: ScoreTable) -> None:
+    plain = table.model_dump(mode="json", exclude={"unit", "patients"})
+    for scores in (*plain["scores"], *plain["trials"]):
+        for record in (scores, *scores["per_label"].values()):
+            for name in ("auprc", "low_film", "high_film"):
+                del record[name]
+    assert ScoreTable.model_validate(plain).of("real").macro == table.of("real").macro
+    assert ScoreTable.model_validate(plain).unit == "film"
 
 
 def test_arms_are_compared_over_the_seeds_that_both_have() -> None:

@@ -1,0 +1,95 @@
+"""The metrics of trials in every resample of patients and of films, and intervals from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.evaluate.labels import Labels
+from tasks.evaluate.metrics.bootstrap import draw_counts, draw_patient_counts, interval
+from tasks.evaluate.metrics.macro import macro_mean, with_both_classes
+from tasks.evaluate.metrics.ranking import resampled_auroc, resampled_average_precision
+
+METRICS = {"auroc": resampled_auroc, "auprc": resampled_average_precision}
+ByUnit = Mapping[str, np.ndarray]
+"""By unit, ``film`` and where they are known ``patient``: a figure on all films, then in each resample."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResampledMetrics:
+    """The metrics of the labels that can be scored.
+
+    Args:
+        tables: by metric and unit (labels, 1 + resamples), all films first.
+        used: the numbers of these labels.
+    """
+
+    tables: Mapping[str, ByUnit]
+    used: tuple[int, ...]
+
+    def label(self, metric: str, row: int) -> ByUnit:
+        """A metric of label ``used[row]``, (1 + resamples,)."""
+        return {unit: table[row] for unit, table in self.tables[metric].items()}
+
+    def macro(self, metric: str, rows: Sequence[int] | None = None) -> ByUnit:
+        """The mean of a metric over the labels, or over those in `rows`, (1 + resamples,).
+
+        In a resample that lacks one class of a label the mean is taken over the other labels.
+        """
+        return {
+            unit: macro_mean(table if rows is None else table[list(rows)])
+            for unit, table in self.tables[metric].items()
+        }
+
+
+def draw(films: int, patients: Sequence[str | None] | None, resamples: int, seed: int) -> ByUnit:
+    """How often each film counts, (1 + resamples, films) for each unit: once each in the first row, then resampled.
+
+    A film without a patient among others that have one is drawn on its own.
+    """
+    once = np.ones((1, films), np.float32)
+    counts = {"film": np.concatenate([once, draw_counts(films, resamples, seed)])}
+    if patients is not None:
+        units = [f"film {at}" if patient is None else f"patient {patient}" for at, patient in enumerate(patients)]
+        counts["patient"] = np.concatenate([once, draw_patient_counts(units, resamples, seed)])
+    return counts
+
+
+def resample(scores: np.ndarray, labels: Labels, counts: ByUnit) -> ResampledMetrics:
+    """Every metric of every label with both classes, in each resample.
+
+    Args:
+        scores: (films, labels), higher means more likely present.
+        labels: of these films.
+        counts: from `draw`.
+    """
+    used = with_both_classes(labels.values, labels.known)
+    tables = {metric: {unit: np.empty((len(used), len(rows))) for unit, rows in counts.items()} for metric in METRICS}
+    for row, at in enumerate(used):
+        known = labels.known[:, at]
+        for unit, drawn in counts.items():
+            weights = drawn[:, known]
+            for metric, compute in METRICS.items():
+                tables[metric][unit][row] = compute(scores[known, at], labels.values[known, at], weights)
+    return ResampledMetrics(tables, used)
+
+
+def mean_over_seeds(parts: Sequence[ByUnit]) -> ByUnit:
+    """The mean of figures of several seeds, taken in each resample."""
+    return {unit: np.mean([part[unit] for part in parts], axis=0) for unit in parts[0]}
+
+
+def figure(found: ByUnit, confidence: float) -> dict[str, float | None]:
+    """Value and interval as `tasks.evaluate.scores.Figure` has them: over patients where they are known, else films.
+
+    Raises:
+        CannotScore: no resample has a value.
+    """
+    by_film = interval(found["film"][1:], confidence)
+    value = float(found["film"][0])
+    if "patient" not in found:
+        return {"value": value, **by_film}
+    beside = {f"{end}_film": by_film[end] for end in ("low", "high")}
+    return {"value": value, **interval(found["patient"][1:], confidence), **beside}
