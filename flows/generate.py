@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 LOOKED_AT = 16_384
-"""So many samples are looked at to say how often the rules acted."""
+"""Samples that are drawn to count how often the rules acted."""
 
 
 @factory_flow(FlowParameters)

@@ -97,7 +97,7 @@ def source_of(text: str, layout: str) -> str:
 
 
 def notes_of(done: Ingested) -> Iterator[str]:
-    """What a person should know of what was published, a line each."""
+    """Notes on what was published, a line each."""
     without = done.manifest.statistics["text_from"].get("none", 0)
     if not done.new:
         yield f"{done.ref} is published already: nothing was read again"

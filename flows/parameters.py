@@ -1,4 +1,4 @@
-"""What the form of a flow asks for, and the decorator that shows it as flat fields in Prefect."""
+"""The fields of a flow's form, and the decorator that shows them as flat parameters in Prefect."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def factory_flow(form: type[Form], run_name: str = "{profile}") -> Callable[[Cal
         run.__doc__ = f"{body.__doc__}\n\nArgs:\n" + "\n".join(
             f"    {name}: {field.description}" for name, field in form.model_fields.items() if field.description
         )
-        name, told = body.__name__, cleandoc(body.__doc__ or "")
-        return flow(name=name, description=told, flow_run_name=f"{name}-{run_name}")(run)
+        name, summary = body.__name__, cleandoc(body.__doc__ or "")
+        return flow(name=name, description=summary, flow_run_name=f"{name}-{run_name}")(run)
 
     return decorate
 

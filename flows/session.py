@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything a stage needs to know about the run it belongs to."""
+    """The run that a stage belongs to: recipe, store, tracker and progress."""
 
     recipe: Recipe
     fingerprint: str

@@ -1,4 +1,4 @@
-"""Kinds by name: what a profile may ask for, imported only when it is asked for."""
+"""Kinds by name: the implementations that a profile may name, imported only when they are used."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ GATES: Mapping[str, str] = {**REPORT_GATES, **FILM_GATES}
 SCORES = (0.0, 1.0)
 """The range of a gate's scores, where its class says no other in `scores`."""
 KNOW_FINDINGS = frozenset({"agreement", "no_extra_finding", "impression_consistency"})
-"""The gates that judge findings of a vocabulary (protocol `models.contracts.KnowsFindings`)."""
+"""The gates whose score depends on a vocabulary of findings (protocol `models.contracts.KnowsFindings`)."""
 ENCODERS: Mapping[str, str] = {
     "classifier-features": "models.encoders.classifier_features:ClassifierFeatureEncoder",
     "film": "models.encoders.image:FilmEncoder",
@@ -80,7 +80,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 
 class UnknownKind(ValueError):
-    """A profile asks for an implementation that does not exist, or for an option that it does not take as given."""
+    """A profile names an implementation that does not exist, or an option or value that it does not take."""
 
 
 def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> Any:
@@ -176,7 +176,7 @@ def score_range(kind: str) -> tuple[float, float]:
 def with_own(table: Mapping[str, str], kind: str) -> Mapping[str, str]:
     """`table` with the kind ``module:Class``, which names an implementation that is in no table.
 
-    The module is imported when the kind is looked at; one that is not there leaves the kind unknown.
+    The module is imported by this call; one that is not there leaves the kind unknown.
     """
     if kind in table or ":" not in kind:
         return table

@@ -75,7 +75,7 @@ def wrong_options(model: type[Options], options: Mapping[str, Any]) -> list[tupl
     except ValidationError as error:
         found: dict[str, str] = {}
         for item in error.errors(include_url=False):
-            found.setdefault(_path(item["loc"]), worded(item))  # of a union the first member speaks
+            found.setdefault(_path(item["loc"]), worded(item))  # of a union the first member's error is taken
         return list(found.items())
     return []
 
@@ -98,11 +98,13 @@ def options_model(factory: Callable[..., Any]) -> type[Options]:
         return factory.options_model  # pyright: ignore[reportFunctionMemberAccess]
     made = factory.__init__ if isinstance(factory, type) else factory
     hints = {} if made is object.__init__ else get_type_hints(made, include_extras=True)
-    told = _described(inspect.getdoc(factory) or "")
+    descriptions = _described(inspect.getdoc(factory) or "")
     fields: dict[str, Any] = {
         name: (
             hints.get(name, Any),
-            Field(... if parameter.default is parameter.empty else parameter.default, description=told.get(name)),
+            Field(
+                ... if parameter.default is parameter.empty else parameter.default, description=descriptions.get(name)
+            ),
         )
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind not in _PLAIN

@@ -1,4 +1,4 @@
-"""SHA-256 of weight files, remembered by size and time of change: large weights are read once per machine."""
+"""SHA-256 of weight files, cached by size and time of change: large weights are read once per machine."""
 
 from __future__ import annotations
 

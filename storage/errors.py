@@ -24,7 +24,7 @@ class AccessDenied(StoreError):
 
 
 class ConditionalWritesMissing(StoreError):
-    """The store accepts create-only writes and then overwrites, or does not know them at all."""
+    """The store accepts create-only writes and then overwrites, or does not support them at all."""
 
 
 class StoreFull(StoreError):

@@ -74,7 +74,7 @@ def shared(
         begin: called with the lease, under the lock.
         end: see `Lease`.
         seconds: how long the service may take to end; 1 where a person waits.
-        say: told who is waited for.
+        say: called with a line on the process that is waited for.
     """
     with locked(folder / "lock", say=say):
         lease = take(folder, end)

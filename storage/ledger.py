@@ -62,7 +62,7 @@ def publish_reports(
     """Store a shard's reports before its films are drawn, and return what is stored now.
 
     Go on with what this returns: another writer may have been first. The samples given up for their report are
-    kept in the file's metadata, so that a resumed shard still knows them.
+    kept in the file's metadata, so that a resumed shard still has them.
     """
     return _reports_in(_put_reports(store, ref, shard, rows, rejects), store.uri(ref.reports(shard)))
 
@@ -90,7 +90,7 @@ def commit_shard(store: ObjectStore, ref: DatasetRef, shard: int, contents: Shar
     """Publish a shard, exactly once, and return the entry that counts.
 
     Returns:
-        The committed entry. ``counts["lost"]`` tells how many samples are in neither tar nor rejects, because an
+        The committed entry. ``counts["lost"]`` is the number of samples in neither tar nor rejects, because an
         earlier attempt that decided otherwise died between the two (only engines that are not deterministic).
 
     Raises:

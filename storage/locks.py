@@ -19,7 +19,7 @@ def locked(path: Path, *, wait: float = 90, say: Say = say_on_stderr) -> Generat
     Args:
         path: the file; its folder is made.
         wait: seconds to wait for another holder.
-        say: told after a second, and every 15 seconds, who is waited for.
+        say: called after a second, and every 15 seconds, with a line on the process that is waited for.
 
     Raises:
         ServiceError: another process still holds it, or the file cannot be written.
@@ -53,7 +53,7 @@ def _taken(file: int) -> bool:
 
 
 def _holder(path: Path) -> str:
-    """Who holds a lock file, as the kernel tells."""
+    """Who holds a lock file, from the kernel's table of locks."""
     inode = str(path.stat().st_ino)
     for line in Path("/proc/locks").read_text().splitlines():
         words = line.split()

@@ -1,4 +1,4 @@
-"""The manifest: written once, last; what downstream flows read to know a dataset version."""
+"""The manifest of a dataset version: written once, last; downstream flows read it."""
 
 from __future__ import annotations
 

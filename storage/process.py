@@ -135,14 +135,14 @@ def spawn(
 def wait_until(
     service: Service, ready: Callable[[], str], seconds: float, *, where: str = "", say: Say = say_on_stderr
 ) -> None:
-    """Wait until a process that was started is ready; `say` is told every 20 seconds.
+    """Wait until a process that was started is ready; `say` is called every 20 seconds.
 
     Args:
         service: the process.
         ready: empty where it is ready, else why not; asked again and again.
         seconds: how long to wait at most.
         where: its address, for messages.
-        say: told who is waited for.
+        say: called with a line on the process that is waited for.
 
     Raises:
         ServiceError: it ended, or was not ready in time; the message holds the last line of its log.
@@ -191,7 +191,7 @@ def free_port(wanted: int | None = None) -> int:
 
 
 def port_taken(port: int) -> str:
-    """That a port is taken, by whom where this machine tells, and what to do."""
+    """The message that a port is taken, by which process where that is known, with the remedy."""
     owner = ""
     with suppress(psutil.Error):
         taken = [one for one in psutil.net_connections("tcp") if getattr(one.laddr, "port", 0) == port]
@@ -275,7 +275,7 @@ def end_services(state: Path, recorded: Mapping[str, Service | None], seconds: f
 
 
 def described(pid: int) -> str:
-    """A process as people know it: its number and its command."""
+    """A process in words: its number and its command."""
     try:
         words = psutil.Process(pid).cmdline()
     except psutil.Error:

@@ -81,7 +81,7 @@ def shard_numbers(store: ObjectStore, ref: DatasetRef) -> list[int]:
 
 
 def _row(store: ObjectStore, key: str, kind: type[R], sample_id: str) -> tuple[int, R] | None:
-    """A sample's row and its number; the ids alone are looked at first."""
+    """A sample's row and its number; the ids alone are read first."""
     try:
         data = read_table_object(store, key)
     except ObjectMissing:

@@ -12,7 +12,7 @@ FORMAT_VERSION = 3
 of the documents beside the shards. Manifests of formats 1 and 2 are read too."""
 
 FILM_FACTS = ("patient", "study", "view", "sex", "age", "split", "labeller", "boxes", "masks", "text_from")
-"""Fields of a `PairRow` that an archive fills; JSON of a pair has all of them, or, where none is told, none."""
+"""Fields of a `PairRow` that an archive fills; JSON of a pair has all of them, or, where none is given, none."""
 
 
 class Record(BaseModel):
@@ -24,8 +24,8 @@ class Record(BaseModel):
 class GateRow(Record):
     """One gate's score of one sample, with the threshold that was in force when it was written.
 
-    `score` is None where the gate knows nothing of what the sample asks for and the recipe let it pass unjudged.
-    `not_judged` counts the mentions that the gate does not know; it is None, and left out of JSON, where the recipe
+    `score` is None where no entity of the sample is in the gate's vocabulary and the recipe let it pass unjudged.
+    `not_judged` counts the mentions outside the gate's vocabulary; it is None, and left out of JSON, where the recipe
     lets none pass.
     """
 
@@ -82,7 +82,7 @@ class Mask(Record):
 class PairRow(Record):
     """One row of ``pairs/00042.parquet``: everything about an accepted sample except its pixels.
 
-    `labels` maps a finding to 1 (present), 0 (absent) or -1 (uncertain); one that nobody spoke of is not in it. `axes`
+    `labels` maps a finding to 1 (present), 0 (absent) or -1 (uncertain); one without a value is not in it. `axes`
     holds age, sex and view where the recipe deals them, and is left out of JSON where it does not.
 
     What an archive says of a film (`FILM_FACTS`) is None or empty where it says nothing: `patient` and `study` are its
@@ -122,7 +122,7 @@ class PairRow(Record):
     text_from: Literal["", "report", "labels", "plan", "none"] = ""
 
     @model_serializer(mode="wrap")
-    def _without_what_nobody_told(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_absent_facts(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         plain = serialise(self)
         absent: set[str] = (
             set() if any(getattr(self, name) not in (None, "", []) for name in FILM_FACTS) else {*FILM_FACTS}
@@ -188,7 +188,7 @@ class ShardEntry(Record):
 class Manifest(Record):
     """``manifest.json``: written last, create-only; the only thing downstream flows read.
 
-    `label_set` names the findings that its labels speak of (see `models.findings`), `agreement` is the use agreement
+    `label_set` is the name of the label set of its labels (see `models.findings`), `agreement` is the use agreement
     of the archive that it was made from. `documents` has the SHA-256 of the objects beside the shards by their key in
     the version: recipe, weights, model cards and report entries; formats 1 and 2 have none. `seal` is the SHA-256 of
     the file with an empty seal, so that an edit of it shows.

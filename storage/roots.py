@@ -1,4 +1,4 @@
-"""Addresses of stores: ``s3://bucket/prefix`` or a local folder, and nothing that only looks like one."""
+"""Addresses of stores: ``s3://bucket/prefix`` or a local folder, and nothing that only resembles one."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _CONNECTING = threading.Lock()
 class S3Store:
     """Objects in `bucket` under `prefix`.
 
-    Requests are retried by botocore (standard mode). A create-only write whose answer was lost is told
+    Requests are retried by botocore (standard mode). A create-only write whose answer was lost is kept
     apart from a lost race by a token in the object's metadata.
 
     An object goes up whole, in one request: that is atomic everywhere, while SeaweedFS 4.48 let two of eight racing
@@ -47,7 +47,7 @@ class S3Store:
     Args:
         bucket, prefix: where the objects are.
         connection: how the service is reached; None takes Amazon's, with what botocore finds in the environment.
-        disk: folder of the server's data where it is ours, to tell a full disk from other failures.
+        disk: folder of the server's data where it is ours, to distinguish a full disk from other failures.
     """
 
     largest = 5 << 30

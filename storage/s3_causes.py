@@ -72,16 +72,18 @@ def no_credentials(error: BotoCoreError) -> str | None:
 def bucket_region(error: ClientError) -> str | None:
     """The region in which the server says that the bucket is."""
     metadata = error.response.get("ResponseMetadata", {})
-    told: Any = error.response.get("Error", {})
-    return metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region") or told.get("Region")
+    details: Any = error.response.get("Error", {})
+    return metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region") or details.get("Region")
 
 
 def clock_difference(error: ClientError) -> str | None:
     """Both times, where this machine's clock and the server's are further apart than S3 allows."""
-    told: Any = error.response.get("Error", {})
+    details: Any = error.response.get("Error", {})
     date: Any = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:
-        theirs = datetime.fromisoformat(told["ServerTime"]) if "ServerTime" in told else parsedate_to_datetime(date)
+        theirs = (
+            datetime.fromisoformat(details["ServerTime"]) if "ServerTime" in details else parsedate_to_datetime(date)
+        )
     except (TypeError, ValueError):
         return None
     theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)

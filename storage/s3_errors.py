@@ -97,11 +97,11 @@ class Explainer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        told = self._told(error)
-        if told is not None:
-            raise type(told)(redact(" ".join(str(told).split()))) from error
+        explained = self._explained(error)
+        if explained is not None:
+            raise type(explained)(redact(" ".join(str(explained).split()))) from error
 
-    def _told(self, error: BaseException | None) -> StoreError | None:
+    def _explained(self, error: BaseException | None) -> StoreError | None:
         if isinstance(error, ClientError):
             return self._refusal(error)
         if isinstance(error, ConnectionError | HTTPClientError):

@@ -106,7 +106,7 @@ def _closed_session() -> botocore.session.Session:
 
 
 def _no_redirect(model: Any, context: dict[str, Any], **_: object) -> None:
-    """Keep HeadBucket from being redirected: botocore asks it where to, for ever if all a server does is redirect."""
+    """Keep HeadBucket from being redirected: botocore would follow a server that only redirects for ever."""
     if model.name == "HeadBucket" and "s3_redirect" in context:
         context["s3_redirect"]["redirected"] = True
 

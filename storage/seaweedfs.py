@@ -80,7 +80,7 @@ def launch_store(folder: Path, ports: Ports, url: str) -> Service:
     """Start ``weed mini``; data and log go to `folder`."""
     data = folder / "data"
     data.mkdir(exist_ok=True)
-    (data / "mini.options").unlink(missing_ok=True)  # remembered flags would win over these
+    (data / "mini.options").unlink(missing_ok=True)  # flags kept from an earlier start would override these
     log = folder / LOG
     log.unlink(missing_ok=True)  # what it says of ports is about this start
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_", "WEED_"))}

@@ -61,7 +61,7 @@ class StoreAddress:
         return Identity(self.pid, self.created)
 
     def service(self) -> Service:
-        """The server as the supervisor knows it."""
+        """The server as the supervisor records it."""
         log = Path(self.folder) / LOG
         return Service(name=NAME, pid=self.pid, created=self.created, url=self.endpoint, log=str(log))
 
@@ -97,7 +97,7 @@ def start(state: Path, *, port: int | None = None, timeout: float = 60, say: Say
         state: state folder; the server's files go to ``store/`` in it.
         port: port for S3; None takes a free one.
         timeout: seconds to wait for the first successful conditional write.
-        say: told who is waited for.
+        say: called with a line on the process that is waited for.
 
     Raises:
         PortTaken: `port` belongs to another process.

@@ -29,7 +29,7 @@ SHAPED = ("axes", "boxes", "entities", "gates", "labels", "masks", "mentions", "
 """The fields of a `PairRow` that are JSON in a text in the JSON of a sample."""
 
 UNTOLD = {"patient": "", "study": "", "view": "", "sex": "", "age": -1.0, "split": "", "labeller": ""}
-"""What stands in the JSON of a sample for a fact that its archive does not tell: the type of a field never changes."""
+"""Values in the JSON of a sample for facts that its archive does not give: the type of a field never changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def read_samples(store: ObjectStore, keys: Sequence[str], *, select: Container[s
 
 
 def samples_in(stream: Readable, key: str, select: Container[str] | None = None) -> Iterator[Sample]:
-    """The samples of one tar; `key` names it in errors, and what is not selected is not looked into.
+    """The samples of one tar; `key` names it in errors, and what is not selected is not decoded.
 
     Raises:
         CorruptShard: see `read_samples`.

@@ -24,7 +24,7 @@ from storage.tars import Group, read_groups
 from storage.versions import Version
 
 R = TypeVar("R", bound=Record)
-_SPARE = 1 << 20  # bytes that an object is read beyond what the manifest says, to tell its size
+_SPARE = 1 << 20  # bytes that an object is read beyond the size in the manifest, to measure its own
 
 
 class Problem(Record):

@@ -20,7 +20,7 @@ app = typer.Typer(
     name="audit",
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Look at a corpus of reports or an archive of films.",
+    help="Audit a corpus of reports, an archive of films or a dataset version.",
 )
 
 Reports = Annotated[
@@ -150,7 +150,7 @@ def archive(
 
     \b
     synth audit archive CheXpert-v1.0-small --out chexpert
-    synth audit archive hospital --layout folder --good looked-at.txt
+    synth audit archive hospital --layout folder --good reviewed.txt
     """
     from flows.progress import Progress
     from tasks.audit.archive import Settings, audit_archive

@@ -43,7 +43,7 @@ def curate(
     near_film           films at this cosine of their embeddings               (off, 0.8 to 1)
     near_report         reports sharing this much of their wording             (off, 0.8 to 1)
     top                 the best share by a gate's score, within each finding  (off)
-    utility             the share that teaches most: agreement, rarity, novelty (off)
+    utility             the share of highest utility: agreement, rarity, novelty (off)
     balance             thin out common findings to given proportions          (off)
     caps                most pairs of each finding                             (off)
 

@@ -70,5 +70,5 @@ def ingest(
             "part": part, "keep": keep, "size": size, "text": text, "licence": licence, "workers": workers,
             "profile": profile, "overrides": tuple(changes or ()),
         }  # fmt: skip
-        section_of(IngestParameters(**fields))  # what is wrong is told before Prefect starts
+        section_of(IngestParameters(**fields))  # what is wrong is reported before Prefect starts
     echo(call_flow("ingest", fields))

@@ -130,7 +130,7 @@ def _end_children() -> None:
 
 
 def _hush() -> None:
-    """Libraries have much to say when they are interrupted; the user knows already."""
+    """Silence what libraries print when they are interrupted; the interruption is the user's own."""
     logging.disable(logging.CRITICAL)
     sys.unraisablehook = lambda _: None
     threading.excepthook = lambda _: None

@@ -25,7 +25,7 @@ def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str
         from tasks.check.check import FLOWS, checked_recipe
         from tasks.recipe.profile import dump_recipe
 
-        # What is wrong is told before Prefect starts; the flow is given what was found right.
+        # What is wrong is reported before Prefect starts; the flow gets the checked recipe.
         recipe = checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
     return call_flow(name, {"profile": profile, "recipe": dump_recipe(recipe)})
 

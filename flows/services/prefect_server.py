@@ -121,7 +121,7 @@ def answers(url: str) -> bool:
         with urlopen(f"{url.rstrip('/')}/health", timeout=5):
             return True
     except HTTPError:
-        return True  # it wants to know who asks
+        return True  # it requires a login
     except (URLError, OSError, ValueError):
         return False
 

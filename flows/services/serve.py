@@ -33,7 +33,7 @@ def serve(
     Args:
         home: the state folder; logs go to ``logs/`` in it.
         prefect_port, mlflow_port: ports on loopback.
-        say: told what was started and where it answers.
+        say: called with what was started and its address, a line at a time.
 
     Raises:
         ServiceError: a port is taken, a process does not come up, or another `synth serve` takes too long.
@@ -56,7 +56,7 @@ def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print)
     Args:
         home: the state folder.
         force: end it under runs that use it, too.
-        say: told what was ended.
+        say: called with what was ended, a line at a time.
 
     Raises:
         ServiceError: a run that `serve` did not start still uses a service.

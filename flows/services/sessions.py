@@ -77,7 +77,7 @@ def _record(path: Path, done: threading.Event) -> None:
 
 
 def _children() -> list[psutil.Process]:
-    with suppress(psutil.NoSuchProcess):  # one that ends in between: the next round knows
+    with suppress(psutil.NoSuchProcess):  # one that ends in between is missing in the next round
         return [child for child in psutil.Process().children(recursive=True) if not service(child)]
     return []
 

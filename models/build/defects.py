@@ -119,7 +119,7 @@ def _marked(film: np.ndarray, rng: Rng) -> np.ndarray:
 
 
 def bad_films(films: np.ndarray, rng: Rng, each: int = 8) -> list[np.ndarray]:
-    """`each` films of every planted defect the judge knows and every strength: the default bad bank."""
+    """`each` films of every planted defect of the network and every strength: the default bad bank."""
     return [
         plant(films[rng.integers(0, len(films))], kind, strength, rng)
         for kind in CLASSES[1:]

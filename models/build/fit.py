@@ -17,7 +17,7 @@ EVERY = 50
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How long a net is trained, the file that its state is kept in, and who is told."""
+    """How long a net is trained, the file that its state is kept in, and the callback for its progress."""
 
     schedule: Schedule
     checkpoint: Path

@@ -107,7 +107,7 @@ class AssetBuilder:
             tower.save_pretrained(self.cache / "text_encoder")
 
     def looks(self) -> None:
-        """Learn what a frontal film looks like, for the gates that know no findings."""
+        """Fit the statistics of frontal films, for the gates that do not depend on findings."""
         if rank() > 0:
             return
         save_film_look(fit_film_look(self.archive.images), self.judges)

@@ -67,8 +67,8 @@ _SECOND = Tower("tokenizer_2", "text_encoder_2")
 
 def _long(limit: int, **options: Any) -> dict[str, Any]:
     """A T5 or Gemma tower that reads `limit` tokens, of the caption as it stands, at the size asked for."""
-    told = {"max_sequence_length": limit, "clean_caption": False, "use_resolution_binning": False, **options}
-    return {"towers": (Tower("tokenizer", "text_encoder", limit),), "options": told}
+    call_options = {"max_sequence_length": limit, "clean_caption": False, "use_resolution_binning": False, **options}
+    return {"towers": (Tower("tokenizer", "text_encoder", limit),), "options": call_options}
 
 
 FAMILIES: Mapping[str, Family] = {

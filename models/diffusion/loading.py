@@ -1,4 +1,4 @@
-"""Load a diffusers pipeline the way a profile asks for it."""
+"""Load a diffusers pipeline with the options of a profile."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def keep_freed_memory() -> None:
 
 
 def read_text_once(unet: Any) -> None:
-    """Keys and values of a text are worked out at the first step that asks for them and serve the others."""
+    """Keys and values of a text are computed at the first step that needs them and reused by the others."""
     from diffusers.models.attention_processor import Attention
 
     for part in unet.modules():

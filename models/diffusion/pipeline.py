@@ -1,4 +1,4 @@
-"""Draw films with a diffusers pipeline: ours, RoentGen's, or any other of a class that `families` knows."""
+"""Draw films with a diffusers pipeline: ours, RoentGen's, or any other of a class in `families`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DiffusersImageGenerator:
         """The loaded diffusers pipeline.
 
         Raises:
-            ModelNotFound: weights are missing, or of a pipeline that we do not know.
+            ModelNotFound: weights are missing, or of an unsupported pipeline.
             RuntimeError: xformers is asked for where it cannot run.
             ValueError: an option that does not suit this pipeline.
         """

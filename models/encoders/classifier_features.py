@@ -1,4 +1,4 @@
-"""Embed films with what a shipped classifier knows of them just before it answers."""
+"""Embed films with the features of a shipped classifier's last layer before its logits."""
 
 from __future__ import annotations
 

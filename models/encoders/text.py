@@ -58,7 +58,7 @@ class TransformersTextEncoder:
 
     @property
     def revision(self) -> str:
-        """The folder or hub id, with the commit where the hub told one."""
+        """The folder or hub id, with its commit where the hub names one."""
         return f"{self._model}@{getattr(self._loaded[1].config, '_commit_hash', None) or 'local'}"
 
     def embed(self, batch: Sequence[str]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Find the findings of an entity bank in report text: those of real reports, and whatever else the bank names.
 
-A term of the bank that holds a phrase of `models.findings.ontology` is seen by that; every other is looked for word by
-word. What is no finding by itself, such as "increased" or "left lower lobe", is not looked for.
+A term of the bank that holds a phrase of `models.findings.ontology` is found by that; every other is matched word by
+word. What is no finding by itself, such as "increased" or "left lower lobe", is not matched.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _OPEN = bag(
 
 
 class BankFinder:
-    """Finds what a bank speaks of.
+    """Finds the findings of a bank in a text.
 
     Args:
-        entities: of the bank. Places, statements of the normal and devices are not looked for.
+        entities: of the bank. Places, statements of the normal and devices are not matched.
     """
 
     def __init__(self, entities: Iterable[Entity]) -> None:

@@ -45,7 +45,7 @@ class Span:
 
     Args:
         start, end: where it stands; `text` is what stands there.
-        concept: the thing spoken of, such as ``pleural effusion``; equal to `term` for an open vocabulary.
+        concept: the concept, such as ``pleural effusion``; equal to `term` for an open vocabulary.
         term: the normalised name for an entity bank, such as ``loculated pleural effusion``.
         type: one of the five types; a denied abnormality or disease has its negated type.
         status: present, uncertain or absent.
@@ -89,7 +89,7 @@ class ChestRecogniser:
         read: the sections that count; None reads everything, a question asked in INDICATION included.
         anatomy: whether places are wanted too.
         doubt: whether a finding that is only supposed counts as present in `recognise`.
-        table: the phrases and frames that are looked for; None takes those of the vocabulary.
+        table: the phrases and frames that are matched; None takes those of the vocabulary.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Findings of real chest reports that the phantom's vocabulary does not know, and which of them are mere signs."""
+"""Findings of real chest reports that are not in the phantom's vocabulary, and which of them are mere signs."""
 
 from __future__ import annotations
 

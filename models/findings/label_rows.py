@@ -1,4 +1,4 @@
-"""What a table of labels may say: its fields, and the mistakes that a file of one's own may have, all told at once."""
+"""The schema of a table of labels; the mistakes in a user's own file are reported all at once."""
 
 from __future__ import annotations
 

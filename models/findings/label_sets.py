@@ -1,4 +1,4 @@
-"""Label sets: which findings an archive, a bank or a test set speaks of, what each means, and how it is said.
+"""Label sets: the findings of an archive, a bank or a test set, with the meaning and the words of each.
 
 A set is a table, ``tables/NAME.yaml`` of this package or a file of one's own in the same form::
 
@@ -31,7 +31,7 @@ ENDINGS = (".yaml", ".yml")
 
 
 class UnknownLabels(ValueError):
-    """Labels that a set does not have; the message names them and what the set knows."""
+    """Labels that a set does not have; the message names them and the labels that it has."""
 
 
 class UnknownLabelSet(ValueError):
@@ -128,8 +128,8 @@ class LabelSet:
         """
         wrong = self.unknown(names)
         if wrong:
-            told = ", ".join(f"{name!r}{_suggest(name, self.names)}" for name in wrong)
-            raise UnknownLabels(f"{where}: label set {self.name} has no {told}; it knows {', '.join(self.names)}")
+            listed = ", ".join(f"{name!r}{_suggest(name, self.names)}" for name in wrong)
+            raise UnknownLabels(f"{where}: label set {self.name} has no {listed}; it knows {', '.join(self.names)}")
 
 
 @cache

@@ -11,7 +11,7 @@ A label is there where at least one of its concepts is (`models.findings.ontolog
    other set is known to be absent (1) or one is there (0).
 5. A label without a counterpart, a remark and a blank give nothing: absent labels stay absent.
 
-Where labels of one film speak for and against, what is there counts: 1 before 0 before -1.
+Where labels of one film imply different values of a finding, the strongest counts: 1 before 0 before -1.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Counterpart:
 
 
 def map_labels(labels: Mapping[str, int], source: LabelSet | str, target: LabelSet | str) -> dict[str, int]:
-    """What `labels` of a film in one set say in another.
+    """The labels of a film in one set, as labels of another.
 
     Args:
         labels: 1, 0 or -1 by name, or by an alias; what is blank is left out.
@@ -141,7 +141,7 @@ def _relation(one: frozenset[str], two: frozenset[str]) -> Relation | None:
 
 
 def _said(labels: Mapping[str, int], source: LabelSet) -> dict[str, int]:
-    """The findings that a film's labels speak of, by their names."""
+    """The values of a film's labels by the names of their findings."""
     said: dict[str, int] = {}
     for name, value in labels.items():
         label = source.find(name)

@@ -97,7 +97,7 @@ def denied(sentence: str, start: int, end: int, found: list[tuple[str, int, int]
 
 
 def asked(sentence: str, start: int) -> bool:
-    """Whether what stands at `start` is only what somebody looked for ("evaluation for pneumothorax is limited")."""
+    """Whether the words at `start` only name the reason of the exam ("evaluation for pneumothorax is limited")."""
     return any(
         not re.search(r"[,;]|\b(?:is|are|was|were|shows?)\b", sentence[match.end() : start])
         for match in _ASKED.finditer(sentence, 0, start)

@@ -22,7 +22,7 @@ FINDING_TYPES = (EntityType.ABNORMALITY, EntityType.DISEASE)
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One thing that reports speak of.
+    """One finding, device or place that reports name.
 
     Args:
         name: as the tables of label sets name it.

@@ -1,4 +1,4 @@
-"""What a recogniser looks for: phrases by their words, and frames by their properties."""
+"""The table that a recogniser matches: phrases by their words, and frames by their properties."""
 
 from __future__ import annotations
 

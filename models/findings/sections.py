@@ -1,4 +1,4 @@
-"""The sections of a report: which text speaks of this film, and which of the patient's past or the question asked."""
+"""The sections of a report: which text describes this film, and which the history or the indication."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def last(text: str, name: str) -> str:
         for run in runs
         if run[0].name == name
     ]
-    found = [(heading, told) for heading, told in plain if re.search(r"\w", told)]
-    headed = [(heading, told) for heading, told in found if heading and heading not in _ASIDE]
+    found = [(heading, passage) for heading, passage in plain if re.search(r"\w", passage)]
+    headed = [(heading, passage) for heading, passage in found if heading and heading not in _ASIDE]
     return (headed or found or [("", "")])[-1][1]
 
 

@@ -1,4 +1,4 @@
-"""The gate between image and text: does the film show what its report asks for?"""
+"""The gate between image and text: whether the film shows the findings of its report."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def threshold_at(scores: np.ndarray | Sequence[float], false_rejects: float) -> 
     """The highest of `scores` of good films under which at most a share of `false_rejects` lies.
 
     Raises:
-        ValueError: fewer scores than it takes to tell that share, or a score that is no number.
+        ValueError: fewer scores than an estimate of that share needs, or a score that is no number.
     """
     values = np.asarray(scores, float)
     if len(values) < 1 / false_rejects or not np.isfinite(values).all():

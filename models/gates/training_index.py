@@ -1,6 +1,6 @@
-"""Index the films that a generator was trained on, to tell whether a new film is one of them.
+"""Index the films that a generator was trained on, to find whether a new film is a copy of one of them.
 
-A film is looked up by embedding and by a thumbnail of itself, the nearest are laid over it, and what counts
+Candidates are found by embedding and by thumbnail, each is aligned with the film, and what counts
 is how far the fine structure agrees (ribs, vessels, grain): all chest films agree in the coarse. Nearest
 neighbours in pixels and in features after Carlini et al. 2023 (arXiv 2301.13188, section 4.2), who compare small
 pictures as they lie; the alignment is ours, since a copy may be shifted, turned or mirrored.

@@ -38,7 +38,7 @@ SCHEMA = {
 
 
 def messages_for(mentions: tuple[Mention, ...]) -> Messages:
-    """The chat that asks for the object; the entities as in the pass for FINDINGS."""
+    """The chat that requests the object; the entities as in the pass for FINDINGS."""
     _, entities = findings_messages(mentions)
     return [{"role": "system", "content": _TASK}, entities]
 

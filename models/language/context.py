@@ -1,4 +1,4 @@
-"""How many tokens the chats of some reports take at least, told by the tokenizer alone."""
+"""How many tokens the chats of some reports take at least, counted by the tokenizer without an engine."""
 
 from __future__ import annotations
 

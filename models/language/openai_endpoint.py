@@ -22,7 +22,7 @@ from models.language.shorter import shorten_drafts
 class OpenAIReportGenerator:
     """Writes reports through a server's chat endpoint (protocol `ReportGenerator`).
 
-    A server ignores fields that it does not know and answers all the same. So under ``entity_grammar`` every text is
+    A server ignores unknown fields and answers all the same. So under ``entity_grammar`` every text is
     checked against its grammar here, under ``json`` it is parsed strictly, and ``segments`` checks each sentence and
     is complete on any server. A request that fails after its tries is a draft with `error`; it stops no other. The
     server's tokenizer is not known here, so a text with marks of a chat or control characters is not sent at all.

@@ -104,7 +104,7 @@ class OpenAIOptions(SamplingOptions):
     """Options of the kind ``openai``, any OpenAI-compatible server."""
 
     base_url: ServerAddress = Field(description="address of the server, such as http://127.0.0.1:8000/v1")
-    model: str = Field(description="the name under which the server knows the model")
+    model: str = Field(description="name of the model on the server")
     api_key_variable: VariableName = Field(
         default="OPENAI_API_KEY", description="environment variable that holds the key; never the key itself"
     )

@@ -22,7 +22,7 @@ LEAKS = ("word for word", "entity", "entities", "sentence", "impression:", "find
 
 
 def findings_messages(mentions: Sequence[Mention]) -> Messages:
-    """The chat that asks for FINDINGS; an absent entity is marked by ``no``, a place by ``place``."""
+    """The chat that requests FINDINGS; an absent entity is marked by ``no``, a place by ``place``."""
     lines = [_line(mention) for mention in mentions]
     return [{"role": "system", "content": WRITE}, {"role": "user", "content": "\n".join(lines)}]
 

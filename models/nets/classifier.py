@@ -118,7 +118,7 @@ def load_classifier(
 
     Raises:
         ModelNotFound: one of its two files is missing.
-        ValueError: it answers other questions than this version asks.
+        ValueError: its classes are not those of this version.
     """
     from safetensors.torch import load_file
 

@@ -1,6 +1,6 @@
-"""A small network that tells a good film from nineteen planted defects.
+"""A small network that classifies a film as good or as one of nineteen planted defects.
 
-It learnt on films of hospital A in many guises (`models.build.defects`). The gate `film_defects` asks it; its layer
+It was trained on augmented films of hospital A (`models.build.defects`). The gate `film_defects` uses it; its layer
 before the last is the default image embedding of `models.encoders.image`.
 """
 
@@ -26,7 +26,7 @@ CLASSES: tuple[str, ...] = (
     "lateral", "underexposed", "overexposed", "cropped", "double_exposure", "stripes", "mosaic", "missing_part",
     "not_a_chest",
 )  # fmt: skip
-"""What it tells apart, in the order of its outputs: a good film, and the planted defects but NaN, which needs none."""
+"""Its classes, in the order of its outputs: a good film, and the planted defects but NaN, which needs no network."""
 REMEDY = "it is part of the repository: check it out again, or run `python -m models.build.defects`"
 
 
@@ -75,7 +75,7 @@ def load_defect_net(folder: Path = SHIPPED) -> tuple[DefectNet, str]:
 
     Raises:
         ModelNotFound: one of its two files is missing.
-        ValueError: it tells other defects apart than this version does.
+        ValueError: its classes are not those of this version.
     """
     from safetensors.torch import load
 

@@ -1,6 +1,6 @@
 """Paint focal findings: fluid, collapse, consolidation, nodules, hila, hernia.
 
-A painter changes the scene and returns where: one soft mask for each box.
+Each function draws into the scene and returns where: one soft mask for each box.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Import open_clip and make it know our models."""
+"""Import open_clip and register our model configurations."""
 
 from __future__ import annotations
 

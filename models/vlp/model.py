@@ -109,7 +109,7 @@ def create(
         prepare: what an objective does to it, such as adding heads; the towers' weights are the same without.
 
     Raises:
-        ValueError: open_clip knows no model of that name, or it reads another vocabulary than our tokenizer's.
+        ValueError: open_clip has no model of that name, or it reads another vocabulary than our tokenizer's.
     """
     import torch
 

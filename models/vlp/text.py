@@ -71,8 +71,8 @@ def equal_text_rows(texts: Sequence[str]) -> int:
 def training_text(report: ReportText, rng: random.Random, whole: float = 0.1, from_findings: float = 0.3) -> str:
     """What one step reads of `report`: mostly one random sentence, as GLoRIA does (paper section 4).
 
-    Short texts are what a zero-shot prompt looks like, and two films with the same finding but different
-    company still meet as equals. The draws depend on `rng` only.
+    Short texts resemble zero-shot prompts, and two films that share one finding of several can still get
+    equal texts. The draws depend on `rng` only.
 
     Args:
         report: sentences of FINDINGS and IMPRESSION, not both empty.

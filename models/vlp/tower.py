@@ -14,7 +14,7 @@ STEM = 8
 
 
 class FilmResNet(ResNet):
-    """A ten-layer ResNet for (n, 1, h, w) films that also sees where in the film it looks.
+    """A ten-layer ResNet for (n, 1, h, w) films with two coordinate channels as further input.
 
     Two fixed maps, across and down in -1..1, join the film as channels: chest findings are named by side and
     zone, and a narrow network with few films to learn from would spend its capacity on finding out where it is.

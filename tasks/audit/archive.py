@@ -43,7 +43,7 @@ LISTING_STEP = 5000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How an archive is looked at.
+    """How an archive is audited.
 
     Args:
         layout: one of `tasks.corpora.archives.registry.LAYOUTS`, or ``auto``.
@@ -93,7 +93,7 @@ class ArchiveAudit:
 
     @property
     def kept(self) -> int:
-        """How many films nothing speaks against."""
+        """How many films have no reason to be dropped."""
         return sum(not reasons for reasons in self.verdicts.reasons)
 
 
@@ -117,7 +117,7 @@ def audit_archive(
         settings: see there.
         recogniser: finds entities in its reports.
         judge: a vision-language model; its rule decides with the checks.
-        on_progress: told the stage, and how many of how many films are done.
+        on_progress: called with the stage, and how many of how many films are done.
 
     Raises:
         ArchiveError: no archive, another layout, a missing table or column.
@@ -179,7 +179,8 @@ def _good(films: Sequence[ArchiveFilm], settings: Settings) -> frozenset[str] | 
     """Ids of the films that are taken as good; None where the limits are the phantom hospital's.
 
     Raises:
-        AuditError: both ways to tell are given, or the films are unknown or too few: all before any is measured.
+        AuditError: both ways to choose good films are given, or the films are unknown or too
+            few; all before any is measured.
     """
     if settings.good is not None and settings.calibrate is not None:
         raise AuditError("--good names the films that limits are found on, --calibrate draws them: give one of them")

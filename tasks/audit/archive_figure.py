@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.audit.measurements import WorstFilm
 
 LABEL = 20
-"""Characters of a film's id under its picture; of a longer one its end, which tells it from its neighbours."""
+"""Characters of a film's id under its picture; of a longer one its end, in which neighbours differ."""
 _LINE = 14  # pixels under each row of pictures
 
 

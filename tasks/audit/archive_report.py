@@ -69,7 +69,7 @@ def write_report(audit: ArchiveAudit, folder: Path) -> None:
 
 
 def dropped(audit: ArchiveAudit) -> Counter[str]:
-    """Films by what speaks against them; a film may count several times."""
+    """Films by the reason for dropping them; a film may count several times."""
     counts = Counter(reason for own in audit.verdicts.reasons for reason in own)
     counts[UNREADABLE] = len(audit.measurements.unreadable)
     return +counts
@@ -83,11 +83,11 @@ def thresholds(audit: ArchiveAudit) -> str:
             f"The checks' limits come from the phantom hospital (at {rate:.1%} false rejects of its films), not from "
             "this archive: read them as a ranking, or name films of it that are good with --good."
         )
-    told = f"The checks' limits are those at which {rate:.1%} of {taken} films of this archive fall."
+    limits = f"The checks' limits are those at which {rate:.1%} of {taken} films of this archive fall."
     if audit.settings.good is not None:
-        return f"{told} These are listed as good in {audit.settings.good.name}."
+        return f"{limits} These are listed as good in {audit.settings.good.name}."
     return (
-        f"{told} These were drawn by their ids and taken as good unseen: what is bad among them has widened the "
+        f"{limits} These were drawn by their ids and taken as good unseen: what is bad among them has widened the "
         "limits, and where that is more than the stated share, most bad films pass. --good takes a list of good ones."
     )
 
@@ -199,11 +199,11 @@ def _tail_of_what(audit: ArchiveAudit) -> str:
         return f"Entities of {audit.bank.reports} reports; more in [entities](entities/tail.md)."
     if audit.counts:
         return "Findings as the archive labels them; it has no report in English to find entities in."
-    return "The archive has neither labels nor reports in English: it has no tail that could be told."
+    return "The archive has neither labels nor reports in English: the tail of its findings is not known."
 
 
 def causes(audit: ArchiveAudit) -> list[tuple[str, int, str]]:
-    """Why films cannot be read: a reason as told of the first film, how many have its like, and that film's id."""
+    """Why films cannot be read: the reason of the first film of a kind, how many there are, and that film's id."""
     found: dict[str, tuple[str, int, str]] = {}
     for film, why in audit.measurements.unreadable:
         reason = why.removeprefix(f"{escaped(film.path)}: ")
@@ -217,9 +217,9 @@ def _unreadable(audit: ArchiveAudit) -> list[str]:
     lost = audit.measurements.unreadable
     if not lost:
         return []
-    told = [(film.film, why.removeprefix(f"{escaped(film.path)}: ")) for film, why in lost]
+    rows = [(film.film, why.removeprefix(f"{escaped(film.path)}: ")) for film, why in lost]
     counts = _table(("why", "films", "such as"), causes(audit)[:SHOWN])
-    return [f"## Not readable: {len(lost)}", "", *counts, "", *_table(("film", "why"), told[:SHOWN])]
+    return [f"## Not readable: {len(lost)}", "", *counts, "", *_table(("film", "why"), rows[:SHOWN])]
 
 
 def plain(text: object) -> str:

@@ -67,7 +67,7 @@ def measure_batch(
         wanted: films with their keys.
         config: gates, judge and caches.
         pool: decodes.
-        on_films: told how many more are done.
+        on_films: called with how many more are done.
 
     Returns:
         Films that cannot be read, each with the reason; nothing is kept of these, so another run tries them again.

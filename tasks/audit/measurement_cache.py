@@ -55,9 +55,9 @@ class MeasurementCache:
     """
 
     def __init__(self, folder: Path, kind: str, measured_by: Sequence[str], columns: dict[str, pa.DataType]) -> None:
-        told = json.dumps(list(measured_by))
-        self.folder = folder / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
-        self._schema = pa.schema(list((_KEY | columns).items()), metadata={MEASURED_BY: told})
+        identity = json.dumps(list(measured_by))
+        self.folder = folder / f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+        self._schema = pa.schema(list((_KEY | columns).items()), metadata={MEASURED_BY: identity})
         self._tables, self._places = [self._schema.empty_table()], dict[Key, int]()
         for path in sorted(self.folder.glob("*.parquet")):
             table = self._read(path)

@@ -71,7 +71,7 @@ def measure_films(
         films: the archive.
         config: gates, judge and caches.
         workers: threads that decode.
-        on_films: told how many films are done, and how many of these an earlier run had measured.
+        on_films: called with how many films are done, and how many of these an earlier run had measured.
 
     Raises:
         AuditStopped: Ctrl-C; what was measured is kept.

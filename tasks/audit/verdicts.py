@@ -26,7 +26,7 @@ class Verdicts:
     """Decisions on the films of `FilmMeasurements`, row by row.
 
     Args:
-        reasons: names of what speaks against each film; a film without any is kept.
+        reasons: names of the reasons for dropping each film; a film without any is kept.
         details: what `reasons` leave open, such as the film that is repeated.
         calibration: the scales of the checks and the value under which one objects.
         taken: how many films of the archive were taken as good to calibrate; 0 where the phantom's scales are used.
@@ -77,7 +77,7 @@ def calibrate_on(measurements: FilmMeasurements, rows: np.ndarray, false_rejects
     What is bad among them widens the limits: where that is a larger share than `false_rejects`, most bad films pass.
 
     Raises:
-        AuditError: too few films to tell a share of `false_rejects`.
+        AuditError: too few films to estimate a share of `false_rejects`.
     """
     check_enough(len(rows), false_rejects)
     return calibrate({name: scores[rows] for name, scores in measurements.scores.items()}, false_rejects)
@@ -85,7 +85,7 @@ def calibrate_on(measurements: FilmMeasurements, rows: np.ndarray, false_rejects
 
 def check_enough(good: int, false_rejects: float) -> None:
     """Raises:
-    AuditError: `good` films are too few to tell a share of `false_rejects`.
+    AuditError: `good` films are too few to estimate a share of `false_rejects`.
     """
     if good < 1 / false_rejects:
         raise AuditError(

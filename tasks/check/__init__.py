@@ -1,1 +1,1 @@
-"""What a recipe can tell before any work: each module looks at one of its sections, and no weights are loaded."""
+"""Checks of a recipe before any work: each module checks one of its sections, and no weights are loaded."""

@@ -68,7 +68,7 @@ def _built(where: str, table: Mapping[str, str], kind: str, options: Mapping[str
     report.problems += [f"{where}.{path}: {what}" for path, what in wrong.items()]
     if not wrong:
         try:
-            registry.build(table, kind, options)  # loads nothing, but knows which options go together
+            registry.build(table, kind, options)  # loads nothing, but checks which options go together
         except registry.UnknownKind as error:
             report.problems.append(f"{where}.options: {error}")
         else:
@@ -78,8 +78,8 @@ def _built(where: str, table: Mapping[str, str], kind: str, options: Mapping[str
 def _nested(where: str, kind: str, options: Mapping[str, Any], report: Report) -> None:
     """Options that are the options of another part."""
     if kind == "memorisation":
-        told = options.get("encoder", "classifier-features"), options.get("encoder_options") or {}
-        for path, what in registry.problems(registry.ENCODERS, *told).items():
+        encoder = options.get("encoder", "classifier-features"), options.get("encoder_options") or {}
+        for path, what in registry.problems(registry.ENCODERS, *encoder).items():
             report.problems.append(f"{where}.options.{'encoder' if path == 'kind' else f'encoder_{path}'}: {what}")
     if kind == "film_ensemble":
         for member, given in (options.get("options") or {}).items():

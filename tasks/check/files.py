@@ -18,7 +18,7 @@ from tasks.recipe.schema import Recipe
 
 
 def check_files(recipe: Recipe, stages: Sequence[str], report: Report) -> None:
-    """The files of the parts that `stages` load; parts whose options are wrong were told already."""
+    """The files of the parts that `stages` load; parts whose options are wrong were reported already."""
     parts: list[tuple[str, Mapping[str, str], str, Mapping[str, Any]]] = []
     if "generate" in stages:
         reports, images = recipe.reports.generator, recipe.images.generator
@@ -38,7 +38,7 @@ def check_files(recipe: Recipe, stages: Sequence[str], report: Report) -> None:
         try:
             wrong = _wrong(part_of(table, kind, options, report, here))
         except (OSError, RuntimeError, ValueError) as error:  # a name too long, or the home of an unknown user
-            wrong = [f"its files cannot be looked at ({getattr(error, 'strerror', None) or error})"]
+            wrong = [f"its files cannot be read ({getattr(error, 'strerror', None) or error})"]
         report.problems += [f"{where}: {line}" for line in wrong]
 
 
@@ -60,11 +60,11 @@ def _ensemble(part: Part) -> list[str]:
         return wrong or [f"{path} is no calibration: make one with `python -m models.gates.ensemble --help`"]
     for member in scales:
         given = (part.options["options"] or {}).get(member)
-        told = registry.problems(registry.FILM_GATES, member, given or {})
-        if not told:
+        problems = registry.problems(registry.FILM_GATES, member, given or {})
+        if not problems:
             wrong += _wrong(part.other(registry.FILM_GATES, member, given))
-        elif given is None:  # what is given is looked at with the options
-            wrong += [f"{path}: {line}" for line in told.values()]
+        elif given is None:  # what is given is checked with the options
+            wrong += [f"{path}: {line}" for line in problems.values()]
     return wrong
 
 

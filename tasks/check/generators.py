@@ -23,7 +23,7 @@ def vllm_problems(part: Part) -> list[str]:
     wrong = _engine(part.here)
     model, longest = str(part.options["model"]), part.options["max_model_len"]
     if model.startswith(PACKAGE_PREFIX):
-        wrong += _told(lambda: wrong_package(model))
+        wrong += _problems_of(lambda: wrong_package(model))
     else:
         wrong += model_problems(model, part.report, chats=True, max_model_len=longest)
     return wrong + _adapter(part.options["adapter"], model)
@@ -88,7 +88,7 @@ def _adapter(spec: Any, model: str) -> list[str]:
         return []
     if spec == SHIPPED_ADAPTER and not packaged:
         return [f"options.adapter: builtin was made for the packaged model, not for {model!r}: give a folder or null"]
-    return _told(lambda: _sound_adapter(SHIPPED_ADAPTER if spec == "auto" else str(spec)))
+    return _problems_of(lambda: _sound_adapter(SHIPPED_ADAPTER if spec == "auto" else str(spec)))
 
 
 def _sound_adapter(spec: str) -> list[str]:
@@ -102,7 +102,7 @@ def _engine(here: bool) -> list[str]:
     return ["vllm is not installed: `pip install 'synthcxr[cpu]'` (or [gpu]), or take another kind"]
 
 
-def _told(call: Callable[[], list[str]]) -> list[str]:
+def _problems_of(call: Callable[[], list[str]]) -> list[str]:
     try:
         return call()
     except ModelNotFound as error:

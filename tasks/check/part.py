@@ -1,4 +1,4 @@
-"""A part of a recipe whose files are looked at, and what parts of several kinds share."""
+"""A part of a recipe whose files are checked, and the checks that parts of several kinds share."""
 
 from __future__ import annotations
 

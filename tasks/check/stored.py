@@ -1,4 +1,4 @@
-"""What a flow needs in the store before it begins: told before anything is tracked or done."""
+"""What a flow needs in the store before it begins, checked before anything is tracked or done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where MLflow's runs go: an address that it knows."""
+"""The address of MLflow's runs: whether MLflow supports it."""
 
 from __future__ import annotations
 

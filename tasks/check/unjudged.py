@@ -16,7 +16,7 @@ EXAMINED = 50_000
 
 
 def unjudged_problems(recipe: Recipe, entities: Sequence[Entity]) -> list[str]:
-    """One line for each gate that does not know an entity of the bank which the recipe does not let pass unjudged.
+    """One line for each gate that cannot judge an entity of the bank which the recipe does not let pass unjudged.
 
     No weights are loaded. A gate whose options are wrong is passed over: opening it says so.
 
@@ -41,7 +41,7 @@ def _problem(path: str, spec: GateSpec, asked: Sequence[Entity], bank: Bank) -> 
     try:
         gate = registry.build(registry.GATES, spec.kind, spec.options)
         give_bank(gate, bank)
-    except (ValueError, TypeError):  # whoever opens the gates tells it
+    except (ValueError, TypeError):  # reported where the gates are opened
         return None
     assert isinstance(gate, KnowsFindings), spec.kind
     left = [entity for entity in asked if not allows(spec.allow_unjudged, entity.id)][:EXAMINED]

@@ -1,4 +1,4 @@
-"""The films of the phantom hospitals, for whoever compares, checks or indexes films and knows no hospital."""
+"""The films of the phantom hospitals, for code that compares, checks or indexes films of any source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.phantom.vocabulary import LABELS
 
 HOSPITAL_NAMES: tuple[str, ...] = tuple(HOSPITALS)
 FINDINGS: tuple[str, ...] = LABELS
-"""Every finding that a phantom hospital knows."""
+"""Every finding of a phantom hospital."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Read reports from where they lie: text files, CSV, Parquet, the MIMIC-CXR folders, OpenI's XML, alone or mixed.
 
 MIMIC-CXR's reports are text files in ``files/p10/p10000032/s50414267.txt`` and are named by their stem;
-``mimic_cxr_sectioned.csv`` is a table like any other. Files without an ending are looked into.
+``mimic_cxr_sectioned.csv`` is a table like any other. Files without an ending are recognised by their content.
 """
 
 from __future__ import annotations

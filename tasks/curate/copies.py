@@ -15,7 +15,7 @@ from tasks.recipe.curation import Rules
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a rule looks at: the pairs, the rules, the neighbours, and the mask (n,) of what is kept so far."""
+    """The input of a rule: the pairs, the rules, the neighbours, and the mask (n,) of what is kept so far."""
 
     table: PairTable
     rules: Rules

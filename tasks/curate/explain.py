@@ -32,7 +32,7 @@ class Removal(Record):
 def explain(selection: Selection) -> list[Removal]:
     """One line a rule that removed something, in the order in which the rules were applied.
 
-    Gates are told apart, in the order of how much they removed; the first that refuses a pair is the one named.
+    Gates count separately, in the order of how much they removed; the first that refuses a pair is the one named.
     """
     removed = selection.reasons
     first = {}

@@ -11,7 +11,7 @@ import numpy as np
 from tasks.recipe.curation import FILM_COSINE, IMAGE_BITS, REPORT_JACCARD
 
 FIRST, MOST = 16, 1024
-"""Neighbours looked at first, and at most where more are alike: one film copied oftener is found in part."""
+"""Neighbours searched first, and at most where more are near: copies of one film beyond these are found in part."""
 THREADS = 1  # neighbours found by several threads at once would differ from run to run
 PERMUTATIONS, BANDS = 128, 16  # 16 bands of 8: a pair at 0.8 is seen with 95 %, at 0.9 with 99.99 %
 

@@ -29,25 +29,25 @@ def top(state: State) -> Drops:
 
 
 def utility(state: State) -> Drops:
-    """What teaches least: little agreement, common findings, a film much like another."""
+    """Drop the pairs of least utility: little agreement, common findings, a film near another."""
     table, rules, near, kept = state.table, state.rules, state.near, state.kept
-    told = rules.utility
-    if told is None:
+    weights = rules.utility
+    if weights is None:
         return
     rows = np.flatnonzero(kept)
     parts = [
-        (told.agreement, lambda: table.scores(told.gate)[rows]),
-        (told.rarity, lambda: -_commonness(table, kept)[rows]),
-        (told.novelty, lambda: -_likeness(table, near, kept)[rows]),
+        (weights.agreement, lambda: table.scores(weights.gate)[rows]),
+        (weights.rarity, lambda: -_commonness(table, kept)[rows]),
+        (weights.novelty, lambda: -_likeness(table, near, kept)[rows]),
     ]
     total = sum(weight for weight, _ in parts)
     value = sum(weight / total * _ranks(part()) for weight, part in parts if weight)
     worth = np.zeros(len(table))
     worth[rows] = value
     best = np.zeros(len(table), bool)
-    best[_best(rows, worth, told.share)] = True
+    best[_best(rows, worth, weights.share)] = True
     for row in np.flatnonzero(kept & ~best).tolist():
-        yield row, f"utility: {worth[row]:.3f} is not in the best {told.share:.0%}"
+        yield row, f"utility: {worth[row]:.3f} is not in the best {weights.share:.0%}"
 
 
 def balance(state: State) -> Drops:
@@ -78,14 +78,14 @@ def caps(state: State) -> Drops:
         yield row, f"cap: {finding} has its {most[finding]} pairs"
 
 
-def _targets(told: Balance, counts: Mapping[str, int]) -> dict[str, int]:
+def _targets(rule: Balance, counts: Mapping[str, int]) -> dict[str, int]:
     """Most pairs of each finding; one that is not weighted is not held back."""
-    _check_findings("balance.weights", told.weights, counts)
-    weights = {name: told.weights.get(name, told.weights.get(EVERY_OTHER)) for name in counts}
-    scale = told.pairs or min((counts[name] / weight for name, weight in weights.items() if weight), default=0)
+    _check_findings("balance.weights", rule.weights, counts)
+    weights = {name: rule.weights.get(name, rule.weights.get(EVERY_OTHER)) for name in counts}
+    scale = rule.pairs or min((counts[name] / weight for name, weight in weights.items() if weight), default=0)
     unheld = sum(counts.values())
     return {
-        name: max(1, int(weight * scale * (1 + told.tolerance))) if weight else unheld
+        name: max(1, int(weight * scale * (1 + rule.tolerance))) if weight else unheld
         for name, weight in weights.items()
     }
 

@@ -16,7 +16,7 @@ class NoRoom(RuntimeError):
 
 
 def fit_to(resources: Resources, held: Amounts) -> Resources:
-    """What a worker asks for on a cluster: where that has no GPU, it runs on the CPU."""
+    """What a worker reserves on a cluster: where that has no GPU, it runs on the CPU."""
     return resources if held.get("GPU") else replace(resources, gpus=0)
 
 

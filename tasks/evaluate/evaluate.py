@@ -63,7 +63,7 @@ def evaluate_run(
         store, run: where the list of checkpoints is, and where ``scores.json`` goes.
         test: the held-out dataset; its rows hold the labels.
         section: tasks, comparisons, bootstrap, confidence, and what becomes of uncertain labels.
-        on_progress: told how many of the trials are examined.
+        on_progress: called with how many of the trials are examined.
 
     Raises:
         ObjectMissing: the run has no trials, or a checkpoint is gone.
@@ -145,9 +145,9 @@ def same_scores(one: RunScores, other: RunScores) -> bool:
 
 
 def _same_table(one: ScoreTable, other: ScoreTable) -> bool:
-    told = [(table.task, table.dataset, [(item.arm, item.seeds) for item in table.scores]) for table in (one, other)]
+    held = [(table.task, table.dataset, [(item.arm, item.seeds) for item in table.scores]) for table in (one, other)]
     close = (abs(a.macro - b.macro) < 1e-3 for a, b in zip(one.scores, other.scores, strict=False))
-    return told[0] == told[1] and all(close)
+    return held[0] == held[1] and all(close)
 
 
 def _asked(spec: KindSpec, test: TestSet) -> _AskedTask:

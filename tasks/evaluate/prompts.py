@@ -36,13 +36,13 @@ def prompts_for(
 
     Args:
         label_set: the set, its name, or the path of a file with one.
-        labels: those of a test set; the findings among them are asked for. None asks for every finding.
+        labels: those of a test set; prompts are made for the findings among them. None: for every finding.
         where: what has these labels, for the message.
 
     Raises:
         UnknownLabelSet: there is no such set.
         TableError: the file holds no label set.
-        UnknownLabels: labels that the set does not have, all named, with what it knows.
+        UnknownLabels: labels that the set does not have, all named, with those that it has.
     """
     known = load(label_set or DEFAULT) if isinstance(label_set, str) else label_set
     wanted = set(known.names)

@@ -77,7 +77,7 @@ class TestSet:
         return self._rows
 
     def need(self, fields: Iterable[str], task: str) -> None:
-        """See that some row holds each of these fields of a `PairRow`, which `task` asks for.
+        """Check that some row holds each of these fields of a `PairRow`, which `task` needs.
 
         Raises:
             CannotScore: no row holds one of them; all such are named.

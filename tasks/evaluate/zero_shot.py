@@ -34,7 +34,7 @@ _SCORING = 1
 
 
 class ZeroShot:
-    """The evaluation task ``zero_shot``: AUROC of each finding that the test set labels and the prompts know."""
+    """The evaluation task ``zero_shot``: AUROC of each finding that the test set labels and that has prompts."""
 
     needs = frozenset({"labels"})
 
@@ -47,7 +47,7 @@ class ZeroShot:
         """Scores of every image for every finding.
 
         Raises:
-            CannotScore: the test set labels no finding of its label set, or one that the set does not know.
+            CannotScore: the test set labels no finding of its label set, or one that is not in the set.
         """
         try:
             prompts = prompts_for(test.version.manifest.label_set or DEFAULT, test.known_labels(), f"dataset {test}")

@@ -26,7 +26,7 @@ WINDOW = 11  # pixels that MS-SSIM compares at once, on every scale
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """What tells `made` films from `real` ones, numbers of films first.
+    """The figures of `made` films against `real` ones, numbers of films first.
 
     `fid` (Heusel et al. 2017) and `kid` (Binkowski et al. 2018, with `kid_spread` over its subsets) are 0 for equal
     distributions; `fid` is NaN where one side has no more films than features, because its covariance is singular.
@@ -46,7 +46,7 @@ class Fidelity:
 
 
 def least_films(nearest: int = NEAREST) -> int:
-    """Films that a side must have: prdc counts a film among its own neighbours and looks one beyond them."""
+    """Films that a side must have: prdc counts a film among its own neighbours and needs one beyond them."""
     return nearest + 2
 
 
@@ -149,7 +149,7 @@ def _features(width: int) -> Any:
     return encoder
 
 
-def _told(metric: Any, real: np.ndarray, made: np.ndarray) -> Any:
+def _computed(metric: Any, real: np.ndarray, made: np.ndarray) -> Any:
     import torch
 
     for side, is_real in ((real, True), (made, False)):
@@ -160,7 +160,7 @@ def _told(metric: Any, real: np.ndarray, made: np.ndarray) -> Any:
 def _fid(real: np.ndarray, made: np.ndarray) -> float:
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    return float(_told(FrechetInceptionDistance(feature=_features(real.shape[1])), real, made))
+    return float(_computed(FrechetInceptionDistance(feature=_features(real.shape[1])), real, made))
 
 
 def _kid(real: np.ndarray, made: np.ndarray, seed: int) -> tuple[float, float]:
@@ -171,5 +171,5 @@ def _kid(real: np.ndarray, made: np.ndarray, seed: int) -> tuple[float, float]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         metric = KernelInceptionDistance(feature=_features(real.shape[1]), subsets=SUBSETS, subset_size=size)
-        mean, spread = _told(metric, real, made)
+        mean, spread = _computed(metric, real, made)
     return float(mean), float(spread)

@@ -37,7 +37,7 @@ def cells(row: Row) -> list[tuple[str, str]]:
 
 
 def notes(report: FidelityReport, comparison: Comparison) -> list[str]:
-    """What a reader of a comparison's table must know, a sentence each."""
+    """Notes under a comparison's table, a sentence each."""
     measured = [each for row in comparison.rows for each in (row.figures, row.floor) if each is not None]
     lines = [
         f"{report.films} films of {report.dataset}; {sum(comparison.halves)} of {comparison.reference}, "

@@ -56,7 +56,7 @@ class SampleState(Generic[S, M]):
 
 
 class Maker(Protocol[S, M]):
-    """The half of a stage that knows what it makes."""
+    """The part of a stage that depends on what it makes."""
 
     def make(self, batch: Sequence[SampleState[S, M]], attempt: int) -> None:
         """Set `made` of each state, or have it fail."""
@@ -100,7 +100,7 @@ def run_attempts(
     Args:
         states: the samples, which are changed in place.
         maker: makes them.
-        gates: each with the score that it takes to pass; those that remember accepted samples begin anew.
+        gates: each with the score that it takes to pass; those with a state of accepted samples are reset.
         attempts: how often and with which seeds.
         on_progress: called after each batch that was scored.
 

@@ -1,7 +1,7 @@
 """Open gates and turn their scores into decisions.
 
-Gates only score, so a new threshold re-decides and regenerates nothing. What a gate does not know it cannot judge: a
-recipe lets such an entity pass by name (`GateSpec.allow_unjudged`), and the score then says so.
+Gates only score, so a new threshold re-decides and regenerates nothing. A gate cannot judge an entity outside its
+vocabulary: a recipe lets such an entity pass by name (`GateSpec.allow_unjudged`), and the score then counts it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tasks.recipe.schema import GateSpec
 
 
 class Lenient:
-    """A gate that lets entities pass which it does not know, where a recipe allows them; its scores count these.
+    """A gate that lets entities outside its vocabulary pass, where a recipe allows them; its scores count these.
 
     Args:
-        gate: knows some findings (`KnowsFindings`).
-        allowed: see `allows`. A sample with another entity that the gate does not know scores NaN.
+        gate: a gate with a vocabulary (`KnowsFindings`).
+        allowed: see `allows`. A sample with another entity outside its vocabulary scores NaN.
     """
 
     def __init__(self, gate: KnowsFindings, allowed: Sequence[str]) -> None:

@@ -37,7 +37,7 @@ class FaultTolerantGenerator:
 
     An engine that dies takes its whole call with it. The call is repeated once on a fresh engine, which writes the
     same texts, since they follow from the seeds. After a second death the call is halved, and what dies is halved
-    again, until the request that kills stands alone. Nothing tells how far a dead call had come, but halves that are
+    again, until the request that kills stands alone. It is unknown how far a dead call had come, but halves that are
     done are kept. A server that does not answer at all (`ConnectionError`) is asked twice and never in halves. Without
     a death there is one call of the generator per call of this.
 

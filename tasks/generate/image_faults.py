@@ -44,7 +44,7 @@ class FaultTolerantImageGenerator:
     def _draw(self, requests: Sequence[ImageRequest]) -> list[np.ndarray]:
         try:
             films = self._generator.generate(requests)
-        except MemoryError as error:  # generators halve their batch first, so that it speaks of a single film
+        except MemoryError as error:  # generators halve their batch first, so that this is a single film
             raise RequestsRefused(f"the image generator cannot draw: {one_line(error)}") from error
         self._failed.clear()
         return films

@@ -101,5 +101,5 @@ class ImageStage:
             provenance={"fingerprint": generation.fingerprint},
             prompt_axes=section.prompt_axes,
         )
-        told = None if on_progress is None else lambda done, total: on_progress(STAGE, done, total)
-        return draw_images(rows, self.image_generator, self.gates, options, told)
+        on_done = None if on_progress is None else lambda done, total: on_progress(STAGE, done, total)
+        return draw_images(rows, self.image_generator, self.gates, options, on_done)

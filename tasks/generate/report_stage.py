@@ -111,5 +111,5 @@ class ReportStage:
             error_budget=section.error_budget,
             stop_at_refusal=len(specs) > 1 and not generation.is_top_up(shard),
         )
-        told = None if on_progress is None else lambda done, total: on_progress(STAGE, done, total)
-        return write_reports(specs, self.report_generator, self.gates, options, told)
+        on_done = None if on_progress is None else lambda done, total: on_progress(STAGE, done, total)
+        return write_reports(specs, self.report_generator, self.gates, options, on_done)

@@ -1,6 +1,6 @@
-"""Rounds of topping up, told by the store alone: what was rejected decides what the next round asks for.
+"""Rounds of topping up, derived from the store alone: what was rejected decides what the next round requests.
 
-Committed shards never change, so every worker that looks works out the same rounds.
+Committed shards never change, so every worker derives the same rounds.
 """
 
 from __future__ import annotations

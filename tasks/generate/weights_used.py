@@ -88,7 +88,7 @@ def _packaged(spec: str) -> list[Path]:
 
 
 def _members(given: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
-    """What the gates load that an ensemble asks, with the options that it gives them."""
+    """The files of an ensemble's gates, with the options that it gives them."""
     spec = str(given["calibration"])
     scales = read_object(SHIPPED / f"{spec}.json" if spec in CALIBRATIONS else Path(spec).expanduser()).get("scales")
     for member in scales if isinstance(scales, dict) else ():

@@ -53,7 +53,7 @@ def ensure_source(
     Args:
         store: where versions are.
         section: the source; a tag in its spelling is followed.
-        on_progress: told what is done, how much, and of how much.
+        on_progress: called with what is done, how much, and of how much.
 
     Raises:
         DatasetMissing: no such version, or it is not published.

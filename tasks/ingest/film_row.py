@@ -56,8 +56,8 @@ class FilmRows:
         film = _with_header(film, seen)
         why = self._choice.not_where(film)
         if why is not None:
-            told = f"{escaped(film.film)}: {why}, as its header says ({film.view}, {film.sex})"
-            return _reject(sample_id, index, WHERE, told, self._entities(film))
+            reason = f"{escaped(film.film)}: {why}, as its header says ({film.view}, {film.sex})"
+            return _reject(sample_id, index, WHERE, reason, self._entities(film))
         return self._sample(sample_id, index, film, seen)
 
     def _sample(self, sample_id: str, index: int, film: ArchiveFilm, seen: Film) -> Sample:

@@ -1,6 +1,6 @@
 """Publish an archive of real films as a dataset version, shard by shard, exactly once.
 
-The tables are read twice: first to the end, for the fingerprint that names the version and to tell what is wrong
+The tables are read twice: first to the end, for the fingerprint that names the version and to find what is wrong
 before any film is opened, then film by film. In memory are one shard and what the layout keeps of its tables.
 """
 
@@ -85,7 +85,7 @@ class _Plan:
 
     def recipe(self) -> dict[str, Any]:
         """What decides the version, frozen beside it; of the folder the last part, which is not in the fingerprint."""
-        told = self.section.model_dump(mode="json", include={"split", "where", "part", "text"})
+        choice = self.section.model_dump(mode="json", include={"split", "where", "part", "text"})
         words = LabelWords(self.terms.label_set)
         keep = sorted(self.choice.kept) if self.choice.kept is not None else None
         return {
@@ -95,7 +95,7 @@ class _Plan:
             "tables": self.listing.sha256,
             "size": self.section.pixels,
             "shard_size": self.shard_size,
-            **told,
+            **choice,
             "keep": keep and hashlib.sha256(canonical_json(keep).encode()).hexdigest(),
             **({"label_rules": RULES, "label_words": words.sha256} if self.section.text == "labels" else {}),
         }
@@ -104,7 +104,7 @@ class _Plan:
 def ingest(
     store: ObjectStore, section: SourceSection, on_progress: ProgressCallback = lambda *_: None, *, workers: int = 2
 ) -> Ingested:
-    """Publish the films of an archive that `section` asks for, unless they are; go on where a run was broken off.
+    """Publish the films of an archive that `section` selects, unless they are; resume where a run was broken off.
 
     Films become squares of one size with the whole film in them, boxes and masks with them. A film that cannot be
     read goes to the shard's rejects with the reason. The version is named after the archive's tables, the sizes of its
@@ -113,7 +113,7 @@ def ingest(
     Args:
         store: where to.
         section: a source that is an archive, with its name as a dataset.
-        on_progress: told the stage, and how many of how many films are done.
+        on_progress: called with the stage, and how many of how many films are done.
         workers: threads that decode.
 
     Raises:

@@ -69,7 +69,7 @@ class _Side:
         return cls(version, None if kept is None else frozenset(kept))
 
     def identity(self) -> list[str]:
-        """What tells this side from any other."""
+        """What identifies this side."""
         kept = "" if self.kept is None else hashlib.sha256(canonical_json(sorted(self.kept)).encode()).hexdigest()
         return [self.version.manifest.seal, kept]
 
@@ -109,7 +109,7 @@ class _Side:
 
 @dataclass(frozen=True, slots=True)
 class _Film:
-    """What of a film tells whether it is another's: its id, its patient in its archive, and its pixels' SHA-256."""
+    """What of a film is compared with another: its id, its patient in its archive, and its pixels' SHA-256."""
 
     sample_id: str
     patient: tuple[str, str] | None
@@ -130,7 +130,7 @@ def check_leaks(
     Args:
         store: where the versions are.
         training, tests: with their selections, which may leave out what leaks.
-        on_progress: told which version's films are looked at, and how many of how many shards are done.
+        on_progress: called with the version whose films are compared, and how many of how many shards are done.
 
     Raises:
         SourcesLeak: there is one; the message gives the count, three examples and the remedy.
@@ -154,8 +154,8 @@ def find_leaks(
     by version and shard.
     """
     sides = [_Side.open(store, source) for source in (training, test)]
-    told = canonical_json([REVISION, BITS, ALIKE, *(side.identity() for side in sides)])
-    mark = hashlib.sha256(told.encode()).hexdigest()[:16]
+    identity = canonical_json([REVISION, BITS, ALIKE, *(side.identity() for side in sides)])
+    mark = hashlib.sha256(identity.encode()).hexdigest()[:16]
     key = measure_key(training.ref, "leaks", f"{test.ref.name}-{test.ref.version}-{mark}.parquet")
 
     def made() -> bytes:
@@ -177,13 +177,13 @@ def _leaks(training: _Side, test: _Side, on_progress: ProgressCallback) -> Itera
     alike = _alike(training, test, [(film.sample_id, ours[row].sample_id) for film, row in close])
     for film, (row, bits) in zip(theirs, near, strict=True):
         if film.patient is not None and film.patient in patients:
-            told = f"patient {film.patient[1]}"
-            yield LeakRow(test=film.sample_id, training=patients[film.patient], kind=PATIENT, detail=told)
+            detail = f"patient {film.patient[1]}"
+            yield LeakRow(test=film.sample_id, training=patients[film.patient], kind=PATIENT, detail=detail)
         if film.sha256 in pixels:
             yield LeakRow(test=film.sample_id, training=pixels[film.sha256], kind=FILM, detail="the same pixels")
         elif ours and (film.sample_id, ours[row].sample_id) in alike:
-            told = f"{bits} of {HASH_SIDE**2} bits differ"
-            yield LeakRow(test=film.sample_id, training=ours[row].sample_id, kind=NEAR, detail=told)
+            detail = f"{bits} of {HASH_SIDE**2} bits differ"
+            yield LeakRow(test=film.sample_id, training=ours[row].sample_id, kind=NEAR, detail=detail)
 
 
 def _alike(training: _Side, test: _Side, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -95,7 +95,7 @@ def ensure_phantom(
     Args:
         store: where to.
         sample: which films.
-        on_progress: told the hospital, and how many of how many films are drawn.
+        on_progress: called with the hospital, and how many of how many films are drawn.
 
     Raises:
         RecipeChanged: a version of its name was begun with other films.

@@ -48,8 +48,8 @@ def text_of_labels(labels: Mapping[str, int], phrase: Callable[[str], str | None
         phrase: a label's words in a report, such as ``pleural effusion``; None for one that is no finding.
         normal: whether the label for no finding is 1.
     """
-    words = {name: told for name in labels if (told := phrase(name)) is not None}
-    marked = {mark: [told for name, told in words.items() if labels[name] == mark] for mark in (1, -1, 0)}
+    words = {name: named for name in labels if (named := phrase(name)) is not None}
+    marked = {mark: [named for name, named in words.items() if labels[name] == mark] for mark in (1, -1, 0)}
     possible, absent = [f"Possible {each}." for each in marked[-1]], [f"No {each}." for each in marked[0]]
     findings = [f"There is {each}." for each in marked[1]] + possible + absent
     impression = [f"{each[:1].upper()}{each[1:]}." for each in marked[1]] + possible

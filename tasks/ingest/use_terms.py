@@ -1,4 +1,4 @@
-"""Under which terms each archive may be used, and which label set it speaks, by the layout that it is read with."""
+"""Terms of use and label set of each archive, by the layout that it is read with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class UseTerms:
         licence: an SPDX expression, a ``LicenseRef-…`` where the terms have no SPDX name, or ``unknown``.
         agreement: what whoever uses it has agreed to, in words.
         credentialed: whether it may be shared only with those who signed the same agreement.
-        label_set: the findings that its labels speak of, as `models.findings` names them; empty where it has its own.
+        label_set: name of the label set of its labels (`models.findings`); empty where it has its own.
     """
 
     licence: str

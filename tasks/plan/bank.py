@@ -1,7 +1,7 @@
 """Load an entity bank: a built-in one, or a file of typed entities.
 
 A file is CSV, YAML, JSON or Parquet with one entity a row. Columns: `type` (one of the five of RaTE-NER)
-and `term`; optional `label` (a finding of the bank's label set, which gates and arms then know), `present`
+and `term`; optional `label` (a finding of the bank's label set, which gates and arms then use), `present`
 (default: whether the term starts with a negation such as "no"), and `sides`, `zones`, `severities` (lists;
 in a CSV separated by ``|``), and `count` (how often a corpus says it, for `plan.target`; those of duplicates add
 up). Terms are normalised and duplicates dropped, since a bank mined from reports

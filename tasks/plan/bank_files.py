@@ -57,7 +57,7 @@ def read_table(bank: str) -> BankTable:
 
 
 def encoding_note(bank: str) -> str | None:
-    """What a person should know of how a bank's text was read; None where it is UTF-8 or marked."""
+    """A note on how a bank's text was decoded; None where it is UTF-8 or marked."""
     path = Path(bank).expanduser()
     if path.suffix.lower() == ".parquet" or (encoding := encoding_of(path)).startswith("utf"):
         return None

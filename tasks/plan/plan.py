@@ -26,7 +26,7 @@ class PlanReport:
     """What the rules did to the plan's first `samples` samples.
 
     Args:
-        samples: how many were looked at.
+        samples: how many were drawn for the counts.
         dealt: entity slots per type.
         moved: slots whose card the rules moved, per type; a swap moves two.
         refused: pairs (or places) that a sample was dealt against a rule, per kind of rule (`constraints.RULES`).

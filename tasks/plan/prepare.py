@@ -23,7 +23,7 @@ from tasks.recipe.schema import Recipe
 
 STEPS = 3
 LARGE = 50_000
-"""Entities of a bank from which on the steps after reading it are told too."""
+"""Entities of a bank from which on the steps after reading it report their progress too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Prepared:
         table: which entities may not meet.
         weights: how many cards each entity of a type gets in a pass.
         attributes: draws sides, zones and severities.
-        notes: what a person should know of the bank, a line each.
+        notes: notes on the bank for people, a line each.
     """
 
     entities: tuple[Entity, ...]
@@ -75,19 +75,19 @@ def _prepared(recipe: Recipe, fingerprint: str, on_progress: ProgressCallback) -
     plan = recipe.plan
     per_report, rules = per_report_of(plan.per_report), rule_set(plan.constraints)
     entities = load_bank(plan.bank, on_progress, label_set_of(plan))
-    told = on_progress if len(entities) >= LARGE else lambda *_: None
+    on_step = on_progress if len(entities) >= LARGE else lambda *_: None
     cap = plan.max_use if plan.target == "uniform" else None
     check_feasible(entities, per_report, recipe.pairs, cap, plan.bank)
     pools: dict[EntityType, list[int]] = {kind: [] for kind in EntityType}
     for number, entity in enumerate(entities):
         pools[entity.type].append(number)
     never = None if plan.cooccurrence is None else never_together(plan.cooccurrence, entities)
-    told("plan", 0, STEPS)
+    on_step("plan", 0, STEPS)
     table = ConflictTable(entities, rules, never)
-    told("plan", 1, STEPS)
+    on_step("plan", 1, STEPS)
     weights = deck_weights(entities, table.concepts(np.arange(len(entities))), per_report, plan.target, plan.bank)
     attributes = Attributes(entities, fingerprint)
-    told("plan", STEPS, STEPS)
+    on_step("plan", STEPS, STEPS)
     note = None if plan.bank == "phantom" else encoding_note(plan.bank)
     return Prepared(entities, per_report, pools, table, weights, attributes, (note,) if note else ())
 

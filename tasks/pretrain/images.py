@@ -1,4 +1,4 @@
-"""Images of dataset versions at a model's size: decoded and resized once, and kept for whoever asks next."""
+"""Images of dataset versions at a model's size: decoded and resized once, and cached."""
 
 from __future__ import annotations
 

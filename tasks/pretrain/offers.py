@@ -27,7 +27,7 @@ def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, on_p
         recipe: says what ``real`` and its like are, and how the run's own version was curated.
         own: the run's own version, which ``synthetic`` stands for.
         source: a key of ``sources``, ``synthetic``, or any spelling of a source.
-        on_progress: told how far a phantom's version is that has to be published first.
+        on_progress: called with how far a phantom's version is that has to be published first.
 
     Raises:
         DatasetMissing, ObjectMissing: the version or its selection is not there.

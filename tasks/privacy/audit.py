@@ -36,7 +36,7 @@ def audit(
     encoder: Encoder,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[NeighbourRow]:
-    """The nearest archive film of every accepted film; shards that were looked at before are not again.
+    """The nearest archive film of every accepted film; shards that were compared before are not again.
 
     Raises:
         CorruptShard, ObjectMissing: from the store.

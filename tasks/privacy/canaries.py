@@ -79,7 +79,7 @@ def calibrate(
     """Set the limit so that `false_alarms` of `unseen` films, from the same hospital but not trained on, exceed it.
 
     Raises:
-        ValueError: too few films to tell such a rate.
+        ValueError: too few films to estimate such a rate.
     """
     if len(unseen) * false_alarms < 1:
         raise ValueError(

@@ -11,7 +11,7 @@ from models.gates.film.basics import Contrast
 from models.gates.training_index import TrainingSetIndex, build_index
 from tasks.privacy.canaries import CanaryFigures, calibrate, plant
 
-CLEAR = 0.4  # contrast that a film must have: a blank film is nobody's, and no copy of it can be told
+CLEAR = 0.4  # contrast that a film must have: blank films are all alike, and no copy of one can be recognised
 SEEDS = 3
 
 
@@ -54,5 +54,5 @@ def index_and_measure(
 
 
 def clear(film: np.ndarray) -> bool:
-    """Whether there is enough in the film for a copy of it to be told."""
+    """Whether the film has enough contrast for a copy of it to be recognised."""
     return Contrast().score([Candidate("film", (), "", "", film)])[0].score >= CLEAR

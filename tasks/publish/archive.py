@@ -25,7 +25,7 @@ FORMAT = 1
 
 
 class ArchiveFilm(Protocol):
-    """What an archive must know of one film.
+    """What the publisher of an archive needs of one film.
 
     Pixels (H, W) uint8, labels 1 or 0, report, what is wrong with it, its view, and where its findings are.
     """

@@ -18,14 +18,14 @@ from tasks.publish.croissant import build_croissant
 from tasks.publish.files import keep_file, keep_text
 from tasks.publish.table import RecordTable
 
-LIMITS = "Films of real patients under the terms told: not for clinical use, and nobody may be identified by them."
+LIMITS = "Films of real patients under the terms above: not for clinical use, and nobody may be identified by them."
 _REJECTS = 50
 _MARKS = (1, 0, -1)
 
 
 @dataclass(slots=True)
 class FilmTally:
-    """What the rows of an archive tell, counted; `labels` has films with 1, 0 and -1 for each."""
+    """The facts in the rows of an archive, counted; `labels` has films with 1, 0 and -1 for each."""
 
     labels: dict[str, list[int]] = field(default_factory=dict)
     text_from: Counter[str] = field(default_factory=Counter)
@@ -41,7 +41,7 @@ class FilmTally:
                 counts = self.labels.setdefault(name, [0, 0, 0])
                 counts[_MARKS.index(mark)] += 1
             self.text_from[row.text_from] += 1
-            self.views[row.view or "not told"] += 1
+            self.views[row.view or "not given"] += 1
             self.with_boxes += bool(row.boxes)
             self.with_masks += bool(row.masks)
             if row.patient is not None:

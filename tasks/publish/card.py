@@ -99,12 +99,12 @@ def header_of(manifest: Manifest, tags: Sequence[str]) -> str:
             "credentialed": manifest.credentialed,
         },
     }
-    told = {name: value for name, value in header.items() if value is not None}
-    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
+    given = {name: value for name, value in header.items() if value is not None}
+    return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
 
 
 def _licence(licence: str) -> dict[str, str]:
-    """The hub knows single licences by their small names; anything else is ``other`` with its name."""
+    """The hub takes single licences by their lower-case names; anything else is ``other`` with its name."""
     known = licence.lower()
     return {"license": known} if known in _HUB_LICENCES else {"license": "other", "license_name": licence}
 

@@ -64,9 +64,9 @@ def find_version(
     fingerprint: str,
     weights: Callable[[], Hashes] | None = None,
 ) -> Manifest | None:
-    """The manifest of the version that a recipe asks for, None while it is not published.
+    """The manifest of the version that a recipe names, None while it is not published.
 
-    Whoever takes a version by a recipe's name for it asks here, so that no other recipe's samples are taken for it.
+    Versions are found by a recipe's name for them only here, so that no other recipe's samples are taken for it.
 
     Args:
         place: of the version.
@@ -144,7 +144,7 @@ class ManifestFacts:
         statistics: anything measured; JSON values.
         licence: SPDX id for the data.
         credentialed: whether the data may be shared only with credentialed users.
-        label_set: the findings that labels speak of.
+        label_set: name of the label set of the labels.
         agreement: the use agreement that comes with the data, in words.
     """
 

@@ -181,7 +181,7 @@ def yields(manifest: Manifest, planned: Iterable[str] = ()) -> dict[str, str]:
 
     Args:
         manifest: of the version.
-        planned: every entity of the plan; one that no accepted pair asks for counts as none.
+        planned: every entity of the plan; one that is in no accepted pair counts as none.
     """
     tried = manifest.accepted + manifest.rejected
     found = {"acceptance": f"{manifest.accepted / tried:.1%}"} if tried else {}

@@ -82,9 +82,9 @@ def explain_version(manifest: Manifest) -> list[Chapter]:
         ("published", f"{manifest.created:%Y-%m-%d %H:%M} UTC"),
         ("licence", manifest.licence + (", credentialed" if manifest.credentialed else "")),
         *(
-            (name, told)
-            for name, told in (("label set", manifest.label_set), ("agreement", manifest.agreement))
-            if told
+            (name, value)
+            for name, value in (("label set", manifest.label_set), ("agreement", manifest.agreement))
+            if value
         ),
         *((f"made from {role}", source) for role, source in manifest.lineage.items()),
     ]
@@ -151,14 +151,14 @@ def _made(row: PairRow) -> list[Chapter]:
 
 
 def _of_archive(row: PairRow) -> list[Chapter]:
-    """What an archive tells of a film: nothing of it was generated."""
+    """The facts that an archive gives of a film: nothing of it was generated."""
     facts = [(name, getattr(row, name)) for name in ("patient", "study", "view", "sex", "age", "split", "labeller")]
     facts += [("text from", f"{row.text_from} ({row.report_model})" if row.report_model else row.text_from)]
     facts += [("boxes", _places(row.boxes)), ("masks", _places(row.masks)), ("SHA-256 of the PNG", row.png_sha256)]
-    told = [(name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in facts if value]
+    given = [(name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in facts if value]
     made = [(name, str(value)) for name, value in row.provenance.items() if value is not None]
     labels = tuple((name, _MARKS.get(mark, str(mark))) for name, mark in row.labels.items())
-    return [Chapter("Archive", (*told, *made)), Chapter("Labels", labels)]
+    return [Chapter("Archive", (*given, *made)), Chapter("Labels", labels)]
 
 
 def _places(places: Sequence[Box | Mask]) -> str:

@@ -61,7 +61,7 @@ def load_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> R
 
 
 def draft_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> Draft:
-    """As `load_recipe`, but with what is wrong beside what is right, so that more can be looked at.
+    """As `load_recipe`, but with the problems beside the recipe, so that the rest can be checked too.
 
     Raises:
         RecipeError: there is no such profile, or it is no mapping.
@@ -140,7 +140,7 @@ def _is_path(profile: str) -> bool:
 
 
 def _named(profile: str) -> str:
-    """A profile as messages name it: a path in whole, as its end tells files apart."""
+    """A profile as messages name it: a path in whole, as files differ at its end."""
     return f"profile '{profile}'" if _is_path(profile) else f"profile {quoted(profile)}"
 
 

@@ -1,4 +1,4 @@
-"""Keys that a recipe had once: a profile that still uses one is told the new spelling, a stored recipe is read."""
+"""Former keys of a recipe: a profile that uses one is refused with the new spelling, a stored recipe is read."""
 
 from __future__ import annotations
 

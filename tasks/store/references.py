@@ -153,18 +153,18 @@ def _trainings(
 ) -> list[Training]:
     """The trials that have a checkpoint; of one without ``trial.json`` the header of its last weights is read."""
     weights: dict[str, str] = {}
-    told: set[str] = set()
+    held_by_runs: set[str] = set()
     for key in _ours(store, CHECKPOINTS, strange):
         fingerprint, step = split_checkpoint(key) or ("", None)
         if key == trial_key(fingerprint):
-            told.add(fingerprint)
+            held_by_runs.add(fingerprint)
         elif step is not None:
             weights[fingerprint] = max(weights.get(fingerprint, ""), key)
     found = []
-    for fingerprint in sorted(told | weights.keys()):
-        key = trial_key(fingerprint) if fingerprint in told else weights[fingerprint]
+    for fingerprint in sorted(held_by_runs | weights.keys()):
+        key = trial_key(fingerprint) if fingerprint in held_by_runs else weights[fingerprint]
         with _noted(key, damaged):
-            held = read_checkpoint(store, fingerprint) if fingerprint in told else read_facts(store, key)
+            held = read_checkpoint(store, fingerprint) if fingerprint in held_by_runs else read_facts(store, key)
             found.append(_training(held, tuple(runs.get(fingerprint, ()))))
     return found
 

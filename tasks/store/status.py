@@ -1,4 +1,4 @@
-"""What of a dataset version is done, missing and rejected, per stage and shard; told by the store alone."""
+"""What of a dataset version is done, missing and rejected, per stage and shard; derived from the store alone."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _drifted(version: Version) -> bool:
             return False
         return fingerprint(parse_recipe(document)) != version.manifest.fingerprint
     except (ObjectMissing, RecipeChanged):
-        return False  # a problem, and told as one
+        return False  # a problem that is reported as one
     except RecipeError:
         return True
 

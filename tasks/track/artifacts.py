@@ -1,6 +1,6 @@
 """Artifacts of runs whose place is in our own store's bucket.
 
-MLflow's own client would look for endpoint, region and credentials in the environment, which may speak of another
+MLflow's own client would look for endpoint, region and credentials in the environment, which may name another
 service: files, and the keys that sign them, would go there.
 """
 

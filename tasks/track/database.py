@@ -33,7 +33,7 @@ def ensure_database(path: Path, say: Callable[[str], None], *, ours: bool = True
 
     Args:
         path: the SQLite file; made where it is missing, migrated where an older MLflow made it.
-        say: told in one line when a database is migrated, set aside or waited for.
+        say: called with one line when a database is migrated, set aside or waited for.
         ours: whether a broken one may be set aside, under a name with the date; otherwise it is an error.
 
     Raises:
@@ -168,7 +168,7 @@ def _revision(path: Path) -> str | None:
 
 
 def _revisions() -> list[str]:
-    """The revisions that the installed MLflow knows, the newest first."""
+    """The revisions of the installed MLflow, the newest first."""
     import mlflow
     from alembic.script import ScriptDirectory
 

@@ -1,4 +1,4 @@
-"""What can go wrong with MLflow before a run begins; what goes wrong later is told and passed over."""
+"""What can go wrong with MLflow before a run begins; what goes wrong later is reported, and the run goes on."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def join(
 ) -> Iterator[TrackedRun]:
     """The parent's run, to write below it. Whoever began it ends it.
 
-    The parent's work has begun, so an MLflow that does not answer now is told, counted and passed over.
+    The parent's work has begun, so an MLflow that does not answer now is reported and counted, and the run goes on.
 
     Args:
         uri: MLflow tracking URI, the same as the parent's.
@@ -60,7 +60,7 @@ def join(
             try:
                 yield run
             finally:
-                losses.tell()
+                losses.report()
                 if losses.count and run.id != NO_RUN:
                     with patience(AT_THE_END, firm=True):
                         run.tags({INCOMPLETE: "yes"})

@@ -14,10 +14,10 @@ _PAUSE = 60.0
 
 
 class Losses:
-    """What MLflow was not given. The first failure is told at once, the sum at the end, each in one line.
+    """What MLflow was not given. The first failure is reported at once, the sum at the end, each in one line.
 
     Args:
-        say: told what people should see.
+        say: called with each line.
         clock: seconds, for tests.
     """
 
@@ -46,7 +46,7 @@ class Losses:
                 self._again_at = self._clock() + _PAUSE
             return None
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Say at the end what is missing, if anything is."""
         if self.count:
             self._say(f"tracking is incomplete: MLflow did not take {self.count} records of this run ({self.reason})")

@@ -1,4 +1,4 @@
-"""Keep MLflow, its database tools and its HTTP client from writing to the terminal: what matters is told by us."""
+"""Keep MLflow, its database tools and its HTTP client from writing to the terminal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One MLflow parent run per flow run, nested runs per stage and arm.
 
 The client is used without MLflow's global active run, so that threads and subflows cannot mix their runs. Before a
-run begins, whatever is wrong with MLflow is an error; from then on it is told, counted and passed over.
+run begins, whatever is wrong with MLflow is an error; from then on it is reported and counted, and the run goes on.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NO_RUN = ""
 class TrackedRun:
     """One MLflow run that is open for writing.
 
-    What MLflow refuses or cannot take is told, counted in `losses` and passed over; names and values are made such
+    What MLflow refuses or cannot take is reported, counted in `losses` and left out; names and values are made such
     that it takes them, and passwords in addresses are left out.
     """
 
@@ -159,7 +159,7 @@ def track(
         name: what people see in the list of runs.
         artifacts: where files go, such as ``s3://bucket/mlflow``; None leaves it to the server.
         store: files that go to its bucket are written through it, with its endpoint, region and credentials.
-        say: told in one line what goes wrong later, and at the end what is missing.
+        say: called with one line for what goes wrong later, and at the end for what is missing.
 
     Raises:
         TrackingError: MLflow cannot be opened, within 15 s.
@@ -171,7 +171,7 @@ def track(
                 with _ending(run, is_parent=True):
                     yield run
             finally:
-                run.losses.tell()
+                run.losses.report()
 
 
 def _open(

@@ -52,7 +52,7 @@ def make_bank(
     """A bank of `bad` films; every second good film gives the centre, the others the limit.
 
     Raises:
-        ValueError: no bad films, or too few good ones to tell a share of `false_rejects`.
+        ValueError: no bad films, or too few good ones to estimate a share of `false_rejects`.
     """
     if not bad or len(good) // 2 < 1 / false_rejects:
         raise ValueError(

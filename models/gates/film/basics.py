@@ -1,6 +1,6 @@
-"""Gates that look at a film and know no findings: is it a film at all, the right way round, with two lungs?
+"""Gates on a film that do not depend on findings: whether it is a film at all, upright, with two lungs.
 
-What a frontal film looks like is learnt once from hospital A's archive, bad films included: the mean film and
+The statistics of a frontal film are fitted once from hospital A's archive, bad films included: the mean film and
 its main ways to differ, fitted again and again to the films that fit best.
 """
 

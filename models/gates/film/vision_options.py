@@ -1,4 +1,4 @@
-"""The options of the vision-language judge, and the questions that it asks by default."""
+"""The options of the vision-language gate, and its default questions."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ MODEL = f"minhash/{PERMUTATIONS}/{SHINGLE}"
 class NearDuplicate:
     """1 - Jaccard similarity of word runs with the nearest earlier report of the shard; 1.0 where none is near.
 
-    Across shards `tasks.audit.duplicates` looks at the whole dataset, since shards are made in any order.
+    Across shards `tasks.audit.duplicates` compares the whole dataset, since shards are made in any order.
 
     Args:
-        nearest: similarity from which a neighbour is looked up at all.
+        nearest: least similarity at which a neighbour is searched for.
     """
 
     name: str = "near_duplicate"

@@ -46,7 +46,7 @@ LINTS: dict[str, re.Pattern[str]] = {
     ),
     "age": re.compile(r"\b\d{1,3}[- ](?:year|yr|month|week|day)s?[- ]old\b|\b\d{1,3} ?y/?o\b", re.IGNORECASE),
 }
-"""What points at a person: a report with it teaches a generator to remember (paper section 5)."""
+"""Patterns of personal data: a generator trained on reports with them may memorise patients (paper section 5)."""
 
 
 class Repetition:

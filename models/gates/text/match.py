@@ -60,7 +60,7 @@ def stated(mention: Mention, text: str, mode: Mode, encoder: Encoder | None, sim
     found = exact(mention, text)
     if mode != "exact" and not found:
         found = normalised(mention, text)
-    # A finding that the rules know is in the text with another zone is not near, it is wrong.
+    # A finding that the rules found in the text with another zone is an error, not a near match.
     known = any(other.label == mention.label for other in mentions(text))
     if mode == "soft" and not found and not known and encoder is not None:
         found = soft(mention, text, encoder, similarity)

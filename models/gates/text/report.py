@@ -101,10 +101,10 @@ class NoExtraFinding(_OnVocabulary):
     """1.0 when the text states no finding but those asked; every one too many divides the score.
 
     Args:
-        vocabulary: the findings that are looked for. ``phantom`` are the phantom's with side, zone and severity;
+        vocabulary: the findings that are searched for. ``phantom`` are the phantom's with side, zone and severity;
             ``chest`` those of real reports too, such as a rib fracture; ``bank`` those of real reports and of the
             recipe's bank; else the name of a label set or a file with one. None takes the phantom's where they are
-            all that the bank speaks of, else the bank's. A sign of a finding asked for ("volume loss" of an
+            all findings of the bank, else the bank's. A sign of a finding asked for ("volume loss" of an
             atelectasis) is none of its own.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which findings a gate on text looks for: the phantom's, those of real reports, a label set's, or those of a bank."""
+"""The findings that a gate on text searches for: the phantom's, those of real reports, a label set's or a bank's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Vocabulary(Protocol):
 
     @property
     def known(self) -> frozenset[str]:
-        """What is looked for, by name."""
+        """The findings that are searched for, by name."""
         ...
 
     @property
@@ -43,7 +43,7 @@ class Vocabulary(Protocol):
         ...
 
     def extra(self, text: str, asked: Sequence[Mention]) -> list[str]:
-        """Every finding that a text states and that no mention asks for, each as part of a sentence."""
+        """Every finding that a text states without a mention of it, each as part of a sentence."""
         ...
 
 
@@ -113,7 +113,7 @@ class LabelVocabulary:
         return [f"{text[item.start : item.end]!r} was not asked for as {item.label}" for item in extra]
 
     def _named(self, mention: Mention) -> set[str]:
-        """The labels that a mention speaks of: its own, and those that its words name."""
+        """The labels of a mention: its own, and those that its words name."""
         own = self._finder.label_set.find(mention.label) if mention.label else None
         return {item.label for item in self._finder.find(core(mention))} | ({own.name} if own else set())
 
@@ -122,7 +122,7 @@ class BankVocabulary:
     """The findings of real reports and of a bank (protocol `Vocabulary`).
 
     Args:
-        entities: of the bank. Where some of them have labels of the phantom, these are looked for with their
+        entities: of the bank. Where some of them have labels of the phantom, these are searched for with their
             attributes too.
     """
 

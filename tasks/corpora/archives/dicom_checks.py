@@ -160,12 +160,12 @@ def _check_stream(data: Any, name: str) -> None:
     except (OSError, SyntaxError, ValueError):
         return
     if stream != header:
-        told, found = ("{} x {} pixels with {} samples".format(*each) for each in (header, stream))
-        raise UnreadableFilm(f"its header says {told}, its {name} stream {found}; {_ANEW}")
+        declared, found = ("{} x {} pixels with {} samples".format(*each) for each in (header, stream))
+        raise UnreadableFilm(f"its header says {declared}, its {name} stream {found}; {_ANEW}")
 
 
 def _refuse_endless(frame: bytes) -> None:
-    """pydicom looks for the codestream in the boxes of a JP2 file, and for ever where a box has no length."""
+    """pydicom searches the boxes of a JP2 file for the codestream, without end where a box has no length."""
     at = 12 if frame.startswith(b"\0\0\0\x0cjP  ") else len(frame)
     while at < len(frame) and frame[at + 4 : at + 8] != b"jp2c":
         length = int.from_bytes(frame[at : at + 4], "big")
@@ -180,7 +180,7 @@ def name_of(syntax: Any) -> str:
 
 
 def _check_length(data: Any) -> None:
-    """Uncompressed pixels fill the film; more than a row beyond it are other pixels than the header speaks of."""
+    """Uncompressed pixels fill the film; more than a row beyond it are other pixels than those of the header."""
     if str(data.file_meta.TransferSyntaxUID) not in _NATIVE:
         return
     samples, bits = int(data.SamplesPerPixel), int(data.BitsAllocated)

@@ -35,7 +35,7 @@ def greys_of(data: Any) -> np.ndarray:
     from pydicom.pixels.processing import convert_color_space
 
     syntax = data.file_meta.TransferSyntaxUID
-    options: Any = {"correct_unused_bits": False}  # of which pydicom knows those below HighBit alone
+    options: Any = {"correct_unused_bits": False}  # of which pydicom corrects those below HighBit alone
     values, facts = get_decoder(syntax).as_array(data, raw=True, index=0, **options)
     photometric = str(facts["photometric_interpretation"])
     values = _stored(values, data)

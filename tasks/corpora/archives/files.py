@@ -47,7 +47,7 @@ class LeftOut:
 
 
 def walk_images(root: Path) -> Iterator[Path]:
-    """Every film below `root`, folder by folder in order: by its ending, or by its content where that tells nothing.
+    """Every film below `root`, folder by folder in order: by its ending, else by its content.
 
     Folders that are links are followed, each folder once. Hidden files and those with an odd name are left out.
     """
@@ -123,7 +123,7 @@ def _films_in(folder: Path) -> dict[str, Path]:
 
 
 def _walk(root: Path, leave: Callable[[str, str], None]) -> Iterator[str]:
-    """Files below `root` in order; `leave` is told the kind and path of what is passed over."""
+    """Files below `root` in order; `leave` is called with the kind and path of what is left out."""
 
     def unreadable(error: OSError) -> None:
         leave("that cannot be opened", str(error.filename))

@@ -55,7 +55,7 @@ class ArchiveFilm:
         labels: finding to 1 (present), 0 (absent) or -1 (uncertain); a finding that nobody spoke of is left out.
         report: the body of its report. Films of one study share it.
         boxes, masks: places of findings.
-        frame: side of the square film that `boxes` are told on, where its publisher made them so; None where they are
+        frame: side of the square film that `boxes` refer to, where its publisher made them so; None where they are
             in pixels of the file, whatever its size.
         split: as the archive names it, such as ``train``.
         labelled_by: who labelled it, where an archive mixes sources of different worth.

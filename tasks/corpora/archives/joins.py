@@ -1,4 +1,4 @@
-"""Tables that speak of each other's rows: ids compared as ids, and what found no partner counted."""
+"""Joins of tables by id: ids are normalised, and rows without a partner are counted."""
 
 from __future__ import annotations
 
@@ -154,8 +154,8 @@ class Side(Generic[V]):
         notes[f"rows of {names} without an id"] += self._nameless
         notes[f"rows of {names} that repeat an id"] += self._repeats - self._others
         if self._others:
-            told = f"rows of {names} that say otherwise than an earlier row of the same id, which counts"
-            notes[f"{told} (the first is {self._otherwise})"] += self._others
+            note = f"rows of {names} that say otherwise than an earlier row of the same id, which counts"
+            notes[f"{note} (the first is {self._otherwise})"] += self._others
 
     def _enter(self, table: Path, text: str) -> str:
         self.tables[table] = None

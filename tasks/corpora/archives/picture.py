@@ -72,7 +72,7 @@ def _greys(path: Path, image: Image.Image) -> np.ndarray:
 def _deep_colours(path: Path, image: Image.Image) -> np.ndarray:
     """Colours or greys with alpha of 16 bits, of which Pillow would give the upper 8 alone."""
     with Image.open(path, formats=_FORMATS) as whole:
-        whole.load()  # a damaged file is told here; OpenCV would decode what there is, and write to the terminal
+        whole.load()  # raises for a damaged file; OpenCV would decode what there is, and write to the terminal
     values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[1::-1] != image.size:
         raise UnreadableFilm(f"its pixels are {image.mode} of 16 bits, stored in a way that is not read")
@@ -107,7 +107,7 @@ def _tags(image: Image.Image) -> Any:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's, of a picture that is decoded; 1 where none is told in a way that can be read."""
+    """EXIF's, of a picture that is decoded; 1 where there is none that can be read."""
     try:
         return image.getexif().get(_ORIENTATION, 1)
     except Exception:  # what a camera left there may be anything, and the picture is whole
@@ -125,5 +125,7 @@ def _unidentified(path: Path) -> str:
             tags.load(file)
         except Exception as error:
             return f"damaged ({error}); get it anew"
-    told = f"photometric {tags.get(_PHOTOMETRIC)}, bits {tags.get(_BITS)}, sample format {tags.get(_SAMPLES, (1,))}"
-    return f"a TIFF of a kind that is not read ({told}); store it as grey of 8 or 16 bits"
+    tags_read = (
+        f"photometric {tags.get(_PHOTOMETRIC)}, bits {tags.get(_BITS)}, sample format {tags.get(_SAMPLES, (1,))}"
+    )
+    return f"a TIFF of a kind that is not read ({tags_read}); store it as grey of 8 or 16 bits"

@@ -21,14 +21,14 @@ _OTHER_LANGUAGE = ("padchest",)
 class Layout(Protocol):
     """A module of `tasks.corpora.archives.layouts`.
 
-    `LOOKS_FOR` says in words what `find` looks for. Those with tables also have `READS`, patterns of the names of all
-    that they read, and `NEED`, columns of the main one.
+    `LOOKS_FOR` is what `find` searches for, in words. Layouts with tables also have `READS`, patterns of the names of
+    all that they read, and `NEED`, columns of the main one.
     """
 
     LOOKS_FOR: str
 
     def find(self, root: Path) -> bool:
-        """Whether `root` looks like it."""
+        """Whether `root` has this layout."""
         ...
 
     def read(self, root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
@@ -83,7 +83,7 @@ class Archive:
 
 
 def open_archive(root: Path, layout: str = AUTO) -> Archive:
-    """The archive at `root`; `auto` takes the one layout that it looks like, a plain folder where it has no tables.
+    """The archive at `root`; `auto` takes the one layout that fits, a plain folder where it has no tables.
 
     Raises:
         ArchiveError: no such folder or layout, nothing in it, tables that no layout reads, or several layouts fit.

@@ -6,7 +6,7 @@ import re
 import struct
 
 READ = 1024
-"""Bytes that tell: a DICOM file's meta information begins at byte 132 and names what it stores within these."""
+"""Bytes that identify a file: a DICOM file's meta information begins at byte 132 and ends within these."""
 FILMS = ("PNG", "JPEG", "JPEG 2000", "TIFF", "BMP", "DICOM")
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"),
@@ -30,7 +30,7 @@ _VALUES = re.compile(rb"AE|AS|AT|CS|DA|DS|DT|IS|LO|LT|OB|OW|PN|SH|SQ|ST|TM|UI|UL
 def sniff(start: bytes) -> str | None:
     """The kind of a file that begins with `start`: one of `FILMS`, another that is known, or None.
 
-    DICOM files that hold no film are told from those that may: ``DICOMDIR``, ``DICOM structured report`` and others.
+    DICOM files that hold no film have kinds of their own: ``DICOMDIR``, ``DICOM structured report`` and others.
 
     Args:
         start: the first `READ` bytes, or all of a shorter file.

@@ -20,7 +20,7 @@ from tasks.text_files import LEGACY, TextError, decode_text, open_text
 
 ENDINGS = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".jsonl", ".parquet")
 """How tables end that a folder may hold; layouts read ``.csv`` and ``.tsv``, each plain or ``.gz``."""
-HEAD = 1 << 16  # bytes that tell a table's columns
+HEAD = 1 << 16  # bytes from which a table's columns are read
 _DELIMITERS = ",;\t|"
 _OPEN_QUOTE = "a quote opens there and nobody closes it: mend it"
 _LONGEST_ROW = 5000  # lines: a row that is longer is a quote that nobody closed
@@ -227,17 +227,17 @@ def _row(path: Path, line: int, cells: list[str], columns: _Columns) -> Row:
 
 def _prelude(lines: Iterable[str]) -> tuple[str, int, str]:
     """The delimiter, how many lines stand before the header, and the header's first line."""
-    told, skipped, header = None, 0, ""
+    declared, skipped, header = None, 0, ""
     for line in lines:
         plain = line.strip("\ufeff \t\r\n")
         separator = _SEPARATOR.fullmatch(plain)
-        told = separator[1] if separator else told
+        declared = separator[1] if separator else declared
         if not separator and plain and not plain.startswith("#"):
             header = line
             break
         skipped += 1
     counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in _DELIMITERS}
-    return told or max(counts, key=lambda mark: counts[mark]), skipped, header
+    return declared or max(counts, key=lambda mark: counts[mark]), skipped, header
 
 
 def _first_text(head: bytes, where: str) -> str:

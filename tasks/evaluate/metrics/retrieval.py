@@ -10,7 +10,7 @@ import numpy as np
 def text_groups(texts: Sequence[str]) -> np.ndarray:
     """A number for each film's text, (films,): equal texts, but for case and spaces, have the same number.
 
-    Reports repeat (a normal film's above all), and a film cannot be told to prefer one of two equal texts.
+    Reports repeat (a normal film's above all), and no film can prefer one of two equal texts.
     """
     known: dict[str, int] = {}
     return np.array([known.setdefault(" ".join(text.lower().split()), len(known)) for text in texts], np.int64)

@@ -5,7 +5,7 @@ entity is one card, so counts differ by at most one at every slot; or, with weig
 says, so counts follow the weights. A permutation is then rearranged inside itself (`tasks.plan.deck.repair`) until no
 sample breaks a rule; that keeps every count exact at its ends.
 
-What a rearrangement looks at is bounded, which is what keeps the access random: a pass looks at the types
+What a rearrangement reads is bounded, which is what keeps the access random: a pass looks at the types
 settled before its own; an even pass at nothing of its own type but itself; an odd pass also at its two even
 neighbours, with which it may share a sample. A sample never spans more than two passes, since a report
 holds at most as many entities of a type as there are. Types that have the least room to give way are

@@ -36,7 +36,7 @@ def deck_weights(
 
     Args:
         entities: the bank.
-        concepts: (len(entities),) what each speaks of, as numbers; entities of one concept never share a sample.
+        concepts: (len(entities),) the concept of each, as numbers; entities of one concept never share a sample.
         per_report: entities of each type in a sample.
         target: the distribution.
         bank: the bank's name, for messages.

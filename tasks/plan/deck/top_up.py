@@ -1,4 +1,4 @@
-"""What a top-up asks for: the entities that rejected samples gave back, dealt into new samples.
+"""The samples of a top-up round: the entities of rejected samples, dealt into new ones.
 
 The quota of an entity is charged when a pair is accepted. So the entities of every sample that the gates took
 are free again, and dealing exactly those makes the accepted pairs as balanced as the plan (paper section 2).

@@ -2,7 +2,7 @@
 
 Where places must suit findings, a place is taken first and then what makes it suit: a finding that has its place
 there, or no finding that cannot lie there. All else is a depth-first search over pairs of entities that may meet, the
-type with the fewest choices first. Entities that no rule tells apart are tried once.
+type with the fewest choices first. Entities that all rules treat alike are tried once.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def largest_feasible(
 
 
 def told_apart(table: ConflictTable, pools: Mapping[EntityType, Sequence[int] | np.ndarray], most: int) -> Pools:
-    """The pools with at most `most` of the entities that no rule tells apart, which is enough to find a sample.
+    """The pools with at most `most` of the entities that all rules treat alike, which is enough to find a sample.
 
     Args:
         table: the rules.

@@ -36,7 +36,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """All that the rules beside the concept know of an entity: its label, if any exclusion has it, and its setting."""
+    """The traits of an entity for the rules beside the concept: its label, if an exclusion has it, and its setting."""
 
     label: str | None
     setting: Setting
@@ -54,7 +54,7 @@ class RuleSet:
     """What `plan.constraints` names.
 
     Args:
-        concept: the thing that an entity speaks of.
+        concept: the concept of an entity.
         exclusions: findings that exclude each other.
         places: whether findings and places of a report must fit (`tasks.plan.rules.places`).
     """
@@ -64,7 +64,7 @@ class RuleSet:
     places: bool = False
 
     def traits(self, entity: Entity) -> Traits:
-        """What the rules know of an entity."""
+        """The traits of an entity that the rules use."""
         excluded = (
             entity.present
             and entity.label is not None
@@ -121,7 +121,7 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
     Exclusion("emphysema", "cardiomegaly", "hyperinflation stretches the heart into a narrow shadow"),
     Exclusion("emphysema", "hemidiaphragm elevation", "hyperinflation flattens both hemidiaphragms"),
     Exclusion("emphysema", "pulmonary fibrosis", "one enlarges the lungs and one shrinks them"),
-    Exclusion("pulmonary fibrosis", "pulmonary edema", "both are diffuse lines; a film cannot tell them apart"),
+    Exclusion("pulmonary fibrosis", "pulmonary edema", "both are diffuse lines; a film cannot distinguish them"),
     Exclusion("hemidiaphragm elevation", "hiatal hernia", "both lift the shadow at the lung base"),
 )
 

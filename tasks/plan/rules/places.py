@@ -78,7 +78,7 @@ _KNOWN = frozenset().union(*KINDS.values(), *REGIONS.values(), _LEFT, _RIGHT, ba
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the rules know of an entity.
+    """The traits of an entity that the rules use.
 
     Args:
         kind: of a present finding that needs a place, one of `KINDS`.

@@ -281,7 +281,7 @@ class TestTail:
     def test_neither_is_said(self, root: Path, sound: list[np.ndarray]) -> None:
         write(root, {"a.png": sound[0]})
         assert audit(root).tails == {}
-        assert "it has no tail that could be told" in (root.parent / "out/report.md").read_text()
+        assert "the tail of its findings is not known" in (root.parent / "out/report.md").read_text()
 
 
 def test_a_header_fills_what_the_table_leaves_open(

@@ -123,7 +123,7 @@ LATE = {
     SD % "model: 'builtin:roentgen'": "there is no 'builtin:roentgen'",
     SD % "model: ./nowhere": "images.generator: the folder ./nowhere is missing",
     SD % "model: $HOME/x": "images.generator.options.model: '$HOME/x' holds $HOME, which is not expanded",
-    SD % "model: ~nobody_at_all/x": "images.generator: its files cannot be looked at",
+    SD % "model: ~nobody_at_all/x": "images.generator: its files cannot be read",
     SD % f"model: /{'x' * 300}": "images.generator: ",
     "pretrain.device=cuda:7": "pretrain.device: cuda:7: ",
     "evaluate.device=gpu": "evaluate.device: 'gpu' is not allowed",

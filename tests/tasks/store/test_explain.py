@@ -124,7 +124,7 @@ def test_a_run_whose_draw_cannot_be_made_again_is_named_as_such(
     ref = publish(local_store)
     use(local_store, ref)
     local_store.delete(selection_key(ref, "default", "selection.parquet"))
-    assert "cannot be told" in str(explain_everywhere(local_store, "sample-00001"))
+    assert "unknown (" in str(explain_everywhere(local_store, "sample-00001"))
 
 
 def test_runs_of_the_first_format_are_still_told(

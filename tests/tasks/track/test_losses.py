@@ -27,7 +27,7 @@ def losses(said: list[str], clock: Clock) -> Losses:
 
 def test_what_works_is_passed_on_and_nothing_is_said(losses: Losses, said: list[str]) -> None:
     assert losses.attempt(lambda: 7) == 7
-    losses.tell()
+    losses.report()
     assert said == []
 
 
@@ -38,7 +38,7 @@ def test_the_first_failure_is_told_and_the_sum_at_the_end(losses: Losses, said: 
     for _ in range(3):
         assert losses.attempt(refuse) is None
     assert losses.attempt(lambda: 7) == 7
-    losses.tell()
+    losses.report()
     assert len(said) == 2
     assert all(len(line.splitlines()) == 1 for line in said)
     assert "no such run" in said[0]

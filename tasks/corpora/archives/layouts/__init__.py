@@ -1,1 +1,1 @@
-"""One module per layout: `find` says whether a folder looks like it, `read` yields its films."""
+"""One module per layout: `find` detects it in a folder, `read` yields its films."""

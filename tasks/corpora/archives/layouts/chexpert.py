@@ -50,7 +50,7 @@ def find(root: Path) -> bool:
 
 
 def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
-    """Every image that a table names; a row that speaks of a study speaks of each of its images."""
+    """Every image that a table names; a row on a study applies to each of its images."""
     main = need_table(root, *TABLES)
     tables = [table for table in find_tables(root, *TABLES) if not lacking(header_of(table), NEED)]
     patients, plus = Patients(root), _plus_labels(root)
@@ -99,8 +99,8 @@ def _film(path: Path, inner: PurePosixPath, row: Row, more: Mapping[str, int]) -
 
 def _report(row: Row) -> str | None:
     parts = {name: said(row.get(f"section_{name}")) for name in ("findings", "impression")}
-    told = "\n\n".join(f"{name.upper()}: {part}" for name, part in parts.items() if part)
-    return told or said(row.get("Report Impression"))
+    report = "\n\n".join(f"{name.upper()}: {part}" for name, part in parts.items() if part)
+    return report or said(row.get("Report Impression"))
 
 
 def _is_study(row: Row) -> bool:

@@ -75,9 +75,9 @@ def body_of(text: str) -> str | None:
     Text before the title FINAL REPORT, such as a wet read, counts only where nothing follows that title.
     """
     final = body(text)
-    told = [part for name in ("findings", "impression") if (part := last(final, name))]
+    found = [part for name in ("findings", "impression") if (part := last(final, name))]
     paragraphs = [part for part in without_titles(final).split("\n\n") if re.search(r"\w", part)]
-    return "\n\n".join(told) or (" ".join(paragraphs[-1].split()) if paragraphs else None)
+    return "\n\n".join(found) or (" ".join(paragraphs[-1].split()) if paragraphs else None)
 
 
 class _Reports:
@@ -144,5 +144,5 @@ def _sectioned(root: Path, notes: Counter[str]) -> Side[str | None]:
 
 def _sections_of(row: Row) -> str | None:
     parts = {name: said(row[name]) for name in ("findings", "impression")}
-    told = "\n\n".join(f"{name.upper()}: {part}" for name, part in parts.items() if part)
-    return told or said(row.get("last_paragraph"))
+    report = "\n\n".join(f"{name.upper()}: {part}" for name, part in parts.items() if part)
+    return report or said(row.get("last_paragraph"))

@@ -1,7 +1,7 @@
 """NIH ChestX-ray14: ``Data_Entry_2017*.csv``, images in any folder below, official lists, boxes, Google's re-read.
 
 The bracket commas of the header make eleven columns of nine names; only the first seven are read, and they are whole.
-A table that is named for a folder beside it (``Data_Entry_<folder>.csv``) speaks of that folder's images.
+A table that is named for a folder beside it (``Data_Entry_<folder>.csv``) lists that folder's images.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FINDINGS = (
     "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax",
 )  # fmt: skip
 NONE = "No Finding"
-SIDE = 1024  # of the release's films; boxes are told on these, also beside smaller copies
+SIDE = 1024  # of the release's films; boxes refer to these, also beside smaller copies
 _NAMES = {name.lower().replace("_", " "): name for name in (*FINDINGS, NONE)}
 _NAMES["infiltrate"] = "Infiltration"  # the table of boxes calls it so
 _LISTS = {"train": "train_val_list.txt", "test": "test_list.txt"}

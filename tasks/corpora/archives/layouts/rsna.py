@@ -65,13 +65,13 @@ def _normal(root: Path, notes: Counter[str]) -> Side[int]:
     seen: set[tuple[str, str]] = set()
     for table in find_tables(root, CLASSES):
         for row in read_rows(table, "patientId", "class", notes=notes):
-            told = " ".join((said(row["class"]) or "").lower().split())
-            if told and told not in _NORMAL:
+            kind = " ".join((said(row["class"]) or "").lower().split())
+            if kind and kind not in _NORMAL:
                 raise ArchiveError(
                     f"{row.where} ({row['patientId']}), column class: {row['class']!r} is none of Normal, "
                     "No Lung Opacity / Not Normal and Lung Opacity"
                 )
-            if told and (row["patientId"], told) not in seen:
-                seen.add((row["patientId"], told))
-                side.add(row, _NORMAL[told])
+            if kind and (row["patientId"], kind) not in seen:
+                seen.add((row["patientId"], kind))
+                side.add(row, _NORMAL[kind])
     return side

@@ -165,8 +165,8 @@ def _settled(readings: list[dict[str, int]], columns: list[str]) -> dict[str, in
 
 
 def _nothing(readings: list[dict[str, int]], marks: Mapping[str, int]) -> dict[str, int]:
-    told = [own[NONE] for own in readings if NONE in own]
-    if not told:
+    stated = [own[NONE] for own in readings if NONE in own]
+    if not stated:
         return {}
     seen = any(mark == 1 for name, mark in marks.items() if name != NONE)
-    return {NONE: 0 if seen or 0 in told else min(told)}
+    return {NONE: 0 if seen or 0 in stated else min(stated)}
