@@ -5,7 +5,7 @@
 Trains the shipped denoiser further on a small archive of hospital A that nothing has seen, in which some films, the
 canaries, come again and again. Lots decide which film is a canary and how often it comes, or that it is held out,
 among films whose reports are worded least like any other's: these groups differ in repetition alone. Then the shipped
-generator and each training draw films for the prompts of every group; the gate judges them, and so does a stricter
+generator and each training draw films for the prompts of every group; the gate scores them, and so does a stricter
 comparison that shares no code with it. Writes ``docs/privacy.md`` and ``docs/images/canaries.png``.
 """
 

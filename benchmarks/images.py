@@ -115,7 +115,9 @@ def measure_judges(count: int, rounds: int) -> None:
         films = [cv2.resize(film, (side, side), interpolation=cv2.INTER_CUBIC) for film in sound]
         batch = [Candidate(str(at), (), "", "", film) for at, film in enumerate(films)]
         each: dict[str, Callable[[], object]] = {
-            "classical": lambda batch=batch: [gate.judge(view) for view in [FilmBatch(batch)] for gate in classical],
+            "classical": lambda batch=batch: [
+                gate.score_batch(view) for view in [FilmBatch(batch)] for gate in classical
+            ],
             "ensemble": lambda batch=batch: ensemble.score(batch),
         }
         for name, judge in each.items():

@@ -38,7 +38,9 @@ class IngestParameters(BaseModel):
     text: str = Field("report", description="report, or labels: text is made from labels where there is no report.")
     licence: str | None = Field(None, description="SPDX expression; empty takes what is known of the layout.")
     workers: int = Field(2, ge=1, description="Threads that decode films.")
-    profile: str = Field("local", description="Name of a profile, or path of a YAML file: it says where the store is.")
+    profile: str = Field(
+        "local", description="Name of a profile, or path of a YAML file, for the address of the store."
+    )
     overrides: tuple[str, ...] = Field((), description="Any field of the profile, as KEY=VALUE.")
 
 
@@ -59,7 +61,7 @@ def ingest(parameters: IngestParameters) -> dict[str, Any]:
 
 
 def section_of(parameters: IngestParameters) -> SourceSection:
-    """What the fields ask for, as a recipe would say it.
+    """The fields as a section of a recipe.
 
     Raises:
         ArchiveError: a field is wrong; all of them at once.

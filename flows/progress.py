@@ -48,7 +48,7 @@ class Progress:
         return lambda stage, done, total, note="": self.stage(f"{name} {stage}", done, total, note)
 
     def stage(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Stage `name` has finished `done` of `total`; `note` may say how it goes."""
+        """Stage `name` has finished `done` of `total`; `note` is shown beside it."""
         if self.console.is_terminal:
             with self._lock:
                 if name not in self._known:

@@ -61,7 +61,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder under ``runs/`` that says which checkpoints and scores belong together."""
+        """The folder under ``runs/`` that lists the checkpoints and scores of this run."""
         return run_name(self.ref, self.recipe)
 
 

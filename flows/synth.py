@@ -1,4 +1,4 @@
-"""`synth`: the whole factory, and the table that says what the data was worth."""
+"""`synth`: the whole factory, and the table of scores at its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flows.session import open_run
 
 @factory_flow(FlowParameters)
 def synth(parameters: FlowParameters) -> dict[str, Any]:
-    """Generate a dataset version, curate it, pretrain on it, evaluate, and say what it was worth."""
+    """Generate a dataset version, curate it, pretrain on it, evaluate, and print the table of scores."""
     with open_run("synth", parameters) as run:
         generate(**run.for_subflow())
         curate(**run.for_subflow())

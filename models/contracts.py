@@ -18,7 +18,7 @@ class ProgressCallback(Protocol):
     """Told how far a long task is, from any thread."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None:
-        """Stage `stage` has finished `done` of `total`; `note` may say how it goes."""
+        """Stage `stage` has finished `done` of `total`; `note` is shown beside it."""
         ...
 
 
@@ -43,7 +43,7 @@ class Entity:
         label: the finding it is about; None for a place.
         present: False for a negation.
         sides, zones, severities: attributes it can take.
-        count: how often a corpus says it, where that is known.
+        count: mentions in a corpus, where that is known.
     """
 
     id: str
@@ -92,7 +92,7 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReportDraft:
-    """One written report, not yet judged.
+    """One written report, before its gates.
 
     `error` is set when the engine gave nothing usable, `fault` when the engine is to blame for it, not the text, and
     `refused` when it did not take the request at all.
@@ -136,9 +136,9 @@ class Candidate:
 class GateScore:
     """What one gate measured; higher is better, and the decision is taken elsewhere.
 
-    `score` is NaN where the gate could judge nothing of the sample. `seconds` is what it cost, wall time per
-    candidate, 0 where a gate does not say. `not_judged` counts the mentions outside the gate's vocabulary that the
-    recipe allows it to pass over; None where the recipe allows none.
+    `score` is NaN where the gate could judge nothing of the sample. `seconds` is its wall time per candidate, 0
+    where it is not measured. `not_judged` counts the mentions outside the gate's vocabulary that the recipe lets
+    pass; None where it lets none.
     """
 
     gate: str
@@ -151,7 +151,7 @@ class GateScore:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model says of itself, for provenance. `sha256` covers its weight files."""
+    """The facts of a model, for provenance. `sha256` covers its weight files."""
 
     kind: str
     name: str
@@ -162,12 +162,12 @@ class ModelCard:
 
     @property
     def reference(self) -> str:
-        """What a sample's row says that made it: name and revision."""
+        """The model in a sample's row: name and revision."""
         return f"{self.name}@{self.revision}"
 
 
 class ModelNotFound(FileNotFoundError):
-    """Weights or a model package are missing; the message says which and how to get them."""
+    """Weights or a model package are missing; the message names them and how to get them."""
 
 
 class RequestsRefused(RuntimeError):
@@ -178,7 +178,7 @@ class RequestsRefused(RuntimeError):
 
 
 def one_line(error: object, most: int = 300) -> str:
-    """What an error says, on one line of at most `most` characters; its kind where it says nothing."""
+    """The message of an error on one line of at most `most` characters; its kind where it has none."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= most else f"{text[:most]}…"
 
@@ -195,7 +195,7 @@ class ReportGenerator(Protocol):
 
 @runtime_checkable
 class Shortens(Protocol):
-    """A report generator that can say an IMPRESSION again in fewer words; `shares` is how much of each may stay."""
+    """A report generator that can shorten an IMPRESSION; `shares` is how much of each may stay."""
 
     def shorten(
         self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
@@ -228,22 +228,22 @@ class Gate(Protocol):
 
 
 @runtime_checkable
-class KnowsFindings(Gate, Protocol):
-    """A gate that judges findings, and no finding outside its vocabulary.
+class VocabularyGate(Gate, Protocol):
+    """A gate whose score depends on the findings of a vocabulary, and on no other.
 
-    `known_labels` names the findings that it knows. `judges` says whether its score says anything about `mention`;
-    what the gate is not asked about at all, such as a place, counts as judged.
+    `known_labels` names its findings. `covers` is whether its score depends on `mention`;
+    what the gate does not score at all, such as a place, counts as covered.
     """
 
     @property
     def known_labels(self) -> frozenset[str]: ...
 
-    def judges(self, mention: Mention) -> bool: ...
+    def covers(self, mention: Mention) -> bool: ...
 
 
 @runtime_checkable
 class TakesBank(Protocol):
-    """A gate that judges the findings of the recipe's bank, where its options name no others.
+    """A gate on the findings of the recipe's bank, where its options name no others.
 
     Whoever opens the gates gives it the bank before the first score. `label_set` is what the bank's labels are of.
     """

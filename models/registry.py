@@ -53,9 +53,9 @@ FILM_GATES: Mapping[str, str] = {
 """Gates that need the film."""
 GATES: Mapping[str, str] = {**REPORT_GATES, **FILM_GATES}
 SCORES = (0.0, 1.0)
-"""The range of a gate's scores, where its class says no other in `scores`."""
-KNOW_FINDINGS = frozenset({"agreement", "no_extra_finding", "impression_consistency"})
-"""The gates whose score depends on a vocabulary of findings (protocol `models.contracts.KnowsFindings`)."""
+"""The range of a gate's scores, where its class has no other in `scores`."""
+FINDING_GATES = frozenset({"agreement", "no_extra_finding", "impression_consistency"})
+"""The gates whose score depends on a vocabulary of findings (protocol `models.contracts.VocabularyGate`)."""
 ENCODERS: Mapping[str, str] = {
     "classifier-features": "models.encoders.classifier_features:ClassifierFeatureEncoder",
     "film": "models.encoders.image:FilmEncoder",

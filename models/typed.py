@@ -91,8 +91,8 @@ def construct(factory: Callable[..., Any], options: Options) -> Any:
 def options_model(factory: Callable[..., Any]) -> type[Options]:
     """The options of `factory`: the model that its class names, else one with a field for each parameter.
 
-    Of a parameter it takes the type, with the ranges that ``Annotated`` gives it, the default, and what the class's
-    docstring says of it under ``Args``.
+    Of a parameter it takes the type, with the ranges that ``Annotated`` gives it, the default, and its
+    description under ``Args`` of the class's docstring.
     """
     if hasattr(factory, "options_model"):
         return factory.options_model  # pyright: ignore[reportFunctionMemberAccess]
@@ -114,7 +114,7 @@ def options_model(factory: Callable[..., Any]) -> type[Options]:
 
 
 def _described(doc: str) -> dict[str, str]:
-    """What a docstring says under ``Args`` of each parameter, on one line."""
+    """The descriptions of parameters under ``Args`` of a docstring, each on one line."""
     _, _, listed = doc.partition("\nArgs:\n")
     entries = re.findall(r"^    (\w+(?:, \w+)*): (.+(?:\n     +.+)*)", listed.partition("\n\n")[0], re.MULTILINE)
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}

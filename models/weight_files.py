@@ -56,7 +56,7 @@ def wrong_weights(folder: Path, name: str) -> list[str]:
 
 
 def found(paths: Iterable[Path]) -> list[str]:
-    """What `wrong_file` says of each."""
+    """The results of `wrong_file` for each."""
     return [wrong for path in paths if (wrong := wrong_file(path))]
 
 
@@ -69,7 +69,7 @@ def any_of(folder: Path, choices: Sequence[Sequence[str]], what: str) -> list[st
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`, empty where there is none; `wrong_file` says why."""
+    """The JSON object in `path`, empty where there is none; `wrong_file` gives the reason."""
     data = _json(path)
     return data if isinstance(data, dict) else {}
 

@@ -17,7 +17,7 @@ _MOST_DIGITS = 64
 
 
 class BadDocument(StoreError):
-    """A stored document is no JSON that this program takes; the message says why."""
+    """A stored document is no JSON that this program takes; the message gives the reason."""
 
 
 def read_bounded(store: ObjectStore, key: str, most: int = MOST_BYTES) -> bytes:

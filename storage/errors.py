@@ -32,7 +32,7 @@ class StoreFull(StoreError):
 
 
 class ObjectTooLarge(StoreError):
-    """The object has more bytes than the store takes; the message says what to make smaller."""
+    """The object has more bytes than the store takes; the message states what to make smaller."""
 
 
 class CorruptShard(StoreError):
@@ -44,7 +44,7 @@ class DatasetMissing(StoreError):
 
 
 class ManifestConflict(StoreError):
-    """A manifest is there already and says something else, or does not agree with the objects."""
+    """A manifest is there already and differs, or does not agree with the objects."""
 
 
 class ShardConflict(StoreError):

@@ -1,4 +1,4 @@
-"""What the indices of a published version say of its samples, read once per version and process."""
+"""The rows in the indices of a published version, read once per version and process."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _index(version: Version, shard: ShardEntry) -> TarIndex:
             raise CorruptShard("it is not the object that the manifest names")
         columns = read_columns(data, _COLUMNS)
     except CorruptShard as error:
-        raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` says what else is damaged") from error
+        raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` lists what else is damaged") from error
     ids, findings, impressions = (columns[name] for name in _COLUMNS)
     texts = tuple(report_text(*parts) for parts in zip(findings, impressions, strict=True))
     return TarIndex(ref.key(shard.pairs.key) if shard.pairs else "", tuple(ids), texts)

@@ -83,7 +83,7 @@ class DatasetRef:
         return self.key(f"reports/{shard:05d}.parquet")
 
     def report_entry(self, shard: int) -> str:
-        """Key of the entry of a shard's reports, whose presence says that they are done."""
+        """Key of the entry of a shard's reports, whose presence marks them as done."""
         return self.key(f"reports/{shard:05d}.json")
 
     def model_card(self, stage: str) -> str:

@@ -106,7 +106,7 @@ def hash_documents(store: ObjectStore, ref: DatasetRef, manifest: Manifest) -> d
 
 
 def _of_known_format(where: str, document: object) -> object:
-    """`document`, unless it says that a later program wrote it."""
+    """`document`, unless its format is that of a later program."""
     said = document.get("format", 0) if is_dict(document) else 0
     if isinstance(said, int) and said > FORMAT_VERSION:
         raise ManifestConflict(

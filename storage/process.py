@@ -43,7 +43,7 @@ class Identity:
     created: float
 
     def __post_init__(self) -> None:
-        pid, created = cast("object", self.pid), cast("object", self.created)  # a file may say anything
+        pid, created = cast("object", self.pid), cast("object", self.created)  # a file may hold anything
         if type(pid) is not int or not isinstance(created, (int, float)):
             raise TypeError(f"{self!r} names no process")
 
@@ -110,7 +110,7 @@ def spawn(
     """Start a process in a session of its own, which no signal of a terminal reaches.
 
     Args:
-        name, state: what it is, and of which state folder: its mark says both.
+        name, state: its name and its state folder, both of which are in its mark.
         argv: command line.
         env: its whole environment; None takes this process's.
         url: where it will answer.

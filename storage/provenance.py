@@ -14,7 +14,7 @@ from storage.records import PairRow, Record, RejectRow, ReportRow
 from storage.tables import from_parquet, read_column, read_table_object
 from storage.tars import read_groups
 
-_REMEDY = "`synth verify` says what else is damaged"
+_REMEDY = "`synth verify` lists what else is damaged"
 R = TypeVar("R", PairRow, RejectRow, ReportRow)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 FORMAT_VERSION = 3
-"""2 added what an archive says of a film (patient, boxes, masks …), label sets and use agreements; 3 added the SHA-256
-of the documents beside the shards. Manifests of formats 1 and 2 are read too."""
+"""2 added the facts that an archive gives of a film (patient, boxes, masks …), label sets and use
+agreements; 3 added the SHA-256 of the documents beside the shards. Manifests of formats 1 and 2 are read too."""
 
 FILM_FACTS = ("patient", "study", "view", "sex", "age", "split", "labeller", "boxes", "masks", "text_from")
 """Fields of a `PairRow` that an archive fills; JSON of a pair has all of them, or, where none is given, none."""
@@ -53,7 +53,7 @@ class ReportRow(Record):
     tokens_all_attempts: int
     gates: list[GateRow]
     axes: dict[str, str] | None = None
-    model: str = Field(default="", description="what wrote it: name@revision; empty in versions that did not say")
+    model: str = Field(default="", description="what wrote it: name@revision; empty in versions without it")
 
 
 class Box(Record):
@@ -85,10 +85,10 @@ class PairRow(Record):
     `labels` maps a finding to 1 (present), 0 (absent) or -1 (uncertain); one without a value is not in it. `axes`
     holds age, sex and view where the recipe deals them, and is left out of JSON where it does not.
 
-    What an archive says of a film (`FILM_FACTS`) is None or empty where it says nothing: `patient` and `study` are its
-    ids, `age` is in years, `split` is as the archive names it, `labeller` says who labelled the film, and `text_from`
-    whether the text is the film's ``report``, was made from its ``labels``, follows a ``plan``, or is ``none``; it is
-    empty in generated pairs and in rows of format 1.
+    The facts that an archive gives of a film (`FILM_FACTS`) are None or empty where it gives none: `patient` and
+    `study` are its ids, `age` is in years, `split` is as the archive names it, `labeller` is who labelled
+    the film, and `text_from` whether the text is the film's ``report``, was made from its ``labels``, follows a
+    ``plan``, or is ``none``; it is empty in generated pairs and in rows of format 1.
     """
 
     sample_id: str

@@ -187,7 +187,7 @@ class S3Store:
         once = copy(self)
         once.connection, once._clients = replace(self.connection, attempts=1, connect_timeout=3, read_timeout=10), {}
         with once.explained(THE_BUCKET):
-            # Unlike HeadBucket, a refused listing says why. These tries wait less in between than botocore's.
+            # Unlike HeadBucket, a refused listing gives the reason. These tries wait less in between than botocore's.
             prefix = self._key("probe-")
             ask = partial(once.client.list_objects_v2, Bucket=self.bucket, Prefix=prefix, MaxKeys=1)
             found = _again(ask, is_passing, self.connection.attempts)

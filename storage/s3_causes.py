@@ -70,7 +70,7 @@ def no_credentials(error: BotoCoreError) -> str | None:
 
 
 def bucket_region(error: ClientError) -> str | None:
-    """The region in which the server says that the bucket is."""
+    """The bucket's region in the server's answer."""
     metadata = error.response.get("ResponseMetadata", {})
     details: Any = error.response.get("Error", {})
     return metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region") or details.get("Region")

@@ -82,7 +82,7 @@ def launch_store(folder: Path, ports: Ports, url: str) -> Service:
     data.mkdir(exist_ok=True)
     (data / "mini.options").unlink(missing_ok=True)  # flags kept from an earlier start would override these
     log = folder / LOG
-    log.unlink(missing_ok=True)  # what it says of ports is about this start
+    log.unlink(missing_ok=True)  # its lines on ports are then of this start
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_", "WEED_"))}
     return spawn(
         NAME, folder.parent, [str(find_binary()), "mini", *_flags(folder, data, ports)], clean, url=url, log=log

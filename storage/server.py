@@ -43,7 +43,7 @@ _ENDING = 20.0  # seconds that the store has to write down what it holds
 class StoreAddress:
     """Where the managed store answers and who may use it; pid and `created` name its process.
 
-    `kept` says that it stays until `stop`, whoever leaves.
+    `kept` keeps it until `stop`, whatever else ends.
     """
 
     endpoint: str
@@ -246,7 +246,7 @@ def _credentials(folder: Path) -> tuple[str, str]:
 
 
 def _recorded(folder: Path) -> StoreAddress | None:
-    """What ``address.json`` says; None where it is missing, cut short or foreign."""
+    """The content of ``address.json``; None where it is missing, cut short or foreign."""
     try:
         address = StoreAddress(**json.loads((folder / "address.json").read_text()))
         address.service()

@@ -1,6 +1,6 @@
 """Tags: names such as ``latest`` and ``champion`` that move from one published version to another.
 
-Every move is one small create-only object with the next number; the highest number is what the tag says. So two who
+Every move is one small create-only object with the next number; the highest number is the tag's value. So two who
 move a tag at once cannot overwrite each other, and what a tag said before stays readable.
 """
 
@@ -43,7 +43,7 @@ class BadTag(StoreError):
 
 
 def tags(store: ObjectStore, dataset: str = "") -> list[Tag]:
-    """What every tag says now; of one dataset, or of all.
+    """The current value of every tag of one dataset, or of all.
 
     Raises:
         BadTag: one of them cannot be read.
@@ -52,7 +52,7 @@ def tags(store: ObjectStore, dataset: str = "") -> list[Tag]:
 
 
 def newest_tags(store: ObjectStore, dataset: str = "") -> list[str]:
-    """Keys of what every tag says now, sorted by dataset and tag; of one dataset, or of all."""
+    """Keys of the current move of every tag, sorted by dataset and tag; of one dataset, or of all."""
     newest: dict[tuple[str, str], int] = {}
     for info in store.list(f"{TAGS}{dataset}/" if dataset else TAGS):
         found = split_tag(info.key)
@@ -62,7 +62,7 @@ def newest_tags(store: ObjectStore, dataset: str = "") -> list[str]:
 
 
 def find_tag(store: ObjectStore, dataset: str, tag: str) -> Tag | None:
-    """What `tag` says now, or None.
+    """The current value of `tag`, or None.
 
     Raises:
         BadTag: it cannot be read.
@@ -148,7 +148,7 @@ def resolve(store: ObjectStore, text: str) -> DatasetRef:
 
 
 def _next(store: ObjectStore, ref: DatasetRef, tag: str, held: Tag | None) -> Tag | None:
-    """Make the next move of a tag; None when somebody else was faster."""
+    """Make the next move of a tag; None when another process was faster."""
     number = held.number + 1 if held else 1
     made = Tag(dataset=ref.name, tag=tag, version=ref.version, number=number, created=datetime.now(UTC))
     try:

@@ -97,7 +97,7 @@ def _files(stream: Any) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
 
 
 def _plain_file(block: bytes) -> tarfile.TarInfo | None:
-    """The header of a plain file as we write it, read four times as fast; None leaves it to the library to judge."""
+    """The header of a plain file as we write it, read four times as fast; None leaves it to the library."""
     name = block[:100].rstrip(b"\0")
     size, said = block[124:135], block[148:154]
     if not (size.isdigit() and said.isdigit() and name.isascii()) or block[156:157] != b"0" or any(block[345:500]):

@@ -1,4 +1,4 @@
-"""Prove that a published version is what its manifest says: every object, every sample, every film."""
+"""Prove that a published version agrees with its manifest: every object, every sample, every film."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Problem(Record):
 class ShardCheck:
     """What one shard was found to hold: films (PNG SHA-256) and rejects by sample id, counts and problems.
 
-    `counted` is False where a table could not be read, so that the counts say nothing.
+    `counted` is False where a table could not be read, so that the counts mean nothing.
     """
 
     films: dict[str, str] = field(default_factory=dict[str, str])
@@ -124,7 +124,7 @@ def verify_shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> Shar
     check.rejects = [row.sample_id for row in rejects or []]
     check.gates = Counter(row.gate for row in rejects or [])
     if rejects is not None and len(rejects) != entry.rejected:
-        check.add(entry.rejects.key, f"holds {len(rejects)} rejects, the manifest says {entry.rejected}")
+        check.add(entry.rejects.key, f"holds {len(rejects)} rejects, the manifest has {entry.rejected}")
     reports = _table(store, ref, entry.reports, ReportRow, check)
     if reports is not None:
         for sample in {row.sample_id for row in rows or []} - {row.sample_id for row in reports}:
@@ -143,7 +143,7 @@ def _index(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, check: ShardC
         return None
     check.entities = Counter(entity for row in rows for entity in row.entities)
     if len(rows) != entry.accepted:
-        check.add(entry.index.key, f"lists {len(rows)} samples, the manifest says {entry.accepted}")
+        check.add(entry.index.key, f"lists {len(rows)} samples, the manifest has {entry.accepted}")
     try:
         said = ShardEntry.model_validate_json(table_metadata(data)[SHARD_KEY])
     except (KeyError, ValueError) as error:
@@ -151,7 +151,7 @@ def _index(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, check: ShardC
         return rows
     for name in ShardEntry.model_fields:
         if name != "index" and getattr(said, name) != getattr(entry, name):
-            check.add(entry.index.key, f"was committed with another {name!r} than the manifest says")
+            check.add(entry.index.key, f"was committed with another {name!r} than that of the manifest")
     return rows
 
 
@@ -170,7 +170,7 @@ def _bytes(store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, check: Shard
         check.add(entry.key, "is missing")
         return None
     except BadDocument as error:
-        check.add(entry.key, f"{error}, the manifest says {entry.size}")
+        check.add(entry.key, f"{error}, the manifest has {entry.size}")
         return None
     _compare(entry, len(data), hashlib.sha256(data).hexdigest(), check)
     return data
@@ -211,7 +211,7 @@ def _tar(
     for sample in [sample for sample in by_id if whole and sample not in check.films]:
         check.add(entry.key, f"sample {sample} is in the index and not in the tar")
     if whole and len(check.films) != entry.rows:
-        check.add(entry.key, f"holds {len(check.films)} samples, the manifest says {entry.rows}")
+        check.add(entry.key, f"holds {len(check.films)} samples, the manifest has {entry.rows}")
     return None
 
 
@@ -231,9 +231,9 @@ def _sample_problems(group: Group, row: PairRow | None, indexed: bool, check: Sh
 def _compare(entry: ObjectEntry, size: int, digest: str, check: ShardCheck) -> None:
     check.size += size
     if size != entry.size:
-        check.add(entry.key, f"has {size} bytes, the manifest says {entry.size}")
+        check.add(entry.key, f"has {size} bytes, the manifest has {entry.size}")
     elif digest != entry.sha256:
-        check.add(entry.key, f"has SHA-256 {digest[:12]}…, the manifest says {entry.sha256[:12]}…")
+        check.add(entry.key, f"has SHA-256 {digest[:12]}…, the manifest has {entry.sha256[:12]}…")
 
 
 def _document_problems(version: Version, name: str, sha256: str) -> Iterator[Problem]:
@@ -246,7 +246,7 @@ def _document_problems(version: Version, name: str, sha256: str) -> Iterator[Pro
         yield Problem(object=name, what=str(error))
     else:
         if digest != sha256:
-            yield Problem(object=name, what=f"has SHA-256 {digest[:12]}…, the manifest says {sha256[:12]}…")
+            yield Problem(object=name, what=f"has SHA-256 {digest[:12]}…, the manifest has {sha256[:12]}…")
 
 
 def _manifest_problems(manifest: Manifest) -> Iterator[Problem]:

@@ -114,7 +114,7 @@ def _rows(store: ObjectStore, key: str, kind: type[R]) -> list[R]:
     try:
         return from_parquet(read_table_object(store, key), kind)
     except CorruptShard as error:
-        raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` says what else is damaged") from error
+        raise CorruptShard(f"{store.uri(key)}: {error}; `synth verify` lists what else is damaged") from error
 
 
 def _missing(store: ObjectStore, ref: DatasetRef) -> str:

@@ -1,6 +1,6 @@
 """The one place where the stages meet Prefect: run a call as a task run that the UI shows.
 
-The store says what is done, so nothing is cached or persisted here, and a task run has no parameters: no
+The store holds what is done, so nothing is cached or persisted here, and a task run has no parameters: no
 pixels, no credentials and no recipe go to the Prefect server.
 """
 

@@ -65,7 +65,7 @@ def open_text(path: Path) -> Iterator[io.TextIOBase]:
 
 
 def encoding_of(path: Path) -> str:
-    """The codec of a text file: what its mark says, else UTF-8 if all of it is, else `LEGACY`.
+    """The codec of a text file: that of its byte order mark, else UTF-8 if all of it is, else `LEGACY`.
 
     Raises:
         TextError: missing or damaged, or it holds zero bytes without a mark, as only binary files do.

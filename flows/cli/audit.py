@@ -139,11 +139,11 @@ def archive(
     ] = None,
     false_rejects: Annotated[float, typer.Option(help="Share of good films that may fall.", min=1e-4, max=0.5)] = 0.01,
     judge: Annotated[str | None, typer.Option(help="Folder or hub id of a vision-language model.")] = None,
-    rule: Annotated[str, typer.Option(help="When the judge drops a film: all_no, any_no or k_of_n.")] = "all_no",
+    rule: Annotated[str, typer.Option(help="When --judge drops a film: all_no, any_no or k_of_n.")] = "all_no",
     k: Annotated[int, typer.Option(help="How many answers of no drop a film under k_of_n.", min=1)] = 2,
     workers: Annotated[int, typer.Option(help="Threads that decode.", min=1)] = 1,
 ) -> None:
-    """Judge every film of an archive: checks, copies, leaks between splits, the long tail; write a cleaned index.
+    """Audit every film of an archive: checks, copies, leaks between splits, the long tail; write a cleaned index.
 
     What is measured of each film is kept in `measurements/` of --out: the same command goes on where it was stopped,
     and one with other limits or another rule measures nothing again.

@@ -1,4 +1,4 @@
-"""The command `synth curate`: decide which pairs are kept, and say what each rule removed."""
+"""The command `synth curate`: decide which pairs are kept, and count what each rule removed."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class _Command:
 
 
 def run(words: list[str], command: Callable[[], Any]) -> int:
-    """Run a command line, and say in one line what ends it; the exit code.
+    """Run a command line, print in one line what ends it, and return the exit code.
 
     Args:
         words: the arguments, for the log.

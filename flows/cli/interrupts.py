@@ -41,7 +41,7 @@ class _State:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Run a command so that signals end it as the module says; a signal that is ignored stays ignored."""
+    """Run a command so that signals end it as described above; a signal that is ignored stays ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 LOOKED_AT = 16_384
-"""So many samples are planned to say how often the rules act."""
+"""Samples that are planned to count how often the rules act."""
 
 
 @app.command()
@@ -30,7 +30,7 @@ def plan(
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one field, such as pairs=64."),
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="Show so many of the first samples.")] = 3,
-    estimate: Annotated[bool, typer.Option("--estimate", help="Also say about how long it takes and costs.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Also estimate time and cost.")] = False,
     seconds: Annotated[
         float | None,
         typer.Option("--seconds-per-pair", min=0, help="For --estimate; else what the dataset's last version took."),

@@ -80,7 +80,7 @@ def _bypass_proxies() -> None:
 
 
 def _check(home: Path, room: bool) -> None:
-    """Servers that cannot write say so late, and at length."""
+    """Checked early, since servers that cannot write fail late and at length."""
     problem = ""
     try:
         home.parent.mkdir(parents=True, exist_ok=True)

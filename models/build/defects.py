@@ -1,9 +1,9 @@
-"""Train the default film judge on planted defects, fill the default bad bank, calibrate the ensemble.
+"""Train the default defect network on planted defects, fill the default bad bank, calibrate the ensemble.
 
     python -m models.build.defects
 
 Learns from the sound films of hospital A alone. Every film is first shown as another machine, another hand and
-another body would make it, so that the judge also serves films that no phantom drew; then half of them are spoilt.
+another body would make it, so that the network also serves films of other sources; then half of them are spoilt.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Rng = np.random.Generator
 
 
 def train(films: np.ndarray, run: Run) -> DefectNet:
-    """Fit a judge on sound films (n, 128, 128) uint8, spoilt as it goes."""
+    """Fit a network on sound films (n, 128, 128) uint8; defects are planted in each batch."""
     torch.manual_seed(SEED)
     net = DefectNet()
 

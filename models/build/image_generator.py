@@ -1,4 +1,4 @@
-"""Train the shipped image generator and its judges from hospital A's archive, stage after stage.
+"""Train the shipped image generator and the networks of its gates on hospital A's archive, stage after stage.
 
 Every stage keeps its result under the cache folder and is skipped when that is complete; an interrupted one
 goes on from its last checkpoint. ``python -m models.build.image_generator --help`` lists the options; ``torchrun

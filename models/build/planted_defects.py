@@ -1,4 +1,4 @@
-"""Twenty ways to spoil a film at three strengths, to train judges on and to measure them with.
+"""Twenty kinds of defects at three strengths, to train film gates on and to measure them with.
 
 A kind at its strongest is beyond doubt; at its weakest a reader may still use the film. Lengths are shares of the
 film, so that a kind means the same at every size.

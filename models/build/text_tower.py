@@ -41,7 +41,7 @@ def new_tokenizer(texts: Iterable[str], folder: Path) -> Any:
     backend.train_from_iterator(texts, trainer)
     learned = json.loads(backend.to_str())["model"]
     pieces = dict(learned["vocab"])
-    for sign in sorted(_bytes()):  # a byte nobody wrote must still be spelt at the end of a word
+    for sign in sorted(_bytes()):  # a byte that is in no text must still be spelt at the end of a word
         pieces.setdefault(sign + "</w>", len(pieces))
     merges: Any = [tuple(merge) for merge in learned["merges"]]
     tokenizer = CLIPTokenizer(vocab=pieces, merges=merges, model_max_length=TOKENS)

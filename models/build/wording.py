@@ -15,7 +15,7 @@ MOST = 4
 
 
 def random_findings(rng: np.random.Generator, most: int = MOST) -> list[Finding]:
-    """Any combination of up to `most` findings with any attributes; some say nothing of an attribute."""
+    """Any combination of up to `most` findings with any attributes; some leave an attribute out."""
     count = int(rng.integers(0 if rng.random() < 0.1 else 1, most + 1))
     findings = []
     for place in rng.permutation(len(KINDS))[:count]:

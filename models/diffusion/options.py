@@ -37,7 +37,7 @@ class DiffusersOptions(Options):
     )
     batch: Count = Field(
         default=16,
-        description="films at a time; halved for good when memory runs out. The model card says what fitted",
+        description="films at a time; halved for good when memory runs out. The model card holds what fitted",
     )
     device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")] | None = Field(
         default=None, description="such as `cpu` or `cuda:0`; null takes a GPU if there is one"

@@ -97,7 +97,7 @@ def _wrong_part(folder: Path, part: str, library: str) -> list[str]:
 
 
 def sides_of(folder: Path) -> int:
-    """The number of pixels that a film's side must be a multiple of, as the pipeline's configuration says."""
+    """The number of pixels that a film's side must be a multiple of, from the pipeline's configuration."""
     vae, net = (read_object(folder / part / "config.json") for part in ("vae", "transformer"))
     blocks = vae.get("block_out_channels") or vae.get("encoder_block_out_channels")
     factor = 2 ** (len(blocks) - 1) if isinstance(blocks, list) and len(blocks) < 10 else 8

@@ -18,7 +18,7 @@ OURS = "film"
 
 
 class FilmEncoder:
-    """The layer before the last of the default film judge (protocol `Encoder`, 64 numbers a film).
+    """The layer before the last of the defect network (protocol `Encoder`, 64 numbers a film).
 
     Args:
         folder: where ``defects.safetensors`` and ``defects.json`` lie; None takes those that ship with us.
@@ -83,7 +83,7 @@ class TransformersEncoder:
         """Name, revision and first digits of the weights' SHA-256.
 
         Raises:
-            ModelNotFound: the weights are missing; the message says how to get them.
+            ModelNotFound: the weights are missing; the message states how to get them.
         """
         return self._parts[2]
 

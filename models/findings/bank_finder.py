@@ -71,7 +71,7 @@ class BankFinder:
             if span.status != "uncertain"
         ]
 
-    def knows(self, mention: Mention) -> bool:
+    def covers(self, mention: Mention) -> bool:
         """Whether a mention is of the bank, or a finding that would be seen in a text."""
         return mention.type is EntityType.ANATOMY or mention.entity in self._ids or bool(self.spans(mention.phrase))
 
@@ -110,7 +110,7 @@ def _no_findings() -> frozenset[str]:
 
 
 def _open(words: Phrase) -> bool:
-    """Whether words say of nothing that it is there: "increased", "left lower lobe"."""
+    """Whether words state no finding by themselves: "increased", "left lower lobe"."""
     return all(word in _no_findings() or word.isdigit() for word in words)
 
 

@@ -188,7 +188,7 @@ def _framed(frame: Frame, at: int, plain: list[str], tokens: list[Word], sentenc
         return None
     absent = frame.denies or any(word in _NOT for word in between)
     if frame.denies and any(word in _NOT for word in between):
-        return None  # "the heart is not normal" says nothing of its size
+        return None  # "the heart is not normal" does not state its size
     return _Hit(frame.concept, frame.type, min(first, at), max(first + size, at + 1), absent, True)
 
 

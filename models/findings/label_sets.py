@@ -3,7 +3,7 @@
 A set is a table, ``tables/NAME.yaml`` of this package or a file of one's own in the same form::
 
     name: my-hospital
-    no_finding: normal                 # optional: the label that says that none of the others is there
+    no_finding: normal                 # optional: the label for none of the others
     remarks: [bad exposure]            # optional: labels that are no findings
     labels:
       - {name: effusion, means: [pleural effusion], prompts: [pleural effusion, pleural fluid]}
@@ -48,7 +48,7 @@ class Label:
         means: concepts (`models.findings.ontology`) of which at least one is there when the label is; none where the
             label means something of its own.
         kind_of: for a label of its own, concepts that are there with it.
-        prompts: noun phrases as a report says it, the plainest first.
+        prompts: noun phrases as in reports, the plainest first.
         phrases: more words by which reports name it.
         aliases: other spellings of the name.
         sides, zones, severities: attributes that it can take.
@@ -82,7 +82,7 @@ class LabelSet:
     Args:
         name: of a set that ships, or the path of a file.
         labels: the findings, in the order of the set's tables and of every label vector.
-        no_finding: the label that says that no finding of the set is there (devices aside).
+        no_finding: the label for no finding of the set (devices aside).
         remarks: labels that are about a film and are no findings.
         sha256: of the table's bytes, for a set in a file.
     """

@@ -3,10 +3,10 @@
 A label is there where at least one of its concepts is (`models.findings.ontology`). From that follow all rules:
 
 1. *Same* meaning: 1, 0 and -1 (uncertain) carry over.
-2. A *narrower* label (a kind of the other's) implies the broader one: 1 gives 1, and -1 gives -1. Its 0 says nothing,
+2. A *narrower* label (a kind of the other's) implies the broader one: 1 gives 1, and -1 gives -1. Its 0 implies none,
    unless labels that are 0 make up the broader one together.
 3. A *broader* label that is 0 denies the narrower ones, unless the same film has one of its kinds: then its labeller
-   did not mean it so. Its 1 and -1 say nothing, since another kind may be there.
+   did not mean it so. Its 1 and -1 imply nothing, since another kind may be there.
 4. ``No Finding`` at 1 stands for 0 of every finding of its set, devices aside. It is given where every finding of the
    other set is known to be absent (1) or one is there (0).
 5. A label without a counterpart, a remark and a blank give nothing: absent labels stay absent.

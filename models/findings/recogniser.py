@@ -86,7 +86,7 @@ def polarities(text: str, phrase: str) -> list[bool]:
     parts = sentences(text)
     for start, end in spans:
         begin, sentence = next(((b, s) for b, s in reversed(parts) if b <= start), (0, lower))
-        # A phrase may hold a full stop of its own ("approx. 2 cm"): judge it by the sentence it starts in.
+        # A phrase may hold a full stop of its own ("approx. 2 cm"): the sentence it starts in decides.
         results.append(not denied(sentence, start - begin, min(end - begin, len(sentence))))
     return results
 

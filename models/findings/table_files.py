@@ -22,7 +22,7 @@ MOST_VALUES = 200_000
 
 
 class TableError(ValueError):
-    """A table cannot be read, or says what it may not say.
+    """A table cannot be read, or holds what its schema refuses.
 
     Attributes:
         where: the file.

@@ -57,13 +57,13 @@ class Agreement:
         """The findings that the classifier was trained on."""
         return frozenset(self._label_set.names)
 
-    def judges(self, mention: Mention) -> bool:
+    def covers(self, mention: Mention) -> bool:
         """Denied findings and places are not asked about; of the rest, whether it is a finding that it knows."""
         return not mention.present or mention.type is EntityType.ANATOMY or mention.label in self._own
 
     @cached_property
     def _judge(self) -> tuple[Any, dict[str, float]]:
-        from models.nets.classifier import load_classifier  # loads torch, which what only asks `judges` does without
+        from models.nets.classifier import load_classifier  # loads torch, which what only asks `covers` does without
 
         net, facts = load_classifier("agreement", self._folder, self._label_set)
         return net, dict(zip(self._at, facts["passing_logits"], strict=False))
@@ -83,7 +83,7 @@ class Agreement:
             for m in mentions
             if m.present and (own := self._own.get(m.label or "")) in passing and own is not None
         }
-        if not seen and (foreign := [mention.entity for mention in mentions if not self.judges(mention)]):
+        if not seen and (foreign := [mention.entity for mention in mentions if not self.covers(mention)]):
             return GateScore(self.name, float("nan"), f"the classifier knows no {', no '.join(foreign)}")
         if not seen:
             return GateScore(self.name, 1.0, "the report asks for no finding that the classifier knows")

@@ -1,4 +1,4 @@
-"""Lay one film over another and say how far their fine structure agrees."""
+"""Align one film with another and measure how far their fine structure agrees."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fine(film: np.ndarray) -> np.ndarray:
 def shifts(new: np.ndarray, olds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The best correlation (n,) of `new` (SIDE, SIDE) with each of `olds` (n, SIDE, SIDE) over shifts, and the shifts.
 
-    A shift (x, y) says where in `new` the point (0, 0) of the old film lies.
+    A shift (x, y) is the place in `new` of the point (0, 0) of the old film.
     """
     window = np.outer(np.hanning(SIDE), np.hanning(SIDE)).astype(np.float32)
     new, olds = new * window, olds * window

@@ -1,4 +1,4 @@
-"""What a judge costs: wall seconds per film, written beside each score."""
+"""The cost of a gate: wall seconds per film, written beside each score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All film judges in one gate: a film is as good as the judge that likes it least says.
+"""All film gates in one: a film's score is the lowest of the members', on a common scale.
 
     python -m models.gates.ensemble --good FOLDER --out ensemble.json [--false-rejects 0.01]
 
@@ -97,10 +97,10 @@ class Ensemble(FilmGate):
         revision = f"{self.name}@{hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]}"
         return calibration, members(calibration.scales, self._options), revision
 
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         calibration, gates, revision = self._parts
-        columns = {gate.name: gate.judge(films) for gate in gates}
+        columns = {gate.name: gate.score_batch(films) for gate in gates}
         values = calibration.values({name: np.array([s.score for s in each]) for name, each in columns.items()})
         names = list(columns)
         scores = []
@@ -128,7 +128,7 @@ def main() -> None:
     films = read_films(args.good)
     scores = {gate.name: score_films(gate, films) for gate in members(MEMBERS, {})}
     save_calibration(calibrate(scores, args.false_rejects), args.out)
-    print(f"{args.out}: {len(scores)} judges on {len(films)} good films at {args.false_rejects:.1%} false rejects")
+    print(f"{args.out}: {len(scores)} gates on {len(films)} good films at {args.false_rejects:.1%} false rejects")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ class OpenAIOptions(SamplingOptions):
     tries: Count = Field(
         default=5,
         description="how often a request is sent when the server is busy, down or answers 5xx; the client waits in "
-        "between as the server says (`Retry-After`), else longer each time, with jitter",
+        "between as the server requests (`Retry-After`), else longer each time, with jitter",
     )
     timeout: Annotated[float, Field(gt=0)] = Field(default=120.0, description="seconds per request")
     token_budget: Annotated[int, Field(ge=0)] | None = Field(

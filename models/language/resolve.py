@@ -19,7 +19,7 @@ def resolve(spec: str, adapter: Adapter | None = None) -> Weights:
         adapter: merged into a packaged model; to others the engine applies it.
 
     Raises:
-        ModelNotFound: nothing usable is there; the message says how to get it.
+        ModelNotFound: nothing usable is there; the message states how to get it.
     """
     if spec.startswith(PACKAGE_PREFIX):
         return convert_package(spec.removeprefix(PACKAGE_PREFIX), adapter)

@@ -62,7 +62,7 @@ class VllmReportGenerator:
         """The weights on disk, converted on first use.
 
         Raises:
-            ModelNotFound: they are missing; the message says how to get them.
+            ModelNotFound: they are missing; the message states how to get them.
         """
         return resolve(self.options.model, self.adapter if self._merges else None)
 
@@ -85,7 +85,7 @@ class VllmReportGenerator:
 
     @property
     def card(self) -> ModelCard:
-        """What the model says of itself; needs the weights, not the engine."""
+        """The facts of the model; needs the weights, not the engine."""
         weights = self.weights
         details = {"decoding": self.options.decoding, "vllm": _vllm_version()}
         details |= {name: str(value) for name, value in self.options.sampling.items()}

@@ -1,4 +1,4 @@
-"""Two small film classifiers of different build: one may judge in a gate, the other only examines.
+"""Two small film classifiers of different architectures: one for a gate, the other for evaluation alone.
 
 Both see films of 128 x 128 with zero mean and unit spread each, so that exposure matters little, and where in
 the film they look. They answer with logits for every label and, where it has one, for every label's side.

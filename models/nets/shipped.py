@@ -37,7 +37,7 @@ def save_net(net: nn.Module, name: str, folder: Path, facts: dict[str, Any]) -> 
 
 
 def net_facts(name: str, folder: Path, remedy: str = REMEDY) -> dict[str, Any]:
-    """What ``<name>.json`` says.
+    """The content of ``<name>.json``.
 
     Raises:
         ModelNotFound: it or the weights beside it are missing.

@@ -1,4 +1,4 @@
-"""Paint devices: metal and plastic that somebody put in."""
+"""Draw devices: metal and plastic in the body."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def paint_hernia(scene: Scene, finding: Finding, rng: np.random.Generator) -> Ma
 
 
 def paint_geometry(scene: Scene, finding: Finding, rng: np.random.Generator) -> Masks:
-    """Findings that the body's own shape shows already: only say where."""
+    """Findings that the body's own shape shows already: only their place is returned."""
     del rng
     canvas, body = scene.canvas, scene.body
     if finding.name == "cardiomegaly":

@@ -1,6 +1,6 @@
 """The phantom hospital's own report writer behind the protocol: no language model, thousands of reports a second.
 
-For fast runs, and as the ablation that says what a language model adds.
+For fast runs, and as the ablation that shows what a language model adds.
 """
 
 from __future__ import annotations

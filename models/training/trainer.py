@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class LossNotFinite(RuntimeError):
-    """The loss is NaN or infinite; `step` and `value` say where and what."""
+    """The loss is NaN or infinite; `step` and `value` are its place and the loss."""
 
     def __init__(self, value: float, step: int, steps: int) -> None:
         super().__init__(f"the loss is {value} at step {step} of {steps}")
@@ -286,7 +286,7 @@ class _TaskModule(nn.Module):
 
 
 def _averaged(module: nn.Module, decay: float) -> AveragedModel:
-    """The exponential moving average of weights and buffers; a young one forgets faster."""
+    """The exponential moving average of weights and buffers; early in training it decays faster."""
 
     def blend(averages: Any, values: Any, count: Any) -> None:
         if not averages[0].is_floating_point():

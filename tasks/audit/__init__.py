@@ -1,1 +1,1 @@
-"""Look at corpora and at what judges them: entity banks mined from reports, and recognisers graded."""
+"""Audits of reports and archives: entity banks, duplicates, pairs and film checks."""

@@ -75,7 +75,7 @@ class ArchiveAudit:
         bank: entities of its reports; None where it has none in English.
         counts: mentions by type of entity, or films by finding where there are no reports, falling.
         tails: their shape.
-        judge: the model and rule of the vision-language judge; empty without one.
+        judge: the model and rule of the vision-language gate; empty without one.
         questions: its questions.
         left_out: files of its folder that are none of its films.
     """
@@ -116,7 +116,7 @@ def audit_archive(
         folder: made where it is missing; files of these names in it are replaced.
         settings: see there.
         recogniser: finds entities in its reports.
-        judge: a vision-language model; its rule decides with the checks.
+        judge: a vision-language gate; its rule decides with the checks.
         on_progress: called with the stage, and how many of how many films are done.
 
     Raises:
@@ -157,7 +157,8 @@ def audit_archive(
 
 
 def measurement_config(folder: Path, gates: Sequence[FilmGate], judge: VisionJudge | None) -> MeasurementConfig:
-    """The checks and the judge, each with what `folder` keeps of it: a change of one costs nothing of the other."""
+    """The checks and the vision-language gate, each with a cache in `folder` of its own, so that a change of one keeps
+    the other's."""
     version = f"measuring {MEASUREMENT_REVISION}"
     nets = [
         f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"

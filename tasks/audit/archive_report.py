@@ -135,7 +135,7 @@ def _judge(audit: ArchiveAudit) -> list[str]:
     rules = [("all_no", width), ("any_no", 1), *((f"k_of_n, k = {k}", k) for k in range(2, width))]
     kept = [(name, f"{(no < most).mean():.1%}") for name, most in rules]
     return [
-        "## Vision-language judge", "", f"{plain(audit.judge)}; it decides with the checks.", "",
+        "## Vision-language gate", "", f"{plain(audit.judge)}; it decides with the checks.", "",
         *_table(("question", "answered yes"), rows), "", *_table(("rule", "would keep"), kept), "",
     ]  # fmt: skip
 

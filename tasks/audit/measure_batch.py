@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from models.gates.film.vision import VisionJudge
 
 BATCH = 32
-JUDGE_LONG_EDGE = 896  # pixels along the longer edge that a judge sees: about a thousand tokens of a Qwen-VL
+JUDGE_LONG_EDGE = (
+    896  # pixels along the longer edge that a vision-language gate gets: about a thousand tokens of a Qwen-VL
+)
 HEADER = ("patient", "study", "view", "sex", "age")
 Wanted = tuple[ArchiveFilm, Key]
 Row = tuple[Key, dict[str, Any]]  # one object, so that a break between two steps leaves no half of it
@@ -31,20 +33,20 @@ Read = tuple[Film, np.ndarray]  # the whole film, and the reduced one that check
 
 def check_columns(checks: int) -> dict[str, pa.DataType]:
     """What `checks` checks measure of a film: its kind of file such as ``PNG L``, size, header, perceptual hash, and
-    each check's score, 0 to 1, with what it says."""
+    each check's score, 0 to 1, with its reason."""
     facts = {"kind": pa.string(), "height": pa.int32(), "width": pa.int32(), "hash": pa.binary(HASH_SIDE**2 // 8)}
     header = {name: pa.string() for name in HEADER}
     return facts | header | {"scores": pa.list_(pa.float32(), checks), "said": pa.list_(pa.string(), checks)}
 
 
 def judge_columns(questions: int) -> dict[str, pa.DataType]:
-    """What a judge measures of a film: P(yes) of each of its `questions`."""
+    """The measurements of a vision-language gate: P(yes) of each of its `questions`."""
     return {"answers": pa.list_(pa.float32(), questions)}
 
 
 @dataclass(frozen=True, slots=True)
 class MeasurementConfig:
-    """The gates and the judge that measure films, and the cache of each; `answers` is None without a judge."""
+    """The film gates and the vision-language gate, with the cache of each; `answers` is None without the latter."""
 
     gates: Sequence[FilmGate]
     checks: MeasurementCache
@@ -101,7 +103,7 @@ def _check(good: Sequence[tuple[Key, Read]], config: MeasurementConfig, into: li
     hashes = hash_films([small for _, (_, small) in lacking])
     for (key, (film, small)), bits in zip(lacking, hashes, strict=True):
         view = FilmBatch([Candidate(key.film, (), "", "", small)])
-        said = [gate.judge(view)[0] for gate in config.gates]
+        said = [gate.score_batch(view)[0] for gate in config.gates]
         height, width = film.pixels.shape
         row = {"kind": film.kind, "height": height, "width": width, "hash": bits.tobytes()}
         row |= {name: getattr(film.header, name) for name in HEADER}

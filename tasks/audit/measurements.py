@@ -42,7 +42,7 @@ class FilmMeasurements:
         kinds: kind of file per film, such as ``PNG L``; `sizes` are (height, width).
         scores: (n,) float32 per check, 0 to 1.
         hashes: perceptual hashes (n, 32) uint8.
-        answers: P(yes) (n, questions) float32 of a vision-language judge; no column where none was asked.
+        answers: P(yes) (n, questions) float32 of a vision-language gate; no column without one.
         unreadable: films that cannot be read, each with the reason.
         worst: per check the films it likes least, the worst first, with their pictures.
         reused: how many films an earlier run had measured.

@@ -43,7 +43,7 @@ class Verdicts:
 def decide(
     measurements: FilmMeasurements, calibration: Calibration, taken: int, place: int | None = None, bits: int = BITS
 ) -> Verdicts:
-    """Checks and judge first, then copies among all films, then patients in two splits among what is left.
+    """Checks and the vision-language gate first, then copies among all films, then patients in two splits.
 
     Args:
         measurements: of all readable films.

@@ -16,7 +16,7 @@ def need_version(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
     """The recipe's version must be published.
 
     Raises:
-        DatasetMissing: it is not; the message says what to run.
+        DatasetMissing: it is not; the message states what to run.
     """
     try:
         open_dataset(store, ref)
@@ -54,7 +54,7 @@ def need_checkpoints(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> Non
     """The run's trials must be trained.
 
     Raises:
-        ObjectMissing: they are not; the message says what to run.
+        ObjectMissing: they are not; the message states what to run.
         CorruptShard: the list of trials cannot be read.
     """
     read_trials(store, run_name(ref, recipe))

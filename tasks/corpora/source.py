@@ -23,7 +23,7 @@ _SCHEME = re.compile(r"([a-z]+):(.*)", re.DOTALL)
 
 
 class SourceUnknown(ValueError):
-    """A text is no source; the message says which spellings there are."""
+    """A text is no source; the message states which spellings there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class State:
 
 
 Drops = Iterator[tuple[int, str]]
-"""Rows to drop, each with what its reason says after the rule's name."""
+"""Rows to drop, each with the text of its reason after the rule's name."""
 
 
 def refused(state: State) -> Drops:
@@ -104,7 +104,7 @@ def _beyond(table: PairTable, kept: np.ndarray, column: str, most: int) -> list[
 
 
 def _near(edges: Edges, least: float, kept: np.ndarray) -> Iterator[tuple[int, int, float]]:
-    """Rows with a kept earlier neighbour at least as alike as `least`; a dropped neighbour drops nobody."""
+    """Rows with a kept earlier neighbour at least as alike as `least`; a dropped neighbour drops none."""
     alive = kept.copy()
     close = edges.alike >= least
     for later, earlier, alike in zip(

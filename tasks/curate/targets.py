@@ -97,7 +97,7 @@ def _check_findings(where: str, named: Iterable[str], known: Iterable[str]) -> N
 
 
 def _over(table: PairTable, order: np.ndarray, most: Callable[[str], int]) -> Drops:
-    """Walk the rows in `order`; give each that shows a finding which has as many rows as `most` says."""
+    """Walk the rows in `order`; give each that shows a finding which has `most` rows already."""
     shown = _shown(table)
     have: Counter[str] = Counter()
     for row in order.tolist():

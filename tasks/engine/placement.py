@@ -12,7 +12,7 @@ Amounts = Mapping[str, float]
 
 
 class NoRoom(RuntimeError):
-    """The cluster cannot hold the workers of a stage; the message says what they need and what there is."""
+    """The cluster cannot hold the workers of a stage; the message states what they need and what there is."""
 
 
 def fit_to(resources: Resources, held: Amounts) -> Resources:
@@ -29,7 +29,7 @@ def amounts(resources: Resources) -> dict[str, float]:
 def place(stages: Sequence[Stage], held: Amounts) -> tuple[list[int], bool]:
     """How many workers each stage gets, and whether all stages' workers can live at the same time.
 
-    Every stage gets one worker, or as many as it says. What GPUs are left go to whichever stage that may have more
+    Every stage gets one worker, or as many as it sets. What GPUs are left go to whichever stage that may have more
     holds the fewest. Stages that cannot live side by side get what the cluster holds of each alone.
 
     Args:
@@ -37,7 +37,7 @@ def place(stages: Sequence[Stage], held: Amounts) -> tuple[list[int], bool]:
         held: what the whole cluster has.
 
     Raises:
-        NoRoom: the cluster cannot hold what one stage says; Ray would wait for it for ever.
+        NoRoom: the cluster cannot hold the workers of a stage; Ray would wait without end.
     """
     needs = [fit_to(stage.resources, held) for stage in stages]
     workers = [need.workers or 1 for need in needs]

@@ -68,7 +68,7 @@ def evaluate_run(
     Raises:
         ObjectMissing: the run has no trials, or a checkpoint is gone.
         CannotScore: labels or scores that no metric can take.
-        ScoresConflict: the run's ``scores.json`` says something else.
+        ScoresConflict: the run's ``scores.json`` differs.
     """
     trials = read_trials(store, run).trials
     tasks = [_asked(spec, test) for spec in section.tasks]
@@ -139,7 +139,7 @@ def keep_scores(store: ObjectStore, scores: RunScores) -> RunScores:
 
 
 def same_scores(one: RunScores, other: RunScores) -> bool:
-    """Whether two runs' tables say the same, up to the rounding of another machine."""
+    """Whether two runs' tables agree, up to the rounding of another machine."""
     pairs = list(zip(one.tables, other.tables, strict=False))
     return len(one.tables) == len(other.tables) and all(_same_table(*pair) for pair in pairs)
 

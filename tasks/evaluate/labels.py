@@ -1,4 +1,4 @@
-"""Labels as metrics take them: 1, 0 or left out. What is neither is refused, or mapped as the test set says, here."""
+"""Labels as metrics take them: 1, 0 or left out. Others are refused, or mapped by ``evaluate.uncertain``."""
 
 from __future__ import annotations
 

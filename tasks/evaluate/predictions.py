@@ -1,4 +1,4 @@
-"""What a checkpoint says of a test set, one row per image and label; every score is computed from these.
+"""The predictions of a checkpoint on a test set, one row per image and label; every score is computed from these.
 
 ``predictions/<trial>-<step>/<name>/<version>/<task>.parquet`` has the columns film, label, score, truth and patient;
 the last is null where nobody knows whose film it is, and is missing in files of version 0.2.
@@ -85,7 +85,7 @@ def ensure_predictions(
 
 
 def to_table(predictions: Predictions, facts: Mapping[str, Any]) -> bytes:
-    """Parquet bytes, image by image; `facts` say in the file's metadata what they are predictions of."""
+    """Parquet bytes, image by image; `facts`, in the file's metadata, are what they are predictions of."""
     n, k = predictions.scores.shape
     truth = predictions.truth.reshape(-1)
     columns = [
@@ -146,7 +146,7 @@ def from_table(data: bytes) -> Predictions:
 
 
 def prediction_facts(data: bytes) -> dict[str, Any]:
-    """What Parquet bytes say they are predictions of; empty where they do not say.
+    """What the predictions in Parquet bytes are of, by their metadata; empty without it.
 
     Raises:
         ArrowException, ValueError: not Parquet, or its metadata is no JSON.

@@ -1,7 +1,7 @@
 """Say each finding of a label set the way a report would, and what a normal film would be called.
 
 The contrast is with a normal film and not with the finding's own negation (CheXzero), because a report names
-what is absent for a few findings only: no archive says "no pacemaker". Chosen on films of hospital B that are in
+what is absent for a few findings only: no archive labels "no pacemaker". Chosen on films of hospital B that are in
 no test set (seed 21), the best of four scoring rules there, for all arms alike.
 """
 

@@ -70,7 +70,7 @@ def build_task(asked: KindSpec) -> EvaluationTask:
 
 
 def task_problems(asked: KindSpec) -> dict[str, str]:
-    """What keeps `build_task` from making it, by path, as `models.registry.problems` says it."""
+    """What keeps `build_task` from making it, by path, as `models.registry.problems` words it."""
     return problems(with_own(TASKS, asked.kind), asked.kind, asked.options)
 
 

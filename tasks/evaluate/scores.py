@@ -1,4 +1,4 @@
-"""What an evaluation says: a metric per label, its macro mean, and differences between arms."""
+"""The scores of an evaluation: a metric per label, its macro mean, and differences between arms."""
 
 from __future__ import annotations
 

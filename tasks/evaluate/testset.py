@@ -126,7 +126,7 @@ class TestSet:
         return tuple(dict.fromkeys(label for row in self.rows() for label in row.labels))
 
     def truth(self, names: Sequence[str]) -> np.ndarray:
-        """Labels (n, names) float64 as the rows hold them: 1, 0, -1 for uncertain, NaN where a row does not say.
+        """Labels (n, names) float64 as the rows hold them: 1, 0, -1 for uncertain, NaN where a row has none.
 
         Args:
             names: as the label set spells them; a row may use an alias.

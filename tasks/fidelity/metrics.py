@@ -107,7 +107,7 @@ def fidelity_by_finding(
 def likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """MS-SSIM (n,) of films (n, H, W) uint8 with films of the same prompts and other seeds: 1 is the same film.
 
-    Films too small for five scales are compared on as many as fit; a low mean says that seeds vary.
+    Films too small for five scales are compared on as many as fit; a low mean shows that seeds vary.
 
     Raises:
         ValueError: other shapes on both sides, or films that not even one scale fits into.

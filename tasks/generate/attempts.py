@@ -50,7 +50,7 @@ class SampleState(Generic[S, M]):
     given_up: bool = False
 
     def fail(self, gate: str, reason: str) -> GateRow:
-        """Mark the attempt as failed for a reason that no gate gives, and return the row that says so."""
+        """Mark the attempt as failed for a reason that no gate gives, and return its row."""
         self.failed = GateRow(gate=gate, score=0.0, threshold=1.0, passed=False, reason=reason)
         return self.failed
 
@@ -105,7 +105,7 @@ def run_attempts(
         on_progress: called after each batch that was scored.
 
     Returns:
-        Milliseconds by gate, ``ms.gate.<name>``, for every gate that says what it costs.
+        Milliseconds by gate, ``ms.gate.<name>``, for every gate that reports its cost.
     """
     scorer = _Scorer(maker, gates)
     pending = states

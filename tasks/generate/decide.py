@@ -12,7 +12,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from models import registry
-from models.contracts import Candidate, Gate, GateScore, KnowsFindings, TakesBank
+from models.contracts import Candidate, Gate, GateScore, TakesBank, VocabularyGate
 from storage.records import GateRow
 from tasks.plan.bank import Bank
 from tasks.recipe.schema import GateSpec
@@ -22,11 +22,11 @@ class Lenient:
     """A gate that lets entities outside its vocabulary pass, where a recipe allows them; its scores count these.
 
     Args:
-        gate: a gate with a vocabulary (`KnowsFindings`).
+        gate: a gate with a vocabulary (`VocabularyGate`).
         allowed: see `allows`. A sample with another entity outside its vocabulary scores NaN.
     """
 
-    def __init__(self, gate: KnowsFindings, allowed: Sequence[str]) -> None:
+    def __init__(self, gate: VocabularyGate, allowed: Sequence[str]) -> None:
         self._gate, self._allowed = gate, allowed
 
     @property
@@ -39,7 +39,7 @@ class Lenient:
         return [self._marked(*pair) for pair in zip(batch, self._gate.score(batch), strict=True)]
 
     def _marked(self, candidate: Candidate, score: GateScore) -> GateScore:
-        unknown = [mention.entity for mention in candidate.mentions if not self._gate.judges(mention)]
+        unknown = [mention.entity for mention in candidate.mentions if not self._gate.covers(mention)]
         refused = [entity for entity in unknown if not allows(self._allowed, entity)]
         if refused:
             return replace(score, score=float("nan"), reason=f"not judged, nor allowed to be: {', '.join(refused)}")
@@ -53,7 +53,7 @@ def open_gates(specs: Sequence[GateSpec], bank: Bank | None = None) -> list[tupl
 
     Args:
         specs: kinds, options and thresholds.
-        bank: the recipe's; a gate whose options name no findings judges those of the bank.
+        bank: the recipe's; a gate whose options name no findings takes those of the bank.
     """
     return [(_open(spec, bank), spec.threshold) for spec in specs]
 
@@ -61,7 +61,7 @@ def open_gates(specs: Sequence[GateSpec], bank: Bank | None = None) -> list[tupl
 def _open(spec: GateSpec, bank: Bank | None) -> Gate:
     gate: Gate = registry.build(registry.GATES, spec.kind, spec.options)
     give_bank(gate, bank)
-    return Lenient(gate, spec.allow_unjudged) if spec.allow_unjudged and isinstance(gate, KnowsFindings) else gate
+    return Lenient(gate, spec.allow_unjudged) if spec.allow_unjudged and isinstance(gate, VocabularyGate) else gate
 
 
 def give_bank(gate: Gate, bank: Bank | None) -> None:

@@ -1,4 +1,4 @@
-"""What happens when the report engine dies: fresh starts, drafts that say why, and a bound on how many of either."""
+"""What happens when the report engine dies: fresh starts, drafts with the error, and a bound on how many of either."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class FaultTolerantGenerator:
         self._last, self._answers = "", True
 
     def generate(self, requests: Sequence[ReportRequest]) -> list[ReportDraft]:
-        """One draft per request, in order, whatever the engine does; those that it failed say why.
+        """One draft per request, in order, whatever the engine does; those that it failed hold the error.
 
         Raises:
             ModelNotFound, RequestsRefused: what no fresh start mends.
@@ -68,7 +68,7 @@ class FaultTolerantGenerator:
     def shorten(
         self, requests: Sequence[ReportRequest], drafts: Sequence[ReportDraft], shares: Sequence[float]
     ) -> list[ReportDraft]:
-        """The drafts with a shorter IMPRESSION (protocol `Shortens`); those that the engine failed stay and say why.
+        """The drafts with a shorter IMPRESSION (protocol `Shortens`); failed ones stay and hold the error.
 
         Raises:
             ModelNotFound, RequestsRefused: what no fresh start mends.

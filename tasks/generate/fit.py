@@ -1,4 +1,4 @@
-"""An IMPRESSION that the image generator would cut off is summarised once more, where the recipe says so."""
+"""Shorten an IMPRESSION that the image generator would cut off, where `reports.summarise_again` is set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fit_drafts(
     """The drafts, with those summarised once more whose prompt has more tokens than `limit`.
 
     Args:
-        generator: says them again.
+        generator: shortens them.
         requests, drafts: as they were asked and written.
         prefixes: what stands before each IMPRESSION in the prompt.
         count_tokens: token counts of prompts, uncut.

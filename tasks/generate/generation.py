@@ -80,7 +80,7 @@ class Generation:
         return self.rounds.specs(shard) if self.is_top_up(shard) else self.plan.shard(shard)
 
     def counts(self, shard: int, planned: int) -> dict[str, int]:
-        """What the plan says of a shard of `planned` samples, for its entry."""
+        """Counts from the plan of a shard of `planned` samples, for its entry."""
         left = 0 if self.is_top_up(shard) else self.plan.left_out(*self.plan.bounds(shard))
         return {"planned": planned, **({LEFT_OUT: left} if left else {})}
 

@@ -28,7 +28,7 @@ class ImageBatch:
 
     `stats` holds ``films`` (drawn in all), ``attempts`` (most for one sample), ``retried``, ``batch`` (films at a
     time that fitted into memory) and ``seconds``; and in milliseconds what the parts took, which overlap:
-    ``ms.generator``, and ``ms.gate.<name>`` for every gate that says what it costs.
+    ``ms.generator``, and ``ms.gate.<name>`` for every gate that reports its cost.
     """
 
     samples: list[tuple[PairRow, bytes]]

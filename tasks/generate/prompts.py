@@ -1,4 +1,4 @@
-"""Before any work: what the report generator's tokenizer says of a bank's terms, and of the prompts of a plan."""
+"""Checks before any work: a bank's terms and a plan's prompts under the report generator's tokenizer."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ class _Writer:
         self.errors = 0
 
     def make(self, batch: Sequence[State], attempt: int) -> None:
-        """Write one draft per state; those that the engine failed say why."""
+        """Write one draft per state; those that the engine failed hold the error."""
         options = self._options
         requests = [ReportRequest(state.sample_id, state.sample.mentions, state.seed, attempt) for state in batch]
         drafts = self._generator.generate(requests)
@@ -155,7 +155,7 @@ class _Writer:
         ]
 
     def settle(self, state: State) -> None:
-        """A draft with an error fails, whatever the gates say of its text."""
+        """A draft with an error fails, whatever its text scores."""
         error = _draft(state).error
         if error is not None:
             state.gates.append(state.fail("draft", error))

@@ -1,4 +1,4 @@
-"""What a worker of a stage needs, as the recipe says it."""
+"""The resources of a stage's worker, from the recipe."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def resources_of(section: ResourcesSection, gpus: float, variables: tuple[str, .
     """The resources of a stage.
 
     Args:
-        section: what the recipe says.
-        gpus: what the generator takes where the recipe says nothing.
+        section: the recipe's section.
+        gpus: what the generator takes where the section gives none.
         variables: environment variables that its worker needs.
     """
     return Resources(

@@ -12,7 +12,7 @@ from tasks.generate.image_stage import ImageStage
 from tasks.generate.report_stage import ReportStage
 
 STAGES: list[Callable[[Generation], Stage]] = [ReportStage, ImageStage]
-"""What is done to every shard, in this order: a shard's films are drawn from what its reports say."""
+"""What is done to every shard, in this order: a shard's films are drawn from its reports."""
 
 
 @runtime_checkable

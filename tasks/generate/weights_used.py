@@ -83,7 +83,7 @@ def _found(kind: str, option: str, value: str, given: Mapping[str, Any]) -> list
 def _packaged(spec: str) -> list[Path]:
     try:
         return [find_gguf(spec.removeprefix(PACKAGE_PREFIX))]
-    except ModelNotFound:  # a worker elsewhere may have the package, and starting the generator says what to do
+    except ModelNotFound:  # a worker elsewhere may have the package, and starting the generator raises the remedy
         return []
 
 

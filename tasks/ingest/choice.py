@@ -1,4 +1,4 @@
-"""Which films of an archive are ingested, and a fingerprint of what its tables say of them."""
+"""Which films of an archive are ingested, and a fingerprint of their rows in its tables."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FilmChoice:
     kept: frozenset[str] | None = None
 
     def left_out(self, film: ArchiveFilm) -> str | None:
-        """Why a film is not taken, by what its tables say; None where it is. What they leave open is let through."""
+        """Why a film is not taken, by its facts in the tables; None where it is. A missing fact refuses none."""
         if self.kept is not None and film.film not in self.kept:
             return "not kept by the index"
         if self.split is not None and film.split != self.split:

@@ -38,7 +38,7 @@ class FilmRows:
         ref: the version, whose name begins the samples' ids.
         archive: where the films are.
         section: how large films become, and whether labels become text.
-        choice: which films are taken, also by what their own header says.
+        choice: which films are taken, also by the facts in their own header.
     """
 
     def __init__(self, ref: DatasetRef, archive: Archive, section: SourceSection, choice: FilmChoice) -> None:

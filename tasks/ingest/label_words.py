@@ -27,7 +27,7 @@ class LabelWords:
         return hashlib.sha256(canonical_json(words).encode()).hexdigest()
 
     def is_normal(self, name: str) -> bool:
-        """Whether it is the label that says that there is no finding."""
+        """Whether it is the label for no finding."""
         return name in NORMAL_LABELS or (self._set is not None and self._set.is_no_finding(name))
 
     def phrase(self, name: str) -> str | None:

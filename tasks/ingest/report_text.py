@@ -32,7 +32,7 @@ class ReportText(NamedTuple):
 
 
 def report_text(report: str) -> ReportText:
-    """What a report says of its film: its last FINDINGS and its last IMPRESSION, without any other section.
+    """The text of a report on its film: its last FINDINGS and its last IMPRESSION, without any other section.
 
     Text without a heading is FINDINGS; titles, the patient's history, comparisons and signatures are left out.
     """

@@ -3,7 +3,7 @@
 A file is CSV, YAML, JSON or Parquet with one entity a row. Columns: `type` (one of the five of RaTE-NER)
 and `term`; optional `label` (a finding of the bank's label set, which gates and arms then use), `present`
 (default: whether the term starts with a negation such as "no"), and `sides`, `zones`, `severities` (lists;
-in a CSV separated by ``|``), and `count` (how often a corpus says it, for `plan.target`; those of duplicates add
+in a CSV separated by ``|``), and `count` (mentions in a corpus, for `plan.target`; those of duplicates add
 up). Terms are normalised and duplicates dropped, since a bank mined from reports
 has both (paper section 1). Text that could steer a chat model or a terminal is refused (`tasks.plan.terms`).
 """

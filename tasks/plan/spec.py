@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from models.contracts import Mention
 
 LEFT_OUT = "plan.left_out"
-"""The count of a shard that says how often the rules left an entity out of it; missing where that is 0."""
+"""The name of a shard's count of entities that the rules left out of it; missing where that is 0."""
 
 
 @dataclass(frozen=True, slots=True)

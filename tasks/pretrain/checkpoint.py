@@ -1,7 +1,7 @@
 """Keep trained weights in the store at their trial's fingerprint, and train no trial twice.
 
 ``checkpoints/<trial>/<step>.safetensors`` holds the weights with the facts of the trial in their header, so that both
-are published as one object; ``trial.json`` beside it says the same to people and to commands that need no weights.
+are published as one object; ``trial.json`` beside it holds the same for people and for commands that need no weights.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def write_checkpoint(store: ObjectStore, trained: TrainedTrial, trial: Trial, se
 
 
 def read_checkpoint(store: ObjectStore, fingerprint: str) -> Checkpoint:
-    """What ``trial.json`` says of a trial's final checkpoint.
+    """The content of ``trial.json``, on a trial's final checkpoint.
 
     Raises:
         ObjectMissing: there is none.
@@ -168,13 +168,13 @@ def read_weights(store: ObjectStore, checkpoint: Checkpoint) -> bytes:
     data = store.get(checkpoint.key)
     if hashlib.sha256(data).hexdigest() != checkpoint.sha256:
         raise CorruptShard(
-            f"{store.uri(checkpoint.key)} has other bytes than its trial.json says: remove both and pretrain again"
+            f"{store.uri(checkpoint.key)} has other bytes than its trial.json records: remove both and pretrain again"
         )
     return data
 
 
 def read_facts(store: ObjectStore, key: str) -> Checkpoint:
-    """What the header of a checkpoint's weights says; the weights are not read.
+    """The facts in the header of a checkpoint's weights; the weights are not read.
 
     Raises:
         ObjectMissing: there is none.

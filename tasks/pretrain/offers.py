@@ -24,7 +24,7 @@ def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, on_p
 
     Args:
         store: where versions are.
-        recipe: says what ``real`` and its like are, and how the run's own version was curated.
+        recipe: for its sources, and for the rules by which the run's own version was curated.
         own: the run's own version, which ``synthetic`` stands for.
         source: a key of ``sources``, ``synthetic``, or any spelling of a source.
         on_progress: called with how far a phantom's version is that has to be published first.

@@ -97,7 +97,7 @@ def read_trials(store: ObjectStore, run: str) -> RunTrials:
     """The trials of a run.
 
     Raises:
-        ObjectMissing: it has none; the message says what to do.
+        ObjectMissing: it has none; the message states what to do.
         CorruptShard: the list cannot be read.
     """
     key = trials_key(run)

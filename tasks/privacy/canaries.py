@@ -1,4 +1,4 @@
-"""Plant copies of archive films and unseen films before the judge, and count what it notices."""
+"""Score planted copies of archive films and unseen films, and count those that are flagged."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class KindFigures(Record):
 
 
 class CanaryFigures(Record):
-    """What planted copies say about an index's limit.
+    """The figures of an index's limit on planted copies.
 
     Args:
         archive: films in the index.
-        unseen: films that nobody trained on, of which `passed` are rightly let through (interval `low`, `high`).
+        unseen: films outside the training set, of which `passed` are rightly let through (interval `low`, `high`).
         kinds: one line a kind of copy.
         seeds: draws of each copy.
     """

@@ -1,4 +1,4 @@
-"""Index a training archive together with the figures that say what it is worth."""
+"""Index a training archive together with the figures of its limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEEDS = 3
 
 
 class NotEnoughFilms(ValueError):
-    """Too few archive or unseen films to measure anything; the message says how many are needed."""
+    """Too few archive or unseen films to measure anything; the message states how many are needed."""
 
 
 def index_and_measure(

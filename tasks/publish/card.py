@@ -16,7 +16,7 @@ from tasks.publish.readers import source_of_read_pairs
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMITS = (
-    "Not for clinical use, and no evidence about patients: films and reports are generated and show nobody.",
+    "Not for clinical use, and no evidence about patients: films and reports are generated and show no patient.",
     "A model trained on these pairs must be tested on real films before anyone relies on it.",
     "A film is only as faithful to its report as the image gates measured; a score is not a reading by a radiologist.",
     "Entities are balanced by plan, so their frequencies say nothing about how common a finding is.",

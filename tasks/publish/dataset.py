@@ -29,7 +29,7 @@ _REMEDY = "restore it, or choose another name for the version"
 
 
 class NothingAccepted(StoreError):
-    """A version without a single pair: it is not published; the message says what took the samples."""
+    """A version without a single pair: it is not published; the message states what took the samples."""
 
 
 class RecipeChanged(StoreError):
@@ -134,7 +134,7 @@ def frozen_recipe(place: VersionPlace) -> tuple[str, dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class ManifestFacts:
-    """What a manifest says beside its shards.
+    """The facts of a manifest beside its shards.
 
     Args:
         fingerprint: of the recipe.

@@ -1,4 +1,4 @@
-"""Where a sample comes from: everything that the store says about it, as titled facts for page and command line."""
+"""Where a sample comes from: everything that the store holds about it, as titled facts for page and command line."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def build_report(manifest: Manifest, tally: Tally, films: Sequence[SheetFilm], c
 
     Every text is escaped, and a content policy lets the browser run the page's own script and nothing else. The page
     has a bounded size whatever the version's: films, rejects, entities and texts are cut to fixed numbers, and the
-    page says what it leaves out.
+    page notes what it leaves out.
 
     Args:
         manifest: of the version.
@@ -129,7 +129,7 @@ def _item(row: PairRow | RejectRow, place: Place, axes: Mapping[str, GateFigures
 
 
 def _closest(row: PairRow, axes: Mapping[str, GateFigures]) -> GateRow | None:
-    """The gate that the sample passed most narrowly, of those that grade rather than say yes or no."""
+    """The gate that the sample passed most narrowly, of those with graded scores."""
     scored = [gate for gate in row.gates if gate.score is not None and math.isfinite(gate.score)]
     graded = [gate for gate in scored if gate.threshold < axes[gate.gate].high]
     margins = {g.gate: _percent(g.score, axes[g.gate]) - _percent(g.threshold, axes[g.gate]) for g in graded}

@@ -39,7 +39,7 @@ class Terms(Record):
 def inherit(recipe: Recipe, models: Mapping[str, Mapping[str, Any]]) -> Terms:
     """The terms that the bank and the two generators pass on to what they made.
 
-    What the profile says of a source (`licence`, `credentialed`) goes before what the model's card says.
+    The profile's `licence` and `credentialed` of a source go before those of the model's card.
 
     Args:
         recipe: names the bank and the generators.

@@ -133,7 +133,7 @@ def fingerprint(recipe: Recipe) -> str:
 
 
 def _bank_vocabularies(recipe: Recipe) -> list[str]:
-    """The gates' options that take the findings of a bank in a file, as nobody says others."""
+    """The gates' options that take the findings of a bank in a file, as the recipe gives no others."""
     return [
         f"{stage}.{number}.options.vocabulary"
         for stage in ("report_gates", "image_gates")
@@ -185,7 +185,7 @@ def leaves(data: Any, path: str = "") -> dict[str, Any]:
     elif is_sequence(data) and data:
         pairs = [(str(number), value) for number, value in enumerate(data)]
     else:
-        # 4 and 4.0 are one value, whichever the profile says.
+        # 4 and 4.0 are one value, whichever the profile writes.
         return {path: int(data) if isinstance(data, float) and data.is_integer() else data}
     return {
         inner: leaf for key, value in pairs for inner, leaf in leaves(value, f"{path}.{key}" if path else key).items()

@@ -38,7 +38,7 @@ def parse_override(text: str) -> Override:
 
 
 def apply_override(data: dict[str, Any], change: Override) -> list[str]:
-    """Set one value in `data`, in place; a new key is left to the schema to judge.
+    """Set one value in `data`, in place; a new key is left to the schema.
 
     Returns:
         Problems: a path that leads through a plain value or beyond the end of a list.

@@ -21,7 +21,7 @@ def at_home(path: str) -> str:
     """`path` with the home folder for ``~``.
 
     Raises:
-        ValueError: a variable such as ``$HOME``, which nobody expands here, or the home of an unknown user.
+        ValueError: a variable such as ``$HOME``, which is not expanded here, or the home of an unknown user.
     """
     wrong = unexpanded(path)
     if wrong:

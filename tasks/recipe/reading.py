@@ -1,7 +1,7 @@
 """Read YAML and JSON from outside: bounded in size, depth and number of values, and without YAML's surprises.
 
 A key given twice is an error and 1e-3 is a number. What YAML 1.1 reads in its own way is text here: dates, ``010``
-(eight), ``1:30`` (ninety) and ``no`` (false). A field that wants a number then refuses it instead of taking another.
+(eight), ``1:30`` (ninety) and ``no`` (false). A field of numbers then refuses it instead of taking another number.
 """
 
 # The stubs of PyYAML leave the types of nodes and events partly open.

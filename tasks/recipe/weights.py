@@ -62,7 +62,7 @@ def place_of(value: str) -> Path | None:
         return None
     try:
         return Path(value).expanduser()
-    except RuntimeError:  # the home of an unknown user: checking the options says so
+    except RuntimeError:  # the home of an unknown user: reported where the options are checked
         return None
 
 

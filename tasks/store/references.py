@@ -213,7 +213,7 @@ def _parents(store: ObjectStore, damaged: dict[str, str]) -> dict[str, str]:
 
 
 def _first_format(store: ObjectStore, key: str) -> Training:
-    """What the header of a checkpoint of format 1 says of its arm; it lies in its run's folder."""
+    """The arm in the header of a checkpoint of format 1; it lies in its run's folder."""
     facts = read_header(store, key)
     run, arm, _ = key.removeprefix(RUNS).rsplit("/", 2)
     described = facts.get("arm")

@@ -23,7 +23,7 @@ from tasks.store.references import PARENT
 class VersionLine:
     """One version as a line of a table; the fields of a manifest are None while there is none.
 
-    `source` says where the films of a version are from that was not generated, `trouble` why a manifest that is there
+    `source` is where the films of a version are from that was not generated, `trouble` why a manifest that is there
     cannot be trusted.
     """
 

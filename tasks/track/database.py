@@ -25,7 +25,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class _Broken(Exception):
-    """The file is no usable database of MLflow's; the message says what it is."""
+    """The file is no usable database of MLflow's; the message states what it is."""
 
 
 def ensure_database(path: Path, say: Callable[[str], None], *, ours: bool = True) -> None:
@@ -80,7 +80,7 @@ def _make(path: Path, known: list[str], say: Callable[[str], None], ours: bool) 
 
 
 def _migrate_copy(path: Path, draft: Path) -> None:
-    """Copy, migrate the copy, and put it in its place; nobody writes the old one meanwhile."""
+    """Copy, migrate the copy, and put it in its place; the old one must not be written meanwhile."""
     with closing(_open(path)) as guard:
         guard.execute("PRAGMA journal_mode = DELETE")
         guard.execute("BEGIN IMMEDIATE")

@@ -117,7 +117,7 @@ class NotInBadBank(FilmGate):
             )
         return bank, encoder
 
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         bank, encoder = self._parts
         features = films.features.get(encoder.revision)

@@ -91,7 +91,7 @@ class Finite(FilmGate):
 
     name = "finite"
 
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         scores = []
         for film in films.raw:
@@ -109,7 +109,7 @@ class Contrast(FilmGate):
 
     name = "contrast"
 
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         scores = []
         for spread, detail in films.measured(self.name, _contrast):
@@ -148,7 +148,7 @@ class Polarity(_Look):
 
     name = "polarity"
 
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         typical = self.look.mean / np.linalg.norm(self.look.mean)
         likeness = films.normalised_32px @ typical / GRID
@@ -164,7 +164,7 @@ class TwoLungs(_Look):
 
     name = "two_lungs"
 
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         misfits = self.look.misfit(films.normalised_32px)
         return [

@@ -27,7 +27,7 @@ REVISION = "classical@1"
 class Check(FilmGate):
     """A gate made of one measure; a film with values that are no numbers scores 0."""
 
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """See the class."""
         return [self._score(film) for film in films.resized_256px]
 

@@ -34,7 +34,7 @@ class FilmDefects(FilmGate):
         return load_defect_net(self._folder)
 
     @torch.inference_mode()
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """See the class. Leaves the features, from which the default bad bank goes on."""
         net, revision = self._net
         starts = range(0, len(films.raw), self._batch)

@@ -1,4 +1,4 @@
-"""What film judges see of a batch: each film shrunk once and embedded once, however many judges look at it."""
+"""A batch of films as its gates read it: each film shrunk once and embedded once, for all gates together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from models.contracts import Candidate, GateScore
 from models.gates.cost import priced
 
-SIDE = 256  # no judge needs more pixels along the longer edge, and time grows with them
+SIDE = 256  # no gate needs more pixels along the longer edge, and time grows with them
 GRID = 32  # side of the coarse film
 Made = TypeVar("Made")
 
@@ -84,15 +84,15 @@ class CachedCandidates(tuple[Candidate, ...]):
 
 
 class FilmGate:
-    """A gate over films alone. Subclasses `judge` a view, which an ensemble shares among its members."""
+    """A gate over films alone. Subclasses score a `FilmBatch`, which an ensemble shares among its members."""
 
     name = ""
 
     @priced
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
         """See the class."""
-        return self.judge(batch.films if isinstance(batch, CachedCandidates) else FilmBatch(batch))
+        return self.score_batch(batch.films if isinstance(batch, CachedCandidates) else FilmBatch(batch))
 
-    def judge(self, films: FilmBatch) -> list[GateScore]:
+    def score_batch(self, films: FilmBatch) -> list[GateScore]:
         """One score per film, in order."""
         raise NotImplementedError

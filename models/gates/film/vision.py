@@ -1,4 +1,4 @@
-"""A vision-language model as judge: six yes/no questions per film (paper section 1, in our words), through vLLM."""
+"""A vision-language model as gate: six yes/no questions per film (paper section 1, in our words), through vLLM."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class VisionJudge:
     least `k` are (`k_of_n`): so the score is the largest, the least, or the k-th least P(yes).
 
     P(yes) is read from the distribution of the first token without any grammar, as the share of the one-token
-    spellings of yes in those of yes and no together; the reason says where they hold little of the distribution.
+    spellings of yes in those of yes and no together; the reason notes where they hold little of the distribution.
 
     Args:
         options: see `VisionJudgeOptions`.

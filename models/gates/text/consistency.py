@@ -1,4 +1,4 @@
-"""Do FINDINGS and IMPRESSION say the same? Polarity, side and severity by label, and a normal end of a report."""
+"""Whether FINDINGS and IMPRESSION agree: polarity, side and severity by label, and a normal end of a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PHANTOM = PhantomVocabulary()
 
 
 def clashes(findings: str, impression: str, vocabulary: Vocabulary = _PHANTOM) -> list[str]:
-    """What the two sections, or one of them with itself, say both ways; each as a sentence.
+    """Contradictions between the two sections, or inside one of them; each as a sentence.
 
     Args:
         findings, impression: the sections.

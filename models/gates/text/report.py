@@ -27,7 +27,7 @@ class Completeness:
     A place only has to be named: "No focal lesion in the left upper zone" denies a lesion, not the zone.
 
     Args:
-        mode: ``exact`` wants the words, ``normalised`` takes another word, order or plural of the same finding with
+        mode: ``exact`` requires the words, ``normalised`` takes another word, order or plural of the same finding with
             its attributes, ``soft`` takes an entity of the same type and polarity that is near in an embedding too.
         encoder: what ``soft`` embeds with: ``ngrams``, or a folder or hub id.
         similarity: the cosine from which two entities are near.
@@ -78,23 +78,23 @@ class Completeness:
 
 
 class _OnVocabulary:
-    """What the gates share that judge the findings of a vocabulary, the recipe's bank or the one that is named."""
+    """Base of the gates on the findings of a vocabulary, that of the recipe's bank or the one that is named."""
 
     def __init__(self, vocabulary: str | None) -> None:
         self._chosen, self._vocabulary = vocabulary, vocabulary_of(vocabulary)
 
     def take_bank(self, entities: Sequence[Entity], label_set: str) -> None:  # noqa: ARG002
-        """Judge the findings of a bank, unless the option names others."""
+        """Take the findings of a bank, unless the option names others."""
         self._vocabulary = with_bank(self._chosen, entities) or self._vocabulary
 
     @property
     def known_labels(self) -> frozenset[str]:
-        """The findings that are judged."""
+        """The findings of the vocabulary."""
         return self._vocabulary.known
 
-    def judges(self, mention: Mention) -> bool:
-        """Whether the score says anything about this mention."""
-        return self._vocabulary.judges(mention)
+    def covers(self, mention: Mention) -> bool:
+        """Whether the score depends on this mention."""
+        return self._vocabulary.covers(mention)
 
 
 class NoExtraFinding(_OnVocabulary):
@@ -176,7 +176,7 @@ class PromptLength:
     scores: tuple[float, float] = (-1000.0, 1000.0)  # no generator reads more tokens
 
     def score(self, batch: Sequence[Candidate]) -> list[GateScore]:
-        """Scores in tokens: limit - length; NaN, which never passes, where nobody counted."""
+        """Scores in tokens: limit - length; NaN, which never passes, where they were not counted."""
         return [self._one(candidate) for candidate in batch]
 
     def _one(self, candidate: Candidate) -> GateScore:

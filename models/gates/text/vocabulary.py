@@ -34,7 +34,7 @@ class Vocabulary(Protocol):
         """Those of `known` that a normal film may show."""
         ...
 
-    def judges(self, mention: Mention) -> bool:
+    def covers(self, mention: Mention) -> bool:
         """Whether a mention would be seen if a text held it without being asked for it."""
         ...
 
@@ -59,11 +59,11 @@ class PhantomVocabulary:
         self.known = frozenset(PHANTOM.names) | (KNOWN if chest else frozenset())
         self.devices = frozenset(label.name for label in PHANTOM.labels if label.device)
 
-    def knows(self, entity: Entity) -> bool:
-        """Whether an entity of a bank is judged."""
-        return self.judges(Mention(entity.id, entity.type, entity.term, entity.label, entity.present))
+    def covers_entity(self, entity: Entity) -> bool:
+        """Whether an entity of a bank is covered."""
+        return self.covers(Mention(entity.id, entity.type, entity.term, entity.label, entity.present))
 
-    def judges(self, mention: Mention) -> bool:
+    def covers(self, mention: Mention) -> bool:
         """See the protocol."""
         seen = mention.type is EntityType.ANATOMY or mention.label in PHANTOM.names or bool(mentions(mention.phrase))
         return seen or (self._chest and recognises(mention.phrase))
@@ -91,7 +91,7 @@ class LabelVocabulary:
         self.known = frozenset(label_set.names)
         self.devices = frozenset(label.name for label in label_set.labels if label.device)
 
-    def judges(self, mention: Mention) -> bool:
+    def covers(self, mention: Mention) -> bool:
         """See the protocol."""
         return mention.type is EntityType.ANATOMY or bool(self._named(mention))
 
@@ -133,9 +133,9 @@ class BankVocabulary:
         self.known = self._finder.known
         self.devices = frozenset(name for name in concepts() if name not in self.known)
 
-    def judges(self, mention: Mention) -> bool:
+    def covers(self, mention: Mention) -> bool:
         """See the protocol."""
-        return self._finder.knows(mention)
+        return self._finder.covers(mention)
 
     def find(self, text: str) -> list[Found]:
         """See the protocol."""
@@ -167,7 +167,7 @@ def vocabulary_of(name: str | None) -> Vocabulary:
 def with_bank(chosen: str | None, entities: Sequence[Entity]) -> Vocabulary | None:
     """The vocabulary of a gate whose option is `chosen`, beside a bank; None where the bank changes nothing."""
     phantom = PhantomVocabulary()
-    if chosen == BANK or (chosen is None and not all(map(phantom.knows, entities))):
+    if chosen == BANK or (chosen is None and not all(map(phantom.covers_entity, entities))):
         return _bank_vocabulary(tuple(entities))
     return None
 

@@ -105,5 +105,5 @@ def needs_features(kind: str) -> bool:
 
 
 def objective_problems(kind: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """What keeps `build_objective` from making it, by path, as `models.registry.problems` says it."""
+    """What keeps `build_objective` from making it, by path, as `models.registry.problems` words it."""
     return problems(with_own(OBJECTIVES, kind), kind, options)

@@ -1,4 +1,4 @@
-"""What a DICOM data set must say of its pixels before they are decoded; what is not known is refused by its name."""
+"""Checks of a DICOM data set before its pixels are decoded; what is not supported is refused by its name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ANEW = "set it from the device's documents, or export the file anew"
 
 
 def check(data: Any) -> None:
-    """Refuse what has no film's pixels, or says of them what is not known, not decodable here, or contradictory.
+    """Refuse what has no film's pixels, or attributes that are unknown, not decodable here, or contradictory.
 
     Args:
         data: a whole data set, its transfer syntax in `file_meta`.
@@ -56,7 +56,7 @@ def check(data: Any) -> None:
 
 
 def high_bit(data: Any) -> int:
-    """The place of the highest stored bit; where a file does not say, the standard does."""
+    """The place of the highest stored bit; by the standard where a file does not give it."""
     return int(data.BitsStored) - 1 if _missing(data, "HighBit") else int(data.HighBit)
 
 
@@ -108,7 +108,7 @@ def _check_bits(data: Any) -> None:
 
 
 def _check_syntax(data: Any) -> None:
-    """The transfer syntax is known, the pixels are stored as it says, and something here decodes them."""
+    """The transfer syntax is known, the pixels are stored accordingly, and something here decodes them."""
     from pydicom.pixels.decoders.base import get_decoder
 
     syntax, name = str(data.file_meta.TransferSyntaxUID), name_of(data.file_meta.TransferSyntaxUID)
@@ -147,7 +147,7 @@ def _check_codec(data: Any, syntax: str, decoder: Any) -> None:
 
 
 def _check_stream(data: Any, name: str) -> None:
-    """A stream that says its own size and samples says the same as the header; a damaged one is the decoder's."""
+    """A stream with a size and samples of its own has those of the header; a damaged one fails in the decoder."""
     from PIL import Image
     from pydicom.encaps import get_frame
 

@@ -1,4 +1,4 @@
-"""Stored pixels of a checked DICOM data set as greys of 8 bits, by what its image pixel module says of them."""
+"""Stored pixels of a checked DICOM data set as greys of 8 bits, by the attributes of its image pixel module."""
 
 from __future__ import annotations
 

@@ -6,4 +6,4 @@ class ArchiveError(ValueError):
 
 
 class UnreadableFilm(ValueError):
-    """One image file cannot be read; the message names it, says why, and what helps. The audit goes on."""
+    """One image file cannot be read; the message names it, the reason and the remedy. The audit goes on."""

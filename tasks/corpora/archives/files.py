@@ -75,7 +75,7 @@ def left_out(root: Path, used: Collection[str], *, texts: bool) -> LeftOut:
 
 
 class ImageFiles:
-    """Films below a folder by name, for tables that do not say in which folder one lies, or with which ending."""
+    """Films below a folder by name, for tables without folders or without endings."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -101,7 +101,7 @@ def stem_of(name: str) -> str:
 
 
 def located(films: Iterable[ArchiveFilm]) -> Iterator[ArchiveFilm]:
-    """The films, each where it lies: at its path, or else beside it with another ending than its table says."""
+    """The films, each where it lies: at its path, or else beside it with another ending than that in its table."""
     folders: dict[Path, dict[str, Path]] = {}
     for film in films:
         if os.path.isfile(film.path):

@@ -1,4 +1,4 @@
-"""One film of an archive with all that its tables say of it, before a pixel is read."""
+"""One film of an archive with all facts in its tables, before a pixel is read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RunMask:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFilm:
-    """A film by its id, which is unique in its archive; what an archive does not say is None or empty.
+    """A film by its id, which is unique in its archive; what an archive does not give is None or empty.
 
     Args:
         film: id, as the archive's own tables name it.
@@ -52,7 +52,7 @@ class ArchiveFilm:
         view: as the archive writes it, such as ``PA``, ``AP``, ``LATERAL`` or ``L``.
         sex: ``M`` or ``F``.
         age: in years.
-        labels: finding to 1 (present), 0 (absent) or -1 (uncertain); a finding that nobody spoke of is left out.
+        labels: finding to 1 (present), 0 (absent) or -1 (uncertain); a finding without a label is left out.
         report: the body of its report. Films of one study share it.
         boxes, masks: places of findings.
         frame: side of the square film that `boxes` refer to, where its publisher made them so; None where they are
@@ -85,7 +85,7 @@ def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:
 
 
 def said(text: str | None) -> str | None:
-    """The text without blanks around it; None where a table or header says nothing."""
+    """The text without blanks around it; None where it is blank."""
     plain = (text or "").strip()
     return None if plain.lower() in ("", "nan", "none", "null", "unknown", "unk", "n/a") else plain
 

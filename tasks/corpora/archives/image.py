@@ -16,7 +16,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a DICOM file says of its film; empty for other files. `age` as it stands there, such as ``062Y``."""
+    """The facts in a DICOM file's header; empty for other files. `age` as it stands there, such as ``062Y``."""
 
     patient: str | None = None
     study: str | None = None

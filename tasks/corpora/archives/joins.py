@@ -78,7 +78,7 @@ class Rounding:
 
 
 class Side(Generic[V]):
-    """What tables besides the main one say of films or studies, by id.
+    """The rows of further tables on films or studies, by id.
 
     Args:
         what: is joined, such as ``labels``.

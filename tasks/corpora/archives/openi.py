@@ -66,7 +66,7 @@ def _parse(data: bytes) -> Element:
         try:
             return fromstring(data)
         except ParseError:
-            if data.startswith(b"<?xml"):  # it may say another encoding than it has
+            if data.startswith(b"<?xml"):  # it may declare another encoding than it has
                 return fromstring(decode_text(data, "it").partition("?>")[2].strip())
             return fromstring(decode_text(data, "it"))
     except DefusedXmlException as error:

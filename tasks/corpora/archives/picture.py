@@ -24,7 +24,7 @@ _TURNED = {  # by EXIF's orientation
 
 
 def read_picture(path: Path) -> Film:
-    """Read the one page of a picture file, turned as its EXIF says.
+    """Read the one page of a picture file, turned by its EXIF orientation.
 
     Pixels of 8 bits are taken as they are, colours by their luminance, alpha is left out; deeper ones and floats take
     their span. A TIFF whose 0 is white is turned over.

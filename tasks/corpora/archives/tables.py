@@ -23,7 +23,7 @@ ENDINGS = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".jsonl", ".parquet")
 HEAD = 1 << 16  # bytes from which a table's columns are read
 _DELIMITERS = ",;\t|"
 _OPEN_QUOTE = "a quote opens there and nobody closes it: mend it"
-_LONGEST_ROW = 5000  # lines: a row that is longer is a quote that nobody closed
+_LONGEST_ROW = 5000  # lines: a longer row is an unclosed quote
 _SEPARATOR = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)  # Excel's own first line
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 csv.field_size_limit(1 << 24)  # a run-length mask is one cell

@@ -2,8 +2,8 @@
 
 A pass that cannot be arranged leaves the cards without a place out and deals others of the type for them, those
 first that it has least of. A sample whose other types leave nothing of a type is found anew as a whole. Both follow
-from the fingerprint and the number of the pass or the sample alone, so access stays random; `left_out` says which
-entities they were. So a plan fails only where no sample at all satisfies the rules, and that is known beforehand.
+from the fingerprint and the number of the pass or the sample alone, so access stays random; `left_out` names the
+entities. So a plan fails only where no sample at all satisfies the rules, and that is known beforehand.
 """
 
 from __future__ import annotations

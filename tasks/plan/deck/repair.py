@@ -66,7 +66,7 @@ class Context:
     spare: Spare | None = None
 
     def co_occurring(self, slots: np.ndarray) -> np.ndarray:
-        """The entities that share a sample with each slot: ``slots.shape + (columns,)``, -1 for nobody."""
+        """The entities that share a sample with each slot: ``slots.shape + (columns,)``, -1 for none."""
         samples = slots // self.per_sample
         if self.per_sample == 1:
             return self.before[samples]

@@ -48,7 +48,7 @@ class Deck:
 
     Args:
         type: the type.
-        cards: (n,) numbers in the bank, each entity as often as its weight says, its copies side by side.
+        cards: (n,) numbers in the bank, each entity in proportion to its weight, its copies side by side.
         weights: (entities,) copies of each dealt entity; their sum is n.
         per_sample: cards of a sample.
         key: the source of its shuffles.

@@ -1,6 +1,6 @@
 """How often each entity is asked for: evenly, by the square root of a corpus's counts, or as the corpus has it.
 
-A target becomes a deck that holds each entity as often as its share says, so that random access, repair and
+A target becomes a deck that holds each entity in proportion to its share, so that random access, repair and
 exact counts per pass stay what they are. The deck is bounded: an entity whose share is less than half a card
 of it may never be dealt, and `Plan.report` counts those.
 """

@@ -101,7 +101,7 @@ _SET_ASIDE = frozenset(f"{_DIRECTION} {_SIDE} {_SIZE} in of".split())
 
 
 def negated(term: str) -> bool:
-    """Whether a term says that something is absent."""
+    """Whether a term denies something."""
     return NEGATION.match(term) is not None
 
 
@@ -145,7 +145,7 @@ def rule_set(name: str) -> RuleSet:
 
 
 class ConflictTable:
-    """The rules over one bank, compiled to arrays. Entities are numbered; -1 stands for nobody.
+    """The rules over one bank, compiled to arrays. Entities are numbered; -1 stands for none.
 
     Args:
         entities: the bank.
@@ -193,7 +193,7 @@ class ConflictTable:
 
         Args:
             places: (...) entity numbers, never -1.
-            co_occurring: (..., columns) what shares a sample with each, -1 for nobody.
+            co_occurring: (..., columns) what shares a sample with each, -1 for none.
         """
         place, others = self._group[places][..., None], self._group[co_occurring]
         return np.asarray(
@@ -260,7 +260,7 @@ class ConflictTable:
         return np.asarray(self._never[at] == codes)
 
     def _grouped(self) -> tuple[np.ndarray, list[Traits]]:
-        """The group of each entity and of nobody (0), and the traits of each group."""
+        """The group of each entity and of none (0), and the traits of each group."""
         groups: dict[Traits, int] = {NOTHING: 0}
         known: dict[tuple[object, ...], int] = {}
         numbers = []

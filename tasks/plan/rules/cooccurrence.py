@@ -28,7 +28,7 @@ COLUMNS = ("first", "second", "expected", "observed")
 
 @dataclass(frozen=True, slots=True)
 class Cooccurrence:
-    """What a corpus says of pairs that it was expected to show.
+    """Counts in a corpus of pairs that it was expected to hold.
 
     Args:
         reports: how many there were.

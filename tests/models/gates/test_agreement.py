@@ -84,7 +84,7 @@ def test_a_report_that_asks_for_nothing_that_the_classifier_knows_has_no_score(c
     (result,) = Agreement().score([Candidate("s", (SARCOIDOSIS, denied), "", "", clear[0])])
     assert np.isnan(result.score)
     assert result.reason == "the classifier knows no disease/sarcoidosis"
-    assert [Agreement().judges(mention) for mention in (SARCOIDOSIS, denied, asked(EFFUSION))] == [False, True, True]
+    assert [Agreement().covers(mention) for mention in (SARCOIDOSIS, denied, asked(EFFUSION))] == [False, True, True]
 
 
 def test_films_of_other_sizes_and_broken_ones_are_scored(with_effusion: list[np.ndarray]) -> None:

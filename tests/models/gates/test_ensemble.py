@@ -124,7 +124,7 @@ class TestEnsemble:
         batch = [Candidate(str(at), (), "", "", film) for at, film in enumerate(films)]
         view = FilmBatch(batch)
         for alone, shared in zip(members(MEMBERS, {}), members(MEMBERS, {}), strict=True):
-            assert shared.judge(view) == alone.score(batch)
+            assert shared.score_batch(view) == alone.score(batch)
 
     def test_a_film_is_shrunk_and_embedded_once_for_all(
         self, sound_films: list[np.ndarray], monkeypatch: pytest.MonkeyPatch

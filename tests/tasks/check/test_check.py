@@ -69,7 +69,7 @@ def test_the_full_profiles_gates_judge_every_entity_of_a_bank_of_real_reports(tm
         ],
         PROFILES,
     )
-    assert any("gate no_extra_finding knows 18 findings and cannot judge" in line for line in report.problems)
+    assert any("gate no_extra_finding covers 18 findings and cannot judge" in line for line in report.problems)
 
 
 LATE = {

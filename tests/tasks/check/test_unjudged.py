@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models import registry
-from models.contracts import Entity, EntityType, KnowsFindings
+from models.contracts import Entity, EntityType, VocabularyGate
 from models.phantom.bank import entity_bank
 from tasks.check.unjudged import unjudged_problems
 from tasks.recipe.fingerprint import fingerprint
@@ -35,10 +35,10 @@ def test_the_gates_that_know_findings_are_those_that_say_so() -> None:
     needed = {"near_duplicate": {}, "vision_judge": {"model": "m"}}
     for kind in registry.GATES:
         gate = registry.build(registry.GATES, kind, needed.get(kind, {}))
-        assert isinstance(gate, KnowsFindings) == (kind in registry.KNOW_FINDINGS), kind
+        assert isinstance(gate, VocabularyGate) == (kind in registry.FINDING_GATES), kind
 
 
-@pytest.mark.parametrize("kind", sorted(registry.KNOW_FINDINGS))
+@pytest.mark.parametrize("kind", sorted(registry.FINDING_GATES))
 def test_every_gate_knows_the_whole_phantom_bank(kind: str) -> None:
     assert unjudged_problems(recipe(kind), entity_bank()) == []
 
@@ -56,7 +56,7 @@ def test_every_gate_knows_the_whole_phantom_bank(kind: str) -> None:
 def test_what_a_gate_does_not_know_is_counted_and_named_with_the_remedy(kind: str, unknown: str) -> None:
     options = {} if kind == "agreement" else {"vocabulary": "phantom"}
     (line,) = unjudged_problems(recipe(kind, **options), BANK)
-    assert f"report_gates.0: gate {kind} knows 18 findings and cannot judge {unknown}" in line
+    assert f"report_gates.0: gate {kind} covers 18 findings and cannot judge {unknown}" in line
     assert "name those that may pass unjudged in report_gates.0.allow_unjudged" in line
 
 

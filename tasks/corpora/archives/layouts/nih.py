@@ -77,7 +77,7 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
 def labels_of(cell: str) -> Mapping[str, int]:
     """All fourteen findings and No Finding as 1 or 0 out of ``Mass|Pleural_Thickening``; whole names count alone.
 
-    A blank cell says nothing, and a finding stands above No Finding in the same cell. A name that is none of the
+    A blank cell gives no label, and a finding stands above No Finding in the same cell. A name that is none of the
     fourteen is a label where it is said.
 
     Raises:
@@ -94,7 +94,7 @@ def labels_of(cell: str) -> Mapping[str, int]:
 
 
 def read_again(labels: Mapping[str, int], expert: Mapping[str, int]) -> dict[str, int]:
-    """`labels` with what an `expert` says instead; who sees a finding says that there is one."""
+    """`labels` with those of an `expert` in their place; a finding of the expert's denies No Finding."""
     seen = {NONE: 0} if 1 in expert.values() else {}
     return {**labels, **expert, **seen}
 

@@ -1,6 +1,6 @@
 """OpenI (Indiana University): an XML file per report with the images it names, or Kaggle's two tables of the same.
 
-MeSH terms are the labels, ``normal`` among them; a term says what is there and never what is not. Images are found by
+MeSH terms are the labels, ``normal`` among them; a term states a finding and never denies one. Images are found by
 the XML's ids (``CXR1_1_IM-0001-3001``), with or without their first part, as PNG or DICOM.
 """
 

@@ -60,7 +60,7 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
 
 
 def _normal(root: Path, notes: Counter[str]) -> Side[int]:
-    """Whether an image is of the class Normal; rows for several boxes say the same."""
+    """Whether an image is of the class Normal; rows for several boxes agree."""
     side = Side[int]("a class", "patientId")
     seen: set[tuple[str, str]] = set()
     for table in find_tables(root, CLASSES):

@@ -96,8 +96,8 @@ def test_a_label_asks_for_its_finding() -> None:
 
 def test_every_entity_of_the_bank_is_judged_and_a_stranger_is_not() -> None:
     made = gate()
-    assert all(made.judges(asked(item.term)) for item in MIMIC_LIKE)
-    assert not made.judges(Mention("disease/gout", D, "gout"))
+    assert all(made.covers(asked(item.term)) for item in MIMIC_LIKE)
+    assert not made.covers(Mention("disease/gout", D, "gout"))
     assert "silicosis" in made.known_labels
 
 
@@ -128,8 +128,8 @@ def test_the_findings_of_a_label_set_are_looked_for(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nlabels: [{name: fracture, means: [fracture]}]\n")
     assert NoExtraFinding(str(path)).score([sections])[0].reason == "'rib fracture' was not asked for as fracture"
-    assert NoExtraFinding("nih-14").judges(effusion)
-    assert not NoExtraFinding("nih-14").judges(Mention("abnormality/rib fracture", A, "rib fracture"))
+    assert NoExtraFinding("nih-14").covers(effusion)
+    assert not NoExtraFinding("nih-14").covers(Mention("abnormality/rib fracture", A, "rib fracture"))
 
 
 @pytest.mark.parametrize(
