@@ -115,7 +115,7 @@ def list_films(archive: Archive, choice: FilmChoice) -> Iterator[Listing]:
     def taken() -> Iterator[ArchiveFilm]:
         for film in archive.films():
             found.splits[film.split or "none"] += 1
-            found.views[film.view or "not told"] += 1
+            found.views[film.view or "not given"] += 1
             why = choice.left_out(film)
             if why is None:
                 yield film

@@ -155,7 +155,7 @@ class _Found:
                         parts = open_subset(self.place.store, draw, training.seed).parts
                         drawn[draw, training.seed] = any(self.trace.sample_id in (part.ids or ()) for part in parts)
                 except (ValueError, ObjectMissing, CorruptShard, ManifestConflict) as error:
-                    yield f"{training}: cannot be told ({error})"
+                    yield f"{training}: unknown ({error})"
                     continue
                 if drawn[draw, training.seed]:
                     yield str(training)
