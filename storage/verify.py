@@ -13,15 +13,13 @@ from typing import Any, TypeVar
 
 from storage.documents import BadDocument, read_bounded
 from storage.errors import CorruptShard, ObjectMissing
-from storage.layout import DatasetRef
 from storage.ledger import SHARD_KEY
-from storage.objects import ObjectStore
 from storage.png import decode_png
 from storage.records import Manifest, ObjectEntry, PairRow, Record, RejectRow, ReportRow, ShardEntry
 from storage.shards import sample_in, sample_of
 from storage.tables import MOST_BYTES, from_parquet, table_metadata
 from storage.tars import Group, read_groups
-from storage.versions import Version
+from storage.versions import Version, VersionPlace
 
 R = TypeVar("R", bound=Record)
 _SPARE = 1 << 20  # bytes that an object is read beyond the size in the manifest, to measure its own
@@ -98,7 +96,7 @@ def verify_version(version: Version, on_shard: Callable[[int, int], None] | None
     found, manifest = VersionCheck(), version.manifest
     entities, gates, counted = Counter[str](), Counter[str](), True
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        checks = pool.map(partial(verify_shard, version.store, version.ref), manifest.shards)
+        checks = pool.map(partial(verify_shard, version), manifest.shards)
         for done, (entry, check) in enumerate(zip(manifest.shards, checks, strict=True), 1):
             found.add(entry, check)
             entities += check.entities
@@ -115,29 +113,29 @@ def verify_version(version: Version, on_shard: Callable[[int, int], None] | None
     return found
 
 
-def verify_shard(store: ObjectStore, ref: DatasetRef, entry: ShardEntry) -> ShardCheck:
+def verify_shard(place: VersionPlace, entry: ShardEntry) -> ShardCheck:
     """Check one shard against its manifest entry; nothing is raised for what is wrong, it is noted."""
     check = ShardCheck()
-    rows = _index(store, ref, entry, check)
-    rejects = _table(store, ref, entry.rejects, RejectRow, check)
+    rows = _index(place, entry, check)
+    rejects = _table(place, entry.rejects, RejectRow, check)
     check.counted = rows is not None and rejects is not None
     check.rejects = [row.sample_id for row in rejects or []]
     check.gates = Counter(row.gate for row in rejects or [])
     if rejects is not None and len(rejects) != entry.rejected:
         check.add(entry.rejects.key, f"holds {len(rejects)} rejects, the manifest has {entry.rejected}")
-    reports = _table(store, ref, entry.reports, ReportRow, check)
+    reports = _table(place, entry.reports, ReportRow, check)
     if reports is not None:
         for sample in {row.sample_id for row in rows or []} - {row.sample_id for row in reports}:
             check.add(entry.index.key, f"sample {sample} has no report")
     if entry.pairs is not None:
-        _tar(store, ref, entry.pairs, rows, check)
+        _tar(place, entry.pairs, rows, check)
     elif rows:
         check.add(entry.index.key, f"lists {len(rows)} samples, but the shard has no tar")
     return check
 
 
-def _index(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, check: ShardCheck) -> list[PairRow] | None:
-    data = _bytes(store, ref, entry.index, check)
+def _index(place: VersionPlace, entry: ShardEntry, check: ShardCheck) -> list[PairRow] | None:
+    data = _bytes(place, entry.index, check)
     rows = None if data is None else _rows(data, entry.index, PairRow, check)
     if data is None or rows is None:
         return None
@@ -155,17 +153,15 @@ def _index(store: ObjectStore, ref: DatasetRef, entry: ShardEntry, check: ShardC
     return rows
 
 
-def _table(
-    store: ObjectStore, ref: DatasetRef, entry: ObjectEntry | None, kind: type[R], check: ShardCheck
-) -> list[R] | None:
+def _table(place: VersionPlace, entry: ObjectEntry | None, kind: type[R], check: ShardCheck) -> list[R] | None:
     """The rows of a Parquet object; None where there are none to be had."""
-    data = None if entry is None else _bytes(store, ref, entry, check)
+    data = None if entry is None else _bytes(place, entry, check)
     return None if entry is None or data is None else _rows(data, entry, kind, check)
 
 
-def _bytes(store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, check: ShardCheck) -> bytes | None:
+def _bytes(place: VersionPlace, entry: ObjectEntry, check: ShardCheck) -> bytes | None:
     try:
-        data = read_bounded(store, ref.key(entry.key), min(2 * entry.size + _SPARE, MOST_BYTES))
+        data = read_bounded(place.store, place.ref.key(entry.key), min(2 * entry.size + _SPARE, MOST_BYTES))
     except ObjectMissing:
         check.add(entry.key, "is missing")
         return None
@@ -188,13 +184,11 @@ def _rows(data: bytes, entry: ObjectEntry, kind: type[R], check: ShardCheck) -> 
     return rows
 
 
-def _tar(
-    store: ObjectStore, ref: DatasetRef, entry: ObjectEntry, rows: list[PairRow] | None, check: ShardCheck
-) -> None:
+def _tar(place: VersionPlace, entry: ObjectEntry, rows: list[PairRow] | None, check: ShardCheck) -> None:
     by_id = {row.sample_id: row for row in rows or []}
     whole = False
     try:
-        with store.open(ref.key(entry.key)) as stream:
+        with place.store.open(place.ref.key(entry.key)) as stream:
             hashed = _Hashed(stream)
             try:
                 for group in read_groups(hashed):
