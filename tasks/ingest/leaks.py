@@ -23,9 +23,9 @@ from tasks.curate.keep import read_selection
 from tasks.curate.measure import HASH_SIDE, hash_films
 from tasks.ingest.ensure import SourceVersion
 
-REVISION = 1
+REVISION = 2
 """Raise it when another film or patient would count as the same."""
-PATIENT, FILM, NEAR = "patient", "film", "near-copy"
+PATIENT, STUDY, FILM, NEAR = "patient", "study", "film", "near-copy"
 _SHOWN = 3
 SMALL, ALIKE = 64, 0.97
 """Side of a film that is compared pixel by pixel, and the correlation from which on two such films are one."""
@@ -78,9 +78,9 @@ class _Side:
         return self.kept is None or sample_id in self.kept
 
     def films(self) -> list[_Film]:
-        """Every selected film; a patient's id means something within its archive alone."""
+        """Every selected film; a patient's or a study's id means something within its archive alone."""
         return [
-            _Film(row.sample_id, None if row.patient is None else (self._archive(row), row.patient), row.png_sha256)
+            _Film(row.sample_id, self._person(row), row.png_sha256)
             for row in self.version.rows()
             if self.takes(row.sample_id)
         ]
@@ -103,13 +103,18 @@ class _Side:
         chosen = self.version.samples(select=ids) if ids else ()
         return {sample.key: _small(decode_png(sample.png)) for sample in chosen}
 
-    def _archive(self, row: PairRow) -> str:
-        return str(row.provenance.get("archive", self.version.ref.name))
+    def _person(self, row: PairRow) -> tuple[str, str] | None:
+        archive = str(row.provenance.get("archive", self.version.ref.name))
+        known = next((f"{name} {value}" for name in (PATIENT, STUDY) if (value := getattr(row, name))), None)
+        return None if known is None else (archive, known)
 
 
 @dataclass(frozen=True, slots=True)
 class _Film:
-    """What of a film is compared with another: its id, its patient in its archive, and its pixels' SHA-256."""
+    """What of a film is compared with another: its id, its patient in its archive, and its pixels' SHA-256.
+
+    Where an archive has no ids of patients, as OpenI, its studies stand for them.
+    """
 
     sample_id: str
     patient: tuple[str, str] | None
@@ -124,8 +129,9 @@ def check_leaks(
 ) -> None:
     """See that no patient and no film of a test set is trained on; what is found of two versions is kept in the store.
 
-    The same patient is one id in one archive. The same film is the same pixels, or a near-copy: a perceptual hash that
-    differs in at most `BITS` of 256, and pixels that correlate when both are small.
+    The same patient is one id in one archive, or one study where its patients have no ids. The same film is the same
+    pixels, or a near-copy: a perceptual hash that differs in at most `BITS` of 256, and pixels that correlate where
+    both are small.
 
     Args:
         store: where the versions are.
@@ -177,8 +183,8 @@ def _leaks(training: _Side, test: _Side, on_progress: ProgressCallback) -> Itera
     alike = _alike(training, test, [(film.sample_id, ours[row].sample_id) for film, row in close])
     for film, (row, bits) in zip(theirs, near, strict=True):
         if film.patient is not None and film.patient in patients:
-            detail = f"patient {film.patient[1]}"
-            yield LeakRow(test=film.sample_id, training=patients[film.patient], kind=PATIENT, detail=detail)
+            kind, detail = film.patient[1].partition(" ")[0], film.patient[1]
+            yield LeakRow(test=film.sample_id, training=patients[film.patient], kind=kind, detail=detail)
         if film.sha256 in pixels:
             yield LeakRow(test=film.sample_id, training=pixels[film.sha256], kind=FILM, detail="the same pixels")
         elif ours and (film.sample_id, ours[row].sample_id) in alike:

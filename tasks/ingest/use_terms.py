@@ -12,7 +12,7 @@ class UseTerms:
 
     Args:
         licence: an SPDX expression, a ``LicenseRef-…`` where the terms have no SPDX name, or ``unknown``.
-        agreement: what whoever uses it has agreed to, in words.
+        agreement: what whoever uses it has agreed to, in words, and the page to read it on; the page decides.
         credentialed: whether it may be shared only with those who signed the same agreement.
         label_set: name of the label set of its labels (`models.findings`); empty where it has its own.
     """
@@ -24,59 +24,71 @@ class UseTerms:
 
 
 _PHYSIONET = (
-    "PhysioNet Credentialed Health Data Use Agreement 1.5.0: for credentialed users who signed it, for research "
-    "alone, no attempt to identify patients, no sharing with others, no sending to services that keep the data."
+    "PhysioNet Credentialed Health Data License and Data Use Agreement 1.5.0: for credentialed users who signed it, "
+    "for scientific research alone, no attempt to identify anybody, no sharing of access with anyone else; PhysioNet "
+    "counts online services that keep the data among these (https://physionet.org/news/post/llm-responsible-use). "
 )
-_KAGGLE = "Rules of the challenge on Kaggle: non-commercial research and education, with attribution, "
+_NIH = "The films are those of NIH ChestX-ray14 (https://nihcc.app.box.com/v/ChestXray-NIHCC)."
 
 TERMS: Mapping[str, UseTerms] = {
     "nih": UseTerms(
         "LicenseRef-NIH-ChestX-ray14",
-        "Free to use. Link to the NIH Clinical Center's download site (https://nihcc.app.box.com/v/ChestXray-NIHCC), "
-        "cite Wang et al., ChestX-ray8, CVPR 2017, and credit the NIH Clinical Center as the provider of the data.",
+        "Use is not restricted. Link to the NIH Clinical Center's download site "
+        "(https://nihcc.app.box.com/v/ChestXray-NIHCC), cite Wang et al., ChestX-ray8, CVPR 2017, and credit the NIH "
+        "Clinical Center as the provider of the data.",
         label_set="nih-14",
     ),
     "chexpert": UseTerms(
         "LicenseRef-Stanford-CheXpert",
         "Stanford University Dataset Research Use Agreement: personal, non-commercial research; no sharing with "
-        "others, no attempt to identify patients. Cite Irvin et al., CheXpert, AAAI 2019.",
+        "others, no attempt to identify patients (https://stanfordmlgroup.github.io/competitions/chexpert/; of "
+        "CheXpert Plus https://aimi.stanford.edu/datasets/chexpert-plus). Cite Irvin et al., CheXpert, AAAI 2019.",
         credentialed=True,
         label_set="chexpert-14",
     ),
     "mimic": UseTerms(
         "LicenseRef-PhysioNet-Credentialed-1.5.0",
-        f"{_PHYSIONET} Cite Johnson et al., MIMIC-CXR-JPG, PhysioNet 2019.",
+        f"{_PHYSIONET}Terms: https://physionet.org/content/mimic-cxr-jpg/, https://physionet.org/content/mimic-cxr/. "
+        "Cite Johnson et al., MIMIC-CXR, Scientific Data 2019.",
         credentialed=True,
         label_set="chexpert-14",
     ),
     "openi": UseTerms(
         "CC-BY-NC-ND-4.0",
-        "Creative Commons BY-NC-ND 4.0: attribution, no commercial use, no sharing of changed copies. Cite "
-        "Demner-Fushman et al., JAMIA 2016.",
+        "Creative Commons BY-NC-ND 4.0, as each report's file names it "
+        "(https://creativecommons.org/licenses/by-nc-nd/4.0/): attribution, no commercial use, no sharing of changed "
+        "copies. Source: https://openi.nlm.nih.gov/. Cite Demner-Fushman et al., JAMIA 2016.",
+        label_set="openi",
     ),
     "padchest": UseTerms(
         "LicenseRef-BIMCV-PadChest",
         "PadChest Dataset Research Use Agreement of BIMCV: non-commercial research; no sharing with others, no "
-        "attempt to identify patients. Cite Bustos et al., PadChest, Medical Image Analysis 2020.",
+        "attempt to identify patients (https://bimcv.cipf.es/bimcv-projects/padchest/). Cite Bustos et al., PadChest, "
+        "Medical Image Analysis 2020.",
         credentialed=True,
         label_set="padchest",
     ),
     "vindr": UseTerms(
         "LicenseRef-PhysioNet-Credentialed-1.5.0",
-        f"{_PHYSIONET} Cite Nguyen et al., VinDr-CXR, Scientific Data 2022.",
+        f"{_PHYSIONET}Terms: https://physionet.org/content/vindr-cxr/. A copy from Kaggle is under the rules of its "
+        "competition (https://www.kaggle.com/competitions/vinbigdata-chest-xray-abnormalities-detection/rules). Cite "
+        "Nguyen et al., VinDr-CXR, Scientific Data 2022.",
         credentialed=True,
         label_set="vindr",
     ),
     "rsna": UseTerms(
         "LicenseRef-RSNA-Pneumonia-2018",
-        f"{_KAGGLE}of the RSNA Pneumonia Detection Challenge 2018. Cite Shih et al., Radiology: AI 2019; the films "
-        "are those of the NIH Clinical Center.",
+        "Terms of use of the RSNA Pneumonia Detection Challenge 2018, with attribution "
+        "(https://www.rsna.org/education/ai-resources-and-training/ai-image-challenge/"
+        "rsna-pneumonia-detection-challenge-2018). A copy from Kaggle is under the rules of its competition "
+        "(https://www.kaggle.com/competitions/rsna-pneumonia-detection-challenge/rules). Cite Shih et al., Radiology: "
+        f"Artificial Intelligence 2019. {_NIH}",
         label_set="rsna",
     ),
     "siim": UseTerms(
         "LicenseRef-SIIM-ACR-Pneumothorax-2019",
-        f"{_KAGGLE}of the SIIM-ACR Pneumothorax Segmentation Challenge 2019; the films are those of the NIH Clinical "
-        "Center.",
+        "Rules of the SIIM-ACR Pneumothorax Segmentation Challenge 2019 "
+        f"(https://www.kaggle.com/competitions/siim-acr-pneumothorax-segmentation/rules). {_NIH}",
         label_set="siim",
     ),
 }

@@ -16,7 +16,7 @@ from models.findings.ontology import FINDING_TYPES, ancestors, concepts, frames,
 from models.findings.table_files import TableError
 from tasks.corpora.archives.layouts import chexpert, nih, rsna, siim, vindr
 
-SETS = ("chexpert-14", "nih-14", "nih-radiologists", "padchest", "phantom", "rsna", "siim", "vindr")
+SETS = ("chexpert-14", "nih-14", "nih-radiologists", "openi", "padchest", "phantom", "rsna", "siim", "vindr")
 EVERY_LABEL = [(name, label.name) for name in SETS for label in load(name).labels]
 
 

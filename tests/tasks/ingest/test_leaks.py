@@ -140,3 +140,20 @@ def test_parts_of_one_archive_never_leak(store: LocalStore, tmp_path: Path) -> N
         for name, part in (("train", "0-60"), ("test", "60-100"))
     ]
     check_leaks(store, parts[:1], parts[1:])
+
+
+def test_films_of_one_study_are_one_patients_where_no_table_names_patients(store: LocalStore, tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "openi")
+    tree.text("1.xml", "<eCitation><AbstractText Label='FINDINGS'>Clear.</AbstractText><parentImage id='CXR1_a'/>"
+              "<parentImage id='CXR1_b'/></eCitation>")  # fmt: skip
+    for at, name in enumerate(("CXR1_a", "CXR1_b")):
+        tree.image(f"{name}.png", picture(at))
+        (tmp_path / f"{name}.csv").write_text(f"film\n{name}\n")
+    sides = [
+        SourceVersion(
+            ingest(store, SourceSection(source=f"openi:{tree.root}", size=96, keep=str(tmp_path / f"{name}.csv"))).ref
+        )
+        for name in ("CXR1_a", "CXR1_b")
+    ]
+    (leak,) = find_leaks(store, sides[0], sides[1])
+    assert (leak.kind, leak.detail) == ("study", "study 1")
