@@ -71,7 +71,7 @@ class Keeping(DiffusersImageGenerator):
 
 
 @dataclass(frozen=True, slots=True)
-class Judges:
+class CopyDetectors:
     """The gate as it stands, and the comparison that measures it."""
 
     index: TrainingSetIndex
@@ -79,7 +79,7 @@ class Judges:
     strict: StrictCopies
 
     def look(self, generator: Keeping, archive: Archive, seeds: int) -> Seen:
-        """Draw `seeds` films for every group's prompts and judge them."""
+        """Draw `seeds` films for every group's prompts and compare them."""
         rows = np.concatenate(list(archive.groups.values()))
         asked = [ImageRequest(f"{row}-{seed}", archive.texts[row], 100_000 * seed + row) for row in rows.tolist()
                  for seed in range(seeds)]  # fmt: skip
@@ -147,8 +147,8 @@ def _share(part: np.ndarray, whole: np.ndarray) -> str:
     return f"{(part & whole).sum() / whole.sum():.3f}" if whole.any() else "none"
 
 
-def written(archive: Archive, judges: Judges, figures: CanaryFigures, control: np.ndarray) -> str:
-    """What was trained and how both judges stand, as Markdown."""
+def written(archive: Archive, detectors: CopyDetectors, figures: CanaryFigures, control: np.ndarray) -> str:
+    """What was trained and how both detectors score, as Markdown."""
     facts = "; ".join(f"{name} {value:.3f}" for name, value in list(figures.statistics().items())[1:])
     return f"""# Canaries of a trained generator
 
@@ -161,14 +161,14 @@ come, and which are {HELD_OUT} (neither film nor report is trained on), among fi
 and text tower stay as they are; films with planted defects are left out.
 
 **The gate** indexes the films trained on, as `synth privacy index` does, and flags fine structure that agrees
-from {judges.index.limit:.3f}, set for 1 in 100 of unseen films. By planted copies: {facts}.
+from {detectors.index.limit:.3f}, set for 1 in 100 of unseen films. By planted copies: {facts}.
 
-**A true copy** agrees with one film trained on by more than {judges.strict.limit:.3f} in the worst of {TILES} x
+**A true copy** agrees with one film trained on by more than {detectors.strict.limit:.3f} in the worst of {TILES} x
 {TILES} tiles, film on film without alignment: more than any two different films. Of the archive's films with a little
-noise between the generator's encoder and decoder {(control > judges.strict.limit).mean():.1%} count as copies (least
-{control.min():.3f}, median {np.median(control):.3f}).
+noise between the generator's encoder and decoder {(control > detectors.strict.limit).mean():.1%} count as copies
+(least {control.min():.3f}, median {np.median(control):.3f}).
 
-- *same verdict*: mean share of a prompt's films that the gate judges as it does most of them;
+- *same verdict*: mean share of a prompt's films that the gate decides as it does most of them;
 - *own*: share of films that agree most, of all films and the held-out ones too, with the very film that their prompt
   was written for; held-out prompts show how often that is so without training;
 - *agreement*: median of the worst tile with that nearest film;
@@ -196,8 +196,8 @@ def picture(seen: Seen, archive: Archive, path: Path) -> None:
     for line, name in zip(axes, groups, strict=True):
         at = int(np.where(np.isin(seen.rows, archive.groups[name]), seen.copied.sum(1), -1).argmax())
         films = [archive.films[seen.rows[at]], *seen.films[at, :shown], archive.films[seen.nearest[at, 0]]]
-        told = zip(seen.copied[at, :shown], seen.flagged[at, :shown], strict=True)
-        marks = [f"{'copy' if copied else 'new'}, {'flagged' if flag else 'passed'}" for copied, flag in told]
+        verdicts = zip(seen.copied[at, :shown], seen.flagged[at, :shown], strict=True)
+        marks = [f"{'copy' if copied else 'new'}, {'flagged' if flag else 'passed'}" for copied, flag in verdicts]
         for axis, film, title in zip(line, films, [name, *marks, "nearest to the first"], strict=True):
             axis.imshow(film, cmap="gray", vmin=0, vmax=255)
             axis.set_title(title, fontsize=7)
@@ -207,40 +207,40 @@ def picture(seen: Seen, archive: Archive, path: Path) -> None:
 
 
 def main() -> None:
-    """Train, draw, judge, print, write."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--minutes", type=float, nargs="+", default=[4, 12], help="of each training")
-    ask.add_argument("--repeats", type=int, nargs="+", default=[1, 8, 64], help="of the canaries, a group each")
-    ask.add_argument("--films", type=int, default=300)
-    ask.add_argument("--each", type=int, default=8, help="canaries a group")
-    ask.add_argument("--seeds", type=int, default=8, help="films a prompt")
-    ask.add_argument("--docs", type=Path, default=ROOT / "docs")
-    ask.add_argument("--cache", type=Path, default=ROOT / ".synthcxr" / "cache", help="where trainings go on from")
-    told = ask.parse_args()
-    films = sound_films(told.films + UNSEEN)
-    archive = make_archive(films[: told.films], told.repeats, told.each)
-    unseen = [(f"unseen-{at}", film.image) for at, film in enumerate(films[told.films :])]
+    """Train, draw, compare, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, nargs="+", default=[4, 12], help="of each training")
+    parser.add_argument("--repeats", type=int, nargs="+", default=[1, 8, 64], help="of the canaries, a group each")
+    parser.add_argument("--films", type=int, default=300)
+    parser.add_argument("--each", type=int, default=8, help="canaries a group")
+    parser.add_argument("--seeds", type=int, default=8, help="films a prompt")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    parser.add_argument("--cache", type=Path, default=ROOT / ".synthcxr" / "cache", help="where trainings go on from")
+    args = parser.parse_args()
+    films = sound_films(args.films + UNSEEN)
+    archive = make_archive(films[: args.films], args.repeats, args.each)
+    unseen = [(f"unseen-{at}", film.image) for at, film in enumerate(films[args.films :])]
     kept = ((f"row-{row}", archive.films[row]) for row in np.flatnonzero(archive.often))
     encoder, options = ClassifierFeatureEncoder(), local_recipe().images.generator.options
     index, figures = index_and_measure(kept, unseen, encoder, canaries=20)
-    judges = Judges(index, encoder, StrictCopies(archive.films, np.stack([film for _, film in unseen])))
-    copy, dice = redrawn(Keeping(DiffusersOptions(**options))), np.random.default_rng(SEED)
-    control = np.diag(judges.strict.agreement(np.stack([copy(film, dice) for film in archive.films])))
-    page = written(archive, judges, figures, control)
+    detectors = CopyDetectors(index, encoder, StrictCopies(archive.films, np.stack([film for _, film in unseen])))
+    copy, rng = redrawn(Keeping(DiffusersOptions(**options))), np.random.default_rng(SEED)
+    control = np.diag(detectors.strict.agreement(np.stack([copy(film, rng) for film in archive.films])))
+    page = written(archive, detectors, figures, control)
     print(page, flush=True)
     shipped: Seen | None = None
-    for minutes in (0, *told.minutes):
+    for minutes in (0, *args.minutes):
         started, generator = time.perf_counter(), Keeping(DiffusersOptions(**options))
-        shown = tune(generator, archive, minutes, told.cache) if minutes else 0
-        seen = judges.look(generator, archive, told.seeds)
+        shown = tune(generator, archive, minutes, args.cache) if minutes else 0
+        seen = detectors.look(generator, archive, args.seeds)
         shipped = shipped or seen
         title = f"{minutes:g} minutes: a film that comes once was shown {shown:.0f} times" if minutes else "As shipped"
         part = "\n".join([f"## {title}", "", *lines(seen, shipped, archive)])
         print(part, f"{time.perf_counter() - started:.0f} s", flush=True)
         page += f"{part}\n"
-        (told.docs / "images").mkdir(parents=True, exist_ok=True)
-        (told.docs / "privacy.md").write_text(page.rstrip() + "\n")
-        picture(seen, archive, told.docs / "images" / "canaries.png")
+        (args.docs / "images").mkdir(parents=True, exist_ok=True)
+        (args.docs / "privacy.md").write_text(page.rstrip() + "\n")
+        picture(seen, archive, args.docs / "images" / "canaries.png")
 
 
 if __name__ == "__main__":

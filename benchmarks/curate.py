@@ -112,14 +112,14 @@ def redecide(store: ObjectStore, ref: DatasetRef, folder: Path, rounds: int) -> 
 
 def measure(films: int) -> None:
     """Time what is measured once per version, with its recall on planted near copies."""
-    dice = np.random.default_rng(0)
-    vectors = dice.normal(size=(films, 224)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(films, 224)).astype(np.float32)
     copies = films // 20
-    vectors[-copies:] = vectors[:copies] + 0.3 * dice.normal(size=(copies, 224))
-    hashes = dice.integers(0, 256, (films, 32), np.uint8)
+    vectors[-copies:] = vectors[:copies] + 0.3 * rng.normal(size=(copies, 224))
+    hashes = rng.integers(0, 256, (films, 32), np.uint8)
     hashes[-copies:] = hashes[:copies]
     hashes[-copies:, 0] ^= 7
-    reports = [text for texts in made_rows.texts(films, dice) for text in [f"{texts[0]} | {texts[1]}".lower()]]
+    reports = [text for texts in made_rows.texts(films, rng) for text in [f"{texts[0]} | {texts[1]}".lower()]]
     plain = (vectors - vectors.mean(0)) / vectors.std(0)
     plain /= np.linalg.norm(plain, axis=1, keepdims=True)
     planted = {(films - copies + n, n) for n in range(copies)}
@@ -151,18 +151,18 @@ def _full(plain: np.ndarray) -> set[tuple[int, int]]:
 
 def main() -> None:
     """Measure and print."""
-    ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--samples", type=int, default=200_000)
-    ask.add_argument("--films", type=int, default=10_000)
-    ask.add_argument("--rounds", type=int, default=3)
-    told = ask.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=200_000)
+    parser.add_argument("--films", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store, ref = open_store(folder), DatasetRef("curated", "v1")
-        made_rows.publish(store, ref, told.samples)
+        made_rows.publish(store, ref, args.samples)
         size = sum(info.size for info in store.list(f"{ref.prefix}/pairs/"))
-        print(f"{told.samples} samples in {size / 1e6:.0f} MB of indices", flush=True)
-        redecide(store, ref, Path(folder, ref.prefix, "pairs"), told.rounds)
-    measure(told.films)
+        print(f"{args.samples} samples in {size / 1e6:.0f} MB of indices", flush=True)
+        redecide(store, ref, Path(folder, ref.prefix, "pairs"), args.rounds)
+    measure(args.films)
 
 
 if __name__ == "__main__":

@@ -118,31 +118,31 @@ def left_alike(rows: Any, near: Path, kept: list[str], similarity: float) -> int
 
 def main() -> None:
     """Run the sides one at a time and print; with ``--side``, be one of them."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--samples", type=int, default=200_000)
-    ask.add_argument("--similarity", type=float, default=0.8)
-    ask.add_argument("--python", default=sys.executable, help="the interpreter that has the peer")
-    ask.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
-    told = ask.parse_args()
-    if told.side:
-        take_part(told.side[0], Path(told.side[1]), told.similarity)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=int, default=200_000)
+    parser.add_argument("--similarity", type=float, default=0.8)
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that has the peer")
+    parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.side:
+        take_part(args.side[0], Path(args.side[1]), args.similarity)
         return
-    pythons, own = {"ours": sys.executable, "data-juicer": told.python}, []
-    if subprocess.run([told.python, "-c", "import data_juicer"], capture_output=True, check=False).returncode:
+    pythons, own = {"ours": sys.executable, "data-juicer": args.python}, []
+    if subprocess.run([args.python, "-c", "import data_juicer"], capture_output=True, check=False).returncode:
         print(f"data-juicer is left out: {pythons.pop('data-juicer')} cannot import it")
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name), "few", FEW)
-        rows, near = prepare(Path(name), "all", told.samples)
+        rows, near = prepare(Path(name), "all", args.samples)
         for side, python in pythons.items():
-            command = [python, __file__, "--side", side, name, "--similarity", str(told.similarity)]
+            command = [python, __file__, "--side", side, name, "--similarity", str(args.similarity)]
             subprocess.run(command, env=os.environ | QUIET, check=True)
             found = json.loads(Path(name, f"{side}.json").read_text(encoding="utf-8"))
             own = own or found
             for score, (clock, spent, kept), (_, base, mine) in zip(SCORES, found, own, strict=True):
                 more, fewer = len(set(kept) - set(mine)), len(set(mine) - set(kept))
-                gap, alike = abs(more - fewer) / told.samples, left_alike(rows, near, kept, told.similarity)
+                gap, alike = abs(more - fewer) / args.samples, left_alike(rows, near, kept, args.similarity)
                 agrees = "within" if gap <= TOLERANCE else "BEYOND"
-                print(f"{side}, score from {score}: {clock:.2f} s, {told.samples / spent:,.0f} rows/s of processor, "
+                print(f"{side}, score from {score}: {clock:.2f} s, {args.samples / spent:,.0f} rows/s of processor, "
                       f"ratio {spent / base:.2f}; {len(kept)} kept, {alike} alike to an earlier one; {more} more and "
                       f"{fewer} fewer than ours, net {gap:.2%} ({agrees} {TOLERANCE:.0%})", flush=True)  # fmt: skip
 

@@ -128,11 +128,11 @@ def _measure(domain: Domain, fold: int, gates: Sequence[Gate], count: int) -> Fo
 
     limits = np.array([[threshold_at(column, rate) for column in table(good).T] for rate in RATES])
     held = table(scores_of(gates, test)[0])
-    dice = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SEED)
     hits = np.zeros((len(RATES), len(PLANTED), len(STRENGTHS), len(JUDGES)))
     for k, kind in enumerate(PLANTED):
         for s, strength in enumerate(STRENGTHS):
-            spoilt = [plant(film, kind, strength, dice) for film in test[:count]]
+            spoilt = [plant(film, kind, strength, rng) for film in test[:count]]
             hits[:, k, s] = (table(scores_of(gates, spoilt)[0]) < limits[:, None]).mean(1)
     print(f"{domain.name} films: fold {fold + 1} of {len(domain.folds)} done", flush=True)
     return Found(domain, hits, (held < limits[:, None]).mean(1), np.append(cost, cost.sum()))
@@ -196,27 +196,27 @@ def draw(found: Sequence[Found], path: Path) -> None:
 
 def main() -> None:
     """Measure, print, write and draw."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--films", type=int, default=30, help="films spoilt per kind and strength")
-    ask.add_argument("--real", type=Path, default=ROOT.parent / "shared" / "data" / "nih_mini")
-    ask.add_argument("--generated", type=Path, help="a folder with films that an image generator drew")
-    ask.add_argument("--judges", type=Path, default=SHIPPED)
-    ask.add_argument("--docs", type=Path, default=ROOT / "docs")
-    told = ask.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=int, default=30, help="films spoilt per kind and strength")
+    parser.add_argument("--real", type=Path, default=ROOT.parent / "shared" / "data" / "nih_mini")
+    parser.add_argument("--generated", type=Path, help="a folder with films that an image generator drew")
+    parser.add_argument("--judges", type=Path, default=SHIPPED)
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    args = parser.parse_args()
     started = time.perf_counter()
     options = {
-        "film_defects": {"folder": told.judges},
-        "bad_bank": {"bank": told.judges / bank.FILE, "folder": told.judges},
+        "film_defects": {"folder": args.judges},
+        "bad_bank": {"bank": args.judges / bank.FILE, "folder": args.judges},
     }
     gates = members(ensemble.MEMBERS, options)
-    domains = [phantom_domain(told.films), real_domain(told.real), generated_domain(told.generated)]
-    found = [measure(domain, gates, told.films) for domain in domains if domain is not None]
-    tables = "\n".join(written(each, told.films) for each in found)
+    domains = [phantom_domain(args.films), real_domain(args.real), generated_domain(args.generated)]
+    found = [measure(domain, gates, args.films) for domain in domains if domain is not None]
+    tables = "\n".join(written(each, args.films) for each in found)
     print(f"{tables}\n{time.perf_counter() - started:.0f} seconds")
-    told.docs.mkdir(parents=True, exist_ok=True)
+    args.docs.mkdir(parents=True, exist_ok=True)
     heading = f"# Planted defects\n\n{ABOUT}\n\n"
-    (told.docs / "defects.md").write_text(f"{heading}{tables}")
-    draw(found, told.docs / "images" / "defects.png")
+    (args.docs / "defects.md").write_text(f"{heading}{tables}")
+    draw(found, args.docs / "images" / "defects.png")
 
 
 if __name__ == "__main__":

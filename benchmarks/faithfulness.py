@@ -3,7 +3,7 @@
     python benchmarks/faithfulness.py [--films 560] [--sheet docs/images/generated.png]
 
 Prints, per finding, the AUROC of both classifiers on hospital B (what they are worth) and of the examiner on
-generated films against the findings that their prompts ask for, with the acceptance rate on the way.
+generated films against the findings of their prompts, with the acceptance rate on the way.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ Sample = tuple[PairRow, bytes]
 
 def main() -> None:
     """Measure, print, and draw a contact sheet."""
-    ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--films", type=int, default=560)
-    ask.add_argument("--real", type=int, default=600, help="films of hospital B")
-    ask.add_argument("--kind", default="diffusers", help="renderer gives the upper bound")
-    ask.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="options of the generator")
-    ask.add_argument("--sheet", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "generated.png")
-    told = ask.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--films", type=int, default=560)
+    parser.add_argument("--real", type=int, default=600, help="films of hospital B")
+    parser.add_argument("--kind", default="diffusers", help="renderer gives the upper bound")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="options of the generator")
+    parser.add_argument("--sheet", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "generated.png")
+    args = parser.parse_args()
     recipe = local_recipe()
-    options = dict(recipe.images.generator.options) if told.kind == "diffusers" else {}
-    options |= {key: _value(value) for key, value in (pair.split("=", 1) for pair in told.set)}
-    generator = registry.build(registry.IMAGE_GENERATORS, told.kind, options)
+    options = dict(recipe.images.generator.options) if args.kind == "diffusers" else {}
+    options |= {key: _value(value) for key, value in (pair.split("=", 1) for pair in args.set)}
+    generator = registry.build(registry.IMAGE_GENERATORS, args.kind, options)
     started = time.perf_counter()
     batch = draw_images(
-        planned_reports(recipe, told.films),
+        planned_reports(recipe, args.films),
         generator,
         image_gates(recipe),
         ImageOptions(attempts=recipe.images.attempts, batch=recipe.images.batch, seed_of=seed_of),
         _progress,
     )
-    _print_yield(batch, told.films, time.perf_counter() - started)
-    _print_auroc(batch.samples, told.real)
-    if told.sheet and batch.samples:
-        told.sheet.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(told.sheet), contact_sheet(batch.samples[: 4 * COLUMNS]))
-        print(f"contact sheet: {told.sheet}")
+    _print_yield(batch, args.films, time.perf_counter() - started)
+    _print_auroc(batch.samples, args.real)
+    if args.sheet and batch.samples:
+        args.sheet.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(args.sheet), contact_sheet(batch.samples[: 4 * COLUMNS]))
+        print(f"contact sheet: {args.sheet}")
 
 
 def _value(text: str) -> object:

@@ -37,14 +37,16 @@ def drawn(count: int, pairs: int) -> GeneratedFilms:
 
 def main() -> None:
     """Measure and print."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--films", type=int, default=160)
-    ask.add_argument("--pairs", type=int, default=16, help="prompts that are drawn with two seeds")
-    ask.add_argument("--encoder", default=OURS, help="film (ours), or a folder or hub id such as microsoft/rad-dino")
-    ask.add_argument("--real", action="append", default=[], help="an archive to compare with beside hospital A")
-    told = ask.parse_args()
-    references = [open_reference(spec) for spec in ("hospital_a", *told.real)]
-    print(as_markdown(report(drawn(told.films, told.pairs), references, open_encoder(told.encoder))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=int, default=160)
+    parser.add_argument("--pairs", type=int, default=16, help="prompts that are drawn with two seeds")
+    parser.add_argument(
+        "--encoder", default=OURS, help="film (ours), or a folder or hub id such as microsoft/rad-dino"
+    )
+    parser.add_argument("--real", action="append", default=[], help="an archive to compare with beside hospital A")
+    args = parser.parse_args()
+    references = [open_reference(spec) for spec in ("hospital_a", *args.real)]
+    print(as_markdown(report(drawn(args.films, args.pairs), references, open_encoder(args.encoder))))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from benchmarks.public_corpora import Labelled
 from models.contracts import Candidate, Gate, Mention, StatefulGate
 
 ON_TEXT = ("impression_consistency", "repetition", "leakage", "lint", "length")
-"""Gates that judge a text without knowing what was asked for."""
-Judges = Sequence[tuple[Gate, float]]
+"""Gates whose score does not depend on the mentions that were requested."""
+GatesWithThresholds = Sequence[tuple[Gate, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ class GateAudit:
     false_alarms: Mapping[str, float]
 
 
-def audit_gates(gates: Judges, asked: Sequence[tuple[Mention, ...]], writer: Writer, seed: int = 0) -> GateAudit:
+def audit_gates(
+    gates: GatesWithThresholds, asked: Sequence[tuple[Mention, ...]], writer: Writer, seed: int = 0
+) -> GateAudit:
     """Write a good report for each of `asked`, and one with each kind of error; count what the gates say.
 
     Args:
@@ -49,14 +51,14 @@ def audit_gates(gates: Judges, asked: Sequence[tuple[Mention, ...]], writer: Wri
         writer: writes FINDINGS and IMPRESSION that state all of it.
         seed: of the words, and of what is planted where.
     """
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     good = [
         Candidate(f"good-{number}", mentions, *writer(mentions, np.random.default_rng((seed, number))))
         for number, mentions in enumerate(asked)
     ]
     finds = []
     for kind, error in ERRORS.items():
-        bad = [_bad(kind, candidate, writer, dice) for candidate in good]
+        bad = [_bad(kind, candidate, writer, rng) for candidate in good]
         objections = _objections(gates, [candidate for candidate in bad if candidate], good if kind == COPY else ())
         found = {place for name in error.gates for place in objections.get(name, ())}
         planted = sum(candidate is not None for candidate in bad)
@@ -75,16 +77,18 @@ def undisputed(reports: Sequence[Labelled]) -> list[Candidate]:
     ]
 
 
-def _bad(kind: str, good: Candidate, writer: Writer, dice: np.random.Generator) -> Candidate | None:
+def _bad(kind: str, good: Candidate, writer: Writer, rng: np.random.Generator) -> Candidate | None:
     if kind != COPY:
-        return plant(kind, good.mentions, writer, dice, f"bad-{good.sample_id}")
+        return plant(kind, good.mentions, writer, rng, f"bad-{good.sample_id}")
     edit = ERRORS[kind].edit
     assert edit is not None, kind
-    findings, impression = edit(good.findings, good.impression, dice)
+    findings, impression = edit(good.findings, good.impression, rng)
     return replace(good, sample_id=f"copy-{good.sample_id}", findings=findings, impression=impression)
 
 
-def _objections(gates: Judges, batch: Sequence[Candidate], known: Sequence[Candidate]) -> dict[str, set[int]]:
+def _objections(
+    gates: GatesWithThresholds, batch: Sequence[Candidate], known: Sequence[Candidate]
+) -> dict[str, set[int]]:
     """The places in `batch` that each gate would reject."""
     result: dict[str, set[int]] = {}
     for gate, threshold in gates:

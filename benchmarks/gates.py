@@ -27,10 +27,10 @@ THRESHOLDS = {"completeness": 1.0, "no_extra_finding": 1.0, "impression_consiste
 
 
 def main() -> None:
-    """Plant, judge and print."""
-    ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--reports", type=int, default=512)
-    count = ask.parse_args().reports
+    """Plant, score and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reports", type=int, default=512)
+    count = parser.parse_args().reports
     recipe = local_recipe()
     plan = make_plan(recipe.model_copy(update={"pairs": max(count, recipe.pairs)}), "benchmark")
     asked = [spec.mentions for spec in plan.samples(0, count)]

@@ -71,15 +71,15 @@ def run_bare(pipeline: Any, generator: DiffusersImageGenerator, rows: Sequence[R
 
 def main() -> None:
     """Measure and print."""
-    ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--films", type=int, default=48)
-    ask.add_argument("--rounds", type=int, default=3)
-    ask.add_argument("--judges", action="store_true", help="measure the film judges instead")
-    told = ask.parse_args()
-    if told.judges:
-        measure_judges(told.films, told.rounds)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--films", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--judges", action="store_true", help="measure the film judges instead")
+    args = parser.parse_args()
+    if args.judges:
+        measure_judges(args.films, args.rounds)
     else:
-        measure_stage(told.films, told.rounds)
+        measure_stage(args.films, args.rounds)
 
 
 def measure_stage(films: int, rounds: int) -> None:

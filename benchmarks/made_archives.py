@@ -97,9 +97,9 @@ def _table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 def _marks(count: int) -> Iterator[list[str]]:
     """Cells of fourteen observations, most of them blank as in the release."""
-    dice = np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     for _ in range(count):
-        yield dice.choice(["", "1.0", "0.0", "-1.0"], len(OBSERVATIONS), p=(0.75, 0.14, 0.07, 0.04)).tolist()
+        yield rng.choice(["", "1.0", "0.0", "-1.0"], len(OBSERVATIONS), p=(0.75, 0.14, 0.07, 0.04)).tolist()
 
 
 def _chexpert(root: Path, count: int) -> None:

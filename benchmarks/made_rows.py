@@ -29,30 +29,30 @@ _SCHEMA = pq.read_schema(io.BytesIO(to_parquet([], kind=PairRow)))
 _CLEAR = "the lungs are clear", "the heart is of normal size", "no pneumothorax is seen", "the bones are intact"
 
 
-def texts(count: int, dice: np.random.Generator) -> list[tuple[str, str, list[str]]]:
+def texts(count: int, rng: np.random.Generator) -> list[tuple[str, str, list[str]]]:
     """FINDINGS, IMPRESSION and labels of so many reports; common findings are common."""
     odds = 1 / np.arange(1, len(KINDS) + 1) ** 0.7
     rows = []
     for _ in range(count):
-        chosen = dice.choice(len(KINDS), dice.integers(1, 5), replace=False, p=odds / odds.sum())
-        phrases = [_phrase(int(number), dice) for number in chosen]
-        clear = [_CLEAR[int(at)] for at in dice.permutation(len(_CLEAR))[: dice.integers(0, 4)]]
+        chosen = rng.choice(len(KINDS), rng.integers(1, 5), replace=False, p=odds / odds.sum())
+        phrases = [_phrase(int(number), rng) for number in chosen]
+        clear = [_CLEAR[int(at)] for at in rng.permutation(len(_CLEAR))[: rng.integers(0, 4)]]
         findings = ". ".join([f"There is {words}" for words in phrases] + clear) + "."
         rows.append((findings, f"{', '.join(phrases)}.", [LABELS[int(number)] for number in chosen]))
     return rows
 
 
-def _phrase(number: int, dice: np.random.Generator) -> str:
+def _phrase(number: int, rng: np.random.Generator) -> str:
     kind = KINDS[number]
-    side, zone, severity = (str(dice.choice(o)) if o else None for o in (kind.sides, kind.zones, kind.severities))
+    side, zone, severity = (str(rng.choice(o)) if o else None for o in (kind.sides, kind.zones, kind.severities))
     return phrase(Finding(kind.name, side, zone, severity))
 
 
 def publish(store: ObjectStore, ref: DatasetRef, count: int) -> Manifest:
     """A version of `count` rows, of which some share image or report and some fail a gate, and its neighbours."""
-    dice = np.random.default_rng(1)
-    shards = [_shard(store, ref, n, min(SHARD, count - n * SHARD), dice) for n in range(-(-count // SHARD))]
-    _near(store, ref, count, dice)
+    rng = np.random.default_rng(1)
+    shards = [_shard(store, ref, n, min(SHARD, count - n * SHARD), rng) for n in range(-(-count // SHARD))]
+    _near(store, ref, count, rng)
     manifest = Manifest(
         dataset=ref.name, version=ref.version, fingerprint="made", created=datetime.now(UTC), asked=count,
         accepted=count, rejected=0, shards=shards, models={}, rejected_by_gate={}, entity_counts={},
@@ -60,9 +60,9 @@ def publish(store: ObjectStore, ref: DatasetRef, count: int) -> Manifest:
     return write_manifest(store, ref, manifest)
 
 
-def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, dice: np.random.Generator) -> ShardEntry:
-    rows, start = texts(count, dice), shard * SHARD
-    images = np.where(dice.random(count) < 0.02, dice.integers(0, 500, count), np.arange(start, start + count) + 500)
+def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, rng: np.random.Generator) -> ShardEntry:
+    rows, start = texts(count, rng), shard * SHARD
+    images = np.where(rng.random(count) < 0.02, rng.integers(0, 500, count), np.arange(start, start + count) + 500)
     columns: dict[str, pa.Array] = {
         "sample_id": pa.array([f"made-{start + n:08d}" for n in range(count)]),
         "index": pa.array(np.arange(start, start + count)),
@@ -71,7 +71,7 @@ def _shard(store: ObjectStore, ref: DatasetRef, shard: int, count: int, dice: np
         "entities": pa.array([row[2] for row in rows]),
         "labels": pa.array([[(label, 1) for label in row[2]] for row in rows], _SCHEMA.field("labels").type),
         "png_sha256": pa.array([f"{int(image):064x}" for image in images]),
-        "gates": _gates(count, dice, [LIMIT - len(f"{row[0]} | {row[1]}") for row in rows]),
+        "gates": _gates(count, rng, [LIMIT - len(f"{row[0]} | {row[1]}") for row in rows]),
     }
     for field in _SCHEMA:
         if field.name not in columns:
@@ -95,10 +95,10 @@ def _empty(field: pa.Field[Any]) -> Any:
     return "" if field.type == pa.string() else [] if many else 0
 
 
-def _gates(count: int, dice: np.random.Generator, room: list[int]) -> pa.Array:
+def _gates(count: int, rng: np.random.Generator, room: list[int]) -> pa.Array:
     scores = np.ones((count, len(GATES)))
     scores[:, GATES.index("prompt_length")] = room
-    scores[:, -1] = dice.beta(4, 1.5, count)
+    scores[:, -1] = rng.beta(4, 1.5, count)
     flat, total = scores.ravel(), count * len(GATES)
     thresholds = np.full(total, THRESHOLD)
     kind = _SCHEMA.field("gates").type
@@ -115,13 +115,13 @@ def _gates(count: int, dice: np.random.Generator, room: list[int]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.arange(0, total + 1, len(GATES)), pa.int32()), struct, type=kind)
 
 
-def _near(store: ObjectStore, ref: DatasetRef, count: int, dice: np.random.Generator) -> None:
+def _near(store: ObjectStore, ref: DatasetRef, count: int, rng: np.random.Generator) -> None:
     """Measured neighbours as `tasks.curate.measure` keeps them: one pair in ten is like an earlier one."""
     spans = {"image": (-24, 0), f"film-{encoder_of(Rules()).revision}": (0.8, 1), "report": (0.8, 1)}
     for name, (low, high) in spans.items():
-        later = np.sort(dice.choice(np.arange(1, count), count // 10, replace=False))
-        alike = dice.uniform(low, high, len(later))
-        columns = {"later": later, "earlier": (later * dice.random(len(later))).astype(np.int64),
+        later = np.sort(rng.choice(np.arange(1, count), count // 10, replace=False))
+        alike = rng.uniform(low, high, len(later))
+        columns = {"later": later, "earlier": (later * rng.random(len(later))).astype(np.int64),
                    "alike": (alike.round() if name == "image" else alike).astype(np.float32)}  # fmt: skip
         sink = io.BytesIO()
         pq.write_table(pa.table(columns), sink, compression="zstd")

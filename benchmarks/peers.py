@@ -102,7 +102,7 @@ def run_raw(asks: Asks, out: Path, _model: str) -> list[str]:
     texts = []
     for part in (asks[:half], asks[half:]):
         params = [SamplingParams(**SAMPLING, max_tokens=MOST_TOKENS, seed=n) for n in range(len(part))]
-        chats = [ask["messages"] for ask in part]
+        chats = [request["messages"] for request in part]
         with generator.threads():  # as ours: the threads that are good on this machine right now
             texts += [output.outputs[0].text for output in llm.chat(chats, params, use_tqdm=False)]
     out.mkdir(parents=True)
@@ -119,7 +119,7 @@ def run_distilabel(asks: Asks, out: Path, model: str) -> list[str]:
     from distilabel.steps.tasks import ChatGeneration  # type: ignore[import-not-found]
 
     with server(model) as address, Pipeline("peer", cache_dir=out / "cache") as pipeline:
-        load = LoadDataFromDicts(data=[{"messages": ask["messages"]} for ask in asks], batch_size=BATCH)
+        load = LoadDataFromDicts(data=[{"messages": request["messages"]} for request in asks], batch_size=BATCH)
         write = ChatGeneration(
             llm=OpenAILLM(
                 model="m", base_url=address, api_key="none",
@@ -153,7 +153,7 @@ def run_ray(asks: Asks, out: Path, model: str) -> list[str]:
         preprocess=lambda row: {"messages": row["messages"], "sampling_params": sampling},
         postprocess=lambda row: {"text": row["generated_text"]},
     )
-    made = processor(ray.data.from_items([{"messages": ask["messages"]} for ask in asks]))
+    made = processor(ray.data.from_items([{"messages": request["messages"]} for request in asks]))
     made.write_parquet(str(out))
     texts = [row["text"] for row in ray.data.read_parquet(str(out)).take_all()]
     ray.shutdown()
@@ -180,7 +180,8 @@ def run_datatrove(asks: Asks, out: Path, model: str) -> list[str]:
         server_start_timeout_sec=300,
     )  # fmt: skip
     documents = [
-        Document(text=f"chat {n}", id=str(n), metadata={"messages": ask["messages"]}) for n, ask in enumerate(asks)
+        Document(text=f"chat {n}", id=str(n), metadata={"messages": request["messages"]})
+        for n, request in enumerate(asks)
     ]
     runner = InferenceRunner(rollout_fn=rollout, config=config, output_writer=JsonlWriter(str(out), compression=None))
     LocalPipelineExecutor(pipeline=[documents, runner], tasks=1, logging_dir=str(out / "logs")).run()
@@ -260,10 +261,10 @@ def measure(side: str, python: str, asks: Path, count: int) -> tuple[float, floa
         started = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, env=_environment(python), check=False)
         seconds = time.perf_counter() - started
-    told = re.search(r"sections=(\d+) characters=(\d+)", done.stdout)
-    if done.returncode or told is None or int(told[1]) != 2 * count:
+    counted = re.search(r"sections=(\d+) characters=(\d+)", done.stdout)
+    if done.returncode or counted is None or int(counted[1]) != 2 * count:
         raise RuntimeError(f"{side} failed on {count} reports:\n{done.stdout[-1500:]}\n{done.stderr[-3000:]}")
-    return seconds, int(told[2]) / int(told[1])
+    return seconds, int(counted[2]) / int(counted[1])
 
 
 def _environment(python: str) -> dict[str, str]:
@@ -290,31 +291,31 @@ def compare(sides: Sequence[tuple[str, str]], reports: int, rounds: int, asks: P
 
 def main() -> None:
     """Run the sides one at a time and print ratios; with ``--side``, be one of them."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--reports", type=int, default=96)
-    ask.add_argument("--rounds", type=int, default=2)
-    ask.add_argument("--python", default=sys.executable, help="the interpreter that has the peers")
-    ask.add_argument("--only", nargs="*", choices=list(SIDES), default=list(SIDES))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reports", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that has the peers")
+    parser.add_argument("--only", nargs="*", choices=list(SIDES), default=list(SIDES))
     for hidden in ("--side", "--asks", "--out"):
-        ask.add_argument(hidden, help=argparse.SUPPRESS)
-    told = ask.parse_args()
-    if told.side:
-        model, asks = json.loads(Path(told.asks).read_text(encoding="utf-8"))
-        texts = [text for text in SIDES[told.side](part(asks, told.reports), Path(told.out) / "made", model) if text]
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.side:
+        model, asks = json.loads(Path(args.asks).read_text(encoding="utf-8"))
+        texts = [text for text in SIDES[args.side](part(asks, args.reports), Path(args.out) / "made", model) if text]
         print(f"sections={len(texts)} characters={sum(map(len, texts))}")
         return
     sides = []
-    for side in told.only:
-        python = told.python if side in MODULES else sys.executable
+    for side in args.only:
+        python = args.python if side in MODULES else sys.executable
         known = subprocess.run([python, "-c", f"import {MODULES.get(side, 'json')}"], capture_output=True, check=False)
         if known.returncode == 0:
             sides.append((side, python))
         else:
             print(f"{side} is left out: {python} cannot import it")
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(record(told.reports), file)
+        json.dump(record(args.reports), file)
         file.flush()
-        found = compare(sides, told.reports, told.rounds, Path(file.name))
+        found = compare(sides, args.reports, args.rounds, Path(file.name))
     ours = median(found["ours"])
     for side, seconds in found.items():
         print(f"ours over {side}: {median(seconds) / ours:.2f} times as fast")

@@ -39,11 +39,11 @@ def redrawn(generator: DiffusersImageGenerator) -> Callable[[np.ndarray, np.rand
 
     vae = generator.pipeline.vae
 
-    def copy(film: np.ndarray, dice: np.random.Generator) -> np.ndarray:
+    def copy(film: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         grey = torch.from_numpy(film).float()[None, None] / 127.5 - 1
         with torch.inference_mode():
             latent = vae.encode(grey.expand(1, vae.config.in_channels, *film.shape)).latent_dist.mean
-            noise = torch.from_numpy(dice.normal(size=tuple(latent.shape))).float()
+            noise = torch.from_numpy(rng.normal(size=tuple(latent.shape))).float()
             drawn = vae.decode(latent + 0.05 * latent.std() * noise).sample.mean(1)[0]
         return ((drawn.clamp(-1, 1) + 1) * 127.5).round().numpy().astype(np.uint8)
 
@@ -87,28 +87,28 @@ def gaps(generator: DiffusersImageGenerator, count: int) -> None:
 
 def main() -> None:
     """Measure and print."""
-    ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--archive", type=int, default=3000, help="films of the archive to index")
-    ask.add_argument("--unseen", type=int, default=400)
-    ask.add_argument("--canaries", type=int, default=40)
-    ask.add_argument("--generated", type=int, default=48)
-    told = ask.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--archive", type=int, default=3000, help="films of the archive to index")
+    parser.add_argument("--unseen", type=int, default=400)
+    parser.add_argument("--canaries", type=int, default=40)
+    parser.add_argument("--generated", type=int, default=48)
+    args = parser.parse_args()
     encoder, started = ClassifierFeatureEncoder(), time.perf_counter()
     generator = registry.build(registry.IMAGE_GENERATORS, "diffusers", local_recipe().images.generator.options)
-    unseen = list(archive_films(f"phantom:a/7/{TRAINED}-{TRAINED + told.unseen}"))
-    archive = archive_films(f"phantom:a/7/{told.archive}")
-    index, figures = index_and_measure(archive, unseen, encoder, canaries=told.canaries)
+    unseen = list(archive_films(f"phantom:a/7/{TRAINED}-{TRAINED + args.unseen}"))
+    archive = archive_films(f"phantom:a/7/{args.archive}")
+    index, figures = index_and_measure(archive, unseen, encoder, canaries=args.canaries)
     print(f"{len(index)} archive films indexed and tried in {time.perf_counter() - started:.0f} s")
     show(figures)
-    originals = [film for _, film in archive_films(f"phantom:a/7/{2 * told.canaries}") if clear(film)]
-    show(plant(index, encoder, originals[: told.canaries], [film for _, film in unseen[1::2]],
+    originals = [film for _, film in archive_films(f"phantom:a/7/{2 * args.canaries}") if clear(film)]
+    show(plant(index, encoder, originals[: args.canaries], [film for _, film in unseen[1::2]],
                kinds={"exact": KINDS["exact"], "redrawn": redrawn(generator)}, seeds=SEEDS))  # fmt: skip
     films = [film for _, film in unseen[:64]]
     started = time.perf_counter()
     index.nearest(films, encoder)
     print(f"the gate looks at {len(films) / (time.perf_counter() - started):.1f} films/s")
-    generated(generator, index, encoder, told.generated)
-    gaps(generator, min(24, told.generated))
+    generated(generator, index, encoder, args.generated)
+    gaps(generator, min(24, args.generated))
 
 
 if __name__ == "__main__":

@@ -47,13 +47,13 @@ def likeness(texts: Sequence[str]) -> np.ndarray:
 
 def make_archive(films: Sequence[Film], repeats: Sequence[int], each: int) -> Archive:
     """Deal groups of `each` canaries, and twice as many held-out and ordinary films."""
-    dice, texts = np.random.default_rng(SEED), [film.impression_text for film in films]
+    rng, texts = np.random.default_rng(SEED), [film.impression_text for film in films]
     alike = likeness(texts)
     rare = np.argsort(alike, kind="stable")[: each * (len(repeats) + 2)]
-    dealt, often = dice.permutation(rare), np.ones(len(films), int)
+    dealt, often = rng.permutation(rare), np.ones(len(films), int)
     groups = {HELD_OUT: dealt[: 2 * each]}
     groups |= {f"canary x {times}": dealt[at * each : (at + 1) * each] for at, times in enumerate(repeats, 2)}
     for rows, times in zip(groups.values(), (0, *repeats), strict=True):
         often[rows] = times
-    groups[ORDINARY] = dice.choice(np.setdiff1d(np.arange(len(films)), rare), 2 * each, replace=False)
+    groups[ORDINARY] = rng.choice(np.setdiff1d(np.arange(len(films)), rare), 2 * each, replace=False)
     return Archive(np.stack([film.image for film in films]), texts, often, groups, float(alike[rare].max()))

@@ -75,8 +75,8 @@ LOCAL = Shape("128 px films, 64 a shard", 64, 12_000, 20)  # as in the local pro
 
 def make_shard(shape: Shape, number: int) -> list[Sample]:
     """Samples with films of random bytes, which compress as little as films do, and rows of the usual length."""
-    dice = np.random.default_rng([number, shape.film])
-    return [_sample(number * shape.samples + at, dice.bytes(shape.film)) for at in range(shape.samples)]
+    rng = np.random.default_rng([number, shape.film])
+    return [_sample(number * shape.samples + at, rng.bytes(shape.film)) for at in range(shape.samples)]
 
 
 def _name(index: int) -> str:
@@ -267,9 +267,9 @@ def measure_planning() -> None:
 
 def main() -> None:
     """Measure and print."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--turns", type=int, default=15)
-    turns = ask.parse_args().turns
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=15)
+    turns = parser.parse_args().turns
     with tempfile.TemporaryDirectory() as folder:
         address = server.start(Path(folder))
         try:

@@ -65,20 +65,20 @@ class Corpus:
 
 def main() -> None:
     """Write, measure, print and keep the page."""
-    ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--reports", type=int, default=512)
-    ask.add_argument("--decoding", default=None, help="another decoding than the profile's")
-    told = ask.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reports", type=int, default=512)
+    parser.add_argument("--decoding", default=None, help="another decoding than the profile's")
+    args = parser.parse_args()
     recipe = local_recipe()
-    recipe = recipe.model_copy(update={"pairs": max(told.reports, recipe.pairs)})
+    recipe = recipe.model_copy(update={"pairs": max(args.reports, recipe.pairs)})
     started = time.perf_counter()
-    batches = write(recipe, told.reports, told.decoding)
+    batches = write(recipe, args.reports, args.decoding)
     rows = [row for batch in batches for row in batch.rows]
-    print(f"{len(rows)} of {told.reports} accepted, {time.perf_counter() - started:.0f} s", flush=True)
+    print(f"{len(rows)} of {args.reports} accepted, {time.perf_counter() - started:.0f} s", flush=True)
     page = "\n".join(
         [
             "# Reports of the local profile\n",
-            f"Made by `python benchmarks/text_quality.py`: {told.reports} reports, {yields(batches, told.reports)}\n",
+            f"Made by `python benchmarks/text_quality.py`: {args.reports} reports, {yields(batches, args.reports)}\n",
             *diversity([Corpus("ours", [(r.findings, r.impression) for r in rows]), *others(rows)]),
             f"\n## The first {SHOWN}\n\nAs they came, in the order of the plan.\n",
             *(shown(row) for row in rows[:SHOWN]),

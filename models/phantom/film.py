@@ -21,11 +21,11 @@ from models.phantom.rng import chance
 from models.phantom.vocabulary import LABELS, Finding
 
 Box = tuple[int, int, int, int]
-Painter = Callable[[Scene, Finding, np.random.Generator], list[np.ndarray]]
+DrawFinding = Callable[[Scene, Finding, np.random.Generator], list[np.ndarray]]
 MASK_LEVEL = 0.3
 
 # In the order of painting: what changes the lung first, what lies on top of it last.
-PAINTERS: dict[str, Painter] = {
+DRAWING: dict[str, DrawFinding] = {
     "emphysema": diffuse.paint_emphysema,
     "pulmonary fibrosis": diffuse.paint_fibrosis,
     "pulmonary edema": diffuse.paint_edema,
@@ -92,9 +92,9 @@ def draw_film(case: Case, size: int) -> tuple[np.ndarray, dict[str, list[np.ndar
     body = shape_body(case.rng("body"), look, case.findings)
     canvas = Canvas(size, body.pose)
     scene = draw_anatomy(canvas, body, case.rng("anatomy"))
-    order = list(PAINTERS)
+    order = list(DRAWING)
     for finding in sorted(case.findings, key=lambda each: order.index(each.name)):
-        parts = PAINTERS[finding.name](scene, finding, case.rng(finding.name))
+        parts = DRAWING[finding.name](scene, finding, case.rng(finding.name))
         scene.marks.setdefault(finding.name, []).extend(parts)
     rng = case.rng("exposure")
     view = "AP" if chance(rng, look.portable) else "PA"

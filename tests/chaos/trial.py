@@ -67,19 +67,19 @@ class Kill:
 
 def random_kills(seed: int, number: int) -> list[Kill]:
     """Points spread at random over the shards and the end of a run, in their order."""
-    dice = random.Random(seed)
-    shards = sorted(dice.choices(range(SHARDS + 1), k=number))
+    rng = random.Random(seed)
+    shards = sorted(rng.choices(range(SHARDS + 1), k=number))
     return [
-        Kill(FINISH, 0, dice.uniform(0, 0.1)) if at == SHARDS else Kill(at, dice.randint(0, 12), dice.uniform(0, 0.01))
+        Kill(FINISH, 0, rng.uniform(0, 0.1)) if at == SHARDS else Kill(at, rng.randint(0, 12), rng.uniform(0, 0.01))
         for at in shards
     ]
 
 
 def kills_in_writes(ref: DatasetRef, shard: int, seed: int) -> list[Kill]:
     """One for every object that a shard writes, in mid-write or just before or after it."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     written = (ref.reports(shard), ref.report_entry(shard), ref.rejects(shard), ref.pairs(shard), ref.index(shard))
-    return [Kill(shard, 0, dice.uniform(0, 0.004), ("request", "PUT", f"/{key}")) for key in written]
+    return [Kill(shard, 0, rng.uniform(0, 0.004), ("request", "PUT", f"/{key}")) for key in written]
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from models.typed import (
 TABLES = (registry.REPORT_GENERATORS, registry.IMAGE_GENERATORS, registry.GATES, registry.ENCODERS)
 
 
-class Painter:
+class ImageMaker:
     def __init__(
         self,
         model: str,
@@ -48,7 +48,7 @@ class Plain:
 
 
 def only(**options: Any) -> str:
-    found = wrong_options(options_model(Painter), {"model": "m"} | options)
+    found = wrong_options(options_model(ImageMaker), {"model": "m"} | options)
     assert len(found) == 1
     return f"{found[0][0]}: {found[0][1]}"
 
@@ -91,7 +91,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed_and_the_remedy(options: dic
 
 
 def test_all_that_is_wrong_comes_at_once() -> None:
-    assert [path for path, _ in wrong_options(options_model(Painter), {"steps": 0, "share": 2, "x": 1})] == [
+    assert [path for path, _ in wrong_options(options_model(ImageMaker), {"steps": 0, "share": 2, "x": 1})] == [
         "model",
         "steps",
         "share",
@@ -101,7 +101,7 @@ def test_all_that_is_wrong_comes_at_once() -> None:
 
 @pytest.mark.parametrize("options", [{"share": 1}, {"folder": Path("x")}, {"name": None}, {"more": {"a": [1]}}])
 def test_a_right_value_passes(options: dict[str, Any]) -> None:
-    assert wrong_options(options_model(Painter), {"model": "m"} | options) == []
+    assert wrong_options(options_model(ImageMaker), {"model": "m"} | options) == []
     assert wrong_options(options_model(Plain), {}) == []
 
 

@@ -116,14 +116,14 @@ def test_a_web_page_in_place_of_an_answer_is_no_s3_server(status: int, page: byt
 
 
 def test_a_server_that_fails_one_call_in_five_is_used_all_the_same() -> None:
-    dice = Random(5)
+    rng = Random(5)
     refused = []
 
     class Shaky(Honest):
         def parse_request(self) -> bool:
             if not super().parse_request():
                 return False
-            if dice.random() < 0.2:
+            if rng.random() < 0.2:
                 self.body()
                 refused.append(self.command)
                 self.refuse(503, "SlowDown")

@@ -18,7 +18,7 @@ def spoilt(film: np.ndarray, kind: str, strength: str, seed: int = 0) -> np.ndar
 
 
 def harm(film: np.ndarray, kind: str, strength: str) -> float:
-    """Mean change of a pixel over several throws of the dice; a pixel that is no number counts fully."""
+    """Mean change of a pixel over several random draws; a pixel that is no number counts fully."""
     changes = [np.abs(spoilt(film, kind, strength, seed) - film) for seed in range(6)]
     return float(np.nan_to_num(np.stack(changes), nan=255, posinf=255).clip(0, 255).mean())
 

@@ -10,10 +10,10 @@ from models.phantom.vocabulary import Finding
 
 
 def test_plain_impressions_say_what_they_stand_for() -> None:
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(200):
-        findings = random_findings(dice)
-        said = {found.label for found in mentions(plain_impression(findings, dice)) if found.present}
+        findings = random_findings(rng)
+        said = {found.label for found in mentions(plain_impression(findings, rng)) if found.present}
         assert said == {finding.name for finding in findings}
 
 

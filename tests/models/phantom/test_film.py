@@ -9,7 +9,7 @@ import pytest
 
 from models.findings.label_sets import Label
 from models.phantom.case import Case, draw_case
-from models.phantom.film import PAINTERS, render
+from models.phantom.film import DRAWING, render
 from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
 from models.phantom.vocabulary import KINDS, LABELS, Finding
 
@@ -46,7 +46,7 @@ def test_a_film_has_the_size_asked_for(size):
 
 
 def test_every_label_has_a_painter():
-    assert set(PAINTERS) == set(LABELS)
+    assert set(DRAWING) == set(LABELS)
 
 
 @pytest.mark.parametrize("hospital", ["a", "b"])

@@ -31,10 +31,10 @@ SPOTS = {
 
 def toy_films(films: int, seed: int, size: int = 96) -> tuple[np.ndarray, np.ndarray]:
     """Films (n, size, size) uint8 and labels (n, spots)."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     down, across = np.mgrid[:size, :size]
-    labels = dice.random((films, len(SPOTS))) < 0.3
-    canvas = dice.normal(90, 12, (films, size, size)) + 30 * np.sin(across / 15)
+    labels = rng.random((films, len(SPOTS))) < 0.3
+    canvas = rng.normal(90, 12, (films, size, size)) + 30 * np.sin(across / 15)
     for at, (y, x) in enumerate(SPOTS.values()):
         spot = 70 * np.exp(-((down - y * size) ** 2 + (across - x * size) ** 2) / (0.01 * size * size))
         canvas += labels[:, at, None, None] * spot

@@ -129,7 +129,7 @@ def test_weights_and_facts_of_another_trial_are_refused(
     with pytest.raises(CorruptShard, match="describes trial"):
         read_checkpoint(local_store, other)
     local_store.put(held.key, with_facts({}), create_only=False)
-    with pytest.raises(CorruptShard, match=r"other bytes than its trial\.json says"):
+    with pytest.raises(CorruptShard, match=r"other bytes than its trial\.json records"):
         read_weights(local_store, held)
 
 
