@@ -30,6 +30,7 @@ from models.training.schedule import Schedule
 from models.training.state import StateStore, pack, restore, trained_part, unpack
 
 Precision = Literal["float32", "bfloat16", "float16"]
+Optimiser = Literal["adamw", "sgd"]
 OnStep = Callable[[int, float, float], None]
 _STOP_SECONDS = 10.0
 """How long a training that is interrupted waits for a state that is being written."""
@@ -68,8 +69,10 @@ class TrainerOptions:
         seed: decides, with the step, every random draw of `TrainingTask`.
         device: see `models.device`.
         precision: of the sums under autocast; ``float32`` is no autocast. Weights are always kept as they come.
+        optimiser: AdamW, or stochastic gradient descent.
         betas: of AdamW.
-        weight_decay: of AdamW.
+        momentum: of stochastic gradient descent.
+        weight_decay: of either.
         decay_vectors: False leaves biases, norms and scalars without decay.
         clip_norm: gradients longer than this are shortened to it.
         average: decay of the moving average that becomes the result; None keeps the last weights.
@@ -80,7 +83,9 @@ class TrainerOptions:
     seed: int = 0
     device: str = "auto"
     precision: Precision = "float32"
+    optimiser: Optimiser = "adamw"
     betas: tuple[float, float] = (0.9, 0.99)
+    momentum: float = 0.9
     weight_decay: float = 0.01
     decay_vectors: bool = True
     clip_norm: float = 1.0
@@ -112,7 +117,7 @@ class Trainer:
         self._states, self._on_step = states, on_step
         self._writer = None if states is None else BackgroundWriter(states)
         self._loss = self._distributed(_TaskModule(self.module, task.loss))
-        self._optimiser = torch.optim.AdamW(self._groups(), lr=schedule.rate, betas=options.betas)
+        self._optimiser = self._make_optimiser()
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "float16")
         self._average = None if options.average is None else _averaged(self.module, options.average)
         self.losses: list[float] = []
@@ -197,6 +202,12 @@ class Trainer:
         if self.device.type == "cuda":  # statistics of the whole batch, as one process would take them
             module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
         return DistributedDataParallel(module)
+
+    def _make_optimiser(self) -> torch.optim.Optimizer:
+        rate, options = self.schedule.rate, self.options
+        if options.optimiser == "sgd":
+            return torch.optim.SGD(self._groups(), lr=rate, momentum=options.momentum)
+        return torch.optim.AdamW(self._groups(), lr=rate, betas=options.betas)
 
     def _groups(self) -> list[dict[str, Any]]:
         trained = [parameter for parameter in self.module.parameters() if parameter.requires_grad]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -10,6 +11,7 @@ from models.device import device_problem
 from models.typed import quoted, suggest
 from models.vlp.names import lacks_features, wrong_model
 from models.vlp.objectives import needs_features, objective_problems
+from models.weight_files import wrong_file
 from tasks.check.report import Report
 from tasks.corpora.phantom import FINDINGS, findings_shown
 from tasks.corpora.source import ArchiveSource, PhantomSource
@@ -64,6 +66,19 @@ def _arms(recipe: Recipe, report: Report) -> None:
         if arm.objective is not None:
             _kind(f"pretrain.arms.{name}.objective", _of(arm.objective), report)
     _kind("pretrain.objective", _of(section.objective), report)
+    _starting_weights(section, report)
+
+
+def _starting_weights(section: TrainSection, report: Report) -> None:
+    for where, spec in (
+        ("pretrain.objective", section.objective),
+        *((f"pretrain.arms.{name}.objective", arm.objective) for name, arm in section.chosen.items()),
+    ):
+        weights = None if spec is None else spec.options.get("weights")
+        if isinstance(weights, str) and (wrong := wrong_file(Path(weights).expanduser())):
+            report.problems.append(f"{where}.options.weights: {wrong}")
+        elif spec is not None and spec.kind == "chexzero" and weights is None:
+            report.notes.append(f"{where}: chexzero has no weights to go on from and starts from random ones")
 
 
 def _features(section: TrainSection, report: Report) -> None:

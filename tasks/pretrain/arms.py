@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from models.vlp.text import Text
+from models.weight_hashes import file_hashes
 from storage.canonical import canonical_json
 from storage.records import Record
 from tasks.recipe.base import KindSpec
@@ -27,6 +29,7 @@ EXCLUDED: Mapping[str, str] = {
     "objective": "the trial's own is inside",
     "pairs": "the numbers of pairs are in the arm's mix",
     "samples_seen": "the arm's own is inside",
+    "epochs": "likewise",
     "threads": "changes speed, and results only by rounding",
     "device": "where it is computed; another device changes results only by rounding",
     "cache_megabytes": "decides where decoded images wait; the batches are the same",
@@ -34,6 +37,8 @@ EXCLUDED: Mapping[str, str] = {
     "save_steps": "likewise",
 }
 """Fields of `TrainSection` that are no part of a trial's fingerprint, with the reason."""
+LATER: Mapping[str, Any] = {"optimiser": "adamw", "momentum": 0.9}
+"""Fields that came later, with the value that every trial had before: left out where they still have it."""
 UNTRAINED = ("model",)
 """The only fields that count where nothing is trained."""
 
@@ -120,6 +125,9 @@ class Trial(Record):
         for draw in arm["mix"]:
             del draw["selection"]  # a name; what it keeps is in `selected`
         objective = self.objective.model_dump(mode="json")
+        settings = {name: value for name, value in settings.items() if name not in LATER or value != LATER[name]}
+        if isinstance(file := objective["options"].get("weights"), str):
+            objective["options"]["weights"] = sorted(file_hashes(Path(file).expanduser()).values())
         return {"format": TRIAL_FORMAT, "seed": self.seed, "section": settings, "arm": arm, "objective": objective}
 
 
@@ -180,14 +188,15 @@ def plan_arm(name: str, asked: ArmSection, section: TrainSection, offers: Mappin
     arm = Arm(
         name=name,
         mix=tuple(_take(offers[entry.source], count) for entry, count in zip(asked.mix, counts, strict=True)),
-        samples_seen=asked.samples_seen or section.samples_seen,
+        samples_seen=0,
         schedule=asked.schedule,
         control=asked.control,
         text=asked.text,
     )
     if arm.pairs < 2:
         raise ArmsDoNotFit(f"an arm needs at least 2 pairs to contrast, not {arm.pairs}")
-    return arm
+    by_epochs = section.samples_seen if section.epochs is None else max(1, round(section.epochs * arm.pairs))
+    return arm.model_copy(update={"samples_seen": asked.samples_seen or by_epochs})
 
 
 def pairs_per_arm(section: TrainSection, offers: Mapping[str, Draw]) -> int:

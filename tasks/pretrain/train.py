@@ -163,6 +163,7 @@ def _fit(
     rise = max(1, round(total * section.warmup))
     options = TrainerOptions(
         seed=trial.seed, device=section.device, precision=section.precision, betas=(0.9, 0.98),
+        optimiser=section.optimiser, momentum=section.momentum,
         weight_decay=section.weight_decay, decay_vectors=False, save_steps=section.save_steps,
         save_seconds=None if section.save_minutes is None else 60 * section.save_minutes,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from tasks.recipe import retired
 from tasks.recipe.errors import RecipeError, did_you_mean, nearest, quoted
 from tasks.recipe.overrides import Override, apply_override, parse_override
 from tasks.recipe.paths import published
+from tasks.recipe.presets import forget_defaults, with_preset
 from tasks.recipe.reading import non_json, read_mapping
 from tasks.recipe.schema import Recipe
 from tasks.recipe.secrets import secrets_in
@@ -71,7 +72,7 @@ def draft_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> 
     data = read_mapping(path, where)
     data.setdefault("profile", path.stem)
     changes, problems = _parse_all(overrides)
-    whole, wrong = _salvaged(data)
+    whole, wrong = _salvaged(with_preset(data))
     if whole is None:
         return Draft(where, None, (*wrong, *problems))
     problems = [*wrong, *problems]
@@ -80,7 +81,8 @@ def draft_recipe(profile: str, overrides: Sequence[str], profiles_dir: Path) -> 
         base = whole.model_dump(mode="json")
         for change in changes:
             problems += apply_override(base, change)
-        whole, wrong = _salvaged(base, changes)
+        forget_defaults(base, data, changes)
+        whole, wrong = _salvaged(with_preset(base), changes)
         problems += wrong
     if whole is not None:
         problems += secrets_in(whole.model_dump(mode="json"))

@@ -153,10 +153,15 @@ class TrainSection(Section):
     samples_seen: int = Field(
         default=12_288, ge=8, description="pairs through the model, epochs counted; the same for every arm"
     )
+    epochs: float | None = Field(
+        default=None, gt=0, le=100_000, description="passes over an arm's pairs, in place of samples_seen; None: that"
+    )
     batch: int = Field(default=32, ge=4, description="pairs of a training step, over all processes")
+    optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="AdamW with betas 0.9 and 0.98, or SGD")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="highest rate, from which a cosine falls to 0")
     warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps over which the rate rises from 0")
-    weight_decay: float = Field(default=0.1, ge=0, le=10, description="of AdamW, on matrices alone")
+    weight_decay: float = Field(default=0.1, ge=0, le=10, description="on matrices alone")
     threads: int | None = Field(
         default=None, ge=1, le=4096, description="CPU threads; None: as many as there are cores"
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OBJECTIVES: Mapping[str, str] = {
     "clip": "models.vlp.objectives.clip:ClipObjective",
+    "chexzero": "models.vlp.objectives.chexzero:ChexzeroObjective",
     "convirt": "models.vlp.objectives.convirt:ConvirtObjective",
     "convirt_mgca": "models.vlp.objectives.convirt:MgcaConvirtObjective",
     "gloria": "models.vlp.objectives.gloria:GloriaObjective",

@@ -73,6 +73,29 @@ def test_a_resumed_training_equals_an_uninterrupted_one_to_the_bit(
     assert digest(net) == digest(whole)
 
 
+def test_gradient_descent_takes_steps_of_rate_times_velocity_and_goes_on_with_it(tmp_path: Path) -> None:
+    """Each step adds the gradient to `momentum` times the velocity; the velocity is part of the state."""
+    net = nn.Linear(2, 1, bias=False)
+    before = net.weight.detach().clone()
+    slope = torch.tensor([[0.3, -0.2]])
+    task = TrainingTask(lambda _: None, lambda _: (net.weight * slope).sum())
+    options = TrainerOptions(device="cpu", optimiser="sgd", momentum=0.5, weight_decay=0.0, save_steps=1)
+    schedule = Schedule(steps=3, rate=0.1, warmup=1)
+    told: list[int] = []
+
+    def stop(step: int, *_: float) -> None:
+        told.append(step)
+        if step == 2 and len(told) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(net, task, schedule, options, states=FileState(tmp_path / "state.pt"), on_step=stop).run()
+    Trainer(net, task, schedule, options, states=FileState(tmp_path / "state.pt")).run()
+    rates = [0.1 * schedule.factor(step) for step in range(3)]
+    expected = before - sum(rate * speed for rate, speed in zip(rates, (1, 1.5, 1.75), strict=True)) * slope
+    torch.testing.assert_close(net.weight.detach(), expected)
+
+
 class StatesInMemory:
     """States in memory, all of them kept."""
 

@@ -228,6 +228,15 @@ def test_an_objective_that_needs_features_is_refused_on_towers_without_any(tmp_p
     assert "control random is not trained: leave objective out" in problems(model, arms, "pretrain.only=[real]")[0]
 
 
+def test_chexzero_without_weights_says_that_it_starts_from_nothing(tmp_path: Path) -> None:
+    _, report = look_at(FAST, ["pretrain.objective=chexzero"], PROFILES)
+    assert report.problems == []
+    assert "pretrain.objective: chexzero has no weights to go on from and starts from random ones" in report.notes
+    lost = f"pretrain.objective={{kind: chexzero, options: {{weights: {tmp_path}/lost.safetensors}}}}"
+    (told,) = problems(lost)
+    assert told == f"pretrain.objective.options.weights: {tmp_path}/lost.safetensors is missing"
+
+
 def test_a_recipe_that_is_loaded_already_is_checked_alike() -> None:
     recipe = load_recipe(FAST, ["sources.test.films=1"], PROFILES)
     with pytest.raises(RecipeError, match=r"profile 'fast': sources.test.films is 1"):

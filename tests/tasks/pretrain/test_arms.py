@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.pretrain.arms import (
     EXCLUDED,
+    LATER,
     UNTRAINED,
     Arm,
     ArmsDoNotFit,
@@ -50,6 +52,34 @@ def test_real_synthetic_and_mixed_hold_the_same_number_of_pairs() -> None:
 def test_every_trained_arm_gets_the_same_compute() -> None:
     assert {arm.samples_seen for arm in arms().values() if arm.trained} == {TrainSection().samples_seen}
     assert arms()["random"].samples_seen == 0
+
+
+def test_epochs_give_each_arm_as_many_passes_over_its_pairs_whatever_their_number() -> None:
+    found = arms(TrainSection(epochs=2.5))
+    assert {name: arm.samples_seen / arm.pairs for name, arm in found.items() if arm.trained} == {
+        name: 2.5 for name, arm in found.items() if arm.trained
+    }
+    assert found["random"].samples_seen == 0
+    assert found["mixed_full"].samples_seen == 2 * found["real"].samples_seen
+    own = TrainSection(arms={"x": ArmSection(mix=(MixEntry(source="real"),), samples_seen=64)}, epochs=2.5)
+    assert arms(own)["x"].samples_seen == 64
+
+
+def test_settings_that_came_later_change_no_fingerprint_while_they_are_as_before() -> None:
+    identity = trials()["real"].identity(TrainSection())
+    assert not set(LATER) & set(identity["section"])
+    sgd = TrainSection(optimiser="sgd")
+    assert trials(sgd)["real"].identity(sgd)["section"]["optimiser"] == "sgd"
+
+
+def test_weights_that_an_objective_starts_from_count_by_content(tmp_path: Path) -> None:
+    marks = {}
+    for name, content in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        (tmp_path / f"{name}.safetensors").write_bytes(content)
+        options = {"weights": str(tmp_path / f"{name}.safetensors")}
+        section = TrainSection(objective=KindSpec(kind="chexzero", options=options))
+        marks[name] = trials(section)["real"].fingerprint(section)
+    assert marks["a"] == marks["b"] != marks["c"]
 
 
 def test_a_control_differs_from_its_arm_in_the_shuffle_only() -> None:
@@ -128,6 +158,9 @@ OTHER: dict[str, Any] = {
     "only": ("mixed",),
     "pairs": 100,
     "samples_seen": 99,
+    "epochs": 3.0,
+    "optimiser": "sgd",
+    "momentum": 0.5,
     "batch": 16,
     "learning_rate": 0.5,
     "warmup": 0.5,
@@ -157,7 +190,7 @@ def test_every_field_is_either_excluded_with_a_reason_or_changes_the_fingerprint
         assert same == (name in EXCLUDED), name
 
 
-@pytest.mark.parametrize("name", sorted(EXCLUDED.keys() - {"objective", "samples_seen"}))
+@pytest.mark.parametrize("name", sorted(EXCLUDED.keys() - {"objective", "samples_seen", "epochs"}))
 def test_what_is_excluded_trains_nothing_again(name: str) -> None:
     section = changed(name)
     offers = {source: draw(source) for source in ("real", "synthetic")}
