@@ -68,8 +68,8 @@ def test_an_objective_of_ones_own_is_named_by_module_and_class(
 @pytest.mark.parametrize(
     ("kind", "options", "told"),
     [
-        ("moco", {}, "unknown kind 'moco'; known: clip"),
-        ("nowhere:Objective", {}, "unknown kind 'nowhere:Objective'; known: clip"),
+        ("moco", {}, "unknown kind 'moco'; known: chexzero, clip"),
+        ("nowhere:Objective", {}, "unknown kind 'nowhere:Objective'; known: chexzero, clip"),
         (f"{__name__}:Nothing", {}, "unknown kind"),
         (TOY, {"weihgt": 1.0}, "has no option 'weihgt', did you mean 'weight'?"),
         (TOY, {"weight": "much"}, "must be a valid number"),
