@@ -24,7 +24,10 @@ from tasks.recipe.training import EvaluateSection
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
 
-TASKS: Mapping[str, str] = {"zero_shot": "tasks.evaluate.zero_shot:ZeroShot"}
+TASKS: Mapping[str, str] = {
+    "retrieval": "tasks.evaluate.retrieval:Retrieval",
+    "zero_shot": "tasks.evaluate.zero_shot:ZeroShot",
+}
 _FORMAT = 1
 _DIGITS = 16
 
