@@ -32,8 +32,11 @@ def evaluate(parameters: FlowParameters) -> dict[str, Any]:
             for table in scores.tables:
                 if doubtful := sum(table.uncertain_labels.values()):
                     run.progress.say(f"{doubtful} uncertain labels of {test}: {table.uncertain}")
-                tracked.metrics(metrics(table, prefix=f"{table.task}." if len(scores.tables) > 1 else ""))
-                tracked.blob(score_figure(table), f"{table.task}.png")
+                tracked.metrics(metrics(table, prefix=f"{table.name}." if len(scores.tables) > 1 else ""))
+                tracked.blob(score_figure(table), f"{table.name}.png")
+            for spread in scores.spreads:
+                between = f"{spread.lowest:.3f} to {spread.highest:.3f} over {len(spread.macros)} ways to ask"
+                run.progress.say(f"{spread.task} of arm {spread.arm}: macro {between}")
             tracked.text(scores.model_dump_json(indent=1), "scores.json")
         return {item.arm: item.macro for item in scores.tables[0].scores}
 

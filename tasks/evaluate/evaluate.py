@@ -17,7 +17,7 @@ from storage.layout import prediction_key, run_key
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions, ensure_predictions
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash
-from tasks.evaluate.scores import RunScores, ScoreTable
+from tasks.evaluate.scores import RunScores, ScoreTable, spreads_of
 from tasks.evaluate.testset import TestSet
 from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_weights
 from tasks.pretrain.runs import RunTrial, read_trials
@@ -88,9 +88,20 @@ def evaluate_run(
             table = asked.task.score(items, section)
         except CannotScore as error:
             raise CannotScore(f"dataset {test}: {error}") from error
-        tables.append(table.model_copy(update={"task": asked.spec.kind, "dataset": str(test)}))
+        tables.append(
+            table.model_copy(
+                update={"task": asked.spec.kind, "options": dict(asked.spec.options), "dataset": str(test)}
+            )
+        )
     keys = {f"{asked.spec.kind} {asked.hash}": [_key(trial, test, asked) for trial in trials] for asked in tasks}
-    scores = RunScores(run=run, dataset=str(test.version.ref), question=question, predictions=keys, tables=tables)
+    scores = RunScores(
+        run=run,
+        dataset=str(test.version.ref),
+        question=question,
+        predictions=keys,
+        tables=tables,
+        spreads=spreads_of(tables),
+    )
     return keep_scores(store, scores)
 
 
@@ -145,7 +156,7 @@ def same_scores(one: RunScores, other: RunScores) -> bool:
 
 
 def _same_table(one: ScoreTable, other: ScoreTable) -> bool:
-    held = [(table.task, table.dataset, [(item.arm, item.seeds) for item in table.scores]) for table in (one, other)]
+    held = [(table.name, table.dataset, [(item.arm, item.seeds) for item in table.scores]) for table in (one, other)]
     close = (abs(a.macro - b.macro) < 1e-3 for a, b in zip(one.scores, other.scores, strict=False))
     return held[0] == held[1] and all(close)
 

@@ -35,7 +35,7 @@ def score_figure(table: ScoreTable) -> bytes:
     seeds = max(len(scores.seeds) for scores in table.scores)
     over = f", mean of {seeds} training seeds" if seeds > 1 else ""
     interval = f"{table.confidence:.0%} interval by {table.unit}"
-    axes.set_xlabel(f"{table.task} {table.metric} on {table.dataset}, {first.films} films{over} ({interval})")
+    axes.set_xlabel(f"{table.name} {table.metric} on {table.dataset}, {first.films} films{over} ({interval})")
     axes.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Sequence
+from statistics import stdev
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -77,10 +80,12 @@ class ScoreTable(Record):
 
     `scores` has one entry an arm, averaged over its seeds, and `trials` one an arm and seed. `uncertain` is what
     became of uncertain labels, and `uncertain_labels` how many there were by label. `seed` is that of the resamples,
-    `unit` what they draw, and `patients` how many there are where they are known.
+    `unit` what they draw, and `patients` how many there are where they are known. `options` are those of the task that
+    are not its defaults.
     """
 
     task: str = ""
+    options: dict[str, Any] = Field(default_factory=dict[str, Any])
     dataset: str = ""
     metric: str = "AUROC"
     bootstrap: int
@@ -95,6 +100,11 @@ class ScoreTable(Record):
     uncertain: str = "refuse"
     uncertain_labels: dict[str, int] = Field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """The task with its options, such as ``zero_shot-caption-pair``: what tells tables of one task apart."""
+        return re.sub(r"[^\w.-]+", "-", "-".join((self.task, *map(str, self.options.values()))))
+
     def of(self, arm: str, seed: int | None = None) -> Scores:
         """The scores of one arm, on average over its seeds or with one of them.
 
@@ -108,11 +118,26 @@ class ScoreTable(Record):
         raise KeyError(f"no scores of arm {arm!r}{'' if seed is None else f' with seed {seed}'}; there are {known}")
 
 
+class Spread(Record):
+    """How far the macro score of an arm moves with the options of one task, such as prompts and rule.
+
+    `macros` holds it by table name; `sd` is the standard deviation over these tables.
+    """
+
+    task: str
+    arm: str
+    macros: dict[str, float]
+    lowest: float
+    highest: float
+    sd: float
+
+
 class RunScores(Record):
     """``runs/<run>/scores.json``: one table per evaluation task.
 
     `question` is a hash of everything that was asked: checkpoints, tasks, test set, resamples, comparisons.
-    `predictions` refers to what the scores were computed from: by task, the key of each trial's predictions.
+    `predictions` refers to what the scores were computed from: by task, the key of each trial's predictions. `spreads`
+    has one entry for each arm and task that was asked with several options.
     """
 
     format: int = 2
@@ -121,3 +146,18 @@ class RunScores(Record):
     question: str
     predictions: dict[str, list[str]]
     tables: list[ScoreTable] = Field(min_length=1)
+    spreads: list[Spread] = Field(default_factory=list[Spread])
+
+
+def spreads_of(tables: Sequence[ScoreTable]) -> list[Spread]:
+    """How far each arm's macro score moves between tables of one task and metric; none where a task has one table."""
+    found: list[Spread] = []
+    for task, metric in dict.fromkeys((table.task, table.metric) for table in tables):
+        alike = [table for table in tables if (table.task, table.metric) == (task, metric)]
+        for arm in [item.arm for item in alike[0].scores] if len(alike) > 1 else []:
+            macros = {table.name: table.of(arm).macro for table in alike}
+            values = list(macros.values())
+            found.append(
+                Spread(task=task, arm=arm, macros=macros, lowest=min(values), highest=max(values), sd=stdev(values))
+            )
+    return found

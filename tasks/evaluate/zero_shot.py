@@ -14,7 +14,7 @@ from storage.canonical import canonical_json
 from storage.records import Manifest
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions
-from tasks.evaluate.prompts import DEFAULT, FindingPrompts, all_prompts, prompts_for
+from tasks.evaluate.prompts import DEFAULT, FindingPrompts, PromptSetName, Rule, all_prompts, prompts_for
 from tasks.evaluate.score import score_trials
 from tasks.evaluate.scores import ScoreTable
 from tasks.evaluate.testset import TestSet
@@ -24,23 +24,42 @@ if TYPE_CHECKING:
     from tasks.evaluate.protocol import TrialPredictions
     from tasks.recipe.training import EvaluateSection
 
-PROTOCOL = (
-    "zero-shot: cosine of the film with the mean of the finding's prompts less that with the mean of the prompts for "
-    "a normal film; AUROC and AUPRC per finding, macro mean; percentile bootstrap over patients where they are known, "
-    "else over films, the same resamples for every arm"
+RULES: Mapping[Rule, str] = {
+    "normal": "cosine of the film with the mean of the finding's prompts less that with the mean of the prompts for a "
+    "normal film",
+    "pair": "cosine of the film with the mean of the finding's prompts less that with the mean of its negated prompts",
+    "max": "highest cosine of the film with any of the finding's prompts",
+}
+MEASURES = (
+    "AUROC and AUPRC per finding, macro mean; percentile bootstrap over patients where they are known, else over "
+    "films, the same resamples for every arm"
 )
 _SCORING = 1
 """Raise it when the same model, prompts and image would get another score."""
 
 
 class ZeroShot:
-    """The evaluation task ``zero_shot``: AUROC of each finding that the test set labels and that has prompts."""
+    """Zero-shot classification: AUROC and AUPRC of each finding that the test set labels.
+
+    A film's score depends on that film alone: nothing is normalised over the test set.
+
+    Args:
+        prompts: sentence forms: ``report`` as reports say it, ``label`` the bare label, ``caption`` in forms that no
+            report has.
+        rule: what a finding is contrasted with: ``normal`` films, its negation (``pair``), or nothing (``max``, over
+            its prompts).
+    """
 
     needs = frozenset({"labels"})
 
+    def __init__(self, prompts: PromptSetName = "report", rule: Rule = "normal") -> None:
+        self.prompts: PromptSetName = prompts
+        self.rule: Rule = rule
+
     def identity(self, test: Manifest) -> Mapping[str, Any]:
-        """The scoring rule, and the prompts by content."""
-        prompts = canonical_json([asdict(item) for item in all_prompts(test.label_set or DEFAULT)])
+        """The version of the scoring, and the prompts by content; the rule is an option and counts with these."""
+        items = all_prompts(test.label_set or DEFAULT, self.prompts, self.rule)
+        prompts = canonical_json([asdict(item) for item in items])
         return {"scoring": _SCORING, "prompts": hashlib.sha256(prompts.encode()).hexdigest()}
 
     def predict(self, model: VisionLanguageModel, test: TestSet) -> Predictions:
@@ -49,8 +68,9 @@ class ZeroShot:
         Raises:
             CannotScore: the test set labels no finding of its label set, or one that is not in the set.
         """
+        label_set = test.version.manifest.label_set or DEFAULT
         try:
-            prompts = prompts_for(test.version.manifest.label_set or DEFAULT, test.known_labels(), f"dataset {test}")
+            prompts = prompts_for(label_set, test.known_labels(), f"dataset {test}", self.prompts, self.rule)
         except UnknownLabels as error:
             raise CannotScore(str(error)) from error
         if not prompts:
@@ -61,21 +81,26 @@ class ZeroShot:
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
         """AUROC and AUPRC per finding and their macro mean, with intervals over patients where they are known."""
-        return score_trials(predictions, section, protocol=PROTOCOL)
+        protocol = f"zero-shot, prompts {self.prompts}, rule {self.rule}: {RULES[self.rule]}; {MEASURES}"
+        return score_trials(predictions, section, protocol=protocol)
 
 
 def zero_shot(model: VisionLanguageModel, films: np.ndarray, prompts: Sequence[FindingPrompts]) -> np.ndarray:
     """Scores (films, findings) float32: cosine with the positive prompts less cosine with the negative ones.
 
-    CheXzero's softmax over the pair is a monotone function of this difference, so AUROC is the same. Each
-    side is the mean of its prompts' embeddings, scaled to unit length.
+    CheXzero's softmax over the pair is a monotone function of this difference, so AUROC is the same. Each side is the
+    mean of its prompts' embeddings, scaled to unit length. Without negative prompts the score is the highest cosine
+    with any positive one.
 
     Args:
         model: trained or not.
         films: (n, size, size) uint8, `size` being the model's.
-        prompts: one set per finding.
+        prompts: one set per finding; all of them have negative prompts, or none.
     """
     images = model.embed_images(films)
+    if not any(item.negative for item in prompts):
+        highest = [(images @ model.embed_texts(item.positive).T).max(axis=1) for item in prompts]
+        return np.stack(highest, axis=1).astype(np.float32)
     positive = np.stack([_direction(model, item.positive) for item in prompts])
     negative = np.stack([_direction(model, item.negative) for item in prompts])
     return (images @ (positive - negative).T).astype(np.float32)

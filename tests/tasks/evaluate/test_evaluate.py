@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from models.phantom.archive import films
 from models.phantom.hospital import HOSPITAL_B
 from models.phantom.vocabulary import LABELS
+from storage.canonical import canonical_json
 from storage.errors import CorruptShard, ObjectMissing
 from storage.layout import DatasetRef
 from storage.ledger import ShardContents, commit_shard
@@ -27,6 +29,8 @@ from tasks.curate.select import Choice, Selection
 from tasks.evaluate.evaluate import ScoresConflict, evaluate_run, keep_scores, read_scores, scores_key
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import read_predictions
+from tasks.evaluate.prompts import all_prompts
+from tasks.evaluate.protocol import build_task
 from tasks.evaluate.scores import RunScores
 from tasks.evaluate.testset import TestSet
 from tasks.pretrain.arms import Arm, Trial
@@ -153,6 +157,28 @@ def test_predictions_say_of_each_image_and_label_what_is_true(store: ObjectStore
     assert found.labels == LABELS
     assert found.films[:2] == ("b-00000", "b-00001")
     assert (found.truth == [film.labels for film in films(HOSPITAL_B, 5, range(40), size=96)]).all()
+
+
+def test_the_default_task_finds_the_predictions_of_version_0_2(test: TestSet) -> None:
+    task = build_task(KindSpec(kind="zero_shot"))
+    prompts = hashlib.sha256(canonical_json([asdict(item) for item in all_prompts()]).encode()).hexdigest()
+    assert task.identity(test.version.manifest) == {"scoring": 1, "prompts": prompts}
+
+
+def test_prompt_sets_and_rules_are_tasks_of_their_own_with_the_spread_between_them(
+    store: ObjectStore, test: TestSet
+) -> None:
+    options: list[dict[str, str]] = [{}, {"prompts": "label", "rule": "pair"}, {"prompts": "caption", "rule": "max"}]
+    section = SECTION.model_copy(update={"tasks": tuple(KindSpec(kind="zero_shot", options=one) for one in options)})
+    begin(store, "spread", (0,))
+    scores = evaluate_run(store, "spread", test, section)
+    names = ["zero_shot", "zero_shot-label-pair", "zero_shot-caption-max"]
+    assert [table.name for table in scores.tables] == names
+    assert len(scores.predictions) == 3
+    (spread,) = scores.spreads
+    assert spread.macros == {table.name: table.of("random").macro for table in scores.tables}
+    assert len(set(spread.macros.values())) == 3, "the ways to ask must differ"
+    assert "prompts label, rule pair" in scores.tables[1].protocol
 
 
 def test_other_scores_of_the_same_run_are_refused(store: ObjectStore, scores: RunScores) -> None:
