@@ -9,8 +9,17 @@ import pytest
 SLOWEST = (
     "tests/e2e/test_factory.py",
     "tests/chaos/test_chaos.py",
+    "tests/models/language/test_vllm_engine.py",
+    "tests/sweep/test_sweep.py",
+    "tests/models/language/test_tensor_parallel.py",
+    "tests/tasks/generate/test_isolation.py",
+    "tests/tasks/audit/test_resume.py",
+    "tests/models/language/test_vllm_server.py",
 )
-"""What takes longest, the longest first: begun last, it would run alone at the end."""
+"""Files that take longest, in the order in which they begin: begun last, they would run alone at the end.
+
+Beside the whole factory runs what needs little memory; the first worker's second file is the third of these.
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
