@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -30,6 +33,8 @@ _SHOWN = 3
 SMALL, ALIKE = 64, 0.97
 """Side of a film that is compared pixel by pixel, and the correlation from which on two such films are one."""
 _HASHES = "phash"
+_THREADS = 16
+"""Shards measured at a time at most: decoding and hashing leave Python's lock to others."""
 _BLOCK = 4_000_000
 """Pairs of films compared at a time: 128 MB."""
 
@@ -89,13 +94,14 @@ class _Side:
         """Perceptual hashes (n, 4) uint64 of the selected films, in the order of `films`; measured once a shard."""
         version, shards = self.version, self.version.manifest.shards
         parts = [np.zeros((0, HASH_SIDE**2 // 64), np.uint64)]
-        for done, entry in enumerate(shards):
-            key = measure_key(version.ref, _HASHES, f"{entry.shard:05d}.parquet")
-            data = get_or_make(version.store, key, lambda e=entry: _measured(version, e))
-            rows = from_parquet(data, HashRow)
-            flat = b"".join(bytes.fromhex(row.phash) for row in rows if self.takes(row.sample_id))
-            parts.append(np.frombuffer(flat, np.uint64).reshape(-1, HASH_SIDE**2 // 64))
-            on_progress(f"look for leaks of {version.ref.name}", done + 1, len(shards))
+        pool = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1))
+        try:
+            for done, rows in enumerate(pool.map(partial(_hash_rows, version), shards)):
+                flat = b"".join(bytes.fromhex(row.phash) for row in rows if self.takes(row.sample_id))
+                parts.append(np.frombuffer(flat, np.uint64).reshape(-1, HASH_SIDE**2 // 64))
+                on_progress(f"look for leaks of {version.ref.name}", done + 1, len(shards))
+        finally:
+            pool.shutdown(cancel_futures=True)  # what is broken off waits for shards that are being measured alone
         return np.concatenate(parts)
 
     def small(self, ids: Collection[str]) -> dict[str, np.ndarray]:
@@ -217,6 +223,12 @@ def _near(training: np.ndarray, test: np.ndarray) -> list[tuple[int, int]]:
         rows = bits.argmin(axis=1)
         found += zip(rows.tolist(), bits[np.arange(len(rows)), rows].tolist(), strict=True)
     return found
+
+
+def _hash_rows(version: Version, entry: ShardEntry) -> list[HashRow]:
+    """The hashes of a shard's films, from the store where they were measured before."""
+    key = measure_key(version.ref, _HASHES, f"{entry.shard:05d}.parquet")
+    return from_parquet(get_or_make(version.store, key, lambda: _measured(version, entry)), HashRow)
 
 
 def _measured(version: Version, entry: ShardEntry) -> bytes:
