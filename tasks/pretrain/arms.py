@@ -37,8 +37,8 @@ EXCLUDED: Mapping[str, str] = {
     "save_steps": "likewise",
 }
 """Fields of `TrainSection` that are no part of a trial's fingerprint, with the reason."""
-LATER: Mapping[str, Any] = {"optimiser": "adamw", "momentum": 0.9}
-"""Fields that came later, with the value that every trial had before: left out where they still have it."""
+LATER: Mapping[str, Any] = {"epochs": None, "optimiser": "adamw", "momentum": 0.9}
+"""Fields of `TrainSection` that came later, with the value that everything had before."""
 UNTRAINED = ("model",)
 """The only fields that count where nothing is trained."""
 
@@ -125,10 +125,15 @@ class Trial(Record):
         for draw in arm["mix"]:
             del draw["selection"]  # a name; what it keeps is in `selected`
         objective = self.objective.model_dump(mode="json")
-        settings = {name: value for name, value in settings.items() if name not in LATER or value != LATER[name]}
+        settings = without_later(settings)
         if isinstance(file := objective["options"].get("weights"), str):
             objective["options"]["weights"] = sorted(file_hashes(Path(file).expanduser()).values())
         return {"format": TRIAL_FORMAT, "seed": self.seed, "section": settings, "arm": arm, "objective": objective}
+
+
+def without_later(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without the fields of `LATER` that are as before, so that trials and runs keep their names."""
+    return {name: value for name, value in settings.items() if name not in LATER or value != LATER[name]}
 
 
 def kept_pairs(whole: Draw, selection: str, kept: Iterable[str]) -> Draw:

@@ -19,6 +19,8 @@ from storage.records import Record
 from tasks.pretrain.arms import Trial
 from tasks.pretrain.state import TrialState
 from tasks.pretrain.train import OnStep, TrainedTrial, steps_of, train_trial
+from tasks.recipe.base import KindSpec
+from tasks.recipe.paths import published
 from tasks.recipe.training import TrainSection
 
 if TYPE_CHECKING:
@@ -115,10 +117,11 @@ def find_checkpoint(store: ObjectStore, trial: Trial, section: TrainSection) -> 
 
 def write_checkpoint(store: ObjectStore, trained: TrainedTrial, trial: Trial, section: TrainSection) -> Checkpoint:
     """Publish weights, create-only, and return what the store holds: that of a faster rival where there was one."""
+    settings = section.model_dump(mode="json")
     facts = Checkpoint(
         fingerprint=trial.fingerprint(section),
-        trial=trial,
-        pretrain=section.model_dump(mode="json"),
+        trial=trial.model_copy(update={"objective": KindSpec(**published(trial.objective.model_dump(mode="json")))}),
+        pretrain={**settings, "objective": published(settings["objective"]), "arms": published(settings["arms"])},
         step=trained.steps,
         samples_seen=trained.samples_seen,
         losses=tuple(round(loss, 5) for loss in trained.losses),

@@ -13,7 +13,7 @@ from storage.documents import BadDocument, first_problem, parse_json, read_bound
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, run_key
 from storage.records import Record
-from tasks.pretrain.arms import Trial
+from tasks.pretrain.arms import Trial, without_later
 from tasks.pretrain.checkpoint import Checkpoint, CheckpointConflict, read_checkpoint
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run_name(ref: DatasetRef, recipe: Recipe) -> str:
     identity = {
         "sources": recipe.sources.model_dump(mode="json"),
         "curate": recipe.curate.name,
-        "pretrain": recipe.pretrain.model_dump(mode="json", exclude=set(NOT_IN_NAME)),
+        "pretrain": without_later(recipe.pretrain.model_dump(mode="json", exclude=set(NOT_IN_NAME))),
         "evaluate": recipe.evaluate.model_dump(mode="json", exclude={"device"}),
     }
     return f"{ref.name}-{ref.version}-{hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:8]}"

@@ -26,6 +26,7 @@ from tasks.pretrain.checkpoint import (
     write_checkpoint,
 )
 from tasks.pretrain.train import TrainedTrial
+from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
 from tests.tasks.pretrain.made import left_behind
 
@@ -65,6 +66,18 @@ def test_people_find_the_facts_beside_the_weights(
     assert held.key == checkpoint_key(trial.fingerprint(section), 4)
     assert parse(read_weights(local_store, held))["w"].tolist() == [0, 1, 2]
     assert read_facts(local_store, held.key).model_copy(update={"sha256": held.sha256}) == held
+
+
+def test_weights_that_training_began_with_are_told_without_their_folder(
+    local_store: LocalStore, trial: Trial, section: TrainSection, trained: TrainedTrial
+) -> None:
+    spec = KindSpec(kind="chexzero", options={"weights": "/home/somebody/clip.safetensors"})
+    trial, section = trial.model_copy(update={"objective": spec}), section.model_copy(update={"objective": spec})
+    held = write_checkpoint(local_store, trained, trial, section)
+    for key in (held.key, trial_key(held.fingerprint)):
+        assert b"clip.safetensors" in local_store.get(key)
+        assert b"somebody" not in local_store.get(key)
+    assert find_checkpoint(local_store, trial, section) == held
 
 
 def test_a_run_cut_off_after_the_weights_is_completed(

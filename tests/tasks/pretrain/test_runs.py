@@ -26,7 +26,9 @@ def name(*changes: str) -> str:
     return run_name(REF, load_recipe("local", changes, PROFILES))
 
 
-@pytest.mark.parametrize("change", ["pretrain.threads=4", "pretrain.cache_megabytes=8", "engine=ray", "seed=0"])
+@pytest.mark.parametrize(
+    "change", ["pretrain.threads=4", "pretrain.cache_megabytes=8", "pretrain.epochs=null", "engine=ray", "seed=0"]
+)
 def test_what_changes_no_result_leaves_the_name_of_the_run(change: str) -> None:
     assert name(change) == name()
     assert name().startswith("films-v-1-")
@@ -36,6 +38,8 @@ def test_what_changes_no_result_leaves_the_name_of_the_run(change: str) -> None:
     "change",
     [
         "pretrain.only=[real]",
+        "pretrain.epochs=2",
+        "pretrain.optimiser=sgd",
         "pretrain.seeds=[1]",
         "pretrain.batch=16",
         "evaluate.bootstrap=10",
