@@ -5,6 +5,7 @@ Objectives with layers of their own (`models.vlp.heads`) build on these; the obj
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,34 @@ def image_features(module: nn.Module, images: Tensor, stride: int = 16, side: in
         images = F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False)
     last, maps = trunk.forward_intermediates(images, indices=[_stage(trunk, stride)])
     return ImageFeatures(trunk.forward_head(last), maps[0])
+
+
+def position_features(module: nn.Module, images: Tensor) -> Tensor:
+    """What `ImageFeatures.pooled` is made of, place by place: (b, h, w, c).
+
+    Each place of the last map goes alone through what the tower does after it: pooling, norm. Where that is a mean and
+    an affine map, the mean over the places is `ImageFeatures.pooled`.
+
+    Args:
+        module: an open_clip model with a timm image tower, in evaluation mode.
+        images: (b, 1, h, w).
+
+    Raises:
+        NoFeatures: the tower is none of timm's.
+    """
+    trunk = _trunk(module)
+    last = trunk.forward_features(images)
+    if last.ndim == 3:  # tokens of a transformer
+        tokens = last[:, trunk.num_prefix_tokens :]
+        side = math.isqrt(tokens.shape[1])
+        if side * side != tokens.shape[1]:
+            raise NoFeatures(f"the image tower has {tokens.shape[1]} places, which are no square")
+        places = tokens.reshape(-1, 1, tokens.shape[2])
+        shape = (len(images), side, side)
+    else:
+        shape = (len(images), last.shape[2], last.shape[3])
+        places = last.permute(0, 2, 3, 1).reshape(-1, last.shape[1], 1, 1)
+    return trunk.forward_head(places).reshape(*shape, -1)
 
 
 def text_features(module: nn.Module, ids: Tensor, words: Tensor, layers: int = 1) -> TextFeatures:

@@ -27,6 +27,10 @@ class Heads(nn.Module, ABC):
         """Images (b, 1, h, w) float32 to (b, width), of any length."""
 
     @abstractmethod
+    def embed_regions(self, module: nn.Module, images: Tensor) -> Tensor:
+        """Images (b, 1, h, w) float32 to embeddings (b, height, width, `width`) of their places, of any length."""
+
+    @abstractmethod
     def embed_texts(self, module: nn.Module, ids: Tensor, words: Tensor) -> Tensor:
         """Token ids (b, l), and the word of each token (`models.vlp.features.TextFeatures`), to (b, width)."""
 

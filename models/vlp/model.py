@@ -44,6 +44,23 @@ class VisionLanguageModel:
                 rows.append(_unit_rows(self._embed_images(view)))
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
+    def embed_regions(self, films: np.ndarray, batch: int = 64) -> Iterator[np.ndarray]:
+        """Films (n, size, size) uint8 to embeddings (b, height, width, d) float32 of their places, `batch` at a time.
+
+        They have any length: with average pooling and an affine projection their mean is the film's embedding before
+        it is scaled to unit length.
+
+        Raises:
+            NoFeatures: the image tower gives only whole embeddings.
+        """
+        import torch
+
+        self.module.eval()
+        for at in range(0, len(films), batch):
+            part = torch.from_numpy(np.ascontiguousarray(films[at : at + batch]))
+            with torch.inference_mode():
+                yield self._embed_regions(plain_view(part.to(self.device))).float().cpu().numpy()
+
     def embed_texts(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
         """Texts to (n, d) float32 of unit norm."""
         import torch
@@ -74,6 +91,14 @@ class VisionLanguageModel:
     def _embed_images(self, view: torch.Tensor) -> torch.Tensor:
         heads = self.heads
         return self.module.encode_image(view) if heads is None else heads.embed_images(self.module, view)
+
+    def _embed_regions(self, view: torch.Tensor) -> torch.Tensor:
+        if self.heads is not None:
+            return self.heads.embed_regions(self.module, view)
+        from models.vlp.features import position_features
+
+        places = position_features(self.module, view)
+        return self.module.visual.head(places.flatten(0, 2)).reshape(*places.shape[:3], -1)
 
     def _embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
         ids, heads = self.tokenizer(texts).to(self.device), self.heads

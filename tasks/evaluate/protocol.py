@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
 
 TASKS: Mapping[str, str] = {
+    "grounding": "tasks.evaluate.grounding:Grounding",
     "retrieval": "tasks.evaluate.retrieval:Retrieval",
     "zero_shot": "tasks.evaluate.zero_shot:ZeroShot",
 }

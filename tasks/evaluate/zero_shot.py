@@ -101,11 +101,12 @@ def zero_shot(model: VisionLanguageModel, films: np.ndarray, prompts: Sequence[F
     if not any(item.negative for item in prompts):
         highest = [(images @ model.embed_texts(item.positive).T).max(axis=1) for item in prompts]
         return np.stack(highest, axis=1).astype(np.float32)
-    positive = np.stack([_direction(model, item.positive) for item in prompts])
-    negative = np.stack([_direction(model, item.negative) for item in prompts])
+    positive = np.stack([direction(model, item.positive) for item in prompts])
+    negative = np.stack([direction(model, item.negative) for item in prompts])
     return (images @ (positive - negative).T).astype(np.float32)
 
 
-def _direction(model: VisionLanguageModel, texts: Sequence[str]) -> np.ndarray:
+def direction(model: VisionLanguageModel, texts: Sequence[str]) -> np.ndarray:
+    """The mean of the embeddings of texts, (d,) of unit length."""
     mean = model.embed_texts(texts).mean(axis=0)
     return mean / max(float(np.linalg.norm(mean)), 1e-8)

@@ -13,6 +13,7 @@ from models.vlp.features import (
     image_features,
     max_of_tokens,
     mean_of_tokens,
+    position_features,
     text_features,
 )
 from models.vlp.heads import Heads, attach_heads, heads_of
@@ -73,6 +74,11 @@ class PooledHeads(Heads):
     def embed_images(self, module: nn.Module, images: Tensor) -> Tensor:
         """See the base class."""
         return self.image(image_features(module, images).pooled)
+
+    def embed_regions(self, module: nn.Module, images: Tensor) -> Tensor:
+        """See the base class: the head on each place of the last stage."""
+        places = position_features(module, images)
+        return self.image(places.flatten(0, 2)).reshape(*places.shape[:3], self.width)
 
     def embed_texts(self, module: nn.Module, ids: Tensor, words: Tensor) -> Tensor:
         """See the base class."""

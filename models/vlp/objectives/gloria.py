@@ -76,6 +76,10 @@ class GloriaHeads(Heads):
         """See the base class."""
         return self.image_features(module, images).pooled
 
+    def embed_regions(self, module: nn.Module, images: Tensor) -> Tensor:
+        """See the base class: the regions that words were compared with in training."""
+        return self.image_features(module, images).regions.permute(0, 2, 3, 1)
+
     def embed_texts(self, module: nn.Module, ids: Tensor, words: Tensor) -> Tensor:
         """See the base class: the mean over words."""
         return mean_of_words(self.text_features(module, ids, words))

@@ -1,0 +1,106 @@
+"""Grounding on a test set with masks: a map that lights up where the finding is scores above chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.vlp.model import create
+from storage.layout import DatasetRef
+from storage.local import LocalStore
+from storage.masks import encode_mask
+from storage.records import PairRow
+from storage.shards import Sample, sample_of
+from storage.versions import Version
+from tasks.evaluate.grounding import CHANCE, Grounding
+from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_problems
+from tasks.evaluate.testset import TestSet
+from tasks.recipe.base import KindSpec
+from tasks.recipe.training import EvaluateSection
+from tests.tasks.pretrain.conftest import publish, toy_samples
+
+SECTION = EvaluateSection(bootstrap=50, comparisons=())
+FINDING = "lung nodule"
+"""The toy films show it at a height and a breadth of 0.3 of their side."""
+
+
+class Bright:
+    """Embeds places by their grey: bright places fit every finding, dark ones a normal film."""
+
+    film_size = 96
+
+    def __init__(self, sign: float = 1.0) -> None:
+        self.sign = sign
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        finding = ["nodule" in text for text in texts]
+        return np.array([[1.0, 0.0] if one else [0.0, 1.0] for one in finding], np.float32)
+
+    def embed_regions(self, films: np.ndarray) -> Iterator[np.ndarray]:
+        grey = films.reshape(-1, 24, 4, 24, 4).mean(axis=(2, 4)) / 255
+        yield np.stack([0.5 + self.sign * (grey - 0.5), np.full_like(grey, 0.5)], axis=3).astype(np.float32)
+
+
+def with_mask(sample: Sample, *, radius: int = 16) -> Sample:
+    down, across = np.mgrid[:96, :96]
+    inside = (down - 0.3 * 96) ** 2 + (across - 0.3 * 96) ** 2 < radius**2
+    masks = [encode_mask(FINDING, inside)] if sample.json["labels"][FINDING] else []
+    return sample_of(PairRow.model_validate({**sample.json, "masks": masks}), sample.png)
+
+
+def opened(store: LocalStore, samples: list[Sample]) -> TestSet:
+    draw = publish(store, "toy", samples)
+    return TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
+
+
+def only_nodules(films: int = 40) -> list[Sample]:
+    """Films that show the nodule and nothing else, or nothing."""
+    labels = (sample.json["labels"] for sample in toy_samples("toy", films, seed=3))
+    chosen = [sum(values.values()) == values[FINDING] for values in labels]
+    return [with_mask(one) for one, keep in zip(toy_samples("toy", films, seed=3), chosen, strict=True) if keep]
+
+
+@pytest.fixture
+def test(local_store: LocalStore) -> TestSet:
+    return opened(local_store, only_nodules())
+
+
+def table(task: Grounding, test: TestSet, model: Any) -> Any:
+    return task.score([TrialPredictions("ours", 0, task.predict(model, test))], SECTION)
+
+
+def test_a_map_that_lights_up_where_the_finding_is_points_at_it(test: TestSet) -> None:
+    found = table(Grounding(), test, Bright())
+    assert found.of("ours").per_label[FINDING].value == 1
+    assert found.of(CHANCE).per_label[FINDING].value == pytest.approx(np.pi * 16**2 / 96**2, rel=0.05)
+    shown = sum(bool(row.masks) for row in test.rows())
+    assert found.of("ours").per_label[FINDING].positives == shown < len(test.rows())
+    assert table(Grounding(), test, Bright(-1)).of("ours").macro == 0
+
+
+def test_the_other_measures_see_it_too(test: TestSet) -> None:
+    assert table(Grounding("contrast"), test, Bright()).of("ours").macro > 1
+    overlap = table(Grounding("dice_oracle"), test, Bright()).of("ours").macro
+    assert 0.5 < overlap < 1
+    assert table(Grounding("dice_oracle"), test, Bright(-1)).of("ours").macro < 0.1
+
+
+def test_a_model_of_ours_gives_maps_of_every_film(test: TestSet) -> None:
+    predictions = Grounding().predict(create(seed=0), test)
+    shown = np.array([bool(row.masks) for row in test.rows()])
+    assert np.isfinite(predictions.scores[shown]).all()
+    assert np.isnan(predictions.scores[~shown]).all()
+
+
+def test_a_test_set_without_areas_is_refused(local_store: LocalStore) -> None:
+    with pytest.raises(CannotScore, match="neither a mask nor a box"):
+        Grounding().predict(create(seed=0), opened(local_store, toy_samples("toy", 8, seed=3)))
+
+
+def test_it_is_a_task_with_a_measure() -> None:
+    assert isinstance(build_task(KindSpec(kind="grounding", options={"measure": "contrast"})), EvaluationTask)
+    assert "options.measure" in task_problems(KindSpec(kind="grounding", options={"measure": "guess"}))
