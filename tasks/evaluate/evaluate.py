@@ -16,9 +16,11 @@ from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import prediction_key, run_key
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions, ensure_predictions
+from tasks.evaluate.prompts import DEFAULT
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash
 from tasks.evaluate.scores import RunScores, ScoreTable, spreads_of
 from tasks.evaluate.testset import TestSet
+from tasks.evaluate.training_counts import TrainingCounter, TrainingCounts
 from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_weights
 from tasks.pretrain.runs import RunTrial, read_trials
 from tasks.recipe.base import KindSpec
@@ -77,22 +79,21 @@ def evaluate_run(
     if kept is not None and kept.question == question:
         return kept
     found: list[list[Predictions]] = []
+    trained_on: list[TrainingCounts] = []
+    counter = TrainingCounter(store, test.version.manifest.label_set or DEFAULT)
     for number, trial in enumerate(trials, 1):
-        found.append(_predictions(store, read_checkpoint(store, trial.fingerprint), tasks, test, section.device))
+        checkpoint = read_checkpoint(store, trial.fingerprint)
+        found.append(_predictions(store, checkpoint, tasks, test, section.device))
+        trained_on.append(counter.count(checkpoint.trial))
         if on_progress:
             on_progress("evaluate", number, len(trials))
     tables: list[ScoreTable] = []
     for at, asked in enumerate(tasks):
-        items = [TrialPredictions(trial.arm, trial.seed, of[at]) for trial, of in zip(trials, found, strict=True)]
-        try:
-            table = asked.task.score(items, section)
-        except CannotScore as error:
-            raise CannotScore(f"dataset {test}: {error}") from error
-        tables.append(
-            table.model_copy(
-                update={"task": asked.spec.kind, "options": dict(asked.spec.options), "dataset": str(test)}
-            )
-        )
+        items = [
+            TrialPredictions(trial.arm, trial.seed, of[at], counts)
+            for trial, of, counts in zip(trials, found, trained_on, strict=True)
+        ]
+        tables.append(_table(asked, items, section, test))
     keys = {f"{asked.spec.kind} {asked.hash}": [_key(trial, test, asked) for trial in trials] for asked in tasks}
     scores = RunScores(
         run=run,
@@ -103,6 +104,17 @@ def evaluate_run(
         spreads=spreads_of(tables),
     )
     return keep_scores(store, scores)
+
+
+def _table(
+    asked: _AskedTask, items: Sequence[TrialPredictions], section: EvaluateSection, test: TestSet
+) -> ScoreTable:
+    try:
+        table = asked.task.score(items, section)
+    except CannotScore as error:
+        raise CannotScore(f"dataset {test}: {error}") from error
+    named = {"task": asked.spec.kind, "options": dict(asked.spec.options), "dataset": str(test)}
+    return table.model_copy(update=named)
 
 
 def kept_scores(store: ObjectStore, run: str) -> RunScores | None:

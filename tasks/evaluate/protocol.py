@@ -18,6 +18,7 @@ from storage.records import Manifest
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.scores import ScoreTable
 from tasks.evaluate.testset import TestSet
+from tasks.evaluate.training_counts import TrainingCounts
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import EvaluateSection
 
@@ -35,11 +36,12 @@ _DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class TrialPredictions:
-    """What the checkpoint of one arm and seed predicts."""
+    """What the checkpoint of one arm and seed predicts, and how often its training pairs have each finding."""
 
     arm: str
     seed: int
     predictions: Predictions
+    trained_on: TrainingCounts | None = None
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.evaluate.compare import compare
+from tasks.evaluate.groups import group_scores, why_ungrouped
 from tasks.evaluate.labels import CannotScore, Labels, settle
 from tasks.evaluate.resampled import ResampledMetrics, draw, figure, mean_over_seeds, resample
 from tasks.evaluate.scores import Figure, LabelScore, Scores, ScoreTable
@@ -15,6 +16,7 @@ from tasks.evaluate.scores import Figure, LabelScore, Scores, ScoreTable
 if TYPE_CHECKING:
     from tasks.evaluate.predictions import Predictions
     from tasks.evaluate.protocol import TrialPredictions
+    from tasks.evaluate.training_counts import TrainingCounts
     from tasks.recipe.training import EvaluateSection
 
 
@@ -41,6 +43,7 @@ def score_trials(
     certain = settle(first.truth, first.labels, section.uncertain, first.films)
     counts = draw(len(first.films), patients, section.bootstrap, seed)
     scored: dict[str, dict[int, ResampledMetrics]] = {}
+    trained_on = {(item.arm, item.seed): item.trained_on for item in items}
     for item in items:
         _check_finite(_name(item), item.predictions.scores, certain.names)
         found = resample(item.predictions.scores, certain, counts)
@@ -48,16 +51,19 @@ def score_trials(
             raise CannotScore("no finding is present in some films and absent in others")
         scored.setdefault(item.arm, {})[item.seed] = found
     arms = tuple(scored)
+
+    def scores_of(arm: str, seeds: Sequence[int]) -> Scores:
+        parts = {seed: scored[arm][seed] for seed in seeds}
+        return _scores(arm, parts, certain, [trained_on[arm, seed] for seed in seeds], section.confidence)
+
     return ScoreTable(
         bootstrap=section.bootstrap,
         confidence=section.confidence,
         seed=seed,
         unit="film" if patients is None else "patient",
         patients=None if patients is None else len(set(patients) - {None}),
-        scores=[_scores(arm, by_seed, certain, section.confidence) for arm, by_seed in scored.items()],
-        trials=[
-            _scores(item.arm, {item.seed: scored[item.arm][item.seed]}, certain, section.confidence) for item in items
-        ],
+        scores=[scores_of(arm, tuple(by_seed)) for arm, by_seed in scored.items()],
+        trials=[scores_of(item.arm, (item.seed,)) for item in items],
         differences=compare(
             section.compared(arms),
             {arm: {at: found.macro("auroc") for at, found in by_seed.items()} for arm, by_seed in scored.items()},
@@ -69,9 +75,18 @@ def score_trials(
     )
 
 
-def _scores(arm: str, by_seed: Mapping[int, ResampledMetrics], labels: Labels, confidence: float) -> Scores:
+def _scores(
+    arm: str,
+    by_seed: Mapping[int, ResampledMetrics],
+    labels: Labels,
+    trained_on: Sequence[TrainingCounts | None],
+    confidence: float,
+) -> Scores:
     """What an arm reached on average over its seeds: the mean over the seeds is taken in each resample."""
     parts = list(by_seed.values())
+    names = [labels.names[at] for at in parts[0].used]
+    ungrouped = why_ungrouped(len(names), trained_on)
+    counted = [] if ungrouped else [item for item in trained_on if item is not None]
     macros = {metric: [part.macro(metric) for part in parts] for metric in ("auroc", "auprc")}
     macro = Figure.model_validate(figure(mean_over_seeds(macros["auroc"]), confidence))
     return Scores(
@@ -85,6 +100,8 @@ def _scores(arm: str, by_seed: Mapping[int, ResampledMetrics], labels: Labels, c
         left_out=[name for at, name in enumerate(labels.names) if at not in parts[0].used],
         sd=float(np.std([part["film"][0] for part in macros["auroc"]], ddof=1)) if len(parts) > 1 else None,
         auprc=Figure.model_validate(figure(mean_over_seeds(macros["auprc"]), confidence)),
+        groups=group_scores(names, parts, counted, confidence) if counted else {},
+        ungrouped=ungrouped,
         **macro.model_dump(exclude={"value"}),
     )
 

@@ -11,6 +11,9 @@ from pydantic import Field
 
 from storage.records import Record
 
+Group = Literal["head", "body", "tail"]
+GROUPS: tuple[Group, ...] = ("head", "body", "tail")
+
 
 class Figure(Record):
     """A metric with its interval over what is resampled (`ScoreTable.unit`).
@@ -37,12 +40,23 @@ class LabelScore(Figure):
     auprc: Figure | None = None
 
 
+class GroupScore(Figure):
+    """The macro score of some labels; `positives` holds how many training pairs of the arm have each of them.
+
+    With several seeds these are means over the seeds.
+    """
+
+    positives: dict[str, float]
+
+
 class Scores(Record):
     """What one arm reached on one set of films, with one training seed or on average over several.
 
     `macro` is the mean over the labels in `per_label`; `left_out` names those that all films show or none, of the
     films whose label is known. `sd` is the standard deviation of `macro` over the seeds, None for a single one.
-    Intervals are as in `Figure`; `auprc` is the macro average precision.
+    Intervals are as in `Figure`; `auprc` is the macro average precision. `groups` splits the labels by how often the
+    arm's own training pairs have them: the commonest third is the head, then body and tail; `ungrouped` says why there
+    are none. Arms with other pairs have other groups.
     """
 
     arm: str
@@ -57,6 +71,8 @@ class Scores(Record):
     low_film: float | None = None
     high_film: float | None = None
     auprc: Figure | None = None
+    groups: dict[Group, GroupScore] = Field(default_factory=dict[Group, GroupScore])
+    ungrouped: str = ""
 
 
 class Difference(Record):

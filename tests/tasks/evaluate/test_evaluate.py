@@ -181,6 +181,11 @@ def test_prompt_sets_and_rules_are_tasks_of_their_own_with_the_spread_between_th
     assert "prompts label, rule pair" in scores.tables[1].protocol
 
 
+def test_an_arm_that_learns_nothing_has_no_groups_and_the_reason_is_kept(scores: RunScores) -> None:
+    arm = scores.tables[0].of("random")
+    assert (arm.groups, arm.ungrouped) == ({}, "nothing was trained")
+
+
 def test_other_scores_of_the_same_run_are_refused(store: ObjectStore, scores: RunScores) -> None:
     table = scores.tables[0]
     better = table.model_copy(update={"scores": [table.scores[0].model_copy(update={"macro": 0.99})]})

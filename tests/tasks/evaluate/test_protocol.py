@@ -107,7 +107,7 @@ def test_a_task_is_built_from_its_kind_with_its_options() -> None:
     assert task.power == 2.0
     assert isinstance(build_task(KindSpec(kind="zero_shot")), EvaluationTask)
     assert "has no option 'x'" in task_problems(KindSpec(kind="zero_shot", options={"x": 1}))["options.x"]
-    assert "known: zero_shot" in task_problems(KindSpec(kind="zero_shoot"))["kind"]
+    assert "did you mean 'zero_shot'?; known: " in task_problems(KindSpec(kind="zero_shoot"))["kind"]
 
 
 def test_what_changes_predictions_changes_the_hash(made: tuple[ObjectStore, Draw], monkeypatch: Any) -> None:
