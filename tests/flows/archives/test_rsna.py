@@ -33,12 +33,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two boxes on one image, so that both tables repeat it; a damaged image; a test image without labels."""
     tree = Tree(tmp_path_factory.mktemp("rsna"))
     tree.text("stage_2_train_labels.csv", "patientId,x,y,width,height,Target\nodd,,,,,0\n"
-              "ill,256.0,512.0,256.0,128.0,1\nill,300.0,520.0,64.0,64.0,1\nwell,,,,,0\nbroken,,,,,0\n")  # fmt: skip
+              "ill,256.0,512.0,256.0,128.0,1\nill,300.0,520.0,64.0,64.0,1\nwell,,,,,0\n"
+              "calm,,,,,0\nbroken,,,,,0\n")  # fmt: skip
     tree.text("stage_2_detailed_class_info.csv", "patientId,class\nodd,No Lung Opacity / Not Normal\n"
-              "ill,Lung Opacity\nill,Lung Opacity\nwell,Normal\nbroken,Normal\n")  # fmt: skip
+              "ill,Lung Opacity\nill,Lung Opacity\nwell,Normal\ncalm,Normal\nbroken,Normal\n")  # fmt: skip
     film(tree, "stage_2_train_images/odd.dcm", view="AP", right=9)
     film(tree, "stage_2_train_images/ill.dcm")
     film(tree, "stage_2_train_images/well.dcm", sex="M", right=10)
+    film(tree, "stage_2_train_images/calm.dcm", sex="M", right=12)
     film(tree, "stage_2_train_images/broken.dcm")
     film(tree, "stage_2_test_images/hidden.dcm", right=11)
     path = tree.root / "stage_2_train_images/broken.dcm"
@@ -48,8 +50,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_image_with_two_boxes_is_one_row(factory: SmallFactory, root: Path) -> None:
     done = ingest(factory, str(root), "--text", "labels")
-    assert list(done.rows) == ["odd", "ill", "well", "hidden"]
-    odd, ill, well, hidden = done.rows.values()
+    assert list(done.rows) == ["odd", "ill", "well", "calm", "hidden"]
+    odd, ill, well, _, hidden = done.rows.values()
     assert [row.labels for row in (odd, ill, well, hidden)] == [
         {"Lung Opacity": 0, "No Finding": 0}, {"Lung Opacity": 1, "No Finding": 0},
         {"Lung Opacity": 0, "No Finding": 1}, {},
@@ -68,14 +70,14 @@ def test_an_image_with_two_boxes_is_one_row(factory: SmallFactory, root: Path) -
 def test_what_only_the_header_says_chooses_films_too(factory: SmallFactory, root: Path) -> None:
     done = ingest(factory, f"rsna:{root}", "--where", "view=PA", "--where", "sex=F", "--split", "train")
     assert list(done.rows) == ["ill"]
-    assert sorted(reject.gate for reject in done.rejects) == ["readable", "where", "where"]
+    assert sorted(reject.gate for reject in done.rejects) == ["readable", "where", "where", "where"]
 
 
 def test_it_is_trained_on_and_tested_on(factory: SmallFactory, root: Path) -> None:
     keep = root.parent / "keep.csv"
-    keep.write_text("film\nwell\nill\n")
+    keep.write_text("film\nwell\ncalm\nhidden\n")
     real = ingest(factory, f"rsna:{root}", "--keep", str(keep), "--text", "labels", name="real")
-    keep.write_text("film\nodd\n")
+    keep.write_text("film\nodd\nill\n")
     test = ingest(factory, f"rsna:{root}", "--keep", str(keep), name="test")
-    assert list(test.rows) == ["odd"]
+    assert list(test.rows) == ["odd", "ill"]
     assert "real" in trained_and_tested(factory, real, test)
