@@ -32,6 +32,7 @@ def test_a_file_that_begins_first_is_there(name: str) -> None:
 
 def test_a_file_runs_in_one_worker_and_each_worker_has_its_share_of_the_cores(tmp_path: Path) -> None:
     log, options = tmp_path / "log", ["-p", "tests.workers", "-c", str(ROOT / "pyproject.toml"), "-n", "2"]
+    options += ["--basetemp", str(tmp_path / "temporary")]
     for number in range(6):
         (tmp_path / f"test_{number}.py").write_text(TEST.format(log=str(log)))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), *options]

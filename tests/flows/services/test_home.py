@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.request import proxy_bypass
 
 import pytest
@@ -48,14 +49,21 @@ def test_a_name_that_is_too_long_is_named(home: Path, monkeypatch: pytest.Monkey
         prepare()
 
 
+@pytest.fixture
+def open_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A state folder that other users reach: pytest closes its own folders to them whenever a session starts."""
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        monkeypatch.setenv("SYNTHCXR_HOME", f"{folder}/state")
+        yield Path(folder, "state")
+
+
 @pytest.mark.parametrize("part", [".", "logs", "store", "prefect"])
-def test_a_folder_of_another_user_is_named(home: Path, part: str) -> None:
+def test_a_folder_of_another_user_is_named(open_home: Path, part: str) -> None:
+    home = open_home
     (home / part).mkdir(parents=True)
     home.chmod(0o777)
     (home / part).chmod(0o555)
-    for folder in home.parents:  # pytest keeps them to itself, the other user must get through
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(0o755)
     user = 65534 if os.geteuid() == 0 else os.geteuid()  # root may write everywhere
     done = subprocess.run([sys.executable, "-c", PREPARE, str(user)], capture_output=True, text=True, check=False)
     assert "ServiceError: state folder" in done.stderr.splitlines()[-1]
