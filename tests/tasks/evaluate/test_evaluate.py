@@ -44,7 +44,7 @@ SECTION = EvaluateSection(bootstrap=50)
 HELD_OUT = DatasetRef("hospital-b", "v1")
 
 
-def sample(index: int, labels: dict[str, int] | None = None) -> Sample:
+def sample(index: int, labels: dict[str, int] | None = None, patient: str | None = None) -> Sample:
     """A film of hospital B with its truth."""
     film = next(films(HOSPITAL_B, 5, [index], size=96))
     png = encode_png(film.image)
@@ -53,7 +53,7 @@ def sample(index: int, labels: dict[str, int] | None = None) -> Sample:
         sample_id=f"b-{index:05d}", index=index, findings=film.findings_text, impression=film.impression_text,
         entities=[], mentions=[], labels=truth if labels is None else labels,
         report_seed=0, report_attempts=1, report_tokens=1, image_seed=0, image_attempts=1,
-        png_sha256=hashlib.sha256(png).hexdigest(), gates=[],
+        png_sha256=hashlib.sha256(png).hexdigest(), gates=[], patient=patient,
     )  # fmt: skip
     return sample_of(row, png)
 
@@ -157,6 +157,23 @@ def test_predictions_say_of_each_image_and_label_what_is_true(store: ObjectStore
     assert found.labels == LABELS
     assert found.films[:2] == ("b-00000", "b-00001")
     assert (found.truth == [film.labels for film in films(HOSPITAL_B, 5, range(40), size=96)]).all()
+
+
+def test_patients_of_the_test_set_are_kept_with_predictions_and_resampled(store: ObjectStore) -> None:
+    ref = DatasetRef("patients", "v1")
+    publish(store, ref, [sample(at, patient=f"p{at // 4}" if at < 20 else None) for at in range(24)])
+    begin(store, "patients", (0,))
+    scores = evaluate_run(store, "patients", TestSet(Version.open(store, ref)), SECTION)
+    ((key,),) = scores.predictions.values()
+    assert read_predictions(store, key).patients == (*(f"p{at // 4}" for at in range(20)), *[None] * 4)
+    table = scores.tables[0]
+    assert (table.unit, table.patients) == ("patient", 5)
+    assert table.of("random").low_film is not None
+
+
+def test_a_test_set_without_patients_is_resampled_by_film(scores: RunScores) -> None:
+    assert (scores.tables[0].unit, scores.tables[0].patients) == ("film", None)
+    assert scores.tables[0].of("random").low_film is None
 
 
 def test_the_default_task_finds_the_predictions_of_version_0_2(test: TestSet) -> None:
