@@ -70,7 +70,7 @@ def resample(scores: np.ndarray, labels: Labels, counts: ByUnit) -> ResampledMet
     for row, at in enumerate(used):
         known = labels.known[:, at]
         for unit, drawn in counts.items():
-            weights = drawn[:, known]
+            weights = drawn if known.all() else drawn[:, known]
             for metric, compute in METRICS.items():
                 tables[metric][unit][row] = compute(scores[known, at], labels.values[known, at], weights)
     return ResampledMetrics(tables, used)
