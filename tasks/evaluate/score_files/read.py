@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,14 +72,21 @@ def read_table(path: str | Path, kind: Kind, columns: Columns, asked: Sequence[s
 
 
 def _frame(path: Path) -> pl.DataFrame:
+    data = io.BytesIO(path.read_bytes())
     try:
         parquet = path.suffix.lower() in (".parquet", ".pq")
-        frame = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)
+        frame = pl.read_parquet(data) if parquet else pl.read_csv(data, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         why = " ".join(str(error).split())[:200]
         raise CannotScore(f"{path} cannot be read as CSV, or as Parquet by its ending .parquet: {why}") from error
     if not frame.height:
         raise CannotScore(f"{path} holds no row")
+    if odd := [
+        name for name, kind in frame.schema.items() if kind.is_nested() or kind.base_type() in (pl.Binary, pl.Object)
+    ]:
+        raise FilesDoNotFit(
+            [f"{path}: {counted(len(odd), 'column')} neither text nor numbers, leave them out: {examples(odd)}"]
+        )
     return frame
 
 
@@ -91,7 +99,7 @@ def _film_column(frame: pl.DataFrame, path: str, asked: str | None) -> str:
     found = [known[name] for name in FILM_COLUMNS if name in known]
     if not found:
         raise FilesDoNotFit(
-            [f"{path} has no column for the film's id (such as film, image or path): name it; it has "
+            [f"{path} has no column for the film's id (such as film, image or path): name it with --film; it has "
              f"{examples(frame.columns)}"]
         )  # fmt: skip
     return found[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tasks.evaluate.labels import CannotScore
@@ -115,6 +116,20 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path, name: str, data: bytes
     (tmp_path / name).write_bytes(data)
     with pytest.raises(CannotScore, match=name):
         read_table(tmp_path / name, "predictions", Columns())
+
+
+@pytest.mark.parametrize("values", [[[1.0], [2.0]], [b"\xff", b"1"], [{"a": 1}, {"a": 2}]])
+def test_columns_that_hold_no_single_value_are_named(tmp_path: Path, values: list[object]) -> None:
+    path = tmp_path / "p.parquet"
+    pl.DataFrame({"film": ["a", "b"], "x": values}).write_parquet(path)
+    with pytest.raises(FilesDoNotFit, match=r"1 column neither text nor numbers, leave them out: x"):
+        read_table(path, "predictions", Columns())
+
+
+def test_a_name_with_wildcards_is_a_name_and_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert read_table(write(tmp_path / "p[1]*.csv", PREDICTIONS), "predictions", Columns()).films[0] == "a"
+    with pytest.raises(IsADirectoryError):
+        read_table(tmp_path, "predictions", Columns())
 
 
 def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
