@@ -63,7 +63,7 @@ def image_features(module: nn.Module, images: Tensor, stride: int = 16, side: in
 
     Args:
         module: an open_clip model with a timm image tower.
-        images: (b, 1, h, w).
+        images: (b, channels, h, w).
         stride: the regions are the last map in which one place stands for so many pixels: the third stage of a
             residual network for 16.
         side: images are enlarged to so many pixels first, as GLoRIA does; None leaves them as they are.
@@ -86,7 +86,7 @@ def position_features(module: nn.Module, images: Tensor) -> Tensor:
 
     Args:
         module: an open_clip model with a timm image tower, in evaluation mode.
-        images: (b, 1, h, w).
+        images: (b, channels, h, w).
 
     Raises:
         NoFeatures: the tower is none of timm's.

@@ -24,11 +24,11 @@ class Heads(nn.Module, ABC):
 
     @abstractmethod
     def embed_images(self, module: nn.Module, images: Tensor) -> Tensor:
-        """Images (b, 1, h, w) float32 to (b, width), of any length."""
+        """Images (b, channels, h, w) float32 to (b, width), of any length."""
 
     @abstractmethod
     def embed_regions(self, module: nn.Module, images: Tensor) -> Tensor:
-        """Images (b, 1, h, w) float32 to embeddings (b, height, width, `width`) of their places, of any length."""
+        """Images (b, channels, h, w) to embeddings (b, height, width, `width`) of their places, of any length."""
 
     @abstractmethod
     def embed_texts(self, module: nn.Module, ids: Tensor, words: Tensor) -> Tensor:

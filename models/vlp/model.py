@@ -13,8 +13,9 @@ import numpy as np
 from models.device import device_of, pick_device
 from models.vlp.heads import NAME, Heads, PrepareModel, heads_of
 from models.vlp.library import open_clip
-from models.vlp.tokenizer import VOCABULARY, ReportTokenizer, shipped
+from models.vlp.names import IMAGE_SIZE, wrong_config
 from models.vlp.views import plain_view
+from models.vlp.vocabulary import Tokenizer, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,7 @@ class VisionLanguageModel:
 
     name: str
     module: Any
-    tokenizer: ReportTokenizer
+    tokenizer: Tokenizer
     film_size: int
 
     def embed_images(self, films: np.ndarray, batch: int = 128) -> np.ndarray:
@@ -40,7 +41,7 @@ class VisionLanguageModel:
         with torch.inference_mode():
             for at in range(0, len(films), batch):
                 part = torch.from_numpy(np.ascontiguousarray(films[at : at + batch]))
-                view = plain_view(part.to(self.device))
+                view = self.seen(plain_view(part.to(self.device)))
                 rows.append(_unit_rows(self._embed_images(view)))
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
@@ -59,7 +60,7 @@ class VisionLanguageModel:
         for at in range(0, len(films), batch):
             part = torch.from_numpy(np.ascontiguousarray(films[at : at + batch]))
             with torch.inference_mode():
-                yield self._embed_regions(plain_view(part.to(self.device))).float().cpu().numpy()
+                yield self._embed_regions(self.seen(plain_view(part.to(self.device)))).float().cpu().numpy()
 
     def embed_texts(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
         """Texts to (n, d) float32 of unit norm."""
@@ -70,6 +71,14 @@ class VisionLanguageModel:
             parts = (texts[at : at + batch] for at in range(0, len(texts), batch))
             rows = [_unit_rows(self._embed_texts(part)) for part in parts]
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
+
+    def seen(self, views: torch.Tensor) -> torch.Tensor:
+        """Grey views (n, 1, h, w) with the channels that the image tower reads: one, or three times the same.
+
+        Every tower gets views of mean 0 and deviation 1 each (`models.vlp.views`). The mean and deviation that
+        open_clip keeps with some weights are those of photographs and do not apply to films.
+        """
+        return views.expand(-1, channels_of(self.module), -1, -1)
 
     def to_bytes(self) -> bytes:
         """The weights as safetensors."""
@@ -119,7 +128,12 @@ def _unit_rows(embeddings: torch.Tensor) -> np.ndarray:
 
 def film_size(name: str = DEFAULT) -> int:
     """Side in pixels of the films that the model reads."""
-    return int(_config(name)["vision_cfg"]["image_size"])
+    return int(_config(name)["vision_cfg"].get("image_size", IMAGE_SIZE))
+
+
+def channels_of(module: Any) -> int:
+    """Channels of the images that an open_clip model reads: 1 where its tower says so (`film_channels`), else 3."""
+    return int(getattr(getattr(module.visual, "trunk", None), "film_channels", 3))
 
 
 def create(
@@ -134,13 +148,14 @@ def create(
         prepare: what an objective does to it, such as adding heads; the towers' weights are the same without.
 
     Raises:
-        ValueError: open_clip has no model of that name, or it reads another vocabulary than our tokenizer's.
+        ValueError: open_clip has no model of that name, or its tokenizer cannot be had.
     """
     import torch
 
     library, config = open_clip(), _config(name)
-    if config["text_cfg"].get("vocab_size") != VOCABULARY:
-        raise ValueError(f"{name!r} reads another vocabulary than ours of {VOCABULARY}: use {DEFAULT!r} or a variant")
+    if wrong := wrong_config(name, config):
+        raise ValueError(wrong)
+    tokenizer = tokenizer_of(name, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         with _quiet():
@@ -148,7 +163,6 @@ def create(
         if prepare is not None:
             prepare(module)
     module = module.to(pick_device(device), memory_format=torch.channels_last)
-    tokenizer = shipped(int(config["text_cfg"]["context_length"]))
     return VisionLanguageModel(name, module, tokenizer, film_size(name))
 
 

@@ -4,24 +4,56 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models.hub import cached, offline
 from models.typed import quoted, suggest
 from models.vlp.tokenizer import VOCABULARY
 
 CONFIGS = Path(__file__).parent / "config"
 OURS = "synthcxr-tiny"
+IMAGE_SIZE, CLIP_VOCABULARY = 224, 49_408
+"""What open_clip takes where a configuration leaves it open."""
 
 
 def wrong_model(name: str) -> str | None:
-    """Why the open_clip model `name` cannot be pretrained with our tokenizer; None where it can."""
+    """Why the open_clip model `name` cannot be pretrained; None where it can."""
     config = _config(name)
-    if isinstance(config, str):
-        return config
-    if config["text_cfg"].get("vocab_size") == VOCABULARY:
-        return None
-    return f"{quoted(name)} reads another vocabulary than ours of {VOCABULARY} words: use {OURS!r} or a variant of it"
+    return config if isinstance(config, str) else wrong_config(name, config)
+
+
+def wrong_config(name: str, config: Mapping[str, Any]) -> str | None:
+    """Why a model of this configuration of open_clip's cannot be pretrained; None where it can."""
+    text, size = config["text_cfg"], config.get("vision_cfg", {}).get("image_size", IMAGE_SIZE)
+    if not isinstance(size, int):
+        return f"{quoted(name)} reads images of {size} pixels: take a model whose image_size is one number"
+    source, vocabulary = text.get("hf_tokenizer_name"), text.get("vocab_size", CLIP_VOCABULARY)
+    if not source and vocabulary != VOCABULARY and vocabulary < CLIP_VOCABULARY:
+        return (
+            f"{quoted(name)} has a vocabulary of {vocabulary} and no hf_tokenizer_name: ours has {VOCABULARY}, CLIP's "
+            f"{CLIP_VOCABULARY}; name the tokenizer in its text_cfg"
+        )
+    if source and not name.startswith("local-dir:") and offline() and cached(source) is None:
+        return lacking(name, source)
+    return None
+
+
+def lacking(name: str, source: str) -> str:
+    """What to say of an open_clip model whose tokenizer cannot be loaded.
+
+    Args:
+        name: of the model, such as ``ViT-B-16-SigLIP`` or ``local-dir:/models/mine``.
+        source: the hub id that its configuration names.
+    """
+    if name.startswith("local-dir:"):
+        files = "tokenizer.json and tokenizer_config.json"
+        return f"{quoted(name)} has no tokenizer that can be read: put {files} into that folder"
+    return (
+        f"{quoted(name)} needs the tokenizer of {source}, which is not on this machine: run `hf download {source} "
+        "config.json tokenizer.json tokenizer_config.json` where there is a network"
+    )
 
 
 def lacks_features(name: str) -> str | None:

@@ -20,6 +20,8 @@ class FilmResNet(ResNet):
     zone, and a narrow network with few films to learn from would spend its capacity on finding out where it is.
     """
 
+    film_channels = 1
+
     def __init__(self, channels: tuple[int, ...] = CHANNELS, stem: int = STEM, **options: Any) -> None:
         super().__init__(
             BasicBlock,  # pyright: ignore[reportArgumentType]

@@ -210,7 +210,7 @@ def _seen(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> Tra
     from models.vlp.views import varied_view
 
     generator, mine = torch.Generator().manual_seed(seed * 1_000_003 + step), own_rows(len(batch.texts))
-    views = varied_view(torch.from_numpy(batch.images).to(model.device), generator)
+    views = model.seen(varied_view(torch.from_numpy(batch.images).to(model.device), generator))
     return TrainingBatch(views[mine], model.tokenizer(batch.texts[mine]), batch.texts[mine])
 
 

@@ -33,7 +33,7 @@ class TrainingBatch:
     """What one training step sees.
 
     Args:
-        images: (b, 1, size, size) float32, a random view of each image, standardised.
+        images: (b, channels, size, size) float32, a random view of each image as the image tower reads it.
         tokens: (b, context) int64, the texts as the model's tokenizer reads them.
         texts: the b texts themselves.
     """

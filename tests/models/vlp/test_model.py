@@ -70,8 +70,3 @@ def test_weights_of_another_kind_are_refused(junk):
 def test_an_unknown_model_is_named():
     with pytest.raises(ValueError, match="synthcxr-hugo"):
         create("synthcxr-hugo")
-
-
-def test_a_model_with_another_vocabulary_is_refused():
-    with pytest.raises(ValueError, match="ViT-B-32"):
-        create("ViT-B-32")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from models.vlp.model import load
+from models.vlp.model import create, load
 from models.vlp.objectives import OBJECTIVES, preparation
 from storage.local import LocalStore
 from storage.objects import ObjectStore
@@ -18,6 +19,7 @@ from tasks.pretrain.state import TrialState
 from tasks.pretrain.train import train_on
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
+from tests.models.vlp.made_up import RESIDUAL, SIDE, TRANSFORMER, model_folder
 from tests.tasks.pretrain.test_train import toy_corpus
 
 SECTION = TrainSection(samples_seen=160, batch=16, threads=1, learning_rate=1e-3)
@@ -77,3 +79,15 @@ def test_the_random_control_has_no_heads_whatever_the_objective() -> None:
     trials = [trial_of(kind, None).model_copy(update={"arm": arm}) for kind in ("clip", "gloria")]
     assert len({trial.fingerprint(SECTION) for trial in trials}) == 1
     assert len({train_on(None, trial, SECTION).weights for trial in trials}) == 1
+
+
+@pytest.mark.parametrize("config", [TRANSFORMER, RESIDUAL], ids=["transformer", "residual"])
+def test_towers_of_open_clip_with_clips_vocabulary_are_trained(tmp_path: Path, config: dict[str, Any]) -> None:
+    section = SECTION.model_copy(update={"model": model_folder(tmp_path, config), "samples_seen": 64})
+    trial = trial_of("clip", None).model_copy(update={"arm": Arm(name="toy", mix=(), samples_seen=64)})
+    trained = train_on(toy_corpus(side=SIDE), trial, section)
+    assert np.isfinite(trained.losses).all()
+    assert len(trained.losses) == 4
+    films = np.random.default_rng(0).integers(0, 255, (2, SIDE, SIDE), np.uint8)
+    untrained = create(section.model, trial.seed).embed_images(films)
+    assert load(trained.weights, section.model).embed_images(films) != pytest.approx(untrained, abs=1e-3)

@@ -81,9 +81,9 @@ def test_arms_of_equal_compute_take_equally_many_steps(planned, section):
     assert steps_of(planned(section)["random"].arm, section) == 0
 
 
-def toy_corpus(pairs: int = 32) -> Corpus:
+def toy_corpus(pairs: int = 32, side: int = 96) -> Corpus:
     """Pairs of noise: whatever they teach, they teach it again."""
-    images = list(np.random.default_rng(0).integers(0, 255, (pairs, 96, 96), np.uint8))
+    images = list(np.random.default_rng(0).integers(0, 255, (pairs, side, side), np.uint8))
     reports = tuple(split_report(f"IMPRESSION: Nodule number {at}. Stable.") for at in range(pairs))
     stages = (Stage(0, 0, SampleOrder([[pairs]], 0)),)
     return Corpus(tuple(f"d/{at}" for at in range(pairs)), reports, np.arange(pairs), images, stages)

@@ -1,0 +1,43 @@
+"""Small open_clip models of every kind, in folders that a test makes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+SIDE = 64
+CLIP_TEXT = {"context_length": 16, "vocab_size": 49_408, "width": 32, "heads": 2, "layers": 2}
+TRANSFORMER: dict[str, Any] = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": SIDE, "layers": 1, "width": 32, "head_width": 16, "patch_size": 32},
+    "text_cfg": CLIP_TEXT,
+}
+RESIDUAL: dict[str, Any] = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": SIDE, "layers": [1, 1, 1, 1], "width": 16, "patch_size": None},
+    "text_cfg": CLIP_TEXT,
+}
+TIMM: dict[str, Any] = {
+    "embed_dim": 16,
+    "custom_text": True,
+    "vision_cfg": {"image_size": SIDE, "timm_model_name": "resnet10t", "timm_pool": "avg", "timm_proj": "linear"},
+    "text_cfg": CLIP_TEXT,
+}
+WORDS = ("left", "right", "pleural", "effusion", "cardio", "##mega", "##ly", "no", ".", "##s")
+
+
+def model_folder(folder: Path, config: dict[str, Any]) -> str:
+    """Write the configuration of an open_clip model; the name that open_clip knows it by."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    return f"local-dir:{folder}"
+
+
+def word_pieces(folder: Path) -> None:
+    """Write a tokenizer of BERT's kind, which knows `WORDS`."""
+    from transformers import BertTokenizer
+
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = {word: number for number, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS))}
+    BertTokenizer(vocab=vocabulary, do_lower_case=True).save_pretrained(folder)
