@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from models.vlp.objectives import ConstrainsModel, TrainingBatch, build_objective, preparation
 from models.vlp.text import equal_text_rows
+from tasks.pretrain.ahead import one_ahead
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
 from tasks.pretrain.health import TrainingHealth, batch_that_fits, examine
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from models.training.state import StateStore
-    from models.training.trainer import Trainer, TrainingTask
+    from models.training.trainer import Trainer, TrainerOptions, TrainingTask
     from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
     from tasks.pretrain.images import ImageCache
@@ -144,7 +145,7 @@ def _fit(
     import torch
 
     from models.training.schedule import Schedule
-    from models.training.trainer import LossNotFinite, Trainer, TrainerOptions, TrainingTask
+    from models.training.trainer import LossNotFinite, Trainer, TrainingTask
 
     total, module = steps_of(trial.arm, section), model.module
     objective = build_objective(trial.objective.kind, trial.objective.options)
@@ -159,28 +160,34 @@ def _fit(
         else:
             module.logit_scale.clamp_(0, math.log(100))
 
-    task = TrainingTask(lambda step: _seen(model, batches.at(step), trial.seed, step), loss, constrain)
-    rise = max(1, round(total * section.warmup))
-    options = TrainerOptions(
+    schedule = Schedule(total, section.learning_rate, warmup=max(1, round(total * section.warmup)))
+    called = None if on_step is None else lambda step, value, _: on_step(step, value)
+    with one_ahead(lambda step: _seen(model, batches.at(step), trial.seed, step), total) as ahead:
+        task = TrainingTask(ahead, loss, constrain)
+        trainer = Trainer(module, task, schedule, _options(trial, section), states=states, on_step=called)
+        try:
+            trainer.run()
+        except LossNotFinite as error:
+            ahead.wait()
+            samples = batches.at(error.step).samples
+            raise TrainingDiverged(
+                f"{trial.label}: {error}: lower pretrain.learning_rate ({section.learning_rate}); the batch held "
+                f"{len(samples)} samples, such as {', '.join(samples[:_NAMED])}"
+            ) from error
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(_too_large(trial, section, task, trainer)) from error
+    return trainer.losses
+
+
+def _options(trial: Trial, section: TrainSection) -> TrainerOptions:
+    from models.training.trainer import TrainerOptions
+
+    return TrainerOptions(
         seed=trial.seed, device=section.device, precision=section.precision, betas=(0.9, 0.98),
         optimiser=section.optimiser, momentum=section.momentum,
         weight_decay=section.weight_decay, decay_vectors=False, save_steps=section.save_steps,
         save_seconds=None if section.save_minutes is None else 60 * section.save_minutes,
     )  # fmt: skip
-    schedule = Schedule(total, section.learning_rate, warmup=rise)
-    called = None if on_step is None else lambda step, value, _: on_step(step, value)
-    trainer = Trainer(module, task, schedule, options, states=states, on_step=called)
-    try:
-        trainer.run()
-    except LossNotFinite as error:
-        samples = batches.at(error.step).samples
-        raise TrainingDiverged(
-            f"{trial.label}: {error}: lower pretrain.learning_rate ({section.learning_rate}); the batch held "
-            f"{len(samples)} samples, such as {', '.join(samples[:_NAMED])}"
-        ) from error
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(_too_large(trial, section, task, trainer)) from error
-    return trainer.losses
 
 
 def _too_large(trial: Trial, section: TrainSection, task: TrainingTask, trainer: Trainer) -> str:
