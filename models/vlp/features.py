@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from models.vlp.losses.contrast import at_least_float32, without_autocast
 from models.vlp.losses.gloria import Words
+from models.vlp.transformers_text import TransformersText
 
 
 class NoFeatures(ValueError):
@@ -110,11 +111,12 @@ def text_features(module: nn.Module, ids: Tensor, words: Tensor, layers: int = 1
     """Run the text tower.
 
     Args:
-        module: an open_clip model with a text tower of its own.
+        module: an open_clip model with a text tower of its own, or of transformers.
         ids: (b, l) token ids.
         words: (b, l), see `TextFeatures`; from the tokenizer.
-        layers: so many last layers are summed, or all that there are. Each goes through the tower's final norm, since
-            the layers of such a tower pass on sums that no norm has seen.
+        layers: so many last layers are summed, or all that there are. Each layer of open_clip's tower goes through
+            its final norm, since they pass on sums that no norm has seen; those of an encoder of transformers are
+            summed as they are.
 
     Raises:
         NoFeatures: the text tower gives no tokens.
@@ -122,6 +124,8 @@ def text_features(module: nn.Module, ids: Tensor, words: Tensor, layers: int = 1
     from open_clip.transformer import text_global_pool
 
     tower = _text_tower(module)
+    if isinstance(tower, TransformersText):
+        return TextFeatures(*tower.read(ids, layers), words)
     depth = len(tower.transformer.resblocks)
     found = tower.forward_intermediates(
         ids, indices=min(layers, depth), normalize_intermediates=True, intermediates_only=True, output_fmt="NLC"
@@ -186,6 +190,8 @@ def _stage(trunk: Any, stride: int) -> int:
 
 def _text_tower(module: Any) -> Any:
     tower = getattr(module, "text", None)
+    if isinstance(tower, TransformersText):
+        return tower
     if not hasattr(tower, "forward_intermediates") or getattr(tower, "cls_emb", None) is not None:
         raise NoFeatures(
             f"the text tower of {type(module).__name__} gives no tokens: take a model with custom_text, or the "

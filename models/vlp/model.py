@@ -14,6 +14,7 @@ from models.device import device_of, pick_device
 from models.vlp.heads import NAME, Heads, PrepareModel, heads_of
 from models.vlp.library import open_clip
 from models.vlp.names import IMAGE_SIZE, wrong_config
+from models.vlp.text_tower import TextTower
 from models.vlp.views import plain_view
 from models.vlp.vocabulary import Tokenizer, tokenizer_of
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT = "synthcxr-tiny"
+_LEAST_TEXT = {"context_length": 4, "vocab_size": 4, "width": 8, "heads": 1, "layers": 1}
+"""Of open_clip's own text tower where another takes its place at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +140,9 @@ def channels_of(module: Any) -> int:
 
 
 def create(
-    name: str = DEFAULT, seed: int = 0, device: str = "cpu", prepare: PrepareModel | None = None
-) -> VisionLanguageModel:
+    name: str = DEFAULT, seed: int = 0, device: str = "cpu", prepare: PrepareModel | None = None,
+    text_tower: TextTower | None = None,
+) -> VisionLanguageModel:  # fmt: skip
     """An untrained model; the same seed gives the same weights, on whatever device (`models.device`).
 
     Args:
@@ -146,20 +150,29 @@ def create(
         seed: of the weights.
         device: where it computes.
         prepare: what an objective does to it, such as adding heads; the towers' weights are the same without.
+        text_tower: takes the place of the model's own, with its trained weights.
 
     Raises:
-        ValueError: open_clip has no model of that name, or its tokenizer cannot be had.
+        ValueError: open_clip has no model of that name.
+        ModelNotFound: its tokenizer or text tower cannot be had; the message says how to get it.
     """
     import torch
 
     library, config = open_clip(), _config(name)
-    if wrong := wrong_config(name, config):
+    if wrong := wrong_config(name, config, text_tower is not None):
         raise ValueError(wrong)
-    tokenizer = tokenizer_of(name, config)
+    replaced = {} if text_tower is None else {"force_custom_text": True, "text_cfg": _LEAST_TEXT}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         with _quiet():
-            module = library.create_model(name, load_weights=False, pretrained_text=False)
+            module = library.create_model(name, load_weights=False, pretrained_text=False, **replaced)
+        if text_tower is None:
+            tokenizer = tokenizer_of(name, config)
+        else:
+            from models.vlp.transformers_text import load_text_tower
+
+            module.text, tokenizer = load_text_tower(text_tower, int(config["embed_dim"]))
+            module.context_length, module.vocab_size = module.text.context_length, module.text.vocab_size
         if prepare is not None:
             prepare(module)
     module = module.to(pick_device(device), memory_format=torch.channels_last)
@@ -185,8 +198,9 @@ def _quiet() -> Iterator[None]:
 
 
 def load(
-    weights: bytes, name: str = DEFAULT, device: str = "cpu", prepare: PrepareModel | None = None
-) -> VisionLanguageModel:
+    weights: bytes, name: str = DEFAULT, device: str = "cpu", prepare: PrepareModel | None = None,
+    text_tower: TextTower | None = None,
+) -> VisionLanguageModel:  # fmt: skip
     """A trained model from safetensors bytes, on a device (`models.device`).
 
     Args:
@@ -194,9 +208,11 @@ def load(
         name: of an open_clip model.
         device: where it computes.
         prepare: of the objective that trained it; asked only where the weights hold heads.
+        text_tower: that it was created with; its folder must still be here, for the tokenizer and the network.
 
     Raises:
         ValueError: the weights are damaged or belong to another model.
+        ModelNotFound: as `create`.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load as parse
@@ -206,7 +222,7 @@ def load(
         headed = any(key.startswith(f"{NAME}.") for key in state)
         if headed and prepare is None:
             raise ValueError(f"these weights of {name!r} hold the heads of an objective: say which objective")
-        model = create(name, device=device, prepare=prepare if headed else None)
+        model = create(name, device=device, prepare=prepare if headed else None, text_tower=text_tower)
         model.module.load_state_dict(state, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(f"these {len(weights)} bytes are no weights of {name!r}: {error}") from error

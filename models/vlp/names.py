@@ -18,17 +18,25 @@ IMAGE_SIZE, CLIP_VOCABULARY = 224, 49_408
 """What open_clip takes where a configuration leaves it open."""
 
 
-def wrong_model(name: str) -> str | None:
-    """Why the open_clip model `name` cannot be pretrained; None where it can."""
+def wrong_model(name: str, other_text: bool = False) -> str | None:
+    """Why the open_clip model `name` cannot be pretrained; None where it can.
+
+    Args:
+        name: as open_clip has it, or ``local-dir:`` and a folder.
+        other_text: whether another text tower takes the place of its own (`models.vlp.text_tower`).
+    """
     config = _config(name)
-    return config if isinstance(config, str) else wrong_config(name, config)
+    return config if isinstance(config, str) else wrong_config(name, config, other_text)
 
 
-def wrong_config(name: str, config: Mapping[str, Any]) -> str | None:
-    """Why a model of this configuration of open_clip's cannot be pretrained; None where it can."""
+def wrong_config(name: str, config: Mapping[str, Any], other_text: bool = False) -> str | None:
+    """Why a model of this configuration of open_clip's cannot be pretrained, as `wrong_model`."""
     text, size = config["text_cfg"], config.get("vision_cfg", {}).get("image_size", IMAGE_SIZE)
     if not isinstance(size, int):
         return f"{quoted(name)} reads images of {size} pixels: take a model whose image_size is one number"
+    if other_text:
+        both = f"{quoted(name)} reads texts with two towers: take a model without multimodal_cfg, or no text_tower"
+        return both if "multimodal_cfg" in config else None
     source, vocabulary = text.get("hf_tokenizer_name"), text.get("vocab_size", CLIP_VOCABULARY)
     if not source and vocabulary != VOCABULARY and vocabulary < CLIP_VOCABULARY:
         return (
@@ -56,12 +64,16 @@ def lacking(name: str, source: str) -> str:
     )
 
 
-def lacks_features(name: str) -> str | None:
-    """Why an objective cannot put layers of its own on the open_clip model `name` (`models.vlp.features`)."""
+def lacks_features(name: str, other_text: bool = False) -> str | None:
+    """Why an objective cannot put layers of its own on the open_clip model `name` (`models.vlp.features`).
+
+    Args:
+        name, other_text: as for `wrong_model`.
+    """
     config = _config(name)
     if isinstance(config, str):
         return config
-    if "timm_model_name" in config.get("vision_cfg", {}) and config.get("custom_text"):
+    if "timm_model_name" in config.get("vision_cfg", {}) and (other_text or config.get("custom_text")):
         return None
     return (
         f"{quoted(name)} has no timm image tower with a custom_text tower beside it: use {OURS!r} or a variant of it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from models.contracts import ModelNotFound
 from models.vlp.library import open_clip
 from models.vlp.names import lacking
 from models.vlp.tokenizer import VOCABULARY, shipped
@@ -68,7 +69,7 @@ class TransformersTokenizer:
     """A tokenizer of transformers with open_clip's cleaning of texts.
 
     Args:
-        inner: an ``open_clip.HFTokenizer``.
+        inner: an ``open_clip.tokenizer.HFTokenizer``.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -111,7 +112,7 @@ def tokenizer_of(name: str, config: Mapping[str, Any]) -> Tokenizer:
         config: of the model, one that `models.vlp.names.wrong_config` finds no fault with.
 
     Raises:
-        ValueError: it is one of the hub's and not on this machine; the message says which and how to get it.
+        ModelNotFound: it is one of the hub's and not on this machine; the message says which and how to get it.
     """
     text = config["text_cfg"]
     length, source = int(text.get("context_length", CLIP_CONTEXT)), text.get("hf_tokenizer_name")
@@ -123,7 +124,7 @@ def tokenizer_of(name: str, config: Mapping[str, Any]) -> Tokenizer:
     try:
         return TransformersTokenizer(library.get_tokenizer(name))
     except (OSError, ValueError) as error:
-        raise ValueError(lacking(name, source)) from error
+        raise ModelNotFound(lacking(name, source)) from error
 
 
 def _listed(texts: str | Sequence[str]) -> list[str]:

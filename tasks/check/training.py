@@ -11,6 +11,7 @@ from models.device import device_problem
 from models.typed import quoted, suggest
 from models.vlp.names import lacks_features, wrong_model
 from models.vlp.objectives import needs_features, objective_problems
+from models.vlp.text_tower import wrong_text_tower
 from models.weight_files import wrong_file
 from tasks.check.report import Report
 from tasks.corpora.phantom import FINDINGS, findings_shown
@@ -27,11 +28,14 @@ def check_training(recipe: Recipe, report: Report) -> None:
     """What would stop `synth pretrain` and `synth evaluate` whatever was generated."""
     _arms(recipe, report)
     _evaluation(recipe, report)
-    wrong = wrong_model(recipe.pretrain.model)
+    tower = recipe.pretrain.text_tower
+    wrong = wrong_model(recipe.pretrain.model, tower is not None)
     if wrong:
         report.problems.append(f"pretrain.model: {wrong}")
     else:
         _features(recipe.pretrain, report)
+    if tower is not None:
+        report.problems += [f"pretrain.text_tower.path: {wrong}" for wrong in wrong_text_tower(tower)]
     for section, device in (("pretrain", recipe.pretrain.device), ("evaluate", recipe.evaluate.device)):
         wrong = device_problem(device)
         if wrong:
@@ -85,7 +89,7 @@ def _features(section: TrainSection, report: Report) -> None:
     """The towers give what the heads of each objective build on, as far as the objective is sound itself."""
     wanted = (arm.objective or section.objective for arm in section.chosen.values() if arm.control != "random")
     kinds = sorted({one.kind for one in wanted if not _of(one) and needs_features(one.kind)})
-    wrong = lacks_features(section.model) if kinds else None
+    wrong = lacks_features(section.model, section.text_tower is not None) if kinds else None
     if wrong:
         report.problems.append(f"pretrain.model: objective {', '.join(kinds)}: {wrong}")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from models.vlp.objectives import preparation
+from models.vlp.text_tower import TextTower
 from storage.canonical import canonical_json
 from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
@@ -221,9 +222,10 @@ def _load(store: ObjectStore, checkpoint: Checkpoint, device: str) -> VisionLang
     from models.vlp.model import load
 
     objective = checkpoint.trial.objective
-    prepare = preparation(objective.kind, objective.options)
+    prepare, text = preparation(objective.kind, objective.options), checkpoint.pretrain.get("text_tower")
+    tower = None if text is None else TextTower.model_validate(text)
     try:
-        return load(read_weights(store, checkpoint), str(checkpoint.pretrain["model"]), device, prepare)
+        return load(read_weights(store, checkpoint), str(checkpoint.pretrain["model"]), device, prepare, tower)
     except (ValueError, KeyError) as error:
         why = " ".join(str(error).split())
         raise CorruptShard(f"{store.uri(checkpoint.key)}: {why}; remove it and pretrain again") from error

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from models.vlp.text import Text
+from models.vlp.text_tower import content_of
 from models.weight_hashes import file_hashes
 from storage.canonical import canonical_json
 from storage.records import Record
@@ -37,9 +38,9 @@ EXCLUDED: Mapping[str, str] = {
     "save_steps": "likewise",
 }
 """Fields of `TrainSection` that are no part of a trial's fingerprint, with the reason."""
-LATER: Mapping[str, Any] = {"epochs": None, "optimiser": "adamw", "momentum": 0.9}
+LATER: Mapping[str, Any] = {"epochs": None, "optimiser": "adamw", "momentum": 0.9, "text_tower": None}
 """Fields of `TrainSection` that came later, with the value that everything had before."""
-UNTRAINED = ("model",)
+UNTRAINED = ("model", "text_tower")
 """The only fields that count where nothing is trained."""
 
 
@@ -113,19 +114,20 @@ class Trial(Record):
 
     def identity(self, section: TrainSection) -> dict[str, Any]:
         """What `fingerprint` is taken over: without labels, and without what `EXCLUDED` names."""
-        settings = section.model_dump(mode="json", exclude=set(EXCLUDED))
+        settings = without_later(section.model_dump(mode="json", exclude=set(EXCLUDED)))
+        if section.text_tower is not None:
+            settings["text_tower"]["path"] = content_of(section.text_tower)
         if not self.arm.trained:
             return {
                 "format": TRIAL_FORMAT,
                 "seed": self.seed,
-                "section": {name: settings[name] for name in UNTRAINED},
+                "section": {name: settings[name] for name in UNTRAINED if name in settings},
                 "arm": {"control": self.arm.control},
             }
         arm = self.arm.model_dump(mode="json", exclude={"name"})
         for draw in arm["mix"]:
             del draw["selection"]  # a name; what it keeps is in `selected`
         objective = self.objective.model_dump(mode="json")
-        settings = without_later(settings)
         if isinstance(file := objective["options"].get("weights"), str):
             objective["options"]["weights"] = sorted(file_hashes(Path(file).expanduser()).values())
         return {"format": TRIAL_FORMAT, "seed": self.seed, "section": settings, "arm": arm, "objective": objective}

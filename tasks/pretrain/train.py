@@ -106,7 +106,7 @@ def train_on(
 
     asked = trial.objective
     prepare = None if corpus is None else preparation(asked.kind, asked.options)
-    model = create(section.model, trial.seed, section.device, prepare)
+    model = create(section.model, trial.seed, section.device, prepare, section.text_tower)
     start, losses = time.monotonic(), list[float]()
     if corpus is not None:
         with _threads(section.threads):

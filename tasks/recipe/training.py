@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from models.device import Device
 from models.vlp.text import Text
+from models.vlp.text_tower import TextTower
 from tasks.recipe.base import LARGEST_SEED, KindSpec, Section
 
 SYNTHETIC = "synthetic"
@@ -172,6 +173,9 @@ class TrainSection(Section):
         default="float32", description="of the arithmetic in training, by autocast; weights stay in float32"
     )
     model: str = Field(default="synthcxr-tiny", description="name of an open_clip model, such as ViT-B-16")
+    text_tower: TextTower | None = Field(
+        default=None, description="a text encoder of transformers in place of the model's own; None: its own"
+    )
     save_minutes: float | None = Field(
         default=1, gt=0, le=10_000, description="minutes after which a state to go on from is kept; None: never"
     )

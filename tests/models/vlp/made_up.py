@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from models.compat import torchvision_ready
+
 SIDE = 64
 CLIP_TEXT = {"context_length": 16, "vocab_size": 49_408, "width": 32, "heads": 2, "layers": 2}
 TRANSFORMER: dict[str, Any] = {
@@ -36,8 +38,26 @@ def model_folder(folder: Path, config: dict[str, Any]) -> str:
 
 def word_pieces(folder: Path) -> None:
     """Write a tokenizer of BERT's kind, which knows `WORDS`."""
+    torchvision_ready()
     from transformers import BertTokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = {word: number for number, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS))}
     BertTokenizer(vocab=vocabulary, do_lower_case=True).save_pretrained(folder)
+
+
+def tiny_bert(folder: Path, seed: int = 0, layers: int = 2) -> None:
+    """Write a BERT of random weights that knows `WORDS`, as transformers saves it."""
+    import torch
+
+    torchvision_ready()
+    from transformers import BertConfig, BertModel
+
+    word_pieces(folder)
+    config = BertConfig(
+        vocab_size=5 + len(WORDS), hidden_size=32, num_hidden_layers=layers, num_attention_heads=2,
+        intermediate_size=48, max_position_embeddings=24,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        BertModel(config).save_pretrained(folder)

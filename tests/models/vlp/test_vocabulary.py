@@ -10,6 +10,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.contracts import ModelNotFound
 from models.vlp.library import open_clip
 from models.vlp.tokenizer import ReportTokenizer
 from models.vlp.vocabulary import ClipTokenizer, Tokenizer, TransformersTokenizer, tokenizer_of
@@ -86,8 +87,8 @@ def test_a_tokenizer_that_is_not_here_is_named_with_the_remedy(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     config = {"text_cfg": {"hf_tokenizer_name": "nobody/nothing"}}
-    with pytest.raises(ValueError, match="has no tokenizer that can be read"):
+    with pytest.raises(ModelNotFound, match="has no tokenizer that can be read"):
         tokenizer_of(model_folder(tmp_path, config), config)
     config = open_clip().get_model_config("ViT-B-16-SigLIP")
-    with pytest.raises(ValueError, match="timm/ViT-B-16-SigLIP, which is not on this machine: run `hf download"):
+    with pytest.raises(ModelNotFound, match="timm/ViT-B-16-SigLIP, which is not on this machine: run `hf download"):
         tokenizer_of("ViT-B-16-SigLIP", config)

@@ -18,6 +18,7 @@ from tasks.check.check import CURATE, GENERATE, PRETRAIN, STAGES, check_recipe, 
 from tasks.check.summary import summary
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.profile import load_recipe
+from tests.models.vlp.made_up import tiny_bert
 
 PROFILES = Path(__file__).parents[3] / "flows" / "profiles"
 FAST = str(Path(__file__).parents[2] / "profiles" / "fast.yaml")
@@ -226,6 +227,15 @@ def test_an_objective_that_needs_features_is_refused_on_towers_without_any(tmp_p
     assert "has no timm image tower with a custom_text tower" in told
     arms = "pretrain.arms={real: {mix: [real]}, none: {control: random, objective: gloria}}"
     assert "control random is not trained: leave objective out" in problems(model, arms, "pretrain.only=[real]")[0]
+
+
+def test_a_text_tower_must_be_here_and_gives_an_objective_the_words_that_it_needs(tmp_path: Path) -> None:
+    (told,) = problems(f"pretrain.text_tower={{path: {tmp_path}/lost}}")
+    assert told.startswith(f"pretrain.text_tower.path: the folder {tmp_path}/lost is missing")
+    assert problems("pretrain.text_tower={path: x, context: 1}")[0].startswith("pretrain.text_tower.context: 1 is not")
+    tiny_bert(tmp_path / "bert")
+    tower = f"pretrain.text_tower={{path: {tmp_path}/bert, context: 12}}"
+    assert problems(tower, "pretrain.model=ViT-B-16-SigLIP", "pretrain.objective=gloria") == []
 
 
 def test_chexzero_without_weights_says_that_it_starts_from_nothing(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.contracts import ModelNotFound
+from models.vlp.text_tower import TextTower
 from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.objects import ObjectStore
@@ -25,6 +28,7 @@ from tasks.pretrain.checkpoint import ensure_trained
 from tasks.pretrain.runs import keep_trials
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import EvaluateSection, TrainSection
+from tests.models.vlp.made_up import tiny_bert
 from tests.tasks.pretrain.conftest import publish, toy_samples
 
 OBJECTIVE = "tests.models.vlp.objectives.test_objectives:PullTogether"
@@ -88,6 +92,25 @@ def test_a_toy_objective_and_a_toy_task_go_from_recipe_to_scores(made: tuple[Obj
     assert found.tables[0].metric == "brightness"
     assert found.tables[0].of("ours").macro > 0
     assert Brightness.asked == 1, "kept from the first evaluation, which the other task ended"
+
+
+def test_a_checkpoint_with_a_text_tower_is_evaluated_while_its_folder_is_there(
+    made: tuple[ObjectStore, Draw], tmp_path: Path
+) -> None:
+    store, draw = made
+    tiny_bert(tmp_path / "bert")
+    tower = TextTower(path=str(tmp_path / "bert"), context=12)
+    section = TrainSection(samples_seen=32, batch=16, threads=1, text_tower=tower)
+    trial = Trial(arm=Arm(name="bert", mix=(draw,), samples_seen=32), objective=KindSpec(kind="clip"), seed=0)
+    held, _ = ensure_trained(store, trial, section)
+    keep_trials(store, "bert", [(trial, held)])
+    test = TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
+    found = evaluate_run(store, "bert", test, EvaluateSection(tasks=(TOY,), bootstrap=20))
+    assert found.tables[0].of("bert").macro > 0
+    (tmp_path / "bert").rename(tmp_path / "moved")
+    other = KindSpec(kind=TOY.kind, options={"power": 3.0})
+    with pytest.raises(ModelNotFound, match=r"the folder .*bert is missing"):
+        evaluate_run(store, "bert", test, EvaluateSection(tasks=(other,), bootstrap=20))
 
 
 def test_a_test_set_without_what_a_task_needs_is_refused_before_any_model_is_asked(

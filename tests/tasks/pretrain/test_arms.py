@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from models.vlp.library import CONFIGS
+from models.vlp.text_tower import TextTower
 from tasks.pretrain.arms import (
     EXCLUDED,
     LATER,
@@ -70,6 +72,16 @@ def test_settings_that_came_later_change_no_fingerprint_while_they_are_as_before
     assert not set(LATER) & set(identity["section"])
     sgd = TrainSection(optimiser="sgd")
     assert trials(sgd)["real"].identity(sgd)["section"]["optimiser"] == "sgd"
+
+
+def test_a_text_tower_counts_by_content_and_not_by_path(tmp_path: Path) -> None:
+    known = list[str]()
+    for name, content in (("one", "{}"), ("copy", "{}"), ("other", "[]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(content)
+        section = TrainSection(text_tower=TextTower(path=str(tmp_path / name)))
+        known.append(trials(section)["real"].fingerprint(section))
+    assert known[0] == known[1] != known[2]
 
 
 def test_weights_that_an_objective_starts_from_count_by_content(tmp_path: Path) -> None:
@@ -169,6 +181,7 @@ OTHER: dict[str, Any] = {
     "device": "cuda:1",
     "precision": "bfloat16",
     "model": "synthcxr-other",
+    "text_tower": TextTower(path=str(CONFIGS)),
     "save_minutes": None,
     "save_steps": 7,
     "cache_megabytes": 7,

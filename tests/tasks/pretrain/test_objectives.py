@@ -10,6 +10,7 @@ import pytest
 
 from models.vlp.model import create, load
 from models.vlp.objectives import OBJECTIVES, preparation
+from models.vlp.text_tower import TextTower
 from storage.local import LocalStore
 from storage.objects import ObjectStore
 from tasks.pretrain.arms import Arm, Draw, Trial
@@ -19,7 +20,7 @@ from tasks.pretrain.state import TrialState
 from tasks.pretrain.train import train_on
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
-from tests.models.vlp.made_up import RESIDUAL, SIDE, TRANSFORMER, model_folder
+from tests.models.vlp.made_up import RESIDUAL, SIDE, TRANSFORMER, model_folder, tiny_bert
 from tests.tasks.pretrain.test_train import toy_corpus
 
 SECTION = TrainSection(samples_seen=160, batch=16, threads=1, learning_rate=1e-3)
@@ -91,3 +92,25 @@ def test_towers_of_open_clip_with_clips_vocabulary_are_trained(tmp_path: Path, c
     films = np.random.default_rng(0).integers(0, 255, (2, SIDE, SIDE), np.uint8)
     untrained = create(section.model, trial.seed).embed_images(films)
     assert load(trained.weights, section.model).embed_images(films) != pytest.approx(untrained, abs=1e-3)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_killed_training_with_a_text_tower_goes_on_to_the_same_weights(
+    tmp_path: Path, local_store: LocalStore, frozen: bool
+) -> None:
+    tiny_bert(tmp_path)
+    tower = TextTower(path=str(tmp_path), frozen=frozen, context=12)
+    section = TrainSection(samples_seen=48, batch=8, threads=1, save_steps=2, save_minutes=None, text_tower=tower)
+    trial = trial_of("gloria", None).model_copy(update={"arm": Arm(name="toy", mix=(), samples_seen=48)})
+    whole = train_on(toy_corpus(), trial, section)
+    states = TrialState(local_store, trial.fingerprint(section))
+
+    def interrupt(step: int, _: float) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_on(toy_corpus(), trial, section, states=states, on_step=interrupt)
+    again = train_on(toy_corpus(), trial, section, states=states)
+    assert again.weights == whole.weights
+    assert again.losses == whole.losses
