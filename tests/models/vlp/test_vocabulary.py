@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -70,6 +71,17 @@ def test_word_pieces_of_a_word_have_one_number(pieces: Tokenizer) -> None:
 def test_a_text_beyond_the_context_is_cut_alike_for_tokens_and_words(pieces: Tokenizer) -> None:
     assert pieces("no " * 20)[0].tolist() == [2, 12, 12, 12, 12, 12, 12, 3]
     assert pieces.word_ids("no " * 20)[0].tolist() == [0, 1, 2, 3, 4, 5, 6, -1]
+
+
+def test_tokens_and_words_can_be_asked_for_by_two_threads_at_once(tmp_path: Path) -> None:
+    word_pieces(tmp_path)
+    config = {"text_cfg": {"context_length": 64, "hf_tokenizer_name": "bert-base-uncased"}}
+    name, texts = model_folder(tmp_path, config), ["no cardiomegaly effusion " * 20] * 64
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(10):
+            fresh = tokenizer_of(name, config)
+            ids, words = pool.submit(fresh, texts), pool.submit(fresh.word_ids, texts)
+            assert ids.result().shape == words.result().shape == (64, 64)
 
 
 def test_no_texts_are_no_rows(pieces: Tokenizer, clip: ClipTokenizer) -> None:
