@@ -25,6 +25,8 @@ from pydantic import BaseModel, ConfigDict
 from storage.errors import ServiceError
 
 MARK = "SYNTHCXR_PROCESS"
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""For a Python child and its own children: ``-m`` and ``-c`` import nothing from the current folder."""
 Say = Callable[[str], None]
 _KILLED = 60  # seconds a busy machine may take to bury a killed process
 _SHOWN = 80  # characters of a command line in a message
@@ -109,6 +111,8 @@ def spawn(
 ) -> Service:
     """Start a process in a session of its own, which no signal of a terminal reaches.
 
+    A Python process imports nothing from the current folder, see `SAFE_PATH`.
+
     Args:
         name, state: its name and its state folder, both of which are in its mark.
         argv: command line.
@@ -121,7 +125,7 @@ def spawn(
     with log.open("ab") as out:
         process = subprocess.Popen(
             list(argv),
-            env={**(os.environ if env is None else env), MARK: mark_of(name, state)},
+            env={**(os.environ if env is None else env), **SAFE_PATH, MARK: mark_of(name, state)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -18,7 +18,7 @@ from storage import leases
 from storage import server as store_server
 from storage.errors import ServiceError
 from storage.locks import locked
-from storage.process import Service, described, end_services, free_port, mark_on, spawn
+from storage.process import SAFE_PATH, Service, described, end_services, free_port, mark_on, spawn
 from storage.server import StoreAddress
 
 POOLS = ("cpu", "gpu")
@@ -180,6 +180,7 @@ def _mlflow(home: Path, port: int, store: StoreAddress, say: Callable[[str], Non
     argv += ["--backend-store-uri", database_uri(database), "--default-artifact-root", _artifacts()]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MLFLOW_S3_"))}
     env = {**clean, **store.environ(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    env["UVICORN_APP_DIR"] = str(home)  # uvicorn puts the current folder on the import path, unless told another
     return spawn("mlflow", home, argv, env, url=url)
 
 
@@ -200,7 +201,13 @@ def _deploy(home: Path) -> None:
             client.create_work_pool(work_pool, overwrite=True)
     argv = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(DEPLOYMENTS)]
     done = subprocess.run(
-        argv, cwd=workspace(home), capture_output=True, text=True, check=False, start_new_session=True
+        argv,
+        cwd=workspace(home),
+        env={**os.environ, **SAFE_PATH},
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
     )
     (home / "logs" / "deploy.log").write_text(done.stdout + done.stderr)
     if done.returncode != 0:

@@ -127,6 +127,21 @@ def test_a_service_that_dies_while_starting_shows_the_end_of_its_log_in_one_line
         wait_until(service, lambda: "refused", 20)
 
 
+@pytest.mark.parametrize("way", [["-m", "this"], ["-c", "import this"]], ids=["module", "command"])
+def test_a_python_service_and_its_children_import_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_service: StartService, way: list[str]
+) -> None:
+    (tmp_path / "this.py").write_text("print('of the current folder')")
+    monkeypatch.chdir(tmp_path)
+    run_child = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, *{way!r}]))"
+    for name, argv in {"itself": [sys.executable, *way], "parent": [sys.executable, "-c", run_child]}.items():
+        service = start_service(name, argv)
+        deadline = time.monotonic() + 30
+        while service.process() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert "The Zen of Python" in Path(service.log).read_text()
+
+
 def test_a_service_that_never_answers_is_an_error_that_says_where_and_why(start_service: StartService) -> None:
     told = r"^deaf did not answer at http://127.0.0.1:9/ within 0 s \(refused\): it said nothing \(log: .*\)$"
     with pytest.raises(ServiceError, match=told):
