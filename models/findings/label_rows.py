@@ -31,6 +31,7 @@ class Row(_Part):
     means: Texts = ()
     kind_of: Texts = ()
     prompts: Texts = ()
+    stated: Text | None = None
     phrases: Texts = ()
     aliases: Texts = ()
     sides: Texts = ()
@@ -105,6 +106,8 @@ def _mistakes(table: Table, own: bool) -> Iterator[str]:
 
 def _texts(row: Row) -> Iterator[str]:
     yield row.name
+    if row.stated is not None:
+        yield row.stated
     for field in ("prompts", "phrases", "aliases", "sides", "zones", "severities"):
         yield from getattr(row, field)
 

@@ -49,6 +49,8 @@ class Label:
             label means something of its own.
         kind_of: for a label of its own, concepts that are there with it.
         prompts: noun phrases as in reports, the plainest first.
+        stated: noun phrase for sentences that are made from the label, where the first prompt says more than the label
+            does; see `statement`.
         phrases: more words by which reports name it.
         aliases: other spellings of the name.
         sides, zones, severities: attributes that it can take.
@@ -61,6 +63,7 @@ class Label:
     means: tuple[str, ...] = ()
     kind_of: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
+    stated: str | None = None
     phrases: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     sides: tuple[str, ...] = ()
@@ -68,6 +71,11 @@ class Label:
     severities: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     normal_patterns: tuple[str, ...] = ()
+
+    @property
+    def statement(self) -> str:
+        """A noun phrase that says what the label says and no more, for sentences that are made from labels."""
+        return self.stated or self.prompts[0]
 
     @property
     def device(self) -> bool:

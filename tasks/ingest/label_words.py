@@ -35,7 +35,7 @@ class LabelWords:
         if self.is_normal(name) or (self._set is not None and plain(name) in map(plain, self._set.remarks)):
             return None
         label = self._set.find(name) if self._set is not None else None
-        return label.prompts[0] if label is not None and label.prompts else words_of(name)
+        return label.statement if label is not None else words_of(name)
 
 
 def words_of(name: str) -> str:

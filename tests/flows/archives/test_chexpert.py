@@ -68,6 +68,7 @@ def test_every_fact_of_the_training_table_stands_in_the_rows(factory: SmallFacto
     assert (lying.view, lying.age) == ("LL", 90)
     assert (first.text_from, first.impression) == ("labels", "Cardiomegaly. Possible pulmonary edema.")
     assert first.findings == "There is cardiomegaly. Possible pulmonary edema. No pneumothorax."
+    assert lying.findings == "There is support device.", "which device it is no label says"
     assert (blank.text_from, blank.findings, blank.impression) == ("none", "", "")
     assert (first.boxes, first.masks) == ([], [])
     film = done.films[FIRST]
