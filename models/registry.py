@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models.own_kinds import members, why_not
 from models.typed import construct, options_model, quoted, suggest, wrong_options
 
 REPORT_GENERATORS: Mapping[str, str] = {
@@ -83,31 +84,45 @@ class UnknownKind(ValueError):
     """A profile names an implementation that does not exist, or an option or value that it does not take."""
 
 
-def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> Any:
-    """Make the implementation that `kind` names in `table`.
+def build(table: Mapping[str, str], kind: str, options: Mapping[str, Any], protocol: type | None = None) -> Any:
+    """Make the implementation that `kind` names in `table`, or as ``module:Class`` where a protocol is given.
 
     Raises:
         UnknownKind: no such kind or option, a value that an option does not take, or one is missing; all are named.
     """
     options = current_options(kind, options)
-    wrong = problems(table, kind, options)
+    wrong = problems(table, kind, options, protocol)
     if wrong:
         raise UnknownKind("; ".join(_line(path, what) for path, what in wrong.items()))
-    factory = factory_of(table, kind)
+    factory = factory_of(with_own(table, kind) if protocol else table, kind)
     try:
-        return construct(factory, options_model(factory).model_validate(dict(options)))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise UnknownKind(f"kind {kind!r}: {error}") from error
+        made = construct(factory, options_model(factory).model_validate(dict(options)))
+    except Exception as error:
+        if current(kind) in table and not isinstance(error, TypeError | ValueError | RuntimeError):
+            raise
+        raise UnknownKind(f"kind {kind!r}: {error or type(error).__name__}") from error
+    lacking = [name for name in members(protocol) if not hasattr(made, name)] if protocol else []
+    if protocol and lacking:
+        raise UnknownKind(f"kind {kind!r} is no {protocol.__name__}: it lacks {', '.join(lacking)}")
+    return made
 
 
-def problems(table: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> dict[str, str]:
+def problems(
+    table: Mapping[str, str], kind: str, options: Mapping[str, Any], protocol: type | None = None
+) -> dict[str, str]:
     """What keeps `build` from making a kind, by dotted path: ``kind``, or ``options.`` and the option's name.
 
-    What is wrong with options that do not go together stands under ``options``.
+    What is wrong with options that do not go together stands under ``options``. Where `protocol` is given, the kind
+    may be ``module:Class``, a class with the members of that protocol.
     """
     kind, options = current(kind), current_options(kind, options)
     if kind not in table:
-        return {"kind": f"unknown kind {quoted(kind)}{suggest(kind, table)}; known: {', '.join(sorted(table))}"}
+        own = protocol if ":" in kind else None
+        why = why_not(kind, own) if own else None
+        if why or not own:
+            near, known = suggest(kind, table), ", ".join(sorted(table))
+            return {"kind": f"unknown kind {quoted(kind)}{near}; known: {known}{f'; {why}' if why else ''}"}
+        table = with_own(table, kind)
     model = options_model(factory_of(table, kind))
     known = list(model.model_fields)
     listed = ", ".join(known) or "none"
@@ -183,7 +198,7 @@ def with_own(table: Mapping[str, str], kind: str) -> Mapping[str, str]:
     module, _, name = kind.partition(":")
     try:
         found = hasattr(importlib.import_module(module), name)
-    except (ImportError, ValueError):
+    except Exception:  # whatever the code of a module does; `models.own_kinds.why_not` tells it
         found = False
     return {**table, kind: kind} if found else table
 

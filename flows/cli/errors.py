@@ -1,6 +1,7 @@
 """Errors that a user can mend: their message is enough, and no traceback is shown."""
 
 from models.contracts import ModelNotFound, RequestsRefused
+from models.own_kinds import OwnKindFailed
 from models.registry import UnknownKind
 from storage.errors import StoreError
 from tasks.corpora.archives.errors import ArchiveError
@@ -29,6 +30,7 @@ MENDABLE = (
     NoRoom,
     ReportsLost,
     UnknownKind,
+    OwnKindFailed,
     StoreError,
     SelectionConflict,
     RulesDoNotFit,

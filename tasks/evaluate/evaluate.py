@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from models import own_kinds
 from models.vlp.objectives import preparation
 from models.vlp.text_tower import TextTower
 from storage.canonical import canonical_json
@@ -111,7 +112,8 @@ def _table(
     asked: _AskedTask, items: Sequence[TrialPredictions], section: EvaluateSection, test: TestSet
 ) -> ScoreTable:
     try:
-        table = asked.task.score(items, section)
+        with own_kinds.named(asked.spec.kind):
+            table = asked.task.score(items, section)
     except CannotScore as error:
         raise CannotScore(f"dataset {test}: {error}") from error
     named = {"task": asked.spec.kind, "options": dict(asked.spec.options), "dataset": str(test)}
@@ -206,7 +208,8 @@ def _predictions(
             nonlocal model
             test.need(asked.task.needs, asked.spec.kind)
             model = model or _load(store, checkpoint, device)
-            return asked.task.predict(model, test)
+            with own_kinds.named(asked.spec.kind):
+                return asked.task.predict(model, test)
 
         facts = {
             "checkpoint": checkpoint.key,

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from models.registry import build, problems, with_own
+from models.own_kinds import named
+from models.registry import build, problems
 from storage.canonical import canonical_json
 from storage.records import Manifest
 from tasks.evaluate.predictions import Predictions
@@ -72,12 +73,12 @@ def build_task(asked: KindSpec) -> EvaluationTask:
     Raises:
         UnknownKind: there is no such kind, or it does not take the options as given.
     """
-    return build(with_own(TASKS, asked.kind), asked.kind, asked.options)
+    return build(TASKS, asked.kind, asked.options, EvaluationTask)
 
 
 def task_problems(asked: KindSpec) -> dict[str, str]:
     """What keeps `build_task` from making it, by path, as `models.registry.problems` words it."""
-    return problems(with_own(TASKS, asked.kind), asked.kind, asked.options)
+    return problems(TASKS, asked.kind, asked.options, EvaluationTask)
 
 
 def task_hash(asked: KindSpec, task: EvaluationTask, test: TestSet) -> str:
@@ -86,10 +87,12 @@ def task_hash(asked: KindSpec, task: EvaluationTask, test: TestSet) -> str:
     Number of resamples, confidence, comparisons and what becomes of uncertain labels are no part of it: they are
     applied to predictions.
     """
+    with named(asked.kind):
+        own = dict(task.identity(test.version.manifest))
     identity = {
         "format": _FORMAT,
         "task": asked.model_dump(mode="json"),
-        "identity": dict(task.identity(test.version.manifest)),
+        "identity": own,
         "test": test.identity(),
     }
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:_DIGITS]

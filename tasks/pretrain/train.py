@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models.own_kinds import named
 from models.vlp.objectives import ConstrainsModel, TrainingBatch, build_objective, preparation
 from models.vlp.text import equal_text_rows
 from tasks.pretrain.ahead import one_ahead
@@ -152,11 +153,13 @@ def _fit(
     batches = Batches(corpus, section.batch, trial.seed)
 
     def loss(batch: TrainingBatch) -> torch.Tensor:
-        return torch.stack(list(objective.losses(model, batch).values())).sum()
+        with named(trial.objective.kind):
+            return torch.stack(list(objective.losses(model, batch).values())).sum()
 
     def constrain() -> None:
         if isinstance(objective, ConstrainsModel):
-            objective.constrain(module)
+            with named(trial.objective.kind):
+                objective.constrain(module)
         else:
             module.logit_scale.clamp_(0, math.log(100))
 

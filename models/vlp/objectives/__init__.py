@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from models.own_kinds import named
 from models.registry import build, factory_of, problems, with_own
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def build_objective(kind: str, options: Mapping[str, Any]) -> Objective:
     Raises:
         UnknownKind: there is no such kind, or it does not take the options as given.
     """
-    return build(with_own(OBJECTIVES, kind), kind, options)
+    return build(OBJECTIVES, kind, options, Objective)
 
 
 def preparation(kind: str, options: Mapping[str, Any]) -> PrepareModel:
@@ -89,7 +90,8 @@ def preparation(kind: str, options: Mapping[str, Any]) -> PrepareModel:
     def prepare(module: nn.Module) -> None:
         objective = build_objective(kind, options)
         if isinstance(objective, PreparesModel):
-            objective.prepare(module)
+            with named(kind):
+                objective.prepare(module)
 
     return prepare
 
@@ -107,4 +109,4 @@ def needs_features(kind: str) -> bool:
 
 def objective_problems(kind: str, options: Mapping[str, Any]) -> dict[str, str]:
     """What keeps `build_objective` from making it, by path, as `models.registry.problems` words it."""
-    return problems(with_own(OBJECTIVES, kind), kind, options)
+    return problems(OBJECTIVES, kind, options, Objective)

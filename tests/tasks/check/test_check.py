@@ -73,6 +73,10 @@ def test_the_full_profiles_gates_judge_every_entity_of_a_bank_of_real_reports(tm
     assert any("gate no_extra_finding covers 18 findings and cannot judge" in line for line in report.problems)
 
 
+class Broken:
+    """Neither an objective nor an evaluation task."""
+
+
 LATE = {
     "pretrain.only=[synthetik]": "pretrain.only.0: unknown arm 'synthetik', did you mean 'synthetic'?; known: real,",
     "pretrain.only=[]": "pretrain.only: [] is not allowed",
@@ -91,6 +95,9 @@ LATE = {
     "pretrain.arms.real.objective=moco": "pretrain.arms.real.objective.kind: unknown kind 'moco'",
     "pretrain.seeds=[]": "pretrain.seeds: [] is not allowed",
     "pretrain.seeds=[1, 1]": "pretrain.seeds: names a seed twice",
+    f"pretrain.objective={__name__}:Broken": f"{__name__}:Broken is no Objective: it lacks losses",
+    f'evaluate.tasks=[{{kind: "{__name__}:Broken"}}]': "EvaluationTask: it lacks needs, identity, predict, score",
+    'evaluate.tasks=[{kind: "no_mod:X"}]': "the import path has no module 'no_mod'",
     "evaluate.tasks=[zeroshot]": "evaluate.tasks.0.kind: unknown kind 'zeroshot', did you mean 'zero_shot'?",
     "evaluate.comparisons=[[mixed, reel]]": "evaluate.comparisons.0: unknown arm 'reel', did you mean 'real'?",
     "pretrain.model=nope": "pretrain.model: open_clip knows no model 'nope'",

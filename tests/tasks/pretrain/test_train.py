@@ -5,6 +5,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from flows.cli.failure import is_mendable
+from models.own_kinds import OwnKindFailed
 from models.vlp.model import load
 from models.vlp.objectives.clip import ClipObjective
 from models.vlp.text import split_report
@@ -128,6 +130,20 @@ class TooLarge(ClipObjective):
         if len(batch.texts) > self.most:
             raise torch.OutOfMemoryError(f"tried to allocate {len(batch.texts)} pairs")
         return super().losses(model, batch)
+
+
+class Boom:
+    """An objective of one's own with a fault in it."""
+
+    def losses(self, *_):
+        raise RuntimeError("boom")
+
+
+def test_an_error_of_an_objective_of_ones_own_names_its_class():
+    trial = Trial(arm=TOY.arm, objective=KindSpec(kind=f"{__name__}:Boom"), seed=1)
+    with pytest.raises(OwnKindFailed, match=rf"^{__name__}:Boom failed: RuntimeError: boom$"):
+        train_on(toy_corpus(), trial, TrainSection(samples_seen=64, batch=16, threads=1, device="cpu"))
+    assert is_mendable(OwnKindFailed("my_ext:Boom failed"))
 
 
 @pytest.mark.parametrize(("most", "said"), [(5, "one of 4 fits: set pretrain.batch=4"), (1, "none of 2 fits either")])
