@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flows.leaks import refuse_leaks
@@ -16,7 +17,8 @@ from tasks.evaluate.scores import RunScores, ScoreTable
 from tasks.evaluate.testset import TestSet
 from tasks.ingest.ensure import ensure_source, need_source
 from tasks.prefect_tasks import step
-from tasks.pretrain.runs import check_sources, read_trials
+from tasks.pretrain.arms import Trial
+from tasks.pretrain.runs import check_sources, list_trained
 
 
 @factory_flow(FlowParameters)
@@ -24,10 +26,11 @@ def evaluate(parameters: FlowParameters) -> dict[str, Any]:
     """Examine every checkpoint of the run that has no predictions yet, and score the predictions."""
     with open_run("evaluate", parameters, needs=need_checkpoints) as run:
         source = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage)
-        refuse_leaks(run, plan(run))
+        trials = plan(run)
+        refuse_leaks(run, trials)
         test = TestSet(Version.open(run.store, source.ref), source.selection)
         with run.tracked.nested("evaluate") as tracked:
-            scores = step("evaluate", "evaluate", lambda: _score(run, test))
+            scores = step("evaluate", "evaluate", lambda: _score(run, trials, test))
             tracked.dataset(source.ref.name, source.ref.version, run.store.uri(source.ref.prefix), "evaluation")
             for table in scores.tables:
                 if doubtful := sum(table.uncertain_labels.values()):
@@ -51,6 +54,7 @@ def metrics(table: ScoreTable, prefix: str = "") -> dict[str, float]:
     }
 
 
-def _score(run: Run, test: TestSet) -> RunScores:
-    check_sources(run.store, read_trials(run.store, run.name), run.ref, run.fingerprint)
+def _score(run: Run, trials: Sequence[Trial], test: TestSet) -> RunScores:
+    listed = list_trained(run.store, run.name, trials, run.recipe.pretrain)
+    check_sources(run.store, listed, run.ref, run.fingerprint)
     return evaluate_run(run.store, run.name, test, run.recipe.evaluate, on_progress=run.progress.stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.leaks import refuse_leaks
@@ -11,13 +12,14 @@ from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
 from storage.layout import DatasetRef
 from tasks.check.stored import need_pairs
+from tasks.ingest.ensure import ensure_source
 from tasks.prefect_tasks import step
-from tasks.pretrain.arms import Trial, needed_sources, plan_trials
+from tasks.pretrain.arms import Trial, plan_trials
 from tasks.pretrain.checkpoint import Checkpoint, ensure_trained, find_checkpoint
 from tasks.pretrain.figures import loss_figure
 from tasks.pretrain.health import LARGEST_SCALE
 from tasks.pretrain.images import ImageCache
-from tasks.pretrain.offers import offer
+from tasks.pretrain.offers import offers
 from tasks.pretrain.runs import keep_trials
 from tasks.track.curves import LiveCurve, system_metrics
 
@@ -44,11 +46,8 @@ def pretrain(parameters: FlowParameters) -> dict[str, Any]:
 
 def plan(run: Run) -> tuple[Trial, ...]:
     """The recipe's trials, on the versions behind the sources of their mixes."""
-    section = run.recipe.pretrain
-    offers = {
-        source: offer(run.store, run.recipe, run.ref, source, run.progress.stage) for source in needed_sources(section)
-    }
-    return plan_trials(section, offers)
+    find = partial(ensure_source, run.store, on_progress=run.progress.stage)
+    return plan_trials(run.recipe.pretrain, offers(run.store, run.recipe, run.ref, find))
 
 
 def _train(run: Run, trial: Trial, cache: ImageCache) -> Checkpoint:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from storage.errors import DatasetMissing, ObjectMissing
 from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
 from storage.versions import open_dataset
-from tasks.pretrain.arms import needed_sources
-from tasks.pretrain.runs import read_trials, run_name
+from tasks.ingest.ensure import find_source
+from tasks.pretrain.arms import needed_sources, plan_trials
+from tasks.pretrain.offers import offers
+from tasks.pretrain.runs import find_trained, no_trials, read_trials, run_name, trials_key
 from tasks.recipe.schema import Recipe
 from tasks.recipe.training import SYNTHETIC
 
@@ -51,10 +55,19 @@ def need_pairs(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
 
 
 def need_checkpoints(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
-    """The run's trials must be trained.
+    """The run's trials must be trained, by this run or by others.
 
     Raises:
         ObjectMissing: they are not; the message states what to run.
-        CorruptShard: the list of trials cannot be read.
+        CorruptShard: the list of trials, or a checkpoint where there is no list, cannot be read.
+        ArmsDoNotFit: there is no list, and the sources cannot give an arm its pairs.
     """
-    read_trials(store, run_name(ref, recipe))
+    run = run_name(ref, recipe)
+    if store.head(trials_key(run)) is not None:
+        read_trials(store, run)
+        return
+    try:
+        trials = plan_trials(recipe.pretrain, offers(store, recipe, ref, partial(find_source, store)))
+    except (DatasetMissing, ObjectMissing) as error:
+        raise ObjectMissing(f"{no_trials(store, run)} ({error})") from error
+    find_trained(store, run, trials, recipe.pretrain)

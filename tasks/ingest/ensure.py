@@ -8,10 +8,10 @@ from models.contracts import ProgressCallback
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from storage.tags import resolve
-from storage.versions import Version
+from storage.versions import Version, open_dataset
 from tasks.corpora.source import PhantomSource, VersionSource
 from tasks.curate.keep import read_selection
-from tasks.ingest.ingest import ingest
+from tasks.ingest.ingest import archive_version, ingest
 from tasks.ingest.phantom import PhantomSample, ensure_phantom
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.schema import Recipe
@@ -63,12 +63,35 @@ def ensure_source(
     """
     source = section.parsed
     if isinstance(source, PhantomSource):
-        sample = PhantomSample(source.hospital, section.count, section.pixels, section.draw)
-        return SourceVersion(ensure_phantom(store, sample, on_progress))
+        return SourceVersion(ensure_phantom(store, _sample(source, section), on_progress))
     if isinstance(source, VersionSource):
-        ref = resolve(store, f"{source.name}@{source.version}")
-        version = Version.open(store, ref)
-        if source.selection is not None:
-            read_selection(version, source.selection)
-        return SourceVersion(ref, source.selection)
+        return _published(store, source)
     return SourceVersion(ingest(store, section, on_progress).ref)
+
+
+def find_source(store: ObjectStore, section: SourceSection) -> SourceVersion:
+    """The version that a source is, as far as it is published; nothing is published for it.
+
+    Raises:
+        DatasetMissing: it is not published, or there is no such version.
+        ObjectMissing: the version has no such selection.
+        ArchiveError: an archive cannot be read, or none of its films is taken.
+    """
+    source = section.parsed
+    if isinstance(source, VersionSource):
+        return _published(store, source)
+    ref = _sample(source, section).ref if isinstance(source, PhantomSource) else archive_version(section)
+    open_dataset(store, ref)
+    return SourceVersion(ref)
+
+
+def _sample(source: PhantomSource, section: SourceSection) -> PhantomSample:
+    return PhantomSample(source.hospital, section.count, section.pixels, section.draw)
+
+
+def _published(store: ObjectStore, source: VersionSource) -> SourceVersion:
+    ref = resolve(store, f"{source.name}@{source.version}")
+    version = Version.open(store, ref)
+    if source.selection is not None:
+        read_selection(version, source.selection)
+    return SourceVersion(ref, source.selection)

@@ -100,6 +100,13 @@ class _Plan:
             **({"label_rules": RULES, "label_words": words.sha256} if self.section.text == "labels" else {}),
         }
 
+    def fingerprint(self) -> str:
+        content = {key: value for key, value in self.recipe().items() if key != "archive"}
+        return hashlib.sha256(canonical_json({**content, "layout": self.archive.layout}).encode()).hexdigest()
+
+    def ref(self) -> DatasetRef:
+        return DatasetRef(dataset_name(self.section), f"v-{self.fingerprint()[:10]}")
+
 
 def ingest(
     store: ObjectStore, section: SourceSection, on_progress: ProgressCallback = lambda *_: None, *, workers: int = 2
@@ -121,11 +128,8 @@ def ingest(
         RecipeChanged: a version of that name was begun with other films.
     """
     plan = _listed(section, on_progress)
-    recipe = plan.recipe()
-    content = {key: value for key, value in recipe.items() if key != "archive"}
-    fingerprint = hashlib.sha256(canonical_json({**content, "layout": plan.archive.layout}).encode()).hexdigest()
-    ref = DatasetRef(dataset_name(section), f"v-{fingerprint[:10]}")
-    text = yaml.safe_dump(recipe, sort_keys=True)
+    fingerprint, ref = plan.fingerprint(), plan.ref()
+    text = yaml.safe_dump(plan.recipe(), sort_keys=True)
     place = VersionPlace(store, ref)
     open_version(place, text, fingerprint)
     manifest = find_version(place, text, fingerprint)
@@ -135,6 +139,15 @@ def ingest(
         manifest = _publish(place, plan, entries, fingerprint)
     advance_latest(store, ref)
     return Ingested(ref, manifest, plan.listing, dict(+plan.notes), new)
+
+
+def archive_version(section: SourceSection) -> DatasetRef:
+    """The version that an archive becomes, from its tables; nothing is published, and no film is opened.
+
+    Raises:
+        ArchiveError: no archive, a missing table or column, or no film is taken.
+    """
+    return _listed(section, lambda *_: None).ref()
 
 
 def dataset_name(section: SourceSection) -> str:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from storage.layout import DatasetRef
 from storage.versions import Version
 from tasks.curate.keep import read_selection
-from tasks.ingest.ensure import SourceVersion, ensure_source
-from tasks.pretrain.arms import ArmsDoNotFit, Draw, kept_pairs
+from tasks.ingest.ensure import SourceVersion
+from tasks.pretrain.arms import ArmsDoNotFit, Draw, kept_pairs, needed_sources
 from tasks.pretrain.subset import without_text
 from tasks.recipe.sources import SourceSection
 from tasks.recipe.training import SYNTHETIC
 
 if TYPE_CHECKING:
-    from models.contracts import ProgressCallback
     from storage.objects import ObjectStore
     from tasks.recipe.schema import Recipe
 
+Find = Callable[[SourceSection], SourceVersion]
+"""From a source to its version, which is published first or only looked up."""
 
-def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, on_progress: ProgressCallback) -> Draw:
+
+def offers(store: ObjectStore, recipe: Recipe, own: DatasetRef, find: Find) -> dict[str, Draw]:
+    """What each source offers that has to be there to plan the chosen arms; see `offer`."""
+    return {source: offer(store, recipe, own, source, find) for source in needed_sources(recipe.pretrain)}
+
+
+def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, find: Find) -> Draw:
     """All the pairs of a source as a mix spells it; a film without a text is no pair.
 
     Args:
@@ -27,7 +35,7 @@ def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, on_p
         recipe: for its sources, and for the rules by which the run's own version was curated.
         own: the run's own version, which ``synthetic`` stands for.
         source: a key of ``sources``, ``synthetic``, or any spelling of a source.
-        on_progress: called with how far a phantom's version is that has to be published first.
+        find: gives the version of any other source.
 
     Raises:
         DatasetMissing, ObjectMissing: the version or its selection is not there.
@@ -36,7 +44,7 @@ def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, on_p
     if source == SYNTHETIC:
         return offer_of(store, SourceVersion(own, recipe.curate.name))
     section = recipe.sources.named().get(source) or SourceSection(source=source)
-    return offer_of(store, ensure_source(store, section, on_progress))
+    return offer_of(store, find(section))
 
 
 def offer_of(store: ObjectStore, version: SourceVersion) -> Draw:

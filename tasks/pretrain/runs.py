@@ -14,11 +14,12 @@ from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, run_key
 from storage.records import Record
 from tasks.pretrain.arms import Trial, without_later
-from tasks.pretrain.checkpoint import Checkpoint, CheckpointConflict, read_checkpoint
+from tasks.pretrain.checkpoint import Checkpoint, CheckpointConflict, find_checkpoint, read_checkpoint
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
     from tasks.recipe.schema import Recipe
+    from tasks.recipe.training import TrainSection
 
 NOT_IN_NAME: Mapping[str, str] = {
     "threads": "changes speed, and results only by rounding",
@@ -93,6 +94,36 @@ def keep_trials(store: ObjectStore, run: str, trained: Sequence[tuple[Trial, Che
     return wanted
 
 
+def list_trained(store: ObjectStore, run: str, trials: Sequence[Trial], section: TrainSection) -> RunTrials:
+    """The list of a run; where it has none, it is written of checkpoints that other runs trained.
+
+    Raises:
+        ObjectMissing: it has none, and a trial has no checkpoint; the message states what to do.
+        CorruptShard: the list or a checkpoint cannot be read.
+    """
+    if store.head(trials_key(run)) is not None:
+        return read_trials(store, run)
+    return keep_trials(store, run, find_trained(store, run, trials, section))
+
+
+def find_trained(
+    store: ObjectStore, run: str, trials: Sequence[Trial], section: TrainSection
+) -> list[tuple[Trial, Checkpoint]]:
+    """The checkpoints of trials that a run may list.
+
+    Raises:
+        ObjectMissing: a trial has none; the message states what to do.
+        CorruptShard: the object at a trial's address is no checkpoint of it.
+    """
+    found: list[tuple[Trial, Checkpoint]] = []
+    for trial in trials:
+        held = find_checkpoint(store, trial, section)
+        if held is None:
+            raise ObjectMissing(f"{no_trials(store, run)} (no checkpoint of arm {trial.label})")
+        found.append((trial, held))
+    return found
+
+
 def read_trials(store: ObjectStore, run: str) -> RunTrials:
     """The trials of a run.
 
@@ -104,10 +135,15 @@ def read_trials(store: ObjectStore, run: str) -> RunTrials:
     try:
         return RunTrials.model_validate(parse_json(read_bounded(store, key)))
     except ObjectMissing as error:
-        raise ObjectMissing(f"{store.uri(key)} is missing: pretrain first (`synth pretrain`)") from error
+        raise ObjectMissing(no_trials(store, run)) from error
     except (BadDocument, ValidationError) as error:
         why = first_problem(error) if isinstance(error, ValidationError) else error
         raise CorruptShard(f"{store.uri(key)} is no list of trials: {why}; remove it and pretrain again") from error
+
+
+def no_trials(store: ObjectStore, run: str) -> str:
+    """That a run has no list of trials, and what to do."""
+    return f"{store.uri(trials_key(run))} is missing: pretrain first (`synth pretrain`)"
 
 
 def check_sources(store: ObjectStore, trials: RunTrials, ref: DatasetRef, fingerprint: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ from tasks.curate.keep import decide
 from tasks.evaluate.evaluate import read_scores
 from tasks.evaluate.predictions import read_predictions
 from tasks.evaluate.testset import TestSet
+from tasks.ingest.ensure import find_source
 from tasks.plan.plan import make_plan
 from tasks.pretrain.checkpoint import read_checkpoint, read_weights
 from tasks.pretrain.offers import offer
@@ -87,7 +89,7 @@ def _curate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> N
 
 def _pretrain(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) -> None:
     del mark
-    draw = offer(store, recipe, ref, "synthetic", lambda *_: None)
+    draw = offer(store, recipe, ref, "synthetic", partial(find_source, store))
     for sample in open_subset(store, draw, recipe.seed).read():
         assert sample.key
     for held in read_trials(store, RUN).trials:
