@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flows.parameters import FlowParameters
 from flows.progress import Progress
 from flows.services.home import PROFILES, prepare
-from flows.services.processes import Services
+from flows.services.served import served
 from storage import server as store_server
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
@@ -163,25 +163,23 @@ def _tracked(
     from tasks.track.tracker import track
 
     home, store, progress = place
-    uri, artifacts = recipe.tracking.uri, None
-    if uri == "managed":
-        uri, artifacts = managed_tracking(home, progress.say), store.uri("mlflow")
-    if parent:
-        with join(uri, parent, recipe=_sha256(recipe), store=store, say=progress.say) as tracked:
+    managed = recipe.tracking.uri == "managed"
+    artifacts = store.uri("mlflow") if managed else None
+    with served(home, "mlflow", None if managed else recipe.tracking.uri, say=progress.say) as server:
+        uri = (server or managed_tracking(home, progress.say)) if managed else recipe.tracking.uri
+        if parent:
+            with join(uri, parent, recipe=_sha256(recipe), store=store, say=progress.say) as tracked:
+                yield tracked
+            return
+        name, experiment = f"{flow} {recipe.dataset} {version_of(recipe)}", recipe.tracking.experiment
+        with track(uri, experiment, name, artifacts=artifacts, store=store, say=progress.say) as tracked:
             yield tracked
-        return
-    name = f"{flow} {recipe.dataset} {version_of(recipe)}"
-    with track(uri, recipe.tracking.experiment, name, artifacts=artifacts, store=store, say=progress.say) as tracked:
-        yield tracked
 
 
 def managed_tracking(home: Path, say: Callable[[str], None]) -> str:
-    """The address of the MLflow server that `synth serve` runs, or of a database that is there whole."""
+    """The address of the state folder's own database, which is there whole; for where no server runs."""
     from tasks.track.database import database_uri, ensure_database
 
-    server = Services.load(home).get("mlflow")
-    if server and server.url:
-        return server.url
     ensure_database(home / "mlflow.db", say)
     return database_uri(home / "mlflow.db")
 

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 
 from flows.services.home import WRITTEN
 from flows.services.processes import Services, wait_for
+from flows.services.served import served
 from storage import leases
 from storage.addresses import redact
 from storage.errors import ServiceError
@@ -20,24 +21,32 @@ from storage.process import Identity, Say, end_services, free_port, say_on_stder
 
 SHARED = "prefect-run"
 _API = "PREFECT_API_URL"
+_SILENT = (
+    f"the Prefect API {{}} does not answer: start it, or take away {_API} (or the Prefect setting api.url) to run "
+    "without it"
+)
+_SERVED_IS_SILENT = (
+    "the Prefect server of `synth serve` at {} does not answer: `synth stop` ends it, and `synth serve` starts it anew"
+)
 
 
 @contextmanager
 def prefect_api(home: Path, *, say: Say = say_on_stderr) -> Iterator[None]:
     """Flows inside the block use an API that answers; one that had to be started ends with the last that uses it.
 
+    The environment's comes first, then that of `synth serve`, then that of Prefect's own settings.
+
     Raises:
         ServiceError: the configured API does not answer, or none can be started.
     """
-    if url := _configured(home):
-        if not answers(url):
-            raise ServiceError(
-                f"the Prefect API {redact(url)} does not answer: start it, or take away {_API} (or the Prefect "
-                "setting api.url) to run without it"
-            )
-        with pointed_at(url):
-            yield
-        return
+    own = os.environ.get(_API)
+    with served(home, "prefect", own, say=say) as server:
+        if url := own or (f"{server}/api" if server else _setting()):
+            if not answers(url):
+                raise ServiceError(_SERVED_IS_SILENT.format(server) if server else _SILENT.format(redact(url)))
+            with pointed_at(url):
+                yield
+            return
     with shared_server(home, say=say) as url, pointed_at(url):
         try:
             yield
@@ -96,13 +105,8 @@ def _end(home: Path, seconds: float) -> bool:
     return found
 
 
-def _configured(home: Path) -> str | None:
-    """The API of the environment, of `synth serve`, or of Prefect's own settings, in this order."""
-    if url := os.environ.get(_API):
-        return url
-    served = Services.load(home).get("prefect")
-    if served and served.url:
-        return f"{served.url}/api"
+def _setting() -> str | None:
+    """The API of Prefect's own settings."""
     from prefect.settings import get_current_settings
 
     url = get_current_settings().api.url

@@ -13,6 +13,8 @@ from flows.services.home import DEPLOYMENTS, WRITTEN, in_checkout, workspace
 from flows.services.prefect_server import answers, pointed_at, stop_shared
 from flows.services.prefect_server import users as prefect_users
 from flows.services.processes import SERVED, Services, wait_for
+from flows.services.served import lock_of
+from flows.services.served import users as served_users
 from flows.services.sessions import sweep
 from storage import leases
 from storage import server as store_server
@@ -38,7 +40,7 @@ def serve(
     Raises:
         ServiceError: a port is taken, a process does not come up, or another `synth serve` takes too long.
     """
-    with locked(home / "serve.lock", wait=300):
+    with locked(lock_of(home), wait=300):
         sweep(home)
         before = Services.load(home)
         try:
@@ -61,7 +63,7 @@ def stop(home: Path, *, force: bool = False, say: Callable[[str], None] = print)
     Raises:
         ServiceError: a run that `serve` did not start still uses a service.
     """
-    with locked(home / "serve.lock"):
+    with locked(lock_of(home)):
         if not force and (users := _users(home)):
             raise ServiceError(
                 f"{', '.join(users)} still runs: end it first (Ctrl-C, or kill), or end everything under "
@@ -125,8 +127,9 @@ def _undo(home: Path, before: Services, seconds: float) -> None:
 
 
 def _users(home: Path) -> list[str]:
-    """The runs that use the store or a Prefect server, but for those that the workers started."""
-    found = {user.pid: user.live() for user in (*store_server.users(home), *prefect_users(home))}
+    """The runs that use the store, Prefect or MLflow, but for those that the workers started."""
+    users = (*store_server.users(home), *prefect_users(home), *served_users(home))
+    found = {user.pid: user.live() for user in users}
     own = [pid for pid, user in found.items() if user and not mark_on(user).startswith("worker-")]
     return [described(pid) for pid in own if pid != os.getpid()]
 

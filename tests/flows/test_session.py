@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from flows.parameters import FlowParameters
+from flows.services.processes import Services
+from flows.services.served import users
 from flows.session import managed_tracking, open_run, recipe_of
+from storage.process import end_services, spawn
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import version_of
 from tasks.recipe.profile import dump_recipe
@@ -36,6 +39,27 @@ def test_the_managed_database_is_whole_before_mlflow_opens_it(tracked_home: Path
     managed_tracking(tmp_path, said.append)
     assert len(said) == 1
     assert "kept as mlflow.db.broken-" in said[0]
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["managed", "by its address"])
+def test_a_run_counts_as_a_user_of_a_served_mlflow(
+    tracked_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(tracked_home, home)
+    monkeypatch.setenv("SYNTHCXR_HOME", str(home))
+    uri = f"sqlite:///{tmp_path}/served.db"
+    shutil.copy(home / "mlflow.db", tmp_path / "served.db")
+    server = spawn("mlflow", home, [sys.executable, "-c", "import time; time.sleep(60)"], url=uri)
+    Services(services=(server,)).save(home)
+    changes = [f"storage.root={tmp_path / 'store'}", *([f"tracking.uri={uri}"] if named else [])]
+    try:
+        with open_run("generate", FlowParameters(profile=FAST, pairs=8, overrides=tuple(changes))) as run:
+            assert run.tracked.client.tracking_uri == uri
+            assert [user.pid for user in users(home)] == [os.getpid()]
+        assert users(home) == []
+    finally:
+        end_services(home, {"mlflow": server})
 
 
 def test_a_run_writes_no_secret_of_the_shell(

@@ -14,10 +14,12 @@ import psutil
 import pytest
 
 from flows.services import prefect_server as orchestration
+from flows.services import served
 from flows.services.prefect_server import SHARED, answers, prefect_api, shared_server, stop_shared, users
 from flows.services.processes import Services
 from storage import leases
 from storage.errors import ServiceError
+from storage.locks import locked
 from storage.process import Service, end_services, spawn
 
 
@@ -136,13 +138,58 @@ def test_an_api_that_does_not_answer_is_one_line_without_its_password(
     assert len(str(told.value).splitlines()) == 1
 
 
-def test_a_served_api_is_used(home: Path, http: str) -> None:
+@pytest.mark.parametrize("known", [False, True], ids=["by its record", "by the environment"])
+def test_a_served_api_is_used_and_counts_as_used(
+    home: Path, http: str, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
     service = spawn("prefect", home, [sys.executable, "-c", "import time; time.sleep(60)"], url=http)
     Services(services=(service,)).save(home)
+    if known:
+        monkeypatch.setenv("PREFECT_API_URL", f"{http}/api")
     try:
         with prefect_api(home):
             assert os.environ["PREFECT_API_URL"] == f"{http}/api"
-        assert "PREFECT_API_URL" not in os.environ
+            assert [user.pid for user in served.users(home)] == [os.getpid()]
+        assert ("PREFECT_API_URL" in os.environ) is known
+        assert served.users(home) == []
+    finally:
+        end_services(home, {"prefect": None})
+
+
+def test_a_served_api_that_is_still_starting_is_waited_for(home: Path) -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Anything, bind_and_activate=False)
+    server.server_bind()  # bound, and not listening yet: connections are refused
+    url = f"http://127.0.0.1:{server.server_port}"
+    used: list[str] = []
+
+    def run() -> None:
+        with prefect_api(home, say=lambda _: None):
+            used.append(os.environ["PREFECT_API_URL"])
+
+    with locked(served.lock_of(home)):
+        service = spawn("prefect", home, [sys.executable, "-c", "import time; time.sleep(60)"], url=url)
+        Services(services=(service,)).save(home)
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(0.5)
+        server.server_activate()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    thread.join(20)
+    server.shutdown()
+    server.server_close()
+    end_services(home, {"prefect": None})
+    assert used == [f"{url}/api"]
+
+
+def test_a_served_api_that_does_not_answer_is_told_with_the_commands_that_help(home: Path) -> None:
+    argv = [sys.executable, "-c", "import time; time.sleep(60)"]
+    Services(services=(spawn("prefect", home, argv, url="http://127.0.0.1:9"),)).save(home)
+    try:
+        with (
+            pytest.raises(ServiceError, match=r"of `synth serve` at http://127.0.0.1:9 .*`synth stop`"),
+            prefect_api(home),
+        ):
+            pass
     finally:
         end_services(home, {"prefect": None})
 

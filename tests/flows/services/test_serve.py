@@ -16,6 +16,7 @@ import pytest
 from flows.services import home as folders
 from flows.services import serve
 from flows.services.processes import Services
+from flows.services.served import users as served_users
 from storage import leases
 from storage.errors import ServiceError
 from storage.process import end_services, mark_on, spawn
@@ -104,6 +105,25 @@ def test_a_run_that_uses_the_store_is_named_and_left_alone_unless_forced(home: P
     finally:
         run.kill()
         run.wait()
+
+
+def test_a_run_that_uses_a_served_service_is_named_and_left_alone(home: Path) -> None:
+    begin(home, "mlflow")
+    code = (
+        "import pathlib, sys, time\nfrom flows.services.served import served\n"
+        "with served(pathlib.Path(sys.argv[1]), 'mlflow'): time.sleep(60)"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code, str(home)])
+    try:
+        while not served_users(home):
+            time.sleep(0.05)
+        with pytest.raises(ServiceError, match=rf"^process {run.pid} .* still runs: .*`synth stop --force`$"):
+            stopped(home)
+        assert len(alive(home)) > 0
+    finally:
+        run.kill()
+        run.wait()
+    assert stopped(home) == ["stopped mlflow"]
 
 
 def test_the_setting_of_another_state_folder_stays(home: Path) -> None:
