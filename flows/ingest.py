@@ -111,6 +111,15 @@ def notes_of(done: Ingested) -> Iterator[str]:
         yield f"under a use agreement: {done.manifest.agreement}"
 
 
+def role_of(done: Ingested) -> str:
+    """The field of ``sources`` that a version fits: ``test`` where no film has a text or the archive tests on them."""
+    splits = [name.lower() for name in done.listing.taken_splits]
+    without = done.manifest.statistics["text_from"].get("none", 0)
+    if without == done.manifest.accepted or all(name.startswith("test") for name in splits):
+        return "test"
+    return "validation" if all(name.startswith("val") for name in splits) else "real"
+
+
 def _where(words: tuple[str, ...]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for word in words:
@@ -131,5 +140,5 @@ def _result(done: Ingested, section: SourceSection) -> dict[str, Any]:
         "text from": ", ".join(f"{name} {count}" for name, count in manifest.statistics["text_from"].items()),
         "licence": manifest.licence,
         "source": section.source,
-        "use": f"sources.real={done.ref.name}@{done.ref.version}",
+        "use": f"sources.{role_of(done)}={done.ref.name}@{done.ref.version}",
     }

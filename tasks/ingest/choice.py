@@ -67,7 +67,7 @@ class FilmChoice:
 class Listing:
     """What an archive's tables say: how many films are taken, why others are not, and the fingerprint of it all.
 
-    `reports` counts films with a report. `splits` and `views` count all films.
+    `reports` counts films with a report. `splits` and `views` count all films, `taken_splits` those that are taken.
     """
 
     taken: int = 0
@@ -75,6 +75,7 @@ class Listing:
     sha256: str = ""
     left_out: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
+    taken_splits: Counter[str] = field(default_factory=Counter)
     views: Counter[str] = field(default_factory=Counter)
 
 
@@ -126,6 +127,7 @@ def list_films(archive: Archive, choice: FilmChoice) -> Iterator[Listing]:
         digest.update(canonical_json(_facts(film)).encode())
         found.taken += 1
         found.reports += film.report is not None
+        found.taken_splits[film.split or "none"] += 1
         if found.taken % 1000 == 0:
             yield found
     if not found.taken:

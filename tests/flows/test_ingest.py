@@ -8,14 +8,18 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.app import app
-from flows.ingest import IngestParameters, ingest, section_of
+from flows.ingest import IngestParameters, ingest, role_of, section_of
 from storage.layout import DatasetRef
+from storage.local import LocalStore
 from storage.tags import resolve
 from storage.versions import open_dataset
 from tasks.corpora.archives.errors import ArchiveError
+from tasks.corpora.archives.layouts.chexpert import OBSERVATIONS
+from tasks.ingest.ingest import ingest as publish
 from tasks.recipe.sources import SourceSection
 from tests.flows.conftest import SmallFactory
-from tests.tasks.ingest.conftest import write_nih
+from tests.tasks.corpora.archives.conftest import Tree
+from tests.tasks.ingest.conftest import film, write_nih
 
 
 def asked(source: str, **fields: object) -> SourceSection:
@@ -28,6 +32,19 @@ def test_a_source_or_a_path_with_a_layout_names_an_archive() -> None:
     assert asked("nih:x", where=("view=PA,AP", "view=LL", "sex=F")).where == {
         "view": ("PA", "AP", "LL"), "sex": ("F",)
     }  # fmt: skip
+
+
+def write_chexpert(root: Path) -> Path:
+    """Two films of each split of CheXpert, with a support device in one of them."""
+    tree = Tree(root)
+    for number, split in enumerate(("train", "valid", "test")):
+        rows = ""
+        for at in range(2):
+            place = f"{split}/patient000{number}{at}/study1/view1_frontal.jpg"
+            tree.image(place, film(at))
+            rows += f"CheXpert-v1.0-small/{place},Male,40,Frontal,AP,{','.join(str(at) for _ in OBSERVATIONS)}\n"
+        tree.text(f"{split}.csv", f"Path,Sex,Age,Frontal/Lateral,AP/PA,{','.join(OBSERVATIONS)}\n{rows}")
+    return root
 
 
 @pytest.mark.parametrize(
@@ -62,13 +79,40 @@ def test_the_flow_publishes_and_finds(
     assert prefect_server
     assert (result["films"], result["rejected"], result["text from"]) == (11, 1, "none 11")
     ref = resolve(factory.store, "real@latest")
-    assert result["use"] == f"sources.real=real@{ref.version}"
+    assert result["use"] == f"sources.test=real@{ref.version}", "without a text it cannot train"
     assert open_dataset(factory.store, ref).accepted == 11
     assert "11 of 11 films have no text, so they can test a model" in capsys.readouterr().err
     before = factory.objects()
     assert ingest(**fields)["dataset"] == result["dataset"]
     assert "is published already" in capsys.readouterr().err
     assert factory.objects() == before
+
+
+@pytest.mark.parametrize(
+    ("split", "fields", "role"),
+    [
+        ("train", {"text": "labels"}, "real"),
+        ("train", {}, "test"),
+        ("test", {"text": "labels"}, "test"),
+        ("valid", {"text": "labels"}, "validation"),
+        (None, {"text": "labels"}, "real"),
+    ],
+)
+def test_a_version_is_offered_for_what_it_can_be_used_for(
+    tmp_path: Path, split: str | None, fields: dict[str, str], role: str
+) -> None:
+    archive = write_chexpert(tmp_path / "chex")
+    section = SourceSection.model_validate({"source": f"chexpert:{archive}", "size": 64, "split": split, **fields})
+    assert role_of(publish(LocalStore(tmp_path / "store"), section)) == role
+
+
+@pytest.mark.parametrize(("place", "role"), [("test/", "test"), ("validation/", "validation"), ("", "real")])
+def test_an_archive_of_one_split_needs_no_split_named(tmp_path: Path, place: str, role: str) -> None:
+    tree = Tree(tmp_path / "films")
+    tree.image(f"{place}a.png", film(1))
+    tree.text(f"{place}a.txt", "FINDINGS: Clear.\n\nIMPRESSION: Normal.")
+    section = SourceSection(source=f"folder:{tree.root}", size=64)
+    assert role_of(publish(LocalStore(tmp_path / "store"), section)) == role
 
 
 @pytest.mark.server
