@@ -18,6 +18,13 @@ _SILENT = (
 _REFUSED = re.compile(r"code (401|403)\b|PERMISSION_DENIED|UNAUTHENTICATED")
 _FAILING = re.compile(r"too many (5\d\d|429) error responses")
 _FOREIGN = re.compile(r"<html|<!doctype|code (404|405|301|302)\b|Invalid url|valid JSON format", re.IGNORECASE)
+_RACE = re.compile(r"UNIQUE constraint failed|duplicate key value|Duplicate entry", re.IGNORECASE)
+_STATEMENT = re.compile(r" \[SQL: .*")
+
+
+def is_race(error: BaseException) -> bool:
+    """Whether another run has written the very row in between: to try again then finds it."""
+    return _RACE.search(str(error)) is not None
 
 
 def cause_of(error: BaseException) -> str:
@@ -41,5 +48,5 @@ def cause_of(error: BaseException) -> str:
         return "its database is locked by another program: close that program"
     if _FOREIGN.search(text):
         return "what answers is no MLflow server: check tracking.uri"
-    shown = redact(text) or type(error).__name__
+    shown = redact(_STATEMENT.sub("", text)) or type(error).__name__
     return shown if len(shown) <= _MOST else shown[: _MOST - 1] + "…"

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tasks.track.causes import cause_of
+from tasks.track.causes import cause_of, is_race
 
 T = TypeVar("T")
 _COSTLY = 1.0  # seconds; a failure that took longer is not met again for a while
 _PAUSE = 60.0
+_TRIES = 3  # where runs that write the same row at once are in each other's way
 
 
 class Losses:
@@ -39,7 +40,7 @@ class Losses:
             return None
         begun = self._clock()
         try:
-            return call()
+            return _tried(call)
         except Exception as error:  # whatever the client of a tracking server or of an artifact store raises
             self._lose(cause_of(error))
             if self._clock() - begun > _COSTLY:
@@ -56,3 +57,13 @@ class Losses:
         if not self.reason:
             self.reason = reason
             self._say(f"MLflow failed ({reason}): the run goes on, its tracking will be incomplete")
+
+
+def _tried(call: Callable[[], T]) -> T:
+    for _ in range(_TRIES - 1):
+        try:
+            return call()
+        except Exception as error:  # of whatever type the client makes of its database's
+            if not is_race(error):
+                raise
+    return call()

@@ -79,3 +79,30 @@ def test_a_stop_is_no_failure(losses: Losses, stop: type[BaseException]) -> None
 
     with pytest.raises(stop):
         losses.attempt(end)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(sqlite3.IntegrityError) UNIQUE constraint failed: tags.key, tags.run_uuid [SQL: INSERT INTO tags …]",
+        '(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint "dataset_pk"',
+        "(pymysql.err.IntegrityError) (1062, \"Duplicate entry 'a-b' for key 'PRIMARY'\")",
+    ],
+)
+def test_a_row_that_another_run_wrote_in_between_is_tried_again_and_no_statement_is_shown(
+    losses: Losses, said: list[str], text: str
+) -> None:
+    failures = [RuntimeError(text)]
+
+    def call() -> str:
+        if failures:
+            raise failures.pop()
+        return "taken"
+
+    assert losses.attempt(call) == "taken"
+    assert (losses.count, said) == (0, [])
+    failures.extend(RuntimeError(text) for _ in range(9))
+    assert losses.attempt(call) is None
+    assert losses.count == 1
+    assert len(failures) == 6
+    assert "SQL:" not in said[0]

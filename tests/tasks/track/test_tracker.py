@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.store.tracking.dbmodels.models import SqlDataset
+from sqlalchemy import event
 
 from storage.s3 import S3Store
 from storage.s3_session import Connection
@@ -37,6 +39,23 @@ def test_a_run_holds_parameters_curves_datasets_and_files(uri: str, tmp_path: Pa
     assert list((tmp_path / "files").rglob("checkpoint.safetensors"))
     assert [f.path for f in client.list_artifacts(arm.id, "model")] == ["model/checkpoint.safetensors"]
     assert client.get_run(run.id).info.status == "FINISHED"
+
+
+def test_a_dataset_that_another_run_records_at_the_same_moment_is_an_input_of_both(
+    uri: str, tmp_path: Path, said: list[str]
+) -> None:
+    def rival(*_: object) -> None:
+        with track(uri, "experiment", "other", artifacts=str(tmp_path / "files")) as other:
+            other.dataset("phantom", "f" * 64, "s3://bucket/phantom", "training")
+
+    with track(uri, "experiment", "one", artifacts=str(tmp_path / "files"), say=said.append) as run:
+        event.listen(SqlDataset, "before_insert", rival, once=True)  # it was looked for, and not found
+        run.dataset("phantom", "f" * 64, "s3://bucket/phantom", "training")
+        assert run.losses.count == 0
+    assert said == []
+    runs = MlflowClient(uri).search_runs([run.experiment])
+    names = [[entry.dataset.name for entry in one.inputs.dataset_inputs] for one in runs if one.inputs]
+    assert names == [["phantom"], ["phantom"]]
 
 
 @pytest.mark.parametrize(
