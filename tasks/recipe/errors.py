@@ -42,9 +42,9 @@ def printable(text: str, longest: int = LONGEST_LINE) -> str:
     return shown if len(shown) <= longest and len(text) <= 2 * longest else shown[:longest] + "…"
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word closest to `word`, or None where nothing is close."""
-    close = difflib.get_close_matches(word[:LONGEST], list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:LONGEST], list(known), n=1, cutoff=cutoff)
     return close[0] if close else None
 
 

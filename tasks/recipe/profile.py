@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,7 @@ from tasks.recipe.errors import RecipeError, did_you_mean, nearest, quoted
 from tasks.recipe.overrides import Override, apply_override, parse_override
 from tasks.recipe.paths import published
 from tasks.recipe.presets import forget_defaults, with_preset
+from tasks.recipe.problems import Loc, own_mistakes
 from tasks.recipe.reading import non_json, read_mapping
 from tasks.recipe.schema import Recipe
 from tasks.recipe.secrets import secrets_in
@@ -163,6 +164,7 @@ def _salvaged(data: Any, changes: Sequence[Override] = ()) -> tuple[Recipe | Non
     if problems:
         return None, problems
     data = json.loads(json.dumps(data))
+    left_out: list[Loc] = []
     for turn in range(_ROUNDS):
         try:
             # JSON and strict: 512 is a number, "512" and true are not, and a list still becomes a tuple.
@@ -177,9 +179,11 @@ def _salvaged(data: Any, changes: Sequence[Override] = ()) -> tuple[Recipe | Non
                 continue
             # Later turns also meet gaps that this function has made.
             real = [item for item in error.errors() if turn == 0 or item["type"] != "missing"]
-            problems += [line for line in map(_describe, real) if line not in problems]
-            left_out = [_leave_out(data, item["loc"]) for item in error.errors()]
-            if not all(left_out):
+            mistakes = own_mistakes([dict(item) for item in real], data, left_out)
+            problems += [line for line in map(_describe, mistakes) if line not in problems]
+            left_out += [item["loc"] for item in error.errors()]
+            taken = [_leave_out(data, item["loc"]) for item in error.errors()]
+            if not all(taken):
                 break
     return None, problems
 
@@ -225,11 +229,14 @@ def _describe(item: Mapping[str, Any]) -> str:
 def _suggest(loc: tuple[str, ...]) -> str:
     *parents, key = loc
     siblings = _fields(Recipe, parents)
+    field = next((name for name, values in _choices(Recipe, parents).items() if key in values), None)
+    if field:
+        return f"; did you mean {field}: {key}?"
     near = nearest(key, siblings)
     if near:
         return f"; did you mean {'.'.join([*parents, near])}?"
     elsewhere = {path.rpartition(".")[2]: path for path in _paths(Recipe)}
-    near = nearest(key, elsewhere)
+    near = nearest(key, elsewhere, cutoff=0.75)  # far from here, so it has to be closer in its name
     if near:
         return f"; did you mean {elsewhere[near]}?"
     return f". Known here: {', '.join(siblings)}" if siblings else ""
@@ -243,6 +250,19 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def _fields(model: type[BaseModel], parents: Sequence[str]) -> list[str]:
+    found = _section(model, parents)
+    return list(found.model_fields) if found else []
+
+
+def _choices(model: type[BaseModel], parents: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """The words that each field of a section takes, of those that take words of a list."""
+    found = _section(model, parents)
+    fields = found.model_fields.items() if found else ()
+    return {name: get_args(field.annotation) for name, field in fields if get_origin(field.annotation) is Literal}
+
+
+def _section(model: type[BaseModel], parents: Sequence[str]) -> type[BaseModel] | None:
+    """The section that `parents` lead to; None where they lead to none."""
     is_name = False  # of a mapping from names to sections, such as the arms
     for part in parents:
         if part.isdigit() or is_name:
@@ -251,9 +271,9 @@ def _fields(model: type[BaseModel], parents: Sequence[str]) -> list[str]:
         field = model.model_fields.get(part)
         inner = _model_of(field.annotation) if field else None
         if field is None or inner is None:
-            return []
+            return None
         model, is_name = inner, str(field.annotation).startswith("dict")
-    return [] if is_name else list(model.model_fields)
+    return None if is_name else model
 
 
 def _paths(model: type[BaseModel], prefix: str = "") -> list[str]:

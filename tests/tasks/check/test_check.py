@@ -174,6 +174,39 @@ def test_what_would_fail_late_is_told_at_once(changes: str) -> None:
     assert any(LATE[changes] in line for line in found), found
 
 
+ALONE = {
+    "pretrain.arms={a: {mix: [{source: real, weight: 0}]}}": "pretrain.arms.a.mix.0.weight: 0 is not allowed",
+    "pretrain.arms={a: {mix: [{source: real, weight: 0}]}} ;; pretrain.only=[a]": "pretrain.arms.a.mix.0.weight: 0 is",
+    "pretrain.arms={a: {mix: [{source: real}], text: x}} ;; pretrain.only=[a]": "pretrain.arms.a.text: 'x' is not",
+    "pretrain.seeds=[-1]": "pretrain.seeds.0: -1 is not allowed",
+    "evaluate.tasks=[{kind: 3}]": "evaluate.tasks.0.kind: 3 is not allowed",
+    "plan.axes={view: {}}": "plan.axes.view: {} is not allowed",
+    "pairs=0 ;; pretrain.pairs=24": "pairs: 0 is not allowed",
+    "pretrain.arms.real.mix.0.count=0": "mix.0.count: 0 is not allowed: must be greater than or equal to 1, or 'all'",
+    "pretrain.arms.real.mix.0.count=al": "'al' is not allowed: must be a valid integer, or 'all', did you mean 'all'?",
+    "pretrain.arms.real.mix.0.count={a: 1}": "mix.0.count: {'a': 1} is not allowed: must be a valid integer, or 'all'",
+    "pretrain.arms.real.then=true": "pretrain.arms.real.then: unknown key; did you mean schedule: then?",
+    "pretrain.arms.real.shuffled=true": "pretrain.arms.real.shuffled: unknown key; did you mean control: shuffled?",
+    "pretrain.sgd=1": "pretrain.sgd: unknown key; did you mean optimiser: sgd?",
+    "pretrain.arms.real.thn=1": "pretrain.arms.real.thn: unknown key",
+}
+
+
+@pytest.mark.parametrize("changes", ALONE)
+def test_one_mistake_is_one_problem(changes: str) -> None:
+    found = problems(*changes.split(" ;; "))
+    assert len(found) == 1, found
+    assert ALONE[changes] in found[0]
+
+
+def test_an_arm_that_is_not_there_is_told_beside_one_that_is_wrong() -> None:
+    found = problems("pretrain.arms.real.text=x", "pretrain.only=[real, mixd]")
+    assert [line.partition(", did")[0] for line in found] == [
+        "pretrain.arms.real.text: 'x' is not allowed: must be 'sentence', 'report', 'impression' or 'findings'",
+        "pretrain.only.1: unknown arm 'mixd'",
+    ]
+
+
 def test_an_arm_that_is_not_chosen_needs_no_source() -> None:
     changes = ["sources.real=null", "pretrain.only=[synthetic, random]"]
     assert problems(*changes) == []
