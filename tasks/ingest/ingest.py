@@ -141,6 +141,12 @@ def ingest(
     return Ingested(ref, manifest, plan.listing, dict(+plan.notes), new)
 
 
+def _note_reports(archive: Archive, listing: Listing) -> None:
+    """Note the reports that no film's text is taken from, as they are in another language."""
+    if archive.other_language is not None:
+        archive.notes[f"reports that are not taken ({archive.other_language})"] += listing.reports
+
+
 def archive_version(section: SourceSection) -> DatasetRef:
     """The version that an archive becomes, from its tables; nothing is published, and no film is opened.
 
@@ -173,6 +179,7 @@ def _listed(section: SourceSection, on_progress: ProgressCallback) -> _Plan:
     listing = Listing()
     for listing in list_films(archive, choice):
         on_progress("listed", listing.taken, listing.taken + (not listing.sha256))
+    _note_reports(archive, listing)
     return _Plan(section, open_archive(source.path, archive.layout), choice, listing, archive.notes)
 
 

@@ -15,7 +15,7 @@ from tasks.corpora.archives.unread import no_layout, some, unread_tables
 
 AUTO, FOLDER = "auto", "folder"
 LAYOUTS = ("nih", "chexpert", "mimic", "openi", "padchest", "vindr", "rsna", "siim", FOLDER)
-_OTHER_LANGUAGE = ("padchest",)
+_OTHER_LANGUAGE = {"padchest": "Spanish, cut to word stems"}
 
 
 class Layout(Protocol):
@@ -47,7 +47,12 @@ class Archive:
     @property
     def english(self) -> bool:
         """Whether its reports are in English."""
-        return self.layout not in _OTHER_LANGUAGE
+        return self.other_language is None
+
+    @property
+    def other_language(self) -> str | None:
+        """What its reports are written in, where that is not English."""
+        return _OTHER_LANGUAGE.get(self.layout)
 
     def films(self) -> Iterator[ArchiveFilm]:
         """Films one by one; ids are unique, and no image is touched. Of two rows of one film the first counts.

@@ -77,6 +77,9 @@ def test_a_spanish_report_is_no_text(factory: SmallFactory, root: Path) -> None:
     assert [*done.rows] == ["a.png", "c.png", "e.png", "f.png"]
     assert {row.text_from for row in done.rows.values()} == {"none"}
     assert "4 of 4 films have no text" in done.output
+    assert "reports that are not taken (Spanish, cut to word stems): 5" in done.output, (
+        "one is of a film whose file is missing"
+    )
 
 
 def test_parts_keep_patients_apart(factory: SmallFactory, root: Path) -> None:

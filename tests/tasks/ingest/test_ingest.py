@@ -189,6 +189,23 @@ def test_an_archive_without_a_readable_film_is_told(store: LocalStore, tmp_path:
         ingest(store, SourceSection(source="hospital-b@v1"))
 
 
+def test_reports_in_another_language_are_counted_and_not_taken(store: LocalStore, tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "padchest")
+    head = "ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,Projection,Report,MethodLabel,Labels\n"
+    rows = (f"{name}.png,0,20140915,s-{name},p-{name},PA,{said},Physician,['normal']\n"
+            for name, said in (("a", "sin hallazg patolog ."), ("b", "cardiomegali ."), ("c", "")))  # fmt: skip
+    tree.text("PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv", head + "".join(rows))
+    for name in "abc":
+        tree.image(f"0/{name}.png")
+    done = put(store, f"padchest:{tree.root}", text="labels")
+    assert done.notes["reports that are not taken (Spanish, cut to word stems)"] == 2
+    assert {row.text_from for row in rows_of(store, done)} == {"labels"}
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "a.txt").write_text("FINDINGS: Clear.", encoding="utf-8")
+    Tree(tmp_path / "ours").image("a.png")
+    assert not [note for note in put(store, f"folder:{tmp_path}/ours", name="ours").notes if "not taken" in note]
+
+
 def test_a_name_is_made_where_none_is_given() -> None:
     assert dataset_name(SourceSection(source="nih:/data/NIH films")) == "nih-nih-films"
     assert dataset_name(SourceSection(source="nih:/data/NIH", name="ours")) == "ours"
