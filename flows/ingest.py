@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +14,7 @@ from flows.services.home import PROFILES, prepare
 from flows.session import open_storage
 from models.typed import worded
 from tasks.corpora.archives.errors import ArchiveError
-from tasks.corpora.source import ArchiveSource, SourceUnknown, parse_source
+from tasks.corpora.source import ArchiveSource, SourceUnknown, has_scheme, parse_source
 from tasks.ingest.ingest import Ingested
 from tasks.ingest.ingest import ingest as publish
 from tasks.prefect_tasks import step
@@ -85,11 +86,13 @@ def source_of(text: str, layout: str) -> str:
 
     Raises:
         ArchiveError: it is a source of another kind, or names two layouts.
-        SourceUnknown: the layout is not known.
+        SourceUnknown: the layout is not known, or names no folder; a folder may itself be called ``a:b``.
     """
     try:
         source = parse_source(text)
     except SourceUnknown:
+        if has_scheme(text) and not Path(text).is_dir():
+            raise
         return str(parse_source(f"{layout}:{text}"))
     if not isinstance(source, ArchiveSource):
         raise ArchiveError(f"{text} needs no ingesting: name an archive, such as nih:/data/nih")

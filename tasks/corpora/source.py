@@ -19,7 +19,7 @@ from tasks.corpora.archives.registry import AUTO, LAYOUTS
 PHANTOM = "phantom"
 PHANTOM_ARCHIVE = ARCHIVE_SIZE
 """Films in the archive of a phantom hospital."""
-_SCHEME = re.compile(r"([a-z]+):(.*)", re.DOTALL)
+_SCHEME = re.compile(r"([A-Za-z][\w.+-]*):(.*)", re.DOTALL)
 
 
 class SourceUnknown(ValueError):
@@ -77,6 +77,11 @@ def parse_source(text: str) -> Source:
     if not at or not all(map(plain_name, parts)):
         raise SourceUnknown(f"{text!r} is no source: write {_spellings()}")
     return VersionSource(name, version, selection or None)
+
+
+def has_scheme(text: str) -> bool:
+    """Whether `text` begins as LAYOUT:PATH does, with a layout that may be unknown."""
+    return _SCHEME.fullmatch(text) is not None
 
 
 def _with_scheme(scheme: str, rest: str) -> Source:

@@ -34,6 +34,13 @@ def test_a_source_or_a_path_with_a_layout_names_an_archive() -> None:
     }  # fmt: skip
 
 
+def test_a_folder_may_have_a_colon_in_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ward:3").mkdir()
+    assert asked("ward:3").source == "auto:ward:3"
+    assert asked(f"{tmp_path}/a:b").source == f"auto:{tmp_path}/a:b"
+
+
 def write_chexpert(root: Path) -> Path:
     """Two films of each split of CheXpert, with a support device in one of them."""
     tree = Tree(root)
@@ -54,6 +61,13 @@ def write_chexpert(root: Path) -> Path:
         ("a@b", {}, "a@b needs no ingesting"),
         ("nih:x", {"layout": "mimic"}, "nih:x and --layout mimic name two layouts"),
         ("x", {"layout": "nhi"}, "nhi: is neither phantom: nor a layout of archives"),
+        ("nope:/x", {}, "nope: is neither phantom: nor a layout of archives (nih, chexpert, mimic,"),
+        ("nope:/x", {"layout": "nih"}, "nope: is neither phantom: nor a layout of archives"),
+        ("NIH:/x", {}, "NIH: is neither phantom: nor a layout of archives"),
+        ("mimic-cxr:/x", {}, "mimic-cxr: is neither phantom: nor a layout of archives"),
+        ("s3://bucket/films", {}, "s3: is neither phantom: nor a layout of archives"),
+        ("nih:", {}, "nih: names no folder: write nih:PATH"),
+        ("phantom:z", {}, "phantom:z is no phantom hospital"),
         ("nih:x", {"where": ("view",)}, "where: 'view' is no condition: write view=PA,AP or sex=F"),
         ("nih:x", {"where": ("age=9",)}, "where: 'age' is not allowed"),
         ("nih:x", {"part": "80-20"}, "part: 80-20 is no part: write two numbers from 0 to 100"),

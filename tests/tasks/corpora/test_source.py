@@ -47,6 +47,8 @@ def test_the_home_folder_may_be_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None
         ("phantom:z", "phantom:z is no phantom hospital: write one of phantom:a, phantom:b"),
         ("phantom:", "is no phantom hospital"),
         ("nhi:/data", "nhi: is neither phantom: nor a layout of archives (nih, chexpert,"),
+        ("mimic-cxr:/data", "mimic-cxr: is neither phantom: nor a layout of archives (nih, chexpert,"),
+        ("NIH:/data", "NIH: is neither phantom: nor a layout of archives (nih, chexpert,"),
         ("nih:", "nih: names no folder: write nih:PATH"),
         ("nih-mini", "'nih-mini' is no source: write phantom:a, LAYOUT:PATH"),
         ("nih-mini@", "is no source"),
