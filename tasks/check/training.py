@@ -21,7 +21,7 @@ from tasks.pretrain.arms import needed_sources
 from tasks.recipe.base import KindSpec
 from tasks.recipe.schema import Recipe
 from tasks.recipe.sources import SourceSection
-from tasks.recipe.training import SYNTHETIC, TrainSection
+from tasks.recipe.training import SYNTHETIC, MixEntry, TrainSection
 
 
 def check_training(recipe: Recipe, report: Report) -> None:
@@ -55,6 +55,35 @@ def check_amounts(recipe: Recipe, report: Report) -> None:
     for name, number in (("pairs", recipe.pairs), ("sources.real.films", films)):
         if number is not None and number < 2:
             report.problems.append(f"{name} is {number}: an arm needs at least 2 pairs to contrast")
+    for name, arm in recipe.pretrain.chosen.items():
+        for number, entry in enumerate(arm.mix):
+            _amount(recipe, f"pretrain.arms.{name}.mix.{number}", entry, report)
+
+
+def _amount(recipe: Recipe, where: str, entry: MixEntry, report: Report) -> None:
+    """Whether a source can hold the pairs that an entry of a mix asks for in numbers."""
+    known, pairs = _most_pairs(recipe, entry.source), recipe.pretrain.pairs
+    if known is None:
+        return
+    field, most = known
+    if isinstance(entry.count, int) and entry.count > most:
+        report.problems.append(f"{where}.count is {entry.count}, but {field} is {most}: lower the first to {most}")
+    taken = round((entry.share or 0) * (pairs or 0))
+    if taken > most:
+        report.problems.append(
+            f"{where}.share is {entry.share} of {pairs} pairs, which is {taken}, but {field} is {most}: lower "
+            "the share or pretrain.pairs"
+        )
+
+
+def _most_pairs(recipe: Recipe, source: str) -> tuple[str, int] | None:
+    """The field that says how many pairs a source can hold at most, and that number; None where nothing says it."""
+    if source == SYNTHETIC:
+        return "pairs", recipe.pairs
+    section = recipe.sources.named().get(source)
+    if section is not None and isinstance(section.parsed, PhantomSource):
+        return f"sources.{source}.films", section.count
+    return None
 
 
 def _arms(recipe: Recipe, report: Report) -> None:

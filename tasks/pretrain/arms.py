@@ -194,7 +194,10 @@ def plan_arm(name: str, asked: ArmSection, section: TrainSection, offers: Mappin
     counts = _counts(asked.mix, section, offers)
     arm = Arm(
         name=name,
-        mix=tuple(_take(offers[entry.source], count) for entry, count in zip(asked.mix, counts, strict=True)),
+        mix=tuple(
+            _take(offers[entry.source], count, _remedy(name, entry))
+            for entry, count in zip(asked.mix, counts, strict=True)
+        ),
         samples_seen=0,
         schedule=asked.schedule,
         control=asked.control,
@@ -246,13 +249,15 @@ def _counts(mix: tuple[MixEntry, ...], section: TrainSection, offers: Mapping[st
     return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _take(offer: Draw, pairs: int) -> Draw:
+def _take(offer: Draw, pairs: int, arm: str, entry: MixEntry) -> Draw:
     where = f"dataset {offer.dataset}/{offer.version}"
     if offer.pairs < pairs:
-        raise ArmsDoNotFit(
-            f"{where} holds {offer.pairs} pairs, but an arm needs {pairs}: lower pretrain.pairs to {offer.pairs} "
-            "or make more"
-        )
+        lower = {
+            "count": f"the count of {entry.source} in {arm} to {offer.pairs}",
+            "share": f"pretrain.pairs, or the share of {entry.source} in {arm},",
+            "weight": f"pretrain.pairs to {offer.pairs}",
+        }[entry.measure]
+        raise ArmsDoNotFit(f"{where} holds {offer.pairs} pairs, but an arm needs {pairs}: lower {lower} or make more")
     if pairs < 1:
         raise ArmsDoNotFit(f"{where}: its weight in the mix is too small to take one pair of it")
     return offer.model_copy(update={"pairs": pairs})

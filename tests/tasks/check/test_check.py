@@ -164,6 +164,12 @@ LATE = {
     "tracking.uri=./mlruns": "tracking.uri: './mlruns' is a folder",
     "tracking.uri=ftp://x": "tracking.uri: 'ftp://x' is no address",
     "pairs=1": "pairs is 1: an arm needs at least 2 pairs",
+    "sources.real.films=24 ;; pretrain.arms.real.mix.0.count=100000": "pretrain.arms.real.mix.0.count is 100000, but "
+    "sources.real.films is 24: lower the first to 24",
+    "pairs=24 ;; pretrain.arms.synthetic.mix.0.count=25": "mix.0.count is 25, but pairs is 24: lower the first to 24",
+    "pretrain.arms={a: {mix: [{source: test, count: 9999}]}} ;; pretrain.only=[a]": "but sources.test.films is ",
+    "sources.real.films=24 ;; pretrain.pairs=16 ;; pretrain.arms.real.mix.0.share=2": "mix.0.share is 2.0 of 16 pairs, "
+    "which is 32, but sources.real.films is 24: lower the share or pretrain.pairs",
     "pretrain.pairs=24 ;; sources.real.films=8": "pretrain.pairs is 24, but sources.real.films is 8",
 }
 
@@ -190,6 +196,13 @@ ALONE = {
     "pretrain.sgd=1": "pretrain.sgd: unknown key; did you mean optimiser: sgd?",
     "pretrain.arms.real.thn=1": "pretrain.arms.real.thn: unknown key",
 }
+
+
+def test_a_count_or_share_that_a_source_can_hold_is_sound() -> None:
+    films = "sources.real.films=24"
+    assert problems(films, "pretrain.arms.real.mix.0.count=24", "pretrain.pairs=16") == []
+    assert problems(films, "pretrain.arms.real.mix.0.count=all", "pretrain.pairs=16") == []
+    assert problems(films, "pretrain.arms.real.mix.0.share=1.5", "pretrain.pairs=16") == []
 
 
 @pytest.mark.parametrize("changes", ALONE)

@@ -138,6 +138,13 @@ def test_too_few_pairs_names_the_dataset_and_the_largest_number() -> None:
         arms(TrainSection(pairs=64), real=20)
 
 
+def test_too_few_pairs_of_a_counted_source_names_the_field_to_lower() -> None:
+    with pytest.raises(ArmsDoNotFit, match=r"holds 20 pairs.*lower the count of real in pretrain.arms.x to 20"):
+        arms(of([{"source": "real", "count": 64}]), real=20)
+    with pytest.raises(ArmsDoNotFit, match=r"lower pretrain.pairs, or the share of real in pretrain.arms.x, or make"):
+        arms(of([{"source": "real", "share": 3.2}]), real=20)
+
+
 def test_a_source_that_is_not_offered_is_named() -> None:
     with pytest.raises(ArmsDoNotFit, match="arm 'x': there is no source 'nih@v1'; there are real, synthetic"):
         arms(of([{"source": "nih@v1", "count": 8}]))
