@@ -195,7 +195,7 @@ def plan_arm(name: str, asked: ArmSection, section: TrainSection, offers: Mappin
     arm = Arm(
         name=name,
         mix=tuple(
-            _take(offers[entry.source], count, _remedy(name, entry))
+            _take(offers[entry.source], count, f"pretrain.arms.{name}", entry)
             for entry, count in zip(asked.mix, counts, strict=True)
         ),
         samples_seen=0,

@@ -168,7 +168,7 @@ LATE = {
     "sources.real.films is 24: lower the first to 24",
     "pairs=24 ;; pretrain.arms.synthetic.mix.0.count=25": "mix.0.count is 25, but pairs is 24: lower the first to 24",
     "pretrain.arms={a: {mix: [{source: test, count: 9999}]}} ;; pretrain.only=[a]": "but sources.test.films is ",
-    "sources.real.films=24 ;; pretrain.pairs=16 ;; pretrain.arms.real.mix.0.share=2": "mix.0.share is 2.0 of 16 pairs, "
+    "sources.real.films=24 ;; pretrain.pairs=16 ;; pretrain.arms.real.mix.0.share=2": "0.share is 2.0 of 16 pairs, "
     "which is 32, but sources.real.films is 24: lower the share or pretrain.pairs",
     "pretrain.pairs=24 ;; sources.real.films=8": "pretrain.pairs is 24, but sources.real.films is 8",
 }
