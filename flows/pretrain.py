@@ -14,13 +14,13 @@ from storage.layout import DatasetRef
 from tasks.check.stored import need_pairs
 from tasks.ingest.ensure import ensure_source
 from tasks.prefect_tasks import step
-from tasks.pretrain.arms import Trial, plan_trials
+from tasks.pretrain.arms import Trial, needed_sources, plan_trials
 from tasks.pretrain.checkpoint import Checkpoint, ensure_trained, find_checkpoint
 from tasks.pretrain.figures import loss_figure
 from tasks.pretrain.health import LARGEST_SCALE
 from tasks.pretrain.images import ImageCache
 from tasks.pretrain.offers import offers
-from tasks.pretrain.runs import keep_trials
+from tasks.pretrain.runs import check_listed, keep_trials
 from tasks.track.curves import LiveCurve, system_metrics
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def pretrain(parameters: FlowParameters) -> dict[str, Any]:
     """Train every trial that has no checkpoint in the store yet, and write down which ones the run is made of."""
     with open_run("pretrain", parameters, needs=need_pairs) as run:
         trials = plan(run)
+        check_listed(run.store, run.name, trials, run.recipe.pretrain)
         refuse_leaks(run, trials)
         with run.tracked.nested("pretrain") as tracked:
             cache = ImageCache(run.recipe.pretrain.cache_megabytes)
@@ -47,7 +48,14 @@ def pretrain(parameters: FlowParameters) -> dict[str, Any]:
 def plan(run: Run) -> tuple[Trial, ...]:
     """The recipe's trials, on the versions behind the sources of their mixes."""
     find = partial(ensure_source, run.store, on_progress=run.progress.stage)
-    return plan_trials(run.recipe.pretrain, offers(run.store, run.recipe, run.ref, find))
+    there, section = offers(run.store, run.recipe, run.ref, find), run.recipe.pretrain
+    missing = [source for source in needed_sources(section) if source not in there]
+    if missing:
+        run.progress.say(
+            f"{' and '.join(missing)} is not there, so arms have as many pairs as the rest gives; "
+            "pretrain.pairs=... fixes the number"
+        )
+    return plan_trials(section, there)
 
 
 def _train(run: Run, trial: Trial, cache: ImageCache) -> Checkpoint:

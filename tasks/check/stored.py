@@ -9,7 +9,7 @@ from storage.layout import DatasetRef, selection_key
 from storage.objects import ObjectStore
 from storage.versions import open_dataset
 from tasks.ingest.ensure import find_source
-from tasks.pretrain.arms import needed_sources, plan_trials
+from tasks.pretrain.arms import mixed_sources, needed_sources, plan_trials
 from tasks.pretrain.offers import offers
 from tasks.pretrain.runs import find_trained, no_trials, read_trials, run_name, trials_key
 from tasks.recipe.schema import Recipe
@@ -45,13 +45,19 @@ def need_selection(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
 
 
 def need_pairs(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:
-    """The recipe's version must be there to train on, if the arms learn from it.
+    """The recipe's version must be there to train on, if the chosen arms learn from it.
+
+    Where it only decides how many pairs they have, it may be missing, but not be without its selection.
 
     Raises:
         DatasetMissing, ObjectMissing: see `need_selection`.
     """
     if SYNTHETIC in needed_sources(recipe.pretrain):
-        need_selection(store, recipe, ref)
+        try:
+            need_selection(store, recipe, ref)
+        except DatasetMissing:
+            if SYNTHETIC in mixed_sources(recipe.pretrain):
+                raise
 
 
 def need_checkpoints(store: ObjectStore, recipe: Recipe, ref: DatasetRef) -> None:

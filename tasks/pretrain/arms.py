@@ -213,7 +213,8 @@ def pairs_per_arm(section: TrainSection, offers: Mapping[str, Draw]) -> int:
     """How many pairs an arm has whose mix gives weights.
 
     Without ``pretrain.pairs`` as many as the smaller of ``real`` and ``synthetic`` has, as far as any arm of the
-    recipe learns from them: which of the arms are chosen changes nothing, nor do arms on other sources.
+    recipe learns from them and they are offered: which of the arms are chosen changes nothing, nor do arms on other
+    sources.
 
     Raises:
         ArmsDoNotFit: neither is there.
@@ -223,13 +224,21 @@ def pairs_per_arm(section: TrainSection, offers: Mapping[str, Draw]) -> int:
     named = {entry.source for arm in section.arms.values() for entry in arm.mix}
     known = [offers[source].pairs for source in (REAL, SYNTHETIC) if source in named and source in offers]
     if not known:
-        raise ArmsDoNotFit(f"pretrain.pairs: no arm learns from {REAL} or {SYNTHETIC}: say how many pairs an arm has")
+        raise ArmsDoNotFit(
+            f"pretrain.pairs: no arm learns from {REAL} or {SYNTHETIC}, or neither is there: say how many pairs an "
+            "arm has"
+        )
     return min(known)
 
 
+def mixed_sources(section: TrainSection) -> tuple[str, ...]:
+    """The sources that the chosen arms learn from, as their mixes spell them."""
+    return tuple(dict.fromkeys(entry.source for arm in section.chosen.values() for entry in arm.mix))
+
+
 def needed_sources(section: TrainSection) -> tuple[str, ...]:
-    """The sources that have to be there to plan the chosen arms, as the mixes spell them."""
-    chosen = [entry.source for arm in section.chosen.values() for entry in arm.mix]
+    """The sources that count in planning the chosen arms: what they learn from, and what decides how many pairs."""
+    chosen = mixed_sources(section)
     weighed = any(entry.measure != "count" for arm in section.chosen.values() for entry in arm.mix)
     every = {entry.source for arm in section.arms.values() for entry in arm.mix}
     equal = [source for source in (REAL, SYNTHETIC) if source in every] if weighed and section.pairs is None else []

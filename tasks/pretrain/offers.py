@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from storage.errors import DatasetMissing
 from storage.layout import DatasetRef
 from storage.versions import Version
+from tasks.corpora.source import VersionSource
 from tasks.curate.keep import read_selection
 from tasks.ingest.ensure import SourceVersion
-from tasks.pretrain.arms import ArmsDoNotFit, Draw, kept_pairs, needed_sources
+from tasks.pretrain.arms import ArmsDoNotFit, Draw, kept_pairs, mixed_sources, needed_sources
 from tasks.pretrain.subset import without_text
 from tasks.recipe.sources import SourceSection
 from tasks.recipe.training import SYNTHETIC
@@ -23,8 +25,25 @@ Find = Callable[[SourceSection], SourceVersion]
 
 
 def offers(store: ObjectStore, recipe: Recipe, own: DatasetRef, find: Find) -> dict[str, Draw]:
-    """What each source offers that has to be there to plan the chosen arms; see `offer`."""
-    return {source: offer(store, recipe, own, source, find) for source in needed_sources(recipe.pretrain)}
+    """What each source offers that counts in planning the chosen arms; see `offer`.
+
+    A source that none of them learns from, and that only decides how many pairs they have, may be missing.
+    """
+    mixed, found = mixed_sources(recipe.pretrain), dict[str, Draw]()
+    for source in needed_sources(recipe.pretrain):
+        if source not in mixed and source != SYNTHETIC and source not in recipe.sources.named():
+            continue
+        try:
+            found[source] = offer(store, recipe, own, source, find)
+        except DatasetMissing:
+            if source in mixed or not _left_as_it_is(recipe, source):
+                raise
+    return found
+
+
+def _left_as_it_is(recipe: Recipe, source: str) -> bool:
+    """Whether training publishes no version for a source that lacks one."""
+    return source == SYNTHETIC or isinstance(recipe.sources.named()[source].parsed, VersionSource)
 
 
 def offer(store: ObjectStore, recipe: Recipe, own: DatasetRef, source: str, find: Find) -> Draw:

@@ -87,11 +87,31 @@ def keep_trials(store: ObjectStore, run: str, trained: Sequence[tuple[Trial, Che
         held = read_trials(store, run)
         if held != wanted:
             changed = next((item for item in wanted.trials if item not in held.trials), wanted.trials[0])
-            raise CheckpointConflict(
-                f"{store.uri(trials_key(run))} lists other checkpoints, such as for arm {changed.arm}: a dataset of "
-                "that name holds other pairs now; choose another name for the version (version=...), or remove it"
-            ) from error
+            raise _other_checkpoints(store, run, changed.arm) from error
     return wanted
+
+
+def check_listed(store: ObjectStore, run: str, trials: Sequence[Trial], section: TrainSection) -> None:
+    """See before training that a run which has a list has these trials in it.
+
+    Raises:
+        CheckpointConflict: it has others.
+        CorruptShard: the list cannot be read.
+    """
+    if store.head(trials_key(run)) is None:
+        return
+    held = {(item.arm, item.seed, item.fingerprint) for item in read_trials(store, run).trials}
+    for trial in trials:
+        if (trial.arm.name, trial.seed, trial.fingerprint(section)) not in held:
+            raise _other_checkpoints(store, run, trial.arm.name)
+
+
+def _other_checkpoints(store: ObjectStore, run: str, arm: str) -> CheckpointConflict:
+    return CheckpointConflict(
+        f"{store.uri(trials_key(run))} lists other checkpoints, such as for arm {arm}: a dataset holds other pairs "
+        "now, or was missing then; say how many pairs an arm has (pretrain.pairs=...), choose another name for the "
+        "version (version=...), or remove it"
+    )
 
 
 def list_trained(store: ObjectStore, run: str, trials: Sequence[Trial], section: TrainSection) -> RunTrials:
