@@ -14,6 +14,7 @@ from flows.services.home import PROFILES, prepare
 from flows.session import open_storage
 from models.typed import worded
 from tasks.corpora.archives.errors import ArchiveError
+from tasks.corpora.archives.registry import FOLDER
 from tasks.corpora.source import ArchiveSource, SourceUnknown, has_scheme, parse_source
 from tasks.ingest.ingest import Ingested
 from tasks.ingest.ingest import ingest as publish
@@ -21,7 +22,9 @@ from tasks.prefect_tasks import step
 from tasks.recipe.profile import load_recipe
 from tasks.recipe.sources import ARCHIVE_FILM_SIZE, SourceSection
 
-NO_TEXT = "no text, so they can test a model and cannot train one; --text labels makes it from labels"
+NO_TEXT = "no text, so they can test a model and cannot train one"
+NO_LABELS = "neither text nor labels, so they cannot train a model"
+BESIDE_FILMS = "; a report beside each film, as NAME.txt, is its text"
 
 
 class IngestParameters(BaseModel):
@@ -56,7 +59,7 @@ def ingest(parameters: IngestParameters) -> dict[str, Any]:
             f"ingest-{section.source}",
             lambda: publish(store, section, progress.stage, workers=parameters.workers),
         )
-        for line in notes_of(done):
+        for line in notes_of(done, section):
             progress.say(line)
         return _result(done, section)
 
@@ -101,13 +104,13 @@ def source_of(text: str, layout: str) -> str:
     return str(source)
 
 
-def notes_of(done: Ingested) -> Iterator[str]:
+def notes_of(done: Ingested, section: SourceSection) -> Iterator[str]:
     """Notes on what was published, a line each."""
     without = done.manifest.statistics["text_from"].get("none", 0)
     if not done.new:
         yield f"{done.ref} is published already: nothing was read again"
     if without:
-        yield f"{without} of {done.manifest.accepted} films have {NO_TEXT}"
+        yield f"{without} of {done.manifest.accepted} films have {_no_text(done, section)}"
     for note, count in sorted(done.notes.items()):
         yield f"{note}: {count}"
     if done.manifest.credentialed:
@@ -121,6 +124,16 @@ def role_of(done: Ingested) -> str:
     if without == done.manifest.accepted or all(name.startswith("test") for name in splits):
         return "test"
     return "validation" if all(name.startswith("val") for name in splits) else "real"
+
+
+def _no_text(done: Ingested, section: SourceSection) -> str:
+    """What films without a text are good for, and where a text can come from, if there is anything."""
+    beside = BESIDE_FILMS if done.manifest.models["archive"]["kind"] == FOLDER else ""
+    if not done.manifest.statistics["labels"]:
+        return NO_LABELS + beside
+    if section.text == "labels":
+        return f"{NO_TEXT}: no report and no label that is a finding"
+    return f"{NO_TEXT}; --text labels makes it from labels"
 
 
 def _where(words: tuple[str, ...]) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.app import app
-from flows.ingest import IngestParameters, ingest, role_of, section_of
+from flows.ingest import IngestParameters, ingest, notes_of, role_of, section_of
 from storage.layout import DatasetRef
 from storage.local import LocalStore
 from storage.tags import resolve
@@ -19,6 +19,7 @@ from tasks.ingest.ingest import ingest as publish
 from tasks.recipe.sources import SourceSection
 from tests.flows.conftest import SmallFactory
 from tests.tasks.corpora.archives.conftest import Tree
+from tests.tasks.corpora.archives.made import DEEP, dicom
 from tests.tasks.ingest.conftest import film, write_nih
 
 
@@ -118,6 +119,37 @@ def test_a_version_is_offered_for_what_it_can_be_used_for(
     archive = write_chexpert(tmp_path / "chex")
     section = SourceSection.model_validate({"source": f"chexpert:{archive}", "size": 64, "split": split, **fields})
     assert role_of(publish(LocalStore(tmp_path / "store"), section)) == role
+
+
+def notes(tmp_path: Path, source: str, text: str = "report") -> str:
+    """What is noted of an archive as it is ingested, in one line."""
+    section = SourceSection.model_validate({"source": source, "size": 64, "text": text})
+    return "; ".join(notes_of(publish(LocalStore(tmp_path / "store"), section), section))
+
+
+@pytest.mark.parametrize("text", ["report", "labels"])
+def test_labels_are_offered_for_a_text_only_where_there_are_some(tmp_path: Path, text: str) -> None:
+    tree = Tree(tmp_path / "films")
+    tree.image("a.png", film(1))
+    dicom(tree.root / "b.dcm", DEEP, 12)
+    told = notes(tmp_path, f"folder:{tree.root}", text)
+    assert "2 of 2 films have neither text nor labels" in told
+    assert "a report beside each film, as NAME.txt" in told
+    assert "--text labels" not in told
+
+
+def test_blank_labels_are_told_where_texts_are_made_of_labels(tmp_path: Path) -> None:
+    archive = write_chexpert(tmp_path / "chex")
+    table = archive / "train.csv"
+    head, first, second = table.read_text(encoding="utf-8").splitlines()
+    blank = ",".join([*second.split(",")[:5], *[""] * len(OBSERVATIONS)])
+    table.write_text(f"{head}\n{first}\n{blank}\n", encoding="utf-8")
+    assert "have no text, so they can test a model and cannot train one; --text labels makes it from labels" in notes(
+        tmp_path, f"chexpert:{archive}"
+    )
+    told = notes(tmp_path, f"chexpert:{archive}", "labels")
+    assert "1 of 6 films have no text" in told
+    assert "no report and no label that is a finding" in told
 
 
 @pytest.mark.parametrize(("place", "role"), [("test/", "test"), ("validation/", "validation"), ("", "real")])
