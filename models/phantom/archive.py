@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 
 import numpy as np
@@ -15,6 +17,7 @@ from models.phantom.hospital import ARCHIVE_SIZE, Hospital
 __all__ = ["ARCHIVE_SIZE", "films", "render_many", "sampled"]
 
 _CHUNK = 128
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def films(
@@ -48,10 +51,24 @@ def render_many(
     if workers <= 1:
         parts = [_render_chunk(job) for job in jobs]
     else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with _safe_path(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             parts = list(pool.map(_render_chunk, jobs))
     images, labels, texts = zip(*parts, strict=True)
     return np.concatenate(images), np.concatenate(labels), [text for part in texts for text in part]
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Python processes that start inside the block import nothing from the current folder."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 def _render_chunk(job: tuple[Hospital, int, list[int], int]) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from models.phantom.archive import films, render_many
 from models.phantom.hospital import HOSPITAL_A, HOSPITAL_B
 from models.phantom.sheet import contact_sheet
+
+RENDER = """
+import os
+from models.phantom.archive import render_many
+from models.phantom.hospital import HOSPITAL_A
+if __name__ == "__main__":
+    print(render_many(HOSPITAL_A, 1, range(3), size=32, workers=2)[0].shape, "PYTHONSAFEPATH" in os.environ)
+"""
 
 
 def test_films_come_in_the_order_asked_for():
@@ -38,3 +50,16 @@ def test_a_contact_sheet_holds_every_film():
     sheet = contact_sheet([film.image for film in done], ["a caption"] * 5, columns=3, scale=1.0)
     assert sheet.width > 3 * 64
     assert sheet.height > 2 * 64
+
+
+def test_processes_that_render_import_nothing_from_the_current_folder(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "socket.py").write_text("raise ImportError('of the current folder')")
+    script = tmp_path / "render.py"
+    script.write_text(RENDER)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path / "here", env=env, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "(3, 32, 32) False\n"), done.stderr
