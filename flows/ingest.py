@@ -14,7 +14,7 @@ from flows.services.home import PROFILES, prepare
 from flows.session import open_storage
 from models.typed import worded
 from tasks.corpora.archives.errors import ArchiveError
-from tasks.corpora.archives.registry import FOLDER
+from tasks.corpora.archives.registry import FOLDER, open_archive
 from tasks.corpora.source import ArchiveSource, SourceUnknown, has_scheme, parse_source
 from tasks.ingest.ingest import Ingested
 from tasks.ingest.ingest import ingest as publish
@@ -82,6 +82,17 @@ def section_of(parameters: IngestParameters) -> SourceSection:
     except ValidationError as error:
         problems = [": ".join([*map(str, item["loc"][:1]), worded(item)]) for item in error.errors()]
     raise ArchiveError("; ".join(problems))
+
+
+def check_archive(section: SourceSection) -> None:
+    """Refuse an archive that is no folder, or that holds no film, without reading more of it than that takes.
+
+    Raises:
+        ArchiveError: what is missing.
+    """
+    source = section.parsed
+    if isinstance(source, ArchiveSource):
+        open_archive(source.path, source.layout).check_films()
 
 
 def source_of(text: str, layout: str) -> str:

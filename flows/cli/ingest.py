@@ -63,12 +63,12 @@ def ingest(
     synth run --set sources.real=nih@latest --set sources.test=nih-test@latest
     """
     with explained():
-        from flows.ingest import IngestParameters, section_of
+        from flows.ingest import IngestParameters, check_archive, section_of
 
         fields = {
             "source": source, "name": name, "layout": layout, "split": split, "where": tuple(where or ()),
             "part": part, "keep": keep, "size": size, "text": text, "licence": licence, "workers": workers,
             "profile": profile, "overrides": tuple(changes or ()),
         }  # fmt: skip
-        section_of(IngestParameters(**fields))  # what is wrong is reported before Prefect starts
+        check_archive(section_of(IngestParameters(**fields)))  # what is wrong is reported before Prefect starts
     echo(call_flow("ingest", fields))

@@ -204,6 +204,29 @@ def test_what_is_wrong_is_one_line_on_the_command_line(tmp_path: Path, monkeypat
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("layout", "told"),
+    [
+        ("folder", "films holds no image file"),
+        ("auto", "films holds no archive that is known"),
+        ("nih", "films holds no Data_Entry"),
+        ("openi", "films holds no indiana_projections.csv"),
+    ],
+)
+def test_a_folder_without_a_film_is_refused_before_prefect_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str, told: str
+) -> None:
+    def started(*_: object) -> None:
+        pytest.fail("the flow was started")
+
+    monkeypatch.setenv("SYNTHCXR_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("flows.cli.ingest.call_flow", started)
+    Tree(tmp_path / "films").text("notes.txt", "no film")
+    result = CliRunner().invoke(app, ["ingest", f"{layout}:{tmp_path}/films"])
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+
+
 def test_help_teaches() -> None:
     out = CliRunner().invoke(app, ["ingest", "--help"]).output
     for word in ("synth ingest nih:/data/nih --name nih --split train --text labels", "--part", "rejects/"):

@@ -84,7 +84,18 @@ class Archive:
 
     def no_film(self) -> ArchiveError:
         """What to raise where `films` are none."""
+        if self.layout == FOLDER:
+            return ArchiveError(f"{self.root} holds no image file")
         return ArchiveError(f"{self.root} has the layout {self.layout}, but its tables name no film")
+
+    def check_films(self) -> None:
+        """Refuse a folder without a film of its layout, before anything is started; a sound archive is not read.
+
+        Raises:
+            ArchiveError: a table is missing, or no film is there.
+        """
+        if not layout_of(self.layout).find(self.root) and next(self.films(), None) is None:
+            raise self.no_film()
 
 
 def open_archive(root: Path, layout: str = AUTO) -> Archive:

@@ -329,7 +329,7 @@ class TestCommandLine:
 
 
 def test_an_empty_folder_asked_for_as_one_is_told(root: Path) -> None:
-    with pytest.raises(ArchiveError, match="has the layout folder, but its tables name no film"):
+    with pytest.raises(ArchiveError, match="holds no image file"):
         audit(root, layout="folder")
 
 

@@ -82,7 +82,7 @@ class TestOddFiles:
 
     def test_where_no_film_is_listed_it_is_said_what_is_there(self, root: Path) -> None:
         (root / "a.zip").touch()
-        with pytest.raises(ArchiveError, match=r"name no film; left out: 1 zip \(a\.zip\)"):
+        with pytest.raises(ArchiveError, match=r"holds no image file; left out: 1 zip \(a\.zip\)"):
             audit(root, layout="folder")
 
     def test_a_folder_that_cannot_be_written_is_said_first(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
