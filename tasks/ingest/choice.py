@@ -23,6 +23,10 @@ from tasks.recipe.sources import SourceSection
 
 _PART_BITS = 64
 _SHOWN = 8
+_NO_GOOD_FILMS = (
+    "an audit without --good or --calibrate takes the phantom's limits, which no real film passes: run synth audit "
+    "archive again with --good FILE, films that someone looked at, or list the films to keep in a column film"
+)
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -153,7 +157,7 @@ def read_kept(path: Path) -> frozenset[str]:
         ) from error
     kept = frozenset(film for film, is_kept in rows if is_kept)
     if not kept:
-        raise ArchiveError(f"--keep {path} keeps none of its {len(rows)} films")
+        raise ArchiveError(f"--keep {path} keeps none of its {len(rows)} films; {_NO_GOOD_FILMS}")
     return kept
 
 

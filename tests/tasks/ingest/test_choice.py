@@ -102,7 +102,8 @@ def test_a_list_of_films_without_a_verdict_keeps_them_all(tmp_path: Path) -> Non
     ("text", "told"),
     [
         ("id\na\n", "it has no column film"),
-        ("film,kept\na,no\n", "keeps none of its 1 films"),
+        ("film,kept\na,no\n", "keeps none of its 1 films; .* run synth audit archive again with --good FILE"),
+        ("film,kept,reasons\na,false,defects\nb,false,defects\n", "none of its 2 films; an audit without --good"),
         ("film,kept\na,maybe\n", "holds 'maybe', which is neither true nor false"),
     ],
 )
