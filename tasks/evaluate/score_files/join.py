@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ import numpy as np
 from tasks.evaluate.labels import Labels, Uncertain, settle
 from tasks.evaluate.score_files.label_table import LabelTable
 from tasks.evaluate.score_files.problems import FilesDoNotFit, counted, examples
+
+_PATIENTS = ("patient", "patient id", "patientid", "patient key", "subject", "subject id", "subjectid")
+"""Columns that hold patients, as people name them; case, spaces and underscores aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,11 @@ def join(predictions: LabelTable, labels: LabelTable, allow: Allowances) -> Scor
     names, lone_names = _in_both(
         predictions, labels, "label", lambda table: {key: name for key, (name, _) in table.columns.items()}
     )
+    hint = _patients_hint(predictions, labels)
     problems = [] if allow.films else [f"{line} (--allow-missing-films leaves them out)" for line in lone_films]
-    problems += [] if allow.labels else [f"{line} (--allow-missing-labels leaves them out)" for line in lone_names]
+    problems += (
+        [] if allow.labels else [f"{line} (--allow-missing-labels leaves them out{hint})" for line in lone_names]
+    )
     if not films or not names:
         nothing = "label" if films else "film"
         raise FilesDoNotFit([*problems, f"{predictions.path} and {labels.path} have no {nothing} in common"])
@@ -100,6 +107,13 @@ def _in_both(
         if (lone := [name for key, name in own.items() if key not in other])
     ]
     return [key for key in ours if key in theirs], lines
+
+
+def _patients_hint(one: LabelTable, other: LabelTable) -> str:
+    """The option that names the patients, where a column that seems to hold them stands among the labels of a file."""
+    lone = [*one.columns.items(), *other.columns.items()]
+    found = [name for key, (name, _) in lone if key in _PATIENTS and not (key in one.columns and key in other.columns)]
+    return f"; --patients {shlex.quote(found[0])} names a column of patients" if found else ""
 
 
 def _rows(table: LabelTable, films: Iterable[str]) -> np.ndarray:

@@ -11,6 +11,7 @@ import polars as pl
 from tasks.evaluate.score_files.problems import FilesDoNotFit, counted, examples
 
 _BLANK = ("", "nan", "na", "none", "null")
+_WORDS = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,11 @@ class LabelTable:
             return cells.cast(pl.Float64).fill_null(float("nan")).to_numpy()
         text = cells.cast(pl.String).fill_null("").str.strip_chars()
         blank = text.str.to_lowercase().is_in(_BLANK)
-        numbers = text.cast(pl.Float64, strict=False)
+        words = text.str.to_lowercase().replace_strict(_WORDS, default=None, return_dtype=pl.Float64)
+        numbers = text.cast(pl.Float64, strict=False).fill_null(words)
         if (odd := numbers.is_null() & ~blank).any():
             wrong = [f"{film}: {text[at]!r}" for at, film in enumerate(self.films) if odd[at]]
-            told = f"{counted(len(wrong), 'cell')} that hold no number: {examples(wrong)}"
+            holds = "holds" if len(wrong) == 1 else "hold"
+            told = f"{counted(len(wrong), 'cell')} that {holds} no number: {examples(wrong)}"
             raise FilesDoNotFit([f"{self.path}, column {name!r}: {told}"])
         return numbers.fill_null(float("nan")).to_numpy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.score_files.forms import Kind, by_plain_name, from_listed, from_long, from_wide, long_columns
 from tasks.evaluate.score_files.label_table import LabelTable
 from tasks.evaluate.score_files.problems import FilesDoNotFit, counted, examples
+from tasks.evaluate.score_files.tables import read_cells
 
 FILM_COLUMNS = ("film", "image", "image index", "image id", "sample id", "filename", "file", "path", "dicom id", "id")
 """Columns that name the film where nobody says which does, in this order; case, spaces and underscores aside."""
@@ -40,7 +40,7 @@ def read_table(path: str | Path, kind: Kind, columns: Columns, asked: Sequence[s
     """A file of predictions or labels.
 
     Args:
-        path: CSV (gzipped or not), or Parquet by the ending ``.parquet``.
+        path: as `tasks.evaluate.score_files.tables.read_cells` takes it.
         kind: what it holds.
         columns: which columns hold what.
         asked: labels of the predictions, which the listed form does not name where no film shows them.
@@ -72,13 +72,7 @@ def read_table(path: str | Path, kind: Kind, columns: Columns, asked: Sequence[s
 
 
 def _frame(path: Path) -> pl.DataFrame:
-    data = io.BytesIO(path.read_bytes())
-    try:
-        parquet = path.suffix.lower() in (".parquet", ".pq")
-        frame = pl.read_parquet(data) if parquet else pl.read_csv(data, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        why = " ".join(str(error).split())[:200]
-        raise CannotScore(f"{path} cannot be read as CSV, or as Parquet by its ending .parquet: {why}") from error
+    frame = read_cells(path)
     if not frame.height:
         raise CannotScore(f"{path} holds no row")
     if odd := [

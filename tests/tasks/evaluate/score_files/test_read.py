@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.score_files.join import Allowances, join
 from tasks.evaluate.score_files.problems import FilesDoNotFit
 from tasks.evaluate.score_files.read import Columns, read_table
 from tests.tasks.evaluate.score_files.written import LABELS, PREDICTIONS, Rows, write
@@ -106,6 +108,69 @@ def test_a_cell_that_holds_no_number_is_named_with_its_film(tmp_path: Path) -> N
         FilesDoNotFit, match=r"column 'Edema': 4 cells that hold no number: f1: 'yes', f2: '\?', f4: 'no', \.\.\."
     ):
         table.values("edema")
+
+
+SAVED = {
+    "semicolons": b"film;Edema;Lung_Mass\na;0.5;0.1\nb;1.5e-3;0.8\n",
+    "decimal commas": b"film;Edema;Lung_Mass\na;0,5;0,1\nb;1,5E-03;0,8\n",
+    "declared": b"sep=;\r\nfilm;Edema;Lung_Mass\r\na;0,5;0,1\r\nb;0,0015;0,8\r\n",
+    "tabs": b"film\tEdema\tLung_Mass\na\t0.5\t0.1\nb\t0.0015\t0.8\n",
+    "bars": b"film|Edema|Lung_Mass\na|0.5|0.1\nb|0.0015|0.8\n",
+    "utf-16": "film,Edema,Lung_Mass\na,0.5,0.1\nb,0.0015,0.8\n".encode("utf-16"),
+    "utf-16 with tabs": "film\tEdema\tLung_Mass\r\na\t0.5\t0.1\r\nb\t0.0015\t0.8\r\n".encode("utf-16"),
+    "utf-32": "film;Edema;Lung_Mass\na;0.5;0.1\nb;0.0015;0.8\n".encode("utf-32"),
+    "utf-8 with a mark": "film;Edema;Lung_Mass\na;0.5;0.1\nb;0.0015;0.8\n".encode("utf-8-sig"),
+}
+
+
+@pytest.mark.parametrize("saved", SAVED)
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz"])
+def test_a_table_is_read_as_spreadsheets_save_it(tmp_path: Path, saved: str, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(SAVED[saved]) if name.endswith(".gz") else SAVED[saved])
+    table = read_table(tmp_path / name, "predictions", Columns())
+    assert table.films == ("a", "b")
+    assert table.values("edema").tolist() == [0.5, 0.0015]
+    assert table.values("lung mass").tolist() == [0.1, 0.8]
+
+
+def test_true_and_false_are_one_and_zero(tmp_path: Path) -> None:
+    rows = [{"film": f"f{at}", "x": cell} for at, cell in enumerate(["True", "FALSE", "", "true", "0"])]
+    values = read_table(write(tmp_path / "l.csv", rows), "labels", Columns()).values("x")
+    assert np.array_equal(values, [1, 0, np.nan, 1, 0], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("p.csv", b"", "p.csv is empty$"),
+        ("p.parquet", b"", "p.parquet is empty$"),
+        ("p.csv", b"PAR1junk", "p.csv is Parquet, not CSV: give it the ending .parquet"),
+        ("p.parquet", b"film,x\n", "p.parquet cannot be read as Parquet, which its ending tells: "),
+        ("p.csv", b"film,x\na,1,2\n", "p.csv cannot be read as CSV: a row has more cells than the header: name every"),
+        ("p.csv", "film,x\na,1\n".encode("utf-16-le"), "p.csv holds zero bytes; it is no text, or UTF-16 without"),
+        ("p.csv.gz", b"\x1f\x8b junk", "p.csv.gz cannot be unpacked: "),
+    ],
+)
+def test_why_a_file_is_no_table_is_told_of_its_own_kind(tmp_path: Path, name: str, data: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(CannotScore, match=told):
+        read_table(tmp_path / name, "predictions", Columns())
+
+
+def test_one_cell_without_a_number_holds_none(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "l.csv", [{"film": "a", "x": "?"}]), "labels", Columns())
+    with pytest.raises(FilesDoNotFit, match="1 cell that holds no number: a: "):
+        table.values("x")
+
+
+@pytest.mark.parametrize("column", ["subject_id", "PatientID", "Patient ID"])
+def test_a_column_of_patients_that_nobody_named_is_told_with_the_option(tmp_path: Path, column: str) -> None:
+    predictions = read_table(write(tmp_path / "p.csv", [{"film": "a", "x": 1}]), "predictions", Columns())
+    labels = read_table(write(tmp_path / "l.csv", [{"film": "a", "x": 1, column: 7}]), "labels", Columns())
+    with pytest.raises(
+        FilesDoNotFit, match=rf"1 label only in .*: {column} .*--patients '?{column}'? names a column of patients"
+    ):
+        join(predictions, labels, Allowances())
 
 
 @pytest.mark.parametrize(
