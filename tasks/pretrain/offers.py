@@ -82,7 +82,7 @@ def offer_of(store: ObjectStore, version: SourceVersion) -> Draw:
         whole = kept_pairs(whole, version.selection, kept)
         pairs = sum(sample not in blank for sample in kept)
     if blank and not pairs:
-        raise ArmsDoNotFit(
-            f"dataset {version}: none of its films has a text to train on; ingest it with --text labels, or test on it"
-        )
+        labels = manifest.statistics.get("labels")
+        remedy = "; ingest it with --text labels, or test on it" if labels else ", nor a label to make one from"
+        raise ArmsDoNotFit(f"dataset {version}: none of its films has a text to train on{remedy}")
     return whole.model_copy(update={"pairs": pairs}) if blank else whole

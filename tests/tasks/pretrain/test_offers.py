@@ -60,6 +60,14 @@ def test_a_version_without_any_text_is_refused_with_the_remedy(tmp_path: Path, a
         offer_of(store, SourceVersion(version.ref))
 
 
+def test_labels_are_no_remedy_where_there_are_none(tmp_path: Path) -> None:
+    Tree(tmp_path / "films").image("a.png", film(1))
+    store = LocalStore(tmp_path / "store")
+    ref = ingest(store, SourceSection(source=f"folder:{tmp_path}/films", size=64)).ref
+    with pytest.raises(ArmsDoNotFit, match="none of its films has a text to train on, nor a label to make one from"):
+        offer_of(store, SourceVersion(ref))
+
+
 def test_more_pairs_than_have_a_text_cannot_be_drawn(tmp_path: Path, archive: Path) -> None:
     store = LocalStore(tmp_path / "store")
     version = published(store, archive, "labels")
