@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -60,12 +61,28 @@ audit.app.command()(fidelity.fidelity)
 app.add_typer(audit.app)
 
 
+def _show_version(asked: bool) -> None:
+    """Print the version of the package and end."""
+    if not asked:
+        return
+    try:
+        version = importlib.metadata.version("synthcxr")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        version = "of a checkout that is not installed"
+    typer.echo(f"synthcxr {version}")
+    raise typer.Exit
+
+
 @app.callback()
 def every_command(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the trace of an error. SYNTHCXR_DEBUG=1 does the same.")
     ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and end.")
+    ] = False,
 ) -> None:
     """Options of every command; they stand before its name."""
+    del version  # its callback has answered it
     if debug:
         failure.show_traces()
