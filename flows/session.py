@@ -24,7 +24,7 @@ from tasks.publish.dataset import find_version
 from tasks.recipe.errors import RecipeError
 from tasks.recipe.fingerprint import fingerprint, version_of
 from tasks.recipe.paths import published
-from tasks.recipe.profile import dump_published, dump_recipe, parse_recipe
+from tasks.recipe.profile import dump_published, dump_recipe, load_recipe, parse_recipe
 from tasks.recipe.reading import parse_yaml
 from tasks.recipe.schema import Recipe, StorageSection
 from tasks.track.names import RECIPE
@@ -65,8 +65,10 @@ class Run:
         return run_name(self.ref, self.recipe)
 
 
-def recipe_of(flow: str, parameters: FlowParameters) -> Recipe:
+def recipe_of(flow: str, parameters: FlowParameters, *, checked: bool = True) -> Recipe:
     """The recipe that a flow's parameters ask for, with nothing wrong in it for the stages of that flow.
+
+    With `checked` False it is only read: a flow on another version than the recipe's uses few of its sections.
 
     Raises:
         RecipeError: with all problems at once; or a whole recipe is given, and fields that would change it.
@@ -75,6 +77,8 @@ def recipe_of(flow: str, parameters: FlowParameters) -> Recipe:
 
     changes = parameters.changes()
     if parameters.recipe is None:
+        if not checked:
+            return load_recipe(parameters.profile, changes, PROFILES)
         return checked_recipe(parameters.profile, changes, PROFILES, FLOWS[flow])
     where = "parameter recipe"
     if changes:
@@ -84,7 +88,8 @@ def recipe_of(flow: str, parameters: FlowParameters) -> Recipe:
     if not isinstance(data, dict):
         raise RecipeError(where, ["it is no mapping: give what `recipe.yaml` of an MLflow run holds"])
     recipe = parse_recipe(data, where)
-    check_recipe(recipe, FLOWS[flow])
+    if checked:
+        check_recipe(recipe, FLOWS[flow])
     return recipe
 
 
@@ -99,7 +104,9 @@ Need = Callable[[ObjectStore, Recipe, DatasetRef], None]
 
 
 @contextmanager
-def open_run(flow: str, parameters: FlowParameters, *, needs: Need | None = None) -> Iterator[Run]:
+def open_run(
+    flow: str, parameters: FlowParameters, *, needs: Need | None = None, checked: bool = True
+) -> Iterator[Run]:
     """Open the store and tracking for the recipe of a flow run.
 
     A flow that is given the id of a parent's MLflow run writes below that run and does not end it; it may be the
@@ -109,6 +116,7 @@ def open_run(flow: str, parameters: FlowParameters, *, needs: Need | None = None
         flow: its name.
         parameters: what it was asked for.
         needs: asked before anything is tracked or done.
+        checked: whether the whole recipe is checked for the stages of the flow.
 
     Raises:
         RecipeError: something is wrong with the recipe; all of it at once.
@@ -116,7 +124,7 @@ def open_run(flow: str, parameters: FlowParameters, *, needs: Need | None = None
         TrackingError: MLflow cannot be opened, or `parent_run` names no run, or one of another recipe.
     """
     home = prepare()
-    recipe = recipe_of(flow, parameters)
+    recipe = recipe_of(flow, parameters, checked=checked)
     mark = fingerprint(recipe)
     with open_storage(recipe.storage, home) as store:
         # A version that another recipe made is refused before anything is tracked or done.

@@ -21,6 +21,10 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def curate(
+    of: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME@VERSION]", help="Any published version; without it, the profile's."),
+    ] = None,
     profile: Profile = "local",
     changes: Annotated[
         list[str] | None,
@@ -54,26 +58,28 @@ def curate(
     \b
     synth curate --explain
     synth curate --dry-run --set curate.thresholds.agreement=0.4
+    synth curate nih@latest --set curate.near_image=8
     synth curate --explain --set curate.near_image=8 --set curate.near_report=0.9
     synth curate --explain --set 'curate.top={share: 0.8}' --set 'curate.balance={tolerance: 0.2}'
     synth curate --explain --set 'curate.caps={no finding: 500, other: 2000}'
     """
 
     if dry:
-        console().print(_table(_decided(profile, changes or [])))
+        console().print(_table(_decided(profile, changes or [], of)))
         return
-    result = run_flow("curate", profile, changes)
+    result = run_flow("curate", profile, changes, of)
     if show:
         console().print(_table(result))
     else:
         echo({key: result[key] for key in ("dataset", "selection", "kept", "of")})
 
 
-def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
+def _decided(profile: str, changes: list[str], of: str | None) -> dict[str, Any]:
     """What the flow would return, without a Prefect run, tracking or a selection written."""
     from flows.progress import Progress
     from flows.session import open_storage
     from storage.layout import DatasetRef
+    from storage.tags import resolve
     from storage.versions import Version, VersionPlace
     from tasks.curate.explain import explain, spread
     from tasks.curate.keep import decide
@@ -83,9 +89,10 @@ def _decided(profile: str, changes: list[str]) -> dict[str, Any]:
 
     with explained():
         recipe = load_recipe(profile, changes, PROFILES)
-        ref = DatasetRef(recipe.dataset, version_of(recipe))
         with open_storage(recipe.storage, prepare()) as store, Progress() as progress:
-            find_version(VersionPlace(store, ref), dump_published(recipe), fingerprint(recipe))
+            ref = DatasetRef(recipe.dataset, version_of(recipe)) if of is None else resolve(store, of)
+            if of is None:
+                find_version(VersionPlace(store, ref), dump_published(recipe), fingerprint(recipe))
             table, selection = decide(Version.open(store, ref), recipe.curate, progress.stage)
     return {
         "dataset": str(ref),

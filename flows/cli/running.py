@@ -18,16 +18,26 @@ Profile = Annotated[
 ]
 
 
-def run_flow(name: str, profile: str, changes: Sequence[str] | None) -> dict[str, Any]:
-    """Run a flow in this process, against the served Prefect API if there is one."""
+def run_flow(name: str, profile: str, changes: Sequence[str] | None, of: str | None = None) -> dict[str, Any]:
+    """Run a flow in this process, against the served Prefect API if there is one.
+
+    Args:
+        name, profile, changes: the flow, and its recipe.
+        of: a published version, for a flow that works on any; the rules are then checked against it, by the flow.
+    """
     with explained():
         prepare()
         from tasks.check.check import FLOWS, checked_recipe
-        from tasks.recipe.profile import dump_recipe
+        from tasks.recipe.profile import dump_recipe, load_recipe
 
         # What is wrong is reported before Prefect starts; the flow gets the checked recipe.
-        recipe = checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
-    return call_flow(name, {"profile": profile, "recipe": dump_recipe(recipe)})
+        recipe = (
+            checked_recipe(profile, changes or [], PROFILES, FLOWS[name])
+            if of is None
+            else load_recipe(profile, changes or [], PROFILES)
+        )
+    parameters = {"profile": profile, "recipe": dump_recipe(recipe)}
+    return call_flow(name, parameters if of is None else {**parameters, "of": of})
 
 
 def call_flow(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,3 +77,25 @@ def test_pairs_that_are_fewer_once_the_version_is_there_are_told_before_training
     with pytest.raises(CheckpointConflict, match=r"or was missing then; say how many pairs an arm has \(pretrain"):
         run_flow("pretrain", parameters)
     assert factory.objects() == before
+
+
+def test_an_ingested_version_is_curated_by_its_own_findings_and_trained_on(ingested: SmallFactory) -> None:
+    rules = ["--set", "curate.caps={Hernia: 2, other: 99}"]
+    ref = resolve(ingested.store, "nih@latest")
+    before = ingested.objects()
+    assert "not written" in synth(ingested, "curate", f"nih@{ref.version}", "--dry-run", *rules)
+    assert ingested.objects() == before
+    synth(ingested, "curate", "nih@latest", *rules)
+    (kept,) = [key for key in ingested.objects() if key.startswith(f"selections/{ref.name}/{ref.version}/")]
+    name = kept.split("/")[3]
+    whole = open_dataset(ingested.store, ref).accepted
+    changes = [f"sources.real=nih@latest/{name}", "sources.test=held-out@latest", "pretrain.only=[real]"]
+    run_flow("pretrain", {**ingested.parameters(), "overrides": [f"storage.root={ingested.store.root}", *changes]})
+    assert 2 <= pairs_of_arms(ingested)["real"] < whole
+
+
+def test_a_version_that_is_not_there_is_not_curated(ingested: SmallFactory) -> None:
+    before = ingested.objects()
+    assert "nosuch" in synth(ingested, "curate", "nosuch@v-1", code=2)
+    assert "'gout'" in synth(ingested, "curate", "nih@latest", "--set", "curate.caps.gout=3", code=2)
+    assert ingested.objects() == before
