@@ -70,7 +70,7 @@ def join(predictions: LabelTable, labels: LabelTable, allow: Allowances) -> Scor
     hint = _patients_hint(predictions, labels)
     problems = [] if allow.films else [f"{line} (--allow-missing-films leaves them out)" for line in lone_films]
     problems += (
-        [] if allow.labels else [f"{line} (--allow-missing-labels leaves them out{hint})" for line in lone_names]
+        [] if allow.labels else [f"{line} (--allow-missing-labels leaves them out){hint}" for line in lone_names]
     )
     if not films or not names:
         nothing = "label" if films else "film"

@@ -47,7 +47,7 @@ def test_what_does_not_fit_is_one_line_and_exit_code_2(words: list[str]) -> None
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
     assert "1 label only in" in result.stderr
-    assert "patient (--allow-missing-labels leaves them out)" in result.stderr
+    assert "patient (--allow-missing-labels leaves them out); --patients patient names a column" in result.stderr
     allowed = CliRunner().invoke(app, [*words, "--allow-missing-labels"])
     assert allowed.exit_code == 0
     assert "left out: 1 label only in" in allowed.stdout
