@@ -7,6 +7,7 @@ import importlib
 import io
 import math
 import socket
+import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -258,16 +259,17 @@ def gloria_text_by_text(made: MadeRegions) -> float:
     return 1
 
 
-def train_in_processes(processes: int, steps: int = 12) -> float:
-    """A training of ours by so many processes of one thread each, starting them included; pairs seen."""
+def train_in_processes(processes: int, steps: int = 24) -> tuple[float, float]:
+    """A training of ours by so many processes of one thread each; pairs seen, and seconds of the training alone."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    spawn(_one_process, (processes, port, steps), nprocs=processes)
-    return steps * 128
+    with tempfile.TemporaryDirectory() as folder:
+        spawn(_one_process, (processes, port, steps, folder), nprocs=processes)
+        return steps * 128, float((Path(folder) / "seconds").read_text())
 
 
-def _one_process(number: int, processes: int, port: int, steps: int) -> None:
+def _one_process(number: int, processes: int, port: int, steps: int, folder: str) -> None:
     torch.set_num_threads(1)
     if processes > 1:
         dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", world_size=processes, rank=number)
@@ -276,8 +278,8 @@ def _one_process(number: int, processes: int, port: int, steps: int) -> None:
     stage = Stage(0, 0, SampleOrder([[len(films)]], 0))
     corpus = Corpus(tuple(map(str, range(len(films)))), reports, np.arange(len(films)), list(films), (stage,))
     section = TrainSection(samples_seen=steps * 128, batch=128, threads=1, device="cpu", save_minutes=None)
-    train_on(
-        corpus, Trial(arm=Arm(name="benchmark", mix=(), samples_seen=steps * 128), objective=CLIP, seed=0), section
-    )
+    trained = train_on(corpus, _trial(steps * 128), section)
+    if number == 0:
+        (Path(folder) / "seconds").write_text(str(trained.seconds))
     if processes > 1:
         dist.destroy_process_group()
