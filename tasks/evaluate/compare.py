@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.resampled import ByUnit, figure, mean_over_seeds
-from tasks.evaluate.scores import Difference, Figure
+from tasks.evaluate.resampled import ByUnit, mean_figure
+from tasks.evaluate.scores import Difference
 
 Macros = Mapping[str, Mapping[int, ByUnit]]
 """By arm and seed, the macro score on all films and in each resample, resamples in the same order for all."""
@@ -34,7 +34,7 @@ def _difference(arm: str, baseline: str, macros: Macros, confidence: float) -> D
         seed: {unit: found - macros[baseline][seed][unit] for unit, found in macros[arm][seed].items()}
         for seed in seeds
     }
-    mean = Figure.model_validate(figure(mean_over_seeds(list(by_seed.values())), confidence))
+    mean = mean_figure(list(by_seed.values()), confidence)
     return Difference(
         arm=arm,
         baseline=baseline,

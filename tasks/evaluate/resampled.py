@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from tasks.evaluate.labels import Labels
 from tasks.evaluate.metrics.bootstrap import draw_counts, draw_patient_counts, interval
 from tasks.evaluate.metrics.macro import macro_mean, with_both_classes
 from tasks.evaluate.metrics.ranking import resampled_auroc, resampled_average_precision
+from tasks.evaluate.scores import Figure
 
 METRICS = {"auroc": resampled_auroc, "auprc": resampled_average_precision}
 ByUnit = Mapping[str, np.ndarray]
@@ -81,15 +83,28 @@ def mean_over_seeds(parts: Sequence[ByUnit]) -> ByUnit:
     return {unit: np.mean([part[unit] for part in parts], axis=0) for unit in parts[0]}
 
 
-def figure(found: ByUnit, confidence: float) -> dict[str, float | None]:
-    """Value and interval as `tasks.evaluate.scores.Figure` has them: over patients where they are known, else films.
+def mean_figure(parts: Sequence[ByUnit], confidence: float) -> Figure:
+    """The mean of a figure over seeds, with its interval: over patients where they are known, else films.
 
     Raises:
         CannotScore: no resample has a value.
     """
+    found = mean_over_seeds(parts)
     by_film = interval(found["film"][1:], confidence)
     value = float(found["film"][0])
     if "patient" not in found:
-        return {"value": value, **by_film}
-    beside = {f"{end}_film": by_film[end] for end in ("low", "high")}
-    return {"value": value, **interval(found["patient"][1:], confidence), **beside}
+        return Figure(value=value, **by_film)
+    by_patient = interval(found["patient"][1:], confidence)
+    return Figure(value=value, **by_patient, low_film=by_film["low"], high_film=by_film["high"])
+
+
+def sd_over_seeds(parts: Sequence[ByUnit]) -> float | None:
+    """The standard deviation of a figure over seeds; None for a single one."""
+    return float(np.std([part["film"][0] for part in parts], ddof=1)) if len(parts) > 1 else None
+
+
+def drawn_units(patients: Sequence[str | None] | None) -> dict[str, Any]:
+    """What `draw` resamples, as `tasks.evaluate.scores.ScoreTable` has it: the unit, and how many patients."""
+    if patients is None:
+        return {"unit": "film", "patients": None}
+    return {"unit": "patient", "patients": len(set(patients) - {None})}

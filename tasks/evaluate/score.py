@@ -10,8 +10,8 @@ import numpy as np
 from tasks.evaluate.compare import compare
 from tasks.evaluate.groups import group_scores, why_ungrouped
 from tasks.evaluate.labels import CannotScore, Labels, settle
-from tasks.evaluate.resampled import ResampledMetrics, draw, figure, mean_over_seeds, resample
-from tasks.evaluate.scores import Figure, LabelScore, Scores, ScoreTable
+from tasks.evaluate.resampled import ResampledMetrics, draw, drawn_units, mean_figure, resample, sd_over_seeds
+from tasks.evaluate.scores import LabelScore, Scores, ScoreTable
 
 if TYPE_CHECKING:
     from tasks.evaluate.predictions import Predictions
@@ -60,8 +60,7 @@ def score_trials(
         bootstrap=section.bootstrap,
         confidence=section.confidence,
         seed=seed,
-        unit="film" if patients is None else "patient",
-        patients=None if patients is None else len(set(patients) - {None}),
+        **drawn_units(patients),
         scores=[scores_of(arm, tuple(by_seed)) for arm, by_seed in scored.items()],
         trials=[scores_of(item.arm, (item.seed,)) for item in items],
         differences=compare(
@@ -88,7 +87,7 @@ def _scores(
     ungrouped = why_ungrouped(len(names), trained_on)
     counted = [] if ungrouped else [item for item in trained_on if item is not None]
     macros = {metric: [part.macro(metric) for part in parts] for metric in ("auroc", "auprc")}
-    macro = Figure.model_validate(figure(mean_over_seeds(macros["auroc"]), confidence))
+    macro = mean_figure(macros["auroc"], confidence)
     return Scores(
         arm=arm,
         seeds=tuple(by_seed),
@@ -98,8 +97,8 @@ def _scores(
             labels.names[at]: _label(parts, row, at, labels, confidence) for row, at in enumerate(parts[0].used)
         },
         left_out=[name for at, name in enumerate(labels.names) if at not in parts[0].used],
-        sd=float(np.std([part["film"][0] for part in macros["auroc"]], ddof=1)) if len(parts) > 1 else None,
-        auprc=Figure.model_validate(figure(mean_over_seeds(macros["auprc"]), confidence)),
+        sd=sd_over_seeds(macros["auroc"]),
+        auprc=mean_figure(macros["auprc"], confidence),
         groups=group_scores(names, parts, counted, confidence) if counted else {},
         ungrouped=ungrouped,
         **macro.model_dump(exclude={"value"}),
@@ -108,8 +107,7 @@ def _scores(
 
 def _label(parts: Sequence[ResampledMetrics], row: int, at: int, labels: Labels, confidence: float) -> LabelScore:
     auroc, auprc = (
-        Figure.model_validate(figure(mean_over_seeds([part.label(metric, row) for part in parts]), confidence))
-        for metric in ("auroc", "auprc")
+        mean_figure([part.label(metric, row) for part in parts], confidence) for metric in ("auroc", "auprc")
     )
     known = labels.known[:, at]
     return LabelScore(

@@ -11,8 +11,8 @@ import numpy as np
 from tasks.evaluate.compare import compare
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.metrics.macro import macro_mean
-from tasks.evaluate.resampled import ByUnit, draw, figure, mean_over_seeds
-from tasks.evaluate.scores import Figure, LabelScore, Scores, ScoreTable
+from tasks.evaluate.resampled import ByUnit, draw, drawn_units, mean_figure, sd_over_seeds
+from tasks.evaluate.scores import LabelScore, Scores, ScoreTable
 
 if TYPE_CHECKING:
     from tasks.evaluate.protocol import TrialPredictions
@@ -73,8 +73,7 @@ def score_means(
         bootstrap=section.bootstrap,
         confidence=section.confidence,
         seed=seed,
-        unit="film" if first.patients is None else "patient",
-        patients=None if first.patients is None else len(set(first.patients) - {None}),
+        **drawn_units(first.patients),
         scores=[_scores(arm, by_seed, shape) for arm, by_seed in found.items()],
         trials=[_scores(item.arm, {item.seed: found[item.arm][item.seed]}, shape) for item in items],
         differences=compare(
@@ -108,11 +107,11 @@ def _macro(means: Mapping[str, np.ndarray]) -> ByUnit:
 def _scores(arm: str, by_seed: Mapping[int, Mapping[str, np.ndarray]], shape: _Shape) -> Scores:
     parts = list(by_seed.values())
     macros = [_macro(part) for part in parts]
-    macro = Figure.model_validate(figure(mean_over_seeds(macros), shape.confidence))
+    macro = mean_figure(macros, shape.confidence)
     per_label: dict[str, LabelScore] = {}
     for row, (name, films) in enumerate(zip(shape.names, shape.concerned, strict=True)):
-        rows = mean_over_seeds([{unit: table[row] for unit, table in part.items()} for part in parts])
-        one = Figure.model_validate(figure(rows, shape.confidence))
+        rows = [{unit: table[row] for unit, table in part.items()} for part in parts]
+        one = mean_figure(rows, shape.confidence)
         per_label[name] = LabelScore(positives=films, ignored=shape.films - films, **one.model_dump())
     return Scores(
         arm=arm,
@@ -120,7 +119,7 @@ def _scores(arm: str, by_seed: Mapping[int, Mapping[str, np.ndarray]], shape: _S
         films=shape.films,
         macro=macro.value,
         per_label=per_label,
-        sd=float(np.std([part["film"][0] for part in macros], ddof=1)) if len(parts) > 1 else None,
+        sd=sd_over_seeds(macros),
         **macro.model_dump(exclude={"value"}),
     )
 
