@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunInfo, RunTag
 
 from storage.addresses import redact
 from tasks.track import names
@@ -197,6 +197,11 @@ def _open(
 def _begin(above: TrackedRun, name: str, tags: dict[str, str]) -> TrackedRun:
     """A new run in the experiment of the one `above` it."""
     info = above.client.create_run(above.experiment, run_name=names.title(name), tags=tags).info
+    return _beside(above, info)
+
+
+def _beside(above: TrackedRun, info: RunInfo) -> TrackedRun:
+    """A run in the experiment of the one `above` it, open for writing."""
     files = store_of(info.artifact_uri or "", above.store)
     return TrackedRun(above.client, above.experiment, info.run_id, above.losses, above.store, files)
 
@@ -215,8 +220,7 @@ def _unfinished(above: TrackedRun, mark: str) -> TrackedRun | None:
         return None
     info = found[0].info
     above.client.update_run(info.run_id, status="RUNNING")
-    files = store_of(info.artifact_uri or "", above.store)
-    return TrackedRun(above.client, above.experiment, info.run_id, above.losses, above.store, files)
+    return _beside(above, info)
 
 
 @contextmanager
