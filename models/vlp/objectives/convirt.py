@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -88,6 +89,13 @@ class PooledHeads(Heads):
         return self.text(mean_of_tokens(features) if self._text_pool == "mean" else max_of_tokens(features))
 
 
+def _attach(module: nn.Module, head: Callable[[int], nn.Module], options: ConvirtOptions | MgcaConvirtOptions) -> None:
+    """Put a head for features of each side's width on a fresh model, the images' first."""
+    widths = feature_widths(module)
+    image, text = head(widths.pooled), head(widths.text)
+    attach_heads(module, PooledHeads(image, text, options.width, options.text_pool))
+
+
 class ConvirtObjective:
     """ConVIRT with the numbers of its paper (Zhang et al., 2020).
 
@@ -102,16 +110,13 @@ class ConvirtObjective:
 
     def prepare(self, module: nn.Module) -> None:
         """Put the heads on a fresh model."""
-        options, widths = self._options, feature_widths(module)
-        image, text = (
-            nn.Sequential(
-                nn.Linear(width, options.hidden or width),
-                nn.ReLU(),
-                nn.Linear(options.hidden or width, options.width),
-            )
-            for width in (widths.pooled, widths.text)
-        )
-        attach_heads(module, PooledHeads(image, text, options.width, options.text_pool))
+        options = self._options
+
+        def head(width: int) -> nn.Module:
+            hidden = options.hidden or width
+            return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, options.width))
+
+        _attach(module, head, options)
 
     def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
         """``contrastive``, a scalar."""
@@ -133,18 +138,18 @@ class MgcaConvirtObjective:
 
     def prepare(self, module: nn.Module) -> None:
         """Put the heads on a fresh model."""
-        options, widths = self._options, feature_widths(module)
-        image, text = (
-            nn.Sequential(
+        options = self._options
+
+        def head(width: int) -> nn.Module:
+            return nn.Sequential(
                 nn.Linear(width, options.hidden),
                 nn.BatchNorm1d(options.hidden),
                 nn.ReLU(),
                 nn.Linear(options.hidden, options.width),
                 nn.BatchNorm1d(options.width, affine=False),
             )
-            for width in (widths.pooled, widths.text)
-        )
-        attach_heads(module, PooledHeads(image, text, options.width, options.text_pool))
+
+        _attach(module, head, options)
 
     def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
         """``contrastive``, a scalar."""
