@@ -29,7 +29,7 @@ from models.vlp.losses.gloria import LocalSimilarity, Words, local_similarities
 from models.vlp.model import create
 from models.vlp.objectives import TrainingBatch, build_objective
 from models.vlp.text import split_report
-from models.vlp.views import plain_view
+from models.vlp.views import fit_film, plain_view
 from storage.layout import DatasetRef
 from storage.ledger import ShardContents, commit_shard
 from storage.loader import Part, SampleOrder, SampleStream
@@ -156,12 +156,14 @@ def make_archive(folder: Path, films: int) -> MadeArchive:
     return MadeArchive(store, tuple(parts))
 
 
+def _stream(archive: MadeArchive) -> tuple[SampleOrder, SampleStream[np.ndarray]]:
+    order = SampleOrder([[len(part.ids) for part in archive.parts]], 0, block=256)
+    return order, SampleStream(archive.store, [archive.parts], order, lambda it: fit_film(decode_png(it.png), SIZE))
+
+
 def train_from_store(archive: MadeArchive, pairs: int) -> float:
     """A training of ours that streams from the store; pairs seen."""
-    from models.vlp.views import fit_film
-
-    order = SampleOrder([[len(part.ids) for part in archive.parts]], 0, block=256)
-    stream = SampleStream(archive.store, [archive.parts], order, lambda sample: fit_film(decode_png(sample.png), SIZE))
+    order, stream = _stream(archive)
     ids = tuple(sample for part in archive.parts for sample in part.ids)
     reports = tuple(split_report(f"IMPRESSION: Nodule number {at}. Stable.") for at in range(len(ids)))
     corpus = Corpus(ids, reports, np.arange(len(ids)), None, (Stage(0, 0, order, stream.start_at),))
@@ -183,10 +185,7 @@ def train_on_webdataset(archive: MadeArchive, pairs: int) -> float:
 
 def load_from_store(archive: MadeArchive) -> float:
     """Every film once, decoded, in our order; films."""
-    from models.vlp.views import fit_film
-
-    order = SampleOrder([[len(part.ids) for part in archive.parts]], 0, block=256)
-    stream = SampleStream(archive.store, [archive.parts], order, lambda sample: fit_film(decode_png(sample.png), SIZE))
+    _, stream = _stream(archive)
     for _ in zip(range(archive.films), stream.start_at(0), strict=False):
         pass
     return archive.films
