@@ -16,12 +16,11 @@ from storage.objects import ObjectStore
 from tasks.pretrain.arms import Arm, Draw, Trial
 from tasks.pretrain.checkpoint import ensure_trained, read_weights
 from tasks.pretrain.corpus import Batches
-from tasks.pretrain.state import TrialState
 from tasks.pretrain.train import train_on
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
 from tests.models.vlp.made_up import RESIDUAL, SIDE, TRANSFORMER, model_folder, tiny_bert
-from tests.tasks.pretrain.test_train import toy_corpus
+from tests.tasks.pretrain.test_train import stopped_after, toy_corpus
 
 SECTION = TrainSection(samples_seen=160, batch=16, threads=1, learning_rate=1e-3)
 SMALL: dict[str, dict[str, Any]] = {"convirt_mgca": {"hidden": 64}}
@@ -48,15 +47,7 @@ def test_a_killed_training_goes_on_to_the_same_weights_of_the_heads_too(local_st
     section = TrainSection(samples_seen=64, batch=8, threads=1, save_steps=3, save_minutes=None)
     trial = trial_of(kind, None).model_copy(update={"arm": Arm(name="toy", mix=(), samples_seen=64)})
     whole = train_on(toy_corpus(), trial, section)
-    states = TrialState(local_store, trial.fingerprint(section))
-
-    def interrupt(step: int, _: float) -> None:
-        if step == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_on(toy_corpus(), trial, section, states=states, on_step=interrupt)
-    again = train_on(toy_corpus(), trial, section, states=states)
+    again = train_on(toy_corpus(), trial, section, states=stopped_after(5, trial, section, local_store))
     assert again.weights == whole.weights
     assert again.losses == whole.losses
     assert again.equal_text_rows == whole.equal_text_rows
@@ -103,14 +94,6 @@ def test_a_killed_training_with_a_text_tower_goes_on_to_the_same_weights(
     section = TrainSection(samples_seen=48, batch=8, threads=1, save_steps=2, save_minutes=None, text_tower=tower)
     trial = trial_of("gloria", None).model_copy(update={"arm": Arm(name="toy", mix=(), samples_seen=48)})
     whole = train_on(toy_corpus(), trial, section)
-    states = TrialState(local_store, trial.fingerprint(section))
-
-    def interrupt(step: int, _: float) -> None:
-        if step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_on(toy_corpus(), trial, section, states=states, on_step=interrupt)
-    again = train_on(toy_corpus(), trial, section, states=states)
+    again = train_on(toy_corpus(), trial, section, states=stopped_after(3, trial, section, local_store))
     assert again.weights == whole.weights
     assert again.losses == whole.losses

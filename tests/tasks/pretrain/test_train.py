@@ -11,6 +11,7 @@ from models.vlp.model import load
 from models.vlp.objectives.clip import ClipObjective
 from models.vlp.text import split_report
 from storage.loader import SampleOrder
+from storage.objects import ObjectStore
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Corpus, Stage, load_corpus
 from tasks.pretrain.state import TrialState
@@ -91,21 +92,27 @@ def toy_corpus(pairs: int = 32, side: int = 96) -> Corpus:
     return Corpus(tuple(f"d/{at}" for at in range(pairs)), reports, np.arange(pairs), images, stages)
 
 
+def stopped_after(step: int, trial: Trial, section: TrainSection, store: ObjectStore) -> TrialState:
+    """The states of a training on `toy_corpus` that was interrupted after a step."""
+    states = TrialState(store, trial.fingerprint(section))
+
+    def interrupt(done: int, _: float) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_on(toy_corpus(), trial, section, states=states, on_step=interrupt)
+    return states
+
+
 TOY = Trial(arm=Arm(name="real", mix=(), samples_seen=64), objective=KindSpec(kind="clip"), seed=1)
 
 
 def test_a_killed_training_goes_on_in_the_store_to_the_same_weights_and_losses(local_store):
     section = TrainSection(samples_seen=64, batch=8, threads=1, save_steps=3, save_minutes=None)
     whole = train_on(toy_corpus(), TOY, section)
-    states = TrialState(local_store, TOY.fingerprint(section))
-
-    def pull_the_plug(step: int, _: float) -> None:
-        if step == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_on(toy_corpus(), TOY, section, states=states, on_step=pull_the_plug)
     seen: list[int] = []
+    states = stopped_after(5, TOY, section, local_store)
     again = train_on(toy_corpus(), TOY, section, states=states, on_step=lambda step, _: seen.append(step))
     assert seen == [4, 5, 6, 7, 8], "three of eight steps were behind it"
     assert again.weights == whole.weights
