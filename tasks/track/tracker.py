@@ -112,7 +112,8 @@ class TrackedRun:
             name: of a new run.
             mark: what the run is about; a tag of it.
         """
-        begun = self.attempt(lambda: _unfinished(self, mark) or _begin(self, name, _below(self.id, mark)))
+        tags = {"mlflow.parentRunId": self.id, names.MARK: mark}
+        begun = self.attempt(lambda: _unfinished(self, mark) or _begin(self, name, tags))
         with _ending(begun or TrackedRun(self.client, self.experiment, NO_RUN, self.losses)) as run:
             yield run
 
@@ -204,10 +205,6 @@ def _beside(above: TrackedRun, info: RunInfo) -> TrackedRun:
     """A run in the experiment of the one `above` it, open for writing."""
     files = store_of(info.artifact_uri or "", above.store)
     return TrackedRun(above.client, above.experiment, info.run_id, above.losses, above.store, files)
-
-
-def _below(parent: str, mark: str) -> dict[str, str]:
-    return {"mlflow.parentRunId": parent, names.MARK: mark}
 
 
 def _unfinished(above: TrackedRun, mark: str) -> TrackedRun | None:
