@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows.cli import audit, check, curate, failure, fidelity, ingest, plan, privacy, run, score, serve, store
+from flows.cli import audit, check, compare, curate, failure, fidelity, ingest, plan, privacy, run, score, serve, store
 
 
 class Commands(TyperGroup):
@@ -55,6 +55,7 @@ app.add_typer(check.app)
 app.add_typer(plan.app)
 app.add_typer(ingest.app)
 app.add_typer(score.app)
+app.add_typer(compare.app)
 app.add_typer(curate.app)
 app.add_typer(privacy.app)
 audit.app.command()(fidelity.fidelity)
