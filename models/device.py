@@ -38,6 +38,18 @@ def device_problem(wanted: str) -> str | None:
     return f"{wanted}: {there} here: take auto or cpu"
 
 
+def processes_problem(processes: int, wanted: str) -> str | None:
+    """Why `processes` cannot have a GPU each here; None where they can, or compute on the CPU."""
+    if processes == 1 or wanted == "cpu":
+        return None
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count == 0 or processes <= count:
+        return None
+    return f"{processes} need a GPU each, and there are {count}: take {count}, or device cpu"
+
+
 def device_of(module: nn.Module) -> torch.device:
     """Where the weights of `module` are; the CPU for a module without any."""
     import torch

@@ -15,6 +15,7 @@ from tasks.ingest.leaks import SourcesLeak
 from tasks.plan.errors import PlanError
 from tasks.pretrain.arms import ArmsDoNotFit
 from tasks.pretrain.checkpoint import CheckpointConflict
+from tasks.pretrain.ranks import RankFailed
 from tasks.pretrain.train import TrainingDiverged
 from tasks.privacy.archive import ArchiveUnknown
 from tasks.privacy.index import NotEnoughFilms
@@ -40,6 +41,7 @@ MENDABLE = (
     SourcesLeak,
     SourceUnknown,
     TrainingDiverged,
+    RankFailed,
     ArchiveUnknown,
     NotEnoughFilms,
 )

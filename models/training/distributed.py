@@ -13,13 +13,24 @@ from torch import Tensor
 PATIENCE = timedelta(hours=2)  # one process may render or encode while the others wait
 
 
-def join_ranks() -> None:
-    """Join the group that ``torchrun`` started: NCCL where there is CUDA, else gloo; nothing without torchrun."""
+def join_ranks(device: str = "auto") -> None:
+    """Join the group that ``torchrun`` started; nothing without torchrun.
+
+    Args:
+        device: ``cpu`` joins by gloo; otherwise NCCL with a GPU for each process, gloo where there is no CUDA.
+    """
     if "LOCAL_RANK" not in os.environ or dist.is_initialized():
         return
-    if torch.cuda.is_available():
+    on_gpu = device != "cpu" and torch.cuda.is_available()
+    if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+
+
+def leave_ranks() -> None:
+    """Leave the group that this process joined."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def rank() -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from models.device import device_problem
+from models.device import device_problem, processes_problem
 from models.typed import quoted, suggest
 from models.vlp.names import lacks_features, wrong_model
 from models.vlp.objectives import needs_features, objective_problems
@@ -40,6 +40,9 @@ def check_training(recipe: Recipe, report: Report) -> None:
         wrong = device_problem(device)
         if wrong:
             report.problems.append(f"{section}.device: {wrong}")
+    wrong = processes_problem(recipe.pretrain.processes, recipe.pretrain.device)
+    if wrong:
+        report.problems.append(f"pretrain.processes: {wrong}")
     _source(recipe, "test", report)
     if "real" in needed_sources(recipe.pretrain) and recipe.sources.real is not None:
         _source(recipe, "real", report)

@@ -17,6 +17,7 @@ from storage.errors import AlreadyExists, CorruptShard, StoreError
 from storage.layout import checkpoint_key, trial_key
 from storage.records import Record
 from tasks.pretrain.arms import Trial
+from tasks.pretrain.ranks import train_in_ranks
 from tasks.pretrain.state import TrialState
 from tasks.pretrain.train import OnStep, TrainedTrial, steps_of, train_trial
 from tasks.recipe.base import KindSpec
@@ -82,7 +83,7 @@ def ensure_trained(
     Args:
         store: where datasets and checkpoints are.
         trial, section: what is trained, and how.
-        cache: decoded images that the trials of a run share.
+        cache: decoded images that the trials of a run share; where several processes train, each has its own.
         on_step: called after every step of a training.
 
     Returns:
@@ -94,7 +95,10 @@ def ensure_trained(
     held = find_checkpoint(store, trial, section)
     if held is not None:
         return held, None
-    trained = train_trial(trial, section, store, cache=cache, on_step=on_step)
+    if section.processes > 1 and trial.arm.trained:
+        trained = train_in_ranks(trial, section, store, on_step=on_step)
+    else:
+        trained = train_trial(trial, section, store, cache=cache, on_step=on_step)
     written = write_checkpoint(store, trained, trial, section)
     TrialState(store, written.fingerprint).clear()
     return written, trained

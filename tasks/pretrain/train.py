@@ -197,6 +197,12 @@ def _too_large(trial: Trial, section: TrainSection, task: TrainingTask, trainer:
     """What to say of a batch that does not fit: which would, as the first rows of the same batch show."""
     import torch
 
+    from models.training.distributed import world_size
+
+    what = f"{trial.label}: a batch of {section.batch}"
+    if world_size() > 1:  # the others wait for this process: no smaller batch can be tried
+        return f"{what} does not fit the memory of {trainer.device}, one of {world_size()}: lower pretrain.batch"
+
     def fits(rows: int) -> bool:
         whole = task.batch(trainer.step)
         try:
@@ -209,7 +215,7 @@ def _too_large(trial: Trial, section: TrainSection, task: TrainingTask, trainer:
     remedy = (
         f"one of {found} fits: set pretrain.batch={found}" if found else "none of 2 fits either: take another model"
     )
-    return f"{trial.label}: a batch of {section.batch} does not fit the memory of {trainer.device}; {remedy}"
+    return f"{what} does not fit the memory of {trainer.device}; {remedy}"
 
 
 def _seen(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> TrainingBatch:

@@ -182,6 +182,10 @@ class TrainSection(Section):
     save_steps: int | None = Field(
         default=None, ge=1, description="steps after which a state to go on from is kept; None: never"
     )
+    processes: int = Field(
+        default=1, ge=1, le=1024,
+        description="processes of this machine that share every batch in equal parts; on GPUs one each",
+    )  # fmt: skip
     cache_megabytes: int = Field(
         default=256, ge=0, description="MB of decoded images held in memory; a corpus beyond it is streamed"
     )
@@ -192,6 +196,18 @@ class TrainSection(Section):
         if len(set(value)) < len(value):
             raise ValueError("names a seed twice")
         return value
+
+    @model_validator(mode="after")
+    def _shared_batch(self) -> TrainSection:
+        if self.batch % self.processes:
+            raise ValueError(
+                f"a batch of {self.batch} cannot be shared by {self.processes} processes: take a multiple of them"
+            )
+        if self.processes > 1 and ":" in self.device:
+            raise ValueError(
+                f"device {self.device!r} is one GPU, which {self.processes} processes cannot share: set cuda or auto"
+            )
+        return self
 
     @property
     def chosen(self) -> dict[str, ArmSection]:

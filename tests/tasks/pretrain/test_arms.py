@@ -191,6 +191,7 @@ OTHER: dict[str, Any] = {
     "text_tower": TextTower(path=str(CONFIGS)),
     "save_minutes": None,
     "save_steps": 7,
+    "processes": 2,
     "cache_megabytes": 7,
 }
 """Another value of every field of the section."""
