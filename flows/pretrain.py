@@ -21,6 +21,7 @@ from tasks.pretrain.health import LARGEST_SCALE
 from tasks.pretrain.images import ImageCache
 from tasks.pretrain.offers import offers
 from tasks.pretrain.runs import check_listed, keep_trials
+from tasks.recipe.paths import published
 from tasks.track.curves import LiveCurve, system_metrics
 
 if TYPE_CHECKING:
@@ -97,11 +98,31 @@ def _describe(run: Run, trial: Trial, tracked: TrackedRun) -> None:
         tracked.dataset(draw.dataset, draw.fingerprint, place, "training")
 
 
+def _register(run: Run, trial: Trial, trained: TrainedTrial, tracked: TrackedRun) -> None:
+    from models.vlp.model import film_size
+    from models.vlp.served import ModelDescription
+    from tasks.track.registered import TRIAL, model_name, register_model
+
+    section, options = run.recipe.pretrain, published(trial.objective.model_dump(mode="json"))["options"]
+    description = ModelDescription(
+        model=section.model,
+        objective=trial.objective.kind,
+        options=options,
+        text_tower=section.text_tower,
+        film_size=film_size(section.model),
+    )
+    tags = {TRIAL: trial.fingerprint(section), "version": str(run.ref), "run": run.name, "seed": str(trial.seed)}
+    register_model(tracked, model_name(run.ref.name, trial.arm.name), trained.weights, description, tags)
+
+
 def _keep(run: Run, trial: Trial, trained: TrainedTrial, tracked: TrackedRun) -> None:
     """What came of it, and what a person should look into."""
     tracked.metrics({"seconds": trained.seconds, "samples_seen": trained.samples_seen})
     tracked.metrics({"equal_text_rows": trained.equal_text_rows})
-    tracked.blob(trained.weights, "model/checkpoint.safetensors")
+    if trial.arm.trained:
+        _register(run, trial, trained, tracked)
+    else:
+        tracked.blob(trained.weights, "model/checkpoint.safetensors")
     health = trained.health
     if health is None:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from mlflow import MlflowClient
 
 from storage.errors import StoreError
 from tests.flows.conftest import SmallFactory, run_flow
@@ -25,6 +26,9 @@ def test_every_arm_has_a_checkpoint_and_a_second_run_trains_nothing(
     assert "real, seed 0: trained already" in capfd.readouterr().err
     arms = {run.data.params["arm"] for run in factory.runs() if "arm" in run.data.params}
     assert {"real", "synthetic"} <= arms
+    registered = MlflowClient(f"sqlite:///{factory.home}/mlflow.db").search_model_versions()
+    assert {one.name.rpartition("-")[2] for one in registered} == {"real", "synthetic"}
+    assert all(len(one.tags["trial"]) == 64 and one.tags["version"] for one in registered)
 
 
 @pytest.mark.parametrize("state", ["empty", "generated"])
