@@ -144,6 +144,25 @@ def test_boxes_and_masks_lie_on_the_published_film(store: LocalStore, nih: Path,
     assert (shown.patient, shown.age) == ("p1.2.3", 62), "the header fills what no table tells"
 
 
+def test_boxes_of_rsna_and_vindr_lie_on_the_published_film(store: LocalStore, tmp_path: Path) -> None:
+    rsna = Tree(tmp_path / "rsna")
+    rsna.text("stage_2_train_labels.csv", "patientId,x,y,width,height,Target\na,256,512,128,64,1\na,0,0,64,64,1\n")
+    (rsna.root / "stage_2_train_images").mkdir()
+    dicom(rsna.root / "stage_2_train_images/a.dcm", DEEP, 12)
+    (row,) = rows_of(store, put(store, f"rsna:{rsna.root}", name="rsna"))
+    boxes = [(box.finding, box.x, box.y, box.width, box.height) for box in row.boxes]
+    assert boxes == [("Lung Opacity", 16, 32, 8, 4), ("Lung Opacity", 0, 0, 4, 4)]
+    vindr, (height, width) = Tree(tmp_path / "vindr"), DEEP.shape
+    corners = f"{width // 4},{height // 2},{width // 2},{height}"
+    head = "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\n"
+    vindr.text("train.csv", f"{head}b,Cardiomegaly,3,R1,{corners}\nb,No finding,14,R2,,,,\n")
+    (vindr.root / "train").mkdir()
+    dicom(vindr.root / "train/b.dicom", DEEP, 12)
+    (row,) = rows_of(store, put(store, f"vindr:{vindr.root}", name="vindr"))
+    boxes = [(box.finding, box.x, box.y, box.width, box.height) for box in row.boxes]
+    assert boxes == [("Cardiomegaly", 16, 32, 16, 32)]
+
+
 def test_a_view_that_only_the_header_tells_is_left_to_it(store: LocalStore, tmp_path: Path) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
