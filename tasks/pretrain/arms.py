@@ -31,6 +31,7 @@ EXCLUDED: Mapping[str, str] = {
     "pairs": "the numbers of pairs are in the arm's mix",
     "samples_seen": "the arm's own is inside",
     "epochs": "likewise",
+    "matched": "likewise",
     "threads": "changes speed, and results only by rounding",
     "device": "where it is computed; another device changes results only by rounding",
     "processes": "how many compute a batch; the batches are the same, and what batch norm makes of it is in the guide",
@@ -39,7 +40,13 @@ EXCLUDED: Mapping[str, str] = {
     "save_steps": "likewise",
 }
 """Fields of `TrainSection` that are no part of a trial's fingerprint, with the reason."""
-LATER: Mapping[str, Any] = {"epochs": None, "optimiser": "adamw", "momentum": 0.9, "text_tower": None}
+LATER: Mapping[str, Any] = {
+    "epochs": None,
+    "matched": "compute",
+    "optimiser": "adamw",
+    "momentum": 0.9,
+    "text_tower": None,
+}
 """Fields of `TrainSection` that came later, with the value that everything had before."""
 UNTRAINED = ("model", "text_tower")
 """The only fields that count where nothing is trained."""
@@ -206,8 +213,16 @@ def plan_arm(name: str, asked: ArmSection, section: TrainSection, offers: Mappin
     )
     if arm.pairs < 2:
         raise ArmsDoNotFit(f"an arm needs at least 2 pairs to contrast, not {arm.pairs}")
-    by_epochs = section.samples_seen if section.epochs is None else max(1, round(section.epochs * arm.pairs))
-    return arm.model_copy(update={"samples_seen": asked.samples_seen or by_epochs})
+    return arm.model_copy(update={"samples_seen": asked.samples_seen or _samples_seen(arm.pairs, section, offers)})
+
+
+def _samples_seen(pairs: int, section: TrainSection, offers: Mapping[str, Draw]) -> int:
+    """How many pairs an arm of `pairs` different ones sees, unless it says so itself."""
+    if section.epochs is not None:
+        return max(1, round(section.epochs * pairs))
+    if section.matched == "compute":
+        return section.samples_seen
+    return max(1, round(section.samples_seen * pairs / pairs_per_arm(section, offers)))
 
 
 def pairs_per_arm(section: TrainSection, offers: Mapping[str, Draw]) -> int:
@@ -240,7 +255,8 @@ def mixed_sources(section: TrainSection) -> tuple[str, ...]:
 def needed_sources(section: TrainSection) -> tuple[str, ...]:
     """The sources that count in planning the chosen arms: what they learn from, and what decides how many pairs."""
     chosen = mixed_sources(section)
-    weighed = any(entry.measure != "count" for arm in section.chosen.values() for entry in arm.mix)
+    by_epochs = section.matched == "epochs" and section.epochs is None
+    weighed = by_epochs or any(entry.measure != "count" for arm in section.chosen.values() for entry in arm.mix)
     every = {entry.source for arm in section.arms.values() for entry in arm.mix}
     equal = [source for source in (REAL, SYNTHETIC) if source in every] if weighed and section.pairs is None else []
     return tuple(dict.fromkeys((*chosen, *equal)))

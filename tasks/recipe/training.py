@@ -157,6 +157,11 @@ class TrainSection(Section):
     epochs: float | None = Field(
         default=None, gt=0, le=100_000, description="passes over an arm's pairs, in place of samples_seen; None: that"
     )
+    matched: Literal["compute", "epochs"] = Field(
+        default="compute",
+        description="what arms have in common; compute: samples_seen; epochs: passes over their own pairs, as many as "
+        "samples_seen is over the pairs of an arm, so an arm of twice the pairs sees twice as many",
+    )
     batch: int = Field(default=32, ge=4, description="pairs of a training step, over all processes")
     optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="AdamW with betas 0.9 and 0.98, or SGD")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")

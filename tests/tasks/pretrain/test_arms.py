@@ -67,6 +67,21 @@ def test_epochs_give_each_arm_as_many_passes_over_its_pairs_whatever_their_numbe
     assert arms(own)["x"].samples_seen == 64
 
 
+def test_matched_epochs_give_arms_of_more_pairs_as_much_more_compute() -> None:
+    section = TrainSection(matched="epochs", samples_seen=1000)
+    found = arms(section, real=100, synthetic=120)
+    assert {name: arm.samples_seen for name, arm in found.items() if arm.trained} == {
+        name: 2000 if name == "mixed_full" else 1000 for name, arm in found.items() if arm.trained
+    }
+    compute = TrainSection(samples_seen=1000)
+    one, other = trials(section)["mixed"], trials(compute)["mixed"]
+    assert one.fingerprint(section) == other.fingerprint(compute), "the same training, however it was asked for"
+    whole = of([{"source": "other", "count": "all"}]).model_copy(update={"matched": "epochs", "samples_seen": 64})
+    with pytest.raises(ArmsDoNotFit, match="say how many pairs an arm has"):
+        arms(whole, other=32)
+    assert arms(whole.model_copy(update={"pairs": 16}), other=32)["x"].samples_seen == 128
+
+
 def test_settings_that_came_later_change_no_fingerprint_while_they_are_as_before() -> None:
     identity = trials()["real"].identity(TrainSection())
     assert not set(LATER) & set(identity["section"])
@@ -178,6 +193,7 @@ OTHER: dict[str, Any] = {
     "pairs": 100,
     "samples_seen": 99,
     "epochs": 3.0,
+    "matched": "epochs",
     "optimiser": "sgd",
     "momentum": 0.5,
     "batch": 16,
@@ -211,7 +227,7 @@ def test_every_field_is_either_excluded_with_a_reason_or_changes_the_fingerprint
         assert same == (name in EXCLUDED), name
 
 
-@pytest.mark.parametrize("name", sorted(EXCLUDED.keys() - {"objective", "samples_seen", "epochs"}))
+@pytest.mark.parametrize("name", sorted(EXCLUDED.keys() - {"objective", "samples_seen", "epochs", "matched"}))
 def test_what_is_excluded_trains_nothing_again(name: str) -> None:
     section = changed(name)
     offers = {source: draw(source) for source in ("real", "synthetic")}
