@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -150,6 +151,24 @@ def test_parts_are_read_in_order_and_in_part(tars: Watched) -> None:
     tars.opened.clear()
     assert [sample.key for sample in read_parts(tars, parts, only)] == sorted(only)
     assert sorted(tars.opened) == ["0-2.tar", "0-3.tar"]
+
+
+@pytest.mark.parametrize("cut", ["no byte", "no sample", "too few samples", "half the bytes"])
+def test_an_empty_or_short_shard_is_named_and_never_passed_over(tmp_path: Path, cut: str) -> None:
+    store, ids = LocalStore(tmp_path), tuple(f"sample-{at:05d}" for at in range(4))
+    samples = [Sample(name, b"film", "report", {"index": 0}) for name in ids]
+    whole = write_tar(samples)
+    held = {
+        "no byte": b"", "no sample": write_tar([]), "too few samples": write_tar(samples[:3]),
+        "half the bytes": whole[: len(whole) // 2],
+    }  # fmt: skip
+    store.put("0-0.tar", held[cut])
+    part = Part("0-0.tar", ids)
+    with pytest.raises(CorruptShard, match=r"0-0\.tar (does not hold sample sample-0000|is damaged)"):
+        list(read_parts(store, [part]))
+    stream = SampleStream(store, [[part]], SampleOrder([[4]], 0), number_of)
+    with pytest.raises(CorruptShard, match=r"0-0\.tar (does not hold sample sample-0000|is damaged)"):
+        next(stream.start_at(0))
 
 
 @pytest.mark.parametrize(
