@@ -16,7 +16,7 @@ from tasks.plan.errors import PlanError
 from tasks.pretrain.arms import ArmsDoNotFit
 from tasks.pretrain.checkpoint import CheckpointConflict
 from tasks.pretrain.ranks import RankFailed
-from tasks.pretrain.train import TrainingDiverged
+from tasks.pretrain.train import OutOfMemory, TrainingDiverged
 from tasks.privacy.archive import ArchiveUnknown
 from tasks.privacy.index import NotEnoughFilms
 from tasks.recipe.errors import RecipeError
@@ -42,6 +42,7 @@ MENDABLE = (
     SourceUnknown,
     TrainingDiverged,
     RankFailed,
+    OutOfMemory,
     ArchiveUnknown,
     NotEnoughFilms,
 )

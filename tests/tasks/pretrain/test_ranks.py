@@ -9,12 +9,13 @@ import psutil
 import pytest
 import torch.distributed as dist
 
+from flows.cli.failure import is_mendable
 from models.vlp.model import load
 from storage.objects import ObjectStore
 from tasks.pretrain.arms import Arm, Draw, Trial
 from tasks.pretrain.corpus import load_corpus
 from tasks.pretrain.ranks import RankFailed, _follows, _sendable, train_in_ranks
-from tasks.pretrain.train import TrainingDiverged, train_on
+from tasks.pretrain.train import OutOfMemory, TrainingDiverged, train_on
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
 from tests.models.vlp.made_up import TRANSFORMER, model_folder
@@ -102,3 +103,8 @@ def test_threads_are_shared_among_processes() -> None:
     assert _threads(TrainSection(threads=5, processes=2)) == 2
     assert _threads(TrainSection(threads=1, processes=2)) == 1
     assert _threads(TrainSection(processes=1)) == os.cpu_count()
+
+
+def test_what_ends_a_training_is_told_in_one_line() -> None:
+    for error in (RankFailed("process 1 was killed"), OutOfMemory("a batch of 32"), TrainingDiverged("the loss")):
+        assert is_mendable(error)
