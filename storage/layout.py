@@ -6,6 +6,7 @@ datasets/<name>/<version>/  recipe.yaml  weights.json  models/<stage>.json
 selections/<name>/<version>/<selection>/
 checkpoints/<trial>/        000384.safetensors  trial.json  000200.state.safetensors
 predictions/<checkpoint>/<name>/<version>/<task>.parquet
+            of a model from elsewhere: predictions/model-<identity>/<name>/<version>/<task>.parquet
 runs/<run>/                 trials.json  scores.json
 tags/<name>/<tag>/000003.json
 """
@@ -34,7 +35,7 @@ _TRIAL = r"[0-9a-f]{64}"
 _OF_CHECKPOINT = re.compile(rf"({_TRIAL})/(?:trial\.json|(\d{{6,}})\.safetensors|(?:\d{{6,}}\.)?state[A-Za-z0-9._-]*)")
 _STATE = re.compile(rf"({_TRIAL})/(\d{{6,}})\.state\.safetensors")
 _OF_PREDICTION = re.compile(
-    rf"({_TRIAL})-(\d{{6,}})/([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*)/[0-9a-f]{{16}}\.parquet"
+    rf"(?:({_TRIAL})-(\d{{6,}})|model-({_TRIAL}))/([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*)/[0-9a-f]{{16}}\.parquet"
 )
 _OF_TAG = re.compile(r"(\d{6}|[1-9]\d{6,11})\.json")
 _INDEX = re.compile(r"pairs/(\d{5,})\.parquet$")
@@ -175,6 +176,11 @@ def prediction_key(trial: str, step: int, test: DatasetRef, task: str) -> str:
     return f"{PREDICTIONS}{trial}-{step:06d}/{test}/{task}.parquet"
 
 
+def model_prediction_key(identity: str, test: DatasetRef, task: str) -> str:
+    """Key of what a model that no trial of this store made predicts; `identity` is a SHA-256 of its content."""
+    return f"{PREDICTIONS}model-{identity}/{test}/{task}.parquet"
+
+
 def run_key(run: str, name: str) -> str:
     """Key of a file of a run."""
     return f"{RUNS}{run}/{name}"
@@ -220,10 +226,16 @@ def split_checkpoint(key: str) -> tuple[str, int | None] | None:
     return (found[1], int(found[2]) if found[2] else None) if found else None
 
 
-def split_prediction(key: str) -> tuple[str, int, DatasetRef] | None:
-    """Trial, step and test version of an object under ``predictions/``; None where it is foreign."""
+def split_prediction(key: str) -> tuple[str, int | None, DatasetRef] | None:
+    """Trial, step and test version of an object under ``predictions/``; None where it is foreign.
+
+    Of a model that no trial made it is its identity, and None for the step.
+    """
     found = _OF_PREDICTION.fullmatch(key.removeprefix(PREDICTIONS))
-    return (found[1], int(found[2]), DatasetRef(found[3], found[4])) if found else None
+    if found is None:
+        return None
+    test = DatasetRef(found[4], found[5])
+    return (found[1], int(found[2]), test) if found[1] else (found[3], None, test)
 
 
 def foreign(key: str) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from models.device import device_of, pick_device
 from models.vlp.heads import NAME, Heads, PrepareModel, heads_of
 from models.vlp.library import open_clip
 from models.vlp.names import IMAGE_SIZE, wrong_config
+from models.vlp.normalisation import Normalisation
 from models.vlp.text_tower import TextTower
 from models.vlp.views import plain_view
 from models.vlp.vocabulary import Tokenizer, tokenizer_of
@@ -26,14 +27,33 @@ _LEAST_TEXT = {"context_length": 4, "vocab_size": 4, "width": 8, "heads": 1, "la
 """Of open_clip's own text tower where another takes its place at once."""
 
 
+@runtime_checkable
+class GivesRegions(Protocol):
+    """A module that embeds the places of an image by itself."""
+
+    def encode_regions(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (b, channels, h, w) to embeddings (b, height, width, d) of their places, of any length."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class VisionLanguageModel:
-    """An open_clip model with the tokenizer and film size that belong to it; it computes where its weights are."""
+    """A model with the tokenizer and film size that belong to it; it computes where its weights are.
+
+    Args:
+        name: what messages call it.
+        module: of open_clip, or of another library behind the same methods: ``encode_image``, ``encode_text`` and,
+            where it has maps of its own, `GivesRegions`.
+        tokenizer: of its text tower.
+        film_size: side in pixels of the films that it reads.
+        normalisation: what its images were normalised with in training; None: each film by itself, as ours are.
+    """
 
     name: str
     module: Any
     tokenizer: Tokenizer
     film_size: int
+    normalisation: Normalisation | None = None
 
     def embed_images(self, films: np.ndarray, batch: int = 128) -> np.ndarray:
         """Films (n, size, size) uint8 to (n, d) float32 of unit norm."""
@@ -44,8 +64,7 @@ class VisionLanguageModel:
         with torch.inference_mode():
             for at in range(0, len(films), batch):
                 part = torch.from_numpy(np.ascontiguousarray(films[at : at + batch]))
-                view = self.seen(plain_view(part.to(self.device)))
-                rows.append(_unit_rows(self._embed_images(view)))
+                rows.append(_unit_rows(self._embed_images(self.views(part.to(self.device)))))
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
     def embed_regions(self, films: np.ndarray, batch: int = 64) -> Iterator[np.ndarray]:
@@ -63,7 +82,7 @@ class VisionLanguageModel:
         for at in range(0, len(films), batch):
             part = torch.from_numpy(np.ascontiguousarray(films[at : at + batch]))
             with torch.inference_mode():
-                yield self._embed_regions(self.seen(plain_view(part.to(self.device)))).float().cpu().numpy()
+                yield self._embed_regions(self.views(part.to(self.device))).float().cpu().numpy()
 
     def embed_texts(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
         """Texts to (n, d) float32 of unit norm."""
@@ -75,11 +94,16 @@ class VisionLanguageModel:
             rows = [_unit_rows(self._embed_texts(part)) for part in parts]
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
+    def views(self, films: torch.Tensor) -> torch.Tensor:
+        """Films (n, size, size) uint8 as the image tower reads them, (n, channels, size, size) float32."""
+        return self.seen(plain_view(films)) if self.normalisation is None else self.normalisation.views(films)
+
     def seen(self, views: torch.Tensor) -> torch.Tensor:
         """Grey views (n, 1, h, w) with the channels that the image tower reads: one, or three times the same.
 
-        Every tower gets views of mean 0 and deviation 1 each (`models.vlp.views`). The mean and deviation that
-        open_clip keeps with some weights are those of photographs and do not apply to films.
+        Every tower that is trained here gets views of mean 0 and deviation 1 each (`models.vlp.views`). The mean and
+        deviation that open_clip keeps with some weights are those of photographs; they apply where such weights are
+        evaluated as they are (`normalisation`).
         """
         return views.expand(-1, channels_of(self.module), -1, -1)
 
@@ -107,6 +131,8 @@ class VisionLanguageModel:
     def _embed_regions(self, view: torch.Tensor) -> torch.Tensor:
         if self.heads is not None:
             return self.heads.embed_regions(self.module, view)
+        if isinstance(self.module, GivesRegions):
+            return self.module.encode_regions(view)
         from models.vlp.features import position_features
 
         places = position_features(self.module, view)
@@ -120,7 +146,10 @@ class VisionLanguageModel:
 
     @property
     def _width(self) -> int:
-        return int(_config(self.name)["embed_dim"]) if self.heads is None else self.heads.width
+        if self.heads is not None:
+            return self.heads.width
+        own = getattr(self.module, "embed_dim", None)
+        return int(_config(self.name)["embed_dim"] if own is None else own)
 
 
 def _unit_rows(embeddings: torch.Tensor) -> np.ndarray:
@@ -223,7 +252,23 @@ def load(
         if headed and prepare is None:
             raise ValueError(f"these weights of {name!r} hold the heads of an objective: say which objective")
         model = create(name, device=device, prepare=prepare if headed else None, text_tower=text_tower)
-        model.module.load_state_dict(state, strict=True)
-    except (SafetensorError, RuntimeError) as error:
+    except SafetensorError as error:
         raise ValueError(f"these {len(weights)} bytes are no weights of {name!r}: {error}") from error
+    if wrong := unfit(model.module, state):
+        raise ValueError(f"these {len(weights)} bytes are no weights of {name!r}: {wrong}")
+    model.module.load_state_dict(state, strict=True)
     return model
+
+
+def unfit(module: Any, state: Mapping[str, torch.Tensor]) -> str | None:
+    """Why weights by name are not those of `module`, in one line; None where each fits."""
+    own: dict[str, torch.Tensor] = module.state_dict()
+    other = [
+        f"{name} is {tuple(state[name].shape)} and not {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    lacking, extra = [name for name in own if name not in state], [name for name in state if name not in own]
+    kinds = ((lacking, "missing"), (extra, "of another model"), (other, "of another shape"))
+    wrong = [f"{len(names)} weights are {what} (such as {names[0]})" for names, what in kinds if names]
+    return "; ".join(wrong) or None

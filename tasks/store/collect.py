@@ -104,7 +104,7 @@ def _of_trials(store: ObjectStore) -> Iterator[Leftover]:
     weights = {split_checkpoint(key) for key in checkpoints}
     for info in store.list(PREDICTIONS):
         part = split_prediction(info.key)
-        if part is not None and (part[0], part[1]) not in weights:
+        if part is not None and part[1] is not None and (part[0], part[1]) not in weights:
             remove = partial(store.delete, info.key)
             yield Leftover(info.key, "the checkpoint that made it is gone", info.size, remove)
     for key, size in checkpoints.items():

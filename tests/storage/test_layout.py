@@ -9,6 +9,7 @@ from storage.layout import (
     checkpoint_key,
     foreign,
     measure_key,
+    model_prediction_key,
     prediction_key,
     printable,
     run_key,
@@ -32,6 +33,7 @@ OURS = (
     run_key("films-v-1-a", "trials.json"), checkpoint_key(TRIAL, 0), checkpoint_key(TRIAL, 1_234_567),
     trial_key(TRIAL),
     f"checkpoints/{TRIAL}/000400.state.safetensors", prediction_key(TRIAL, 384, REF, "0123456789abcdef"),
+    model_prediction_key(TRIAL, REF, "0123456789abcdef"),
 )  # fmt: skip
 OTHERS = (
     "datasets/", "datasets/films/", "datasets/films/v-1/", "datasets/films/v-1/pairs/", "datasets/.cache/v1/x",
@@ -69,6 +71,7 @@ def test_keys_are_taken_apart() -> None:
     assert split_checkpoint(checkpoint_key(TRIAL, 384)) == (TRIAL, 384)
     assert split_checkpoint(trial_key(TRIAL)) == (TRIAL, None)
     assert split_prediction(prediction_key(TRIAL, 384, REF, "0123456789abcdef")) == (TRIAL, 384, REF)
+    assert split_prediction(model_prediction_key(TRIAL, REF, "0123456789abcdef")) == (TRIAL, None, REF)
 
 
 def test_a_name_that_is_no_text_can_be_printed() -> None:

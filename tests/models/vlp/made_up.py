@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.compat import torchvision_ready
+from models.vlp.model import create
 
 SIDE = 64
 CLIP_TEXT = {"context_length": 16, "vocab_size": 49_408, "width": 32, "heads": 2, "layers": 2}
@@ -61,3 +62,30 @@ def tiny_bert(folder: Path, seed: int = 0, layers: int = 2) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         BertModel(config).save_pretrained(folder)
+
+
+def open_clip_folder(folder: Path, config: dict[str, Any] = TRANSFORMER, seed: int = 0) -> Path:
+    """Write an open_clip model of random weights as its authors publish them."""
+    name = model_folder(folder, config)
+    preprocess = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3]}
+    written = {"model_cfg": config, "preprocess_cfg": preprocess}
+    (folder / "open_clip_config.json").write_text(json.dumps(written))
+    (folder / "open_clip_model.safetensors").write_bytes(create(name, seed).to_bytes())
+    return folder
+
+
+def hf_clip_folder(folder: Path, seed: int = 0) -> Path:
+    """Write a CLIP of random weights as transformers saves it, with a tokenizer of BERT's kind."""
+    import torch
+
+    word_pieces(folder)
+    from transformers import CLIPConfig, CLIPModel
+
+    common = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    end = 3  # [SEP]
+    text = {**common, "vocab_size": 5 + len(WORDS), "max_position_embeddings": 12, "eos_token_id": end}
+    vision = {**common, "image_size": SIDE, "patch_size": 32}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)).save_pretrained(folder)
+    return folder
