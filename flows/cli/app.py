@@ -10,7 +10,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows.cli import audit, check, compare, curate, failure, fidelity, ingest, plan, privacy, run, score, serve, store
+from flows.cli import (
+    audit,
+    check,
+    compare,
+    curate,
+    evaluate,
+    failure,
+    fidelity,
+    ingest,
+    plan,
+    privacy,
+    run,
+    score,
+    serve,
+    store,
+)
 
 
 class Commands(TyperGroup):
@@ -49,6 +64,7 @@ app = typer.Typer(
 )
 
 app.add_typer(run.app)
+app.add_typer(evaluate.app)
 app.add_typer(serve.app)
 app.add_typer(store.app)
 app.add_typer(check.app)

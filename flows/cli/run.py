@@ -1,4 +1,4 @@
-"""The commands that run a flow: `synth run`, `generate`, `pretrain` and `evaluate`."""
+"""The commands that run a flow: `synth run`, `generate` and `pretrain`."""
 
 from __future__ import annotations
 
@@ -38,9 +38,3 @@ def generate(profile: Profile = "local", changes: Changes = None) -> None:
 def pretrain(profile: Profile = "local", changes: Changes = None) -> None:
     """Train the arms real, synthetic and mixed, and their controls."""
     echo(run_flow("pretrain", profile, changes))
-
-
-@app.command()
-def evaluate(profile: Profile = "local", changes: Changes = None) -> None:
-    """Score every trained arm on the test set by zero-shot classification."""
-    echo(run_flow("evaluate", profile, changes))

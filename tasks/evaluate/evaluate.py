@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from models import own_kinds
-from models.vlp.objectives import preparation
-from models.vlp.text_tower import TextTower
 from storage.canonical import canonical_json
 from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
@@ -22,6 +20,7 @@ from tasks.evaluate.prompts import DEFAULT
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash
 from tasks.evaluate.scores import RunScores, ScoreTable, spreads_of
 from tasks.evaluate.testset import TestSet
+from tasks.evaluate.trained import trained_model
 from tasks.evaluate.training_counts import TrainingCounter, TrainingCounts
 from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_weights
 from tasks.pretrain.runs import RunTrial, read_trials
@@ -116,7 +115,12 @@ def _table(
             table = asked.task.score(items, section)
     except CannotScore as error:
         raise CannotScore(f"dataset {test}: {error}") from error
-    named = {"task": asked.spec.kind, "options": dict(asked.spec.options), "dataset": str(test)}
+    named = {
+        "task": asked.spec.kind,
+        "task_hash": asked.hash,
+        "options": dict(asked.spec.options),
+        "dataset": str(test),
+    }
     return table.model_copy(update=named)
 
 
@@ -222,13 +226,4 @@ def _predictions(
 
 
 def _load(store: ObjectStore, checkpoint: Checkpoint, device: str) -> VisionLanguageModel:
-    from models.vlp.model import load
-
-    objective = checkpoint.trial.objective
-    prepare, text = preparation(objective.kind, objective.options), checkpoint.pretrain.get("text_tower")
-    tower = None if text is None else TextTower.model_validate(text)
-    try:
-        return load(read_weights(store, checkpoint), str(checkpoint.pretrain["model"]), device, prepare, tower)
-    except (ValueError, KeyError) as error:
-        why = " ".join(str(error).split())
-        raise CorruptShard(f"{store.uri(checkpoint.key)}: {why}; remove it and pretrain again") from error
+    return trained_model(read_weights(store, checkpoint), checkpoint, store.uri(checkpoint.key), device)

@@ -97,10 +97,13 @@ class ScoreTable(Record):
     `scores` has one entry an arm, averaged over its seeds, and `trials` one an arm and seed. `uncertain` is what
     became of uncertain labels, and `uncertain_labels` how many there were by label. `seed` is that of the resamples,
     `unit` what they draw, and `patients` how many there are where they are known. `options` are those of the task that
-    are not its defaults.
+    are not its defaults. `task_hash` changes with whatever changes its predictions beside the model: kind, options,
+    prompts, test set; `task_version` is that of the task's file, None where it was asked for by kind.
     """
 
     task: str = ""
+    task_hash: str = ""
+    task_version: int | None = None
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
     dataset: str = ""
     metric: str = "AUROC"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import ValidationError
@@ -195,6 +196,21 @@ def read_facts(store: ObjectStore, key: str) -> Checkpoint:
     if found.key != key:
         raise _foreign(key, f"it is that of {found.key}")
     return found
+
+
+def read_file(path: Path) -> Checkpoint:
+    """The facts in the header of a checkpoint that lies in a file, such as a copy of one from a store.
+
+    Raises:
+        CorruptShard: it is no checkpoint of ours, or cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return Checkpoint.model_validate(_facts(str(path), stream))
+    except ValidationError as error:
+        raise _foreign(str(path), first_problem(error)) from error
+    except OSError as error:
+        raise CorruptShard(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def read_header(store: ObjectStore, key: str) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""`synth evaluate`: the checkpoints of a run, or any one model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.explained import explained
+from flows.cli.running import Profile, echo, run_flow
+from flows.cli.store import Json
+from flows.terminal import console, say, say_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tasks.evaluate.one_model import ModelScores
+    from tasks.evaluate.scores import Figure, ScoreTable
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODEL]", help="Fingerprint of a trial, a .safetensors file of ours, a folder or hub id."
+        ),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK", help="With MODEL: name of a task (see `synth tasks`), a kind, or a YAML file."),
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="With MODEL: test set in place of the profile's.")
+    ] = None,
+    as_json: Json = False,
+    profile: Profile = "local",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one field, such as storage.root=./store."),
+    ] = None,
+) -> None:
+    """Score every trained arm of a run on the test set; or, with MODEL, that model alone.
+
+    MODEL is the fingerprint of a trial in the store or its first digits, a .safetensors file that this project wrote,
+    a folder of open_clip (open_clip_config.json, open_clip_model.safetensors) or of a CLIP of transformers, hf-hub:
+    and an id whose files are on this machine, or open_clip's NAME/TAG. Its predictions stay in the store, and nothing
+    is predicted twice. A task that fails is told in one line, the others are shown, and the exit code is 1.
+
+    \b
+    synth evaluate -p local
+    synth evaluate 3fa94c01b2 --task zero-shot-label-pair --task grounding-pointing
+    synth evaluate ./models/mine --on nih@test --task ./my-task.yaml --json
+    synth evaluate hf-hub:openai/clip-vit-base-patch32 --task retrieval
+    """
+    if model is None:
+        for name, given in (("--task", task), ("--on", on), ("--json", as_json)):
+            if given:
+                raise typer.BadParameter(f"{name} belongs to the evaluation of one MODEL: name one", param_hint=name)
+        echo(run_flow("evaluate", profile, changes))
+        return
+    with explained():
+        from flows.evaluate_model import score_model
+        from flows.services.home import PROFILES
+        from tasks.recipe.profile import load_recipe
+
+        found = score_model(load_recipe(profile, changes or [], PROFILES), model, task or [], on)
+    if as_json:
+        say_json(found.model_dump_json(indent=1))
+    else:
+        _show(found)
+    for line in dict.fromkeys(found.failures.values()):
+        names = ", ".join(name for name, other in found.failures.items() if other == line)
+        say(f"not scored: {names}: {line}", err=True)
+    if found.failures:
+        raise typer.Exit(1)
+
+
+def _show(found: ModelScores) -> None:
+    say(f"{found.model} ({found.kind} {found.identity[:12]})")
+    for name, table in found.tables.items():
+        console().print(_table(name, table))
+        for label, count in table.uncertain_labels.items():
+            say(f"{label}: {count} uncertain labels ({table.uncertain})")
+        if left_out := table.scores[0].left_out:
+            say(f"left out of the mean, as all films show it or none: {', '.join(left_out)}")
+
+
+def _table(name: str, table: ScoreTable) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    version = f" version {table.task_version}" if table.task_version else ""
+    over = f"{table.scores[0].films} films" + (f" of {table.patients} patients" if table.patients else "")
+    title = f"{name}{version} [{table.task_hash}] on {table.dataset}: {over}, {table.confidence:.0%} by {table.unit}"
+    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False, title=title)
+    shown.add_column("label", no_wrap=True)
+    shown.add_column("pos.", justify="right", no_wrap=True)
+    second = table.scores[0].auprc is not None
+    for head in (table.metric, "AUPRC") if second else (table.metric,):
+        shown.add_column(head, no_wrap=True)
+    for item in table.scores:
+        macro = f"macro ({item.arm})" if len(table.scores) > 1 else "macro"
+        own = f"{item.macro:.3f} {item.low:.3f}-{item.high:.3f}"
+        shown.add_row(macro, "", own, *([_figure(item.auprc)] if second else []))
+        for label, score in item.per_label.items():
+            shown.add_row(label, str(score.positives), _figure(score), *([_figure(score.auprc)] if second else []))
+    return shown
+
+
+def _figure(figure: Figure | None) -> str:
+    return "" if figure is None else f"{figure.value:.3f} {figure.low:.3f}-{figure.high:.3f}"

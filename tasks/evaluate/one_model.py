@@ -1,0 +1,131 @@
+"""Examine one model with some evaluation tasks; what was scored is kept where a later task fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from models import own_kinds
+from models.contracts import ModelNotFound
+from models.own_kinds import OwnKindFailed
+from models.vlp.features import NoFeatures
+from storage.errors import StoreError
+from storage.records import Record
+from tasks.evaluate.find_model import FoundModel
+from tasks.evaluate.predictions import Predictions, ensure_predictions
+from tasks.evaluate.protocol import TrialPredictions, build_task, task_hash
+from tasks.evaluate.scores import ScoreTable
+from tasks.evaluate.task_files import TaskFile
+from tasks.evaluate.testset import TestSet
+from tasks.recipe.training import EvaluateSection
+
+if TYPE_CHECKING:
+    from models.contracts import ProgressCallback
+    from models.vlp.model import VisionLanguageModel
+    from storage.objects import ObjectStore
+
+_OF_ONE_TASK = (StoreError, ModelNotFound, NoFeatures, OwnKindFailed)
+"""What may go wrong with one task while others can be scored."""
+
+
+class ModelScores(Record):
+    """What one model reached on one test set.
+
+    Args:
+        model, kind: as it was asked for, and where it comes from (`tasks.evaluate.find_model.FoundModel`).
+        identity: of its content, which names its predictions in the store.
+        dataset: the test set.
+        tables: of the tasks that could be scored, by name.
+        predictions: keys of what they were computed from, by name.
+        failures: what kept the others from being scored, in one line each, by name.
+    """
+
+    format: int = 1
+    model: str
+    kind: str
+    identity: str
+    dataset: str
+    tables: dict[str, ScoreTable] = Field(default_factory=dict[str, ScoreTable])
+    predictions: dict[str, str] = Field(default_factory=dict[str, str])
+    failures: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """The model, loaded when a task first needs it."""
+
+    found: FoundModel
+    device: str
+    model: VisionLanguageModel | None = None
+
+    def get(self) -> VisionLanguageModel:
+        if self.model is None:
+            self.model = self.found.load(self.device)
+        return self.model
+
+
+def evaluate_model(
+    store: ObjectStore,
+    found: FoundModel,
+    test: TestSet,
+    tasks: Sequence[TaskFile],
+    section: EvaluateSection,
+    on_progress: ProgressCallback | None = None,
+) -> ModelScores:
+    """Score a model with every task; films are seen only where the store has no predictions yet.
+
+    Args:
+        store: that keeps the predictions, and holds the test set.
+        found: the model.
+        test: the held-out films.
+        tasks: with different names.
+        section: resamples, confidence, device and what becomes of uncertain labels.
+        on_progress: called with how many tasks are done.
+    """
+    tables: dict[str, ScoreTable] = {}
+    keys: dict[str, str] = {}
+    failures: dict[str, str] = {}
+    loaded = _Loaded(found, section.device)
+    for number, task in enumerate(tasks, 1):
+        try:
+            keys[task.name], tables[task.name] = _scored(store, loaded, test, task, section)
+        except _OF_ONE_TASK as error:
+            keys.pop(task.name, None)
+            failures[task.name] = " ".join(str(error).split())
+        if on_progress:
+            on_progress("evaluate", number, len(tasks))
+    return ModelScores(
+        model=found.name, kind=found.kind, identity=found.identity, dataset=str(test),
+        tables=tables, predictions=keys, failures=failures,
+    )  # fmt: skip
+
+
+def _scored(
+    store: ObjectStore, loaded: _Loaded, test: TestSet, asked: TaskFile, section: EvaluateSection
+) -> tuple[str, ScoreTable]:
+    """The key of the task's predictions, and its table."""
+    found, task = loaded.found, build_task(asked.spec)
+    digits = task_hash(asked.spec, task, test)
+    key = found.key(test.version.ref, digits)
+    facts = {
+        "model": {"name": found.name, "kind": found.kind, "identity": found.identity},
+        "task": asked.spec.model_dump(mode="json"),
+        "test": test.identity(),
+    }
+
+    def predict() -> Predictions:
+        test.need(task.needs, asked.kind)
+        with own_kinds.named(asked.kind):
+            return task.predict(loaded.get(), test)
+
+    predictions = ensure_predictions(store, key, facts, predict)
+    with own_kinds.named(asked.kind):
+        table = task.score([TrialPredictions(found.name, 0, predictions)], section)
+    named = {
+        "task": asked.kind, "options": asked.options, "dataset": str(test),
+        "task_hash": digits, "task_version": asked.version,
+    }  # fmt: skip
+    return key, table.model_copy(update=named)
