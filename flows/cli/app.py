@@ -25,6 +25,7 @@ from flows.cli import (
     score,
     serve,
     store,
+    tasks,
 )
 
 
@@ -71,6 +72,7 @@ app.add_typer(check.app)
 app.add_typer(plan.app)
 app.add_typer(ingest.app)
 app.add_typer(score.app)
+app.add_typer(tasks.app)
 app.add_typer(compare.app)
 app.add_typer(curate.app)
 app.add_typer(privacy.app)

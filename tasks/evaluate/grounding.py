@@ -58,6 +58,8 @@ class Grounding:
     """
 
     needs: frozenset[str] = frozenset()
+    needs_any = frozenset({"boxes", "masks"})
+    """Of which one is enough."""
 
     def __init__(self, measure: Measure = "pointing", prompts: PromptSetName = "report") -> None:
         self.measure: Measure = measure
