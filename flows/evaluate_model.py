@@ -14,7 +14,7 @@ from storage.versions import Version
 from tasks.corpora.source import parse_source
 from tasks.evaluate.find_model import FoundModel, find_model
 from tasks.evaluate.one_model import ModelScores, evaluate_model
-from tasks.evaluate.task_files import TaskFile, find_task
+from tasks.evaluate.task_files import TaskFile, find_task, resolved
 from tasks.evaluate.testset import TestSet
 from tasks.ingest.ensure import SourceVersion, ensure_source, need_source
 from tasks.ingest.leaks import check_leaks
@@ -63,9 +63,10 @@ def _different(tasks: Sequence[TaskFile]) -> None:
 
 def _of_recipe(recipe: Recipe) -> list[TaskFile]:
     """The tasks of a recipe, numbered where a kind stands there twice."""
-    kinds = [spec.kind.rpartition(":")[2].lower() for spec in recipe.evaluate.tasks]
+    asked = [resolved(spec) for spec in recipe.evaluate.tasks]
+    kinds = [spec.kind.rpartition(":")[2].lower() for spec in asked]
     names = [kind if kinds.count(kind) == 1 else f"{kind}-{at}" for at, kind in enumerate(kinds, 1)]
-    specs = zip(names, recipe.evaluate.tasks, strict=True)
+    specs = zip(names, asked, strict=True)
     return [TaskFile(name=name, kind=spec.kind, options=spec.options) for name, spec in specs]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from models.device import device_problem, processes_problem
+from models.registry import UnknownKind
 from models.typed import quoted, suggest
 from models.vlp.names import lacks_features, wrong_model
 from models.vlp.objectives import needs_features, objective_problems
@@ -17,6 +18,7 @@ from tasks.check.report import Report
 from tasks.corpora.phantom import FINDINGS, findings_shown
 from tasks.corpora.source import ArchiveSource, PhantomSource
 from tasks.evaluate.protocol import task_problems
+from tasks.evaluate.task_files import resolved
 from tasks.pretrain.arms import needed_sources
 from tasks.recipe.base import KindSpec
 from tasks.recipe.schema import Recipe
@@ -146,7 +148,11 @@ def _evaluation(recipe: Recipe, report: Report) -> None:
             if name not in arms:
                 report.problems.append(f"evaluate.comparisons.{number}: {_unknown('arm', name, arms)}")
     for number, task in enumerate(recipe.evaluate.tasks):
-        _kind(f"evaluate.tasks.{number}", task_problems(task), report)
+        try:
+            wrong = task_problems(resolved(task))
+        except UnknownKind as error:
+            wrong = {"kind": str(error)}
+        _kind(f"evaluate.tasks.{number}", wrong, report)
 
 
 def _of(objective: KindSpec) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from tasks.evaluate.predictions import Predictions, ensure_predictions
 from tasks.evaluate.prompts import DEFAULT
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash
 from tasks.evaluate.scores import RunScores, ScoreTable, spreads_of
+from tasks.evaluate.task_files import resolved
 from tasks.evaluate.testset import TestSet
 from tasks.evaluate.trained import trained_model
 from tasks.evaluate.training_counts import TrainingCounter, TrainingCounts
@@ -181,6 +182,7 @@ def _same_table(one: ScoreTable, other: ScoreTable) -> bool:
 
 
 def _asked(spec: KindSpec, test: TestSet) -> _AskedTask:
+    spec = resolved(spec)
     task = build_task(spec)
     return _AskedTask(spec, task, task_hash(spec, task, test))
 

@@ -65,6 +65,18 @@ def find_task(text: str) -> TaskFile:
     )
 
 
+def resolved(asked: KindSpec) -> KindSpec:
+    """Kind and options of a task that a profile names by its file; options given there stand above the file's.
+
+    Raises:
+        UnknownKind: the file of a task cannot be read or is wrong.
+    """
+    if asked.kind in TASKS or not (asked.kind.endswith(_ENDINGS) or asked.kind in shipped_tasks()):
+        return asked
+    task = find_task(asked.kind)
+    return KindSpec(kind=task.kind, options={**task.options, **asked.options})
+
+
 def _read(path: Path) -> TaskFile:
     try:
         data = parse_yaml(path.read_text(encoding="utf-8"), str(path))

@@ -8,7 +8,8 @@ import pytest
 
 from models.registry import UnknownKind
 from tasks.evaluate.protocol import TASKS, build_task
-from tasks.evaluate.task_files import SHIPPED, find_task, shipped_tasks
+from tasks.evaluate.task_files import SHIPPED, find_task, resolved, shipped_tasks
+from tasks.recipe.base import KindSpec
 
 
 def test_every_shipped_task_can_be_built_and_is_called_as_its_file() -> None:
@@ -28,6 +29,13 @@ def test_a_task_is_a_name_a_kind_or_a_file(tmp_path: Path) -> None:
     own.write_text("name: own\nversion: 3\nkind: zero_shot\noptions: {rule: pair}\ndataset: toy@v1\n")
     found = find_task(str(own))
     assert (found.name, found.version, found.dataset) == ("own", 3, "toy@v1")
+
+
+def test_a_profile_may_name_a_task_by_its_file() -> None:
+    named = KindSpec(kind="zero-shot-label-pair", options={"rule": "max"})
+    assert resolved(named) == KindSpec(kind="zero_shot", options={"prompts": "label", "rule": "max"})
+    for other in (KindSpec(kind="zero_shot"), KindSpec(kind="unheard-of")):
+        assert resolved(other) == other
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.errors import DatasetMissing
-from storage.layout import DatasetRef, selection_key, state_key
+from storage.layout import DatasetRef, model_prediction_key, selection_key, state_key
 from storage.ledger import ShardContents, commit_shard
 from storage.objects import ObjectStore
 from storage.shards import Sample
@@ -84,6 +84,12 @@ def test_predictions_go_with_their_checkpoint_and_not_before(
     before = keys(local_store)
     collect(find_garbage(local_store, older=NOW))
     assert before - keys(local_store) == {item.key}
+
+
+def test_predictions_of_a_model_from_elsewhere_stay(local_store: ObjectStore, publish: World) -> None:
+    ref = publish(local_store)
+    local_store.put(model_prediction_key("c" * 64, ref, "0123456789abcdef"), b"predictions")
+    assert find_garbage(local_store, older=NOW).items == ()
 
 
 def test_the_state_of_a_training_goes_when_that_has_ended_and_not_before(
