@@ -3,6 +3,7 @@
 from models.contracts import ModelNotFound, RequestsRefused
 from models.own_kinds import OwnKindFailed
 from models.registry import UnknownKind
+from models.training.errors import CannotAccumulate
 from storage.errors import StoreError
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.source import SourceUnknown
@@ -41,6 +42,7 @@ MENDABLE = (
     SourcesLeak,
     SourceUnknown,
     TrainingDiverged,
+    CannotAccumulate,
     RankFailed,
     OutOfMemory,
     ArchiveUnknown,

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 PATIENCE = timedelta(hours=2)  # one process may render or encode while the others wait
 
@@ -84,6 +84,16 @@ class _GatherRows(torch.autograd.Function):
         whole = gradients[0].clone(memory_format=torch.contiguous_format)
         dist.all_reduce(whole)
         return whole[ctx.own]
+
+
+def average_gradients(module: nn.Module) -> None:
+    """Put the mean over all processes in the place of each gradient, as `DistributedDataParallel` does by itself."""
+    if world_size() == 1:
+        return
+    for parameter in module.parameters():
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= world_size()
 
 
 def mean_over_ranks(values: tuple[float, ...], device: torch.device) -> tuple[float, ...]:

@@ -24,8 +24,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.device import pick_device, to_device
+from models.training.accumulate import CachedBatch, FeatureLoss, live_batch_norms
 from models.training.background import BackgroundWriter
-from models.training.distributed import from_first_rank, mean_over_ranks, rank, world_size
+from models.training.distributed import average_gradients, from_first_rank, mean_over_ranks, rank, world_size
+from models.training.errors import CannotAccumulate, LossNotFinite, batch_norm_problem
 from models.training.schedule import Schedule
 from models.training.state import StateStore, pack, restore, trained_part, unpack
 
@@ -37,14 +39,6 @@ _STOP_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
-class LossNotFinite(RuntimeError):
-    """The loss is NaN or infinite; `step` and `value` are its place and the loss."""
-
-    def __init__(self, value: float, step: int, steps: int) -> None:
-        super().__init__(f"the loss is {value} at step {step} of {steps}")
-        self.value, self.step = value, step
-
-
 @dataclass(frozen=True, slots=True)
 class TrainingTask:
     """What is learnt.
@@ -54,11 +48,13 @@ class TrainingTask:
             global generator, which is seeded anew for each step.
         loss: from such inputs, on the trainer's device, to a scalar. It runs under autocast where that is asked for.
         after_step: called without gradients after every step of the optimiser, to keep a weight within bounds.
+        in_parts: the same loss, computed on a batch in parts (`models.training.accumulate`); None computes `loss`.
     """
 
     batch: Callable[[int], Any]
     loss: Callable[[Any], Tensor]
     after_step: Callable[[], None] | None = None
+    in_parts: FeatureLoss | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +130,11 @@ class Trainer:
 
         Raises:
             LossNotFinite: the loss is no number; the weights are those of the last good step.
+            CannotAccumulate: the batch is computed in parts, and a layer of batch norm would see the parts.
         """
         self.module.train()
+        if self.task.in_parts is not None and (layers := live_batch_norms(self.module)):
+            raise CannotAccumulate(batch_norm_problem(layers))
         with torch.random.fork_rng(devices=self._generators()):
             try:
                 self._run_steps()
@@ -170,13 +169,8 @@ class Trainer:
     def _train_step(self) -> float:
         torch.manual_seed(_step_seed(self.options.seed, self.step))
         inputs = to_device(self.task.batch(self.step), self.device)
-        with self._autocast():
-            loss = self._loss(inputs)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise LossNotFinite(value, self.step, self.schedule.steps)
         self._optimiser.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        value = self._backward(inputs) if self.task.in_parts is None else self._backward_in_parts(inputs)
         self._scaler.unscale_(self._optimiser)
         nn.utils.clip_grad_norm_(self.module.parameters(), self.options.clip_norm)
         self._scaler.step(self._optimiser)
@@ -186,6 +180,31 @@ class Trainer:
                 self.task.after_step()
         if self._average is not None:
             self._average.update_parameters(self.module)
+        return value
+
+    def _backward(self, inputs: Any) -> float:
+        """Compute the loss and its gradients."""
+        with self._autocast():
+            loss = self._loss(inputs)
+        value = self._finite(loss)
+        self._scaler.scale(loss).backward()
+        return value
+
+    def _backward_in_parts(self, inputs: Any) -> float:
+        """Compute the same on parts of the batch; processes share the gradients once at the end."""
+        assert self.task.in_parts is not None
+        batch = CachedBatch(self.task.in_parts, inputs, self.device, self._autocast)
+        loss = batch.loss()
+        value = self._finite(loss)
+        self._scaler.scale(loss).backward()
+        batch.backward_through_towers()
+        average_gradients(self.module)
+        return value
+
+    def _finite(self, loss: Tensor) -> float:
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise LossNotFinite(value, self.step, self.schedule.steps)
         return value
 
     def _autocast(self) -> Any:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT = "synthcxr-tiny"
-_LEAST_TEXT = {"context_length": 4, "vocab_size": 4, "width": 8, "heads": 1, "layers": 1}
+LEAST_TEXT = {"context_length": 4, "vocab_size": 4, "width": 8, "heads": 1, "layers": 1}
 """Of open_clip's own text tower where another takes its place at once."""
 
 
@@ -190,10 +190,10 @@ def create(
     library, config = open_clip(), _config(name)
     if wrong := wrong_config(name, config, text_tower is not None):
         raise ValueError(wrong)
-    replaced = {} if text_tower is None else {"force_custom_text": True, "text_cfg": _LEAST_TEXT}
+    replaced = {} if text_tower is None else {"force_custom_text": True, "text_cfg": LEAST_TEXT}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        with _quiet():
+        with quiet():
             module = library.create_model(name, load_weights=False, pretrained_text=False, **replaced)
         if text_tower is None:
             tokenizer = tokenizer_of(name, config)
@@ -216,7 +216,7 @@ def _config(name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hush open_clip's warning that there are no pretrained weights: that is what was asked for."""
     before = logging.root.manager.disable
     logging.disable(max(before, logging.WARNING))

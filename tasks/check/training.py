@@ -11,7 +11,7 @@ from models.device import device_problem, processes_problem
 from models.registry import UnknownKind
 from models.typed import quoted, suggest
 from models.vlp.names import lacks_features, wrong_model
-from models.vlp.objectives import needs_features, objective_problems
+from models.vlp.objectives import needs_features, objective_problems, preparation, splits_loss
 from models.vlp.text_tower import wrong_text_tower
 from models.weight_files import wrong_file
 from tasks.check.report import Report
@@ -20,6 +20,7 @@ from tasks.corpora.source import ArchiveSource, PhantomSource
 from tasks.evaluate.protocol import task_problems
 from tasks.evaluate.task_files import resolved
 from tasks.pretrain.arms import needed_sources
+from tasks.pretrain.parts import objective_problem
 from tasks.recipe.base import KindSpec
 from tasks.recipe.schema import Recipe
 from tasks.recipe.sources import SourceSection
@@ -36,6 +37,7 @@ def check_training(recipe: Recipe, report: Report) -> None:
         report.problems.append(f"pretrain.model: {wrong}")
     else:
         _features(recipe.pretrain, report)
+        _parts(recipe.pretrain, report)
     if tower is not None:
         report.problems += [f"pretrain.text_tower.path: {wrong}" for wrong in wrong_text_tower(tower)]
     for section, device in (("pretrain", recipe.pretrain.device), ("evaluate", recipe.evaluate.device)):
@@ -117,6 +119,25 @@ def _starting_weights(section: TrainSection, report: Report) -> None:
             report.problems.append(f"{where}.options.weights: {wrong}")
         elif spec is not None and spec.kind == "chexzero" and weights is None:
             report.notes.append(f"{where}: chexzero has no weights to go on from and starts from random ones")
+
+
+def _parts(section: TrainSection, report: Report) -> None:
+    """A batch can be computed in parts, where that is asked for: by the objectives, and by the layers."""
+    if section.micro_batch is None or report.problems:
+        return
+    from models.training.errors import batch_norm_problem
+    from models.vlp.layers import batch_norm_layers
+
+    wanted = (arm.objective or section.objective for arm in section.chosen.values() if arm.control != "random")
+    for one in {one.kind: one for one in wanted if not _of(one)}.values():
+        if not splits_loss(one.kind):
+            report.problems.append(f"pretrain.micro_batch: {objective_problem(one.kind)}")
+            continue
+        heads = preparation(one.kind, one.options) if needs_features(one.kind) else None
+        layers = batch_norm_layers(section.model, heads)
+        if layers:
+            where = f"{section.model} with {one.kind}" if heads else section.model
+            report.problems.append(f"pretrain.micro_batch: {where}: {batch_norm_problem(layers)}")
 
 
 def _features(section: TrainSection, report: Report) -> None:

@@ -35,6 +35,7 @@ EXCLUDED: Mapping[str, str] = {
     "threads": "changes speed, and results only by rounding",
     "device": "where it is computed; another device changes results only by rounding",
     "processes": "how many compute a batch; the batches are the same, and what batch norm makes of it is in the guide",
+    "micro_batch": "the gradients are those of the whole batch but for rounding",
     "cache_megabytes": "decides where decoded images wait; the batches are the same",
     "save_minutes": "a training that was stopped goes on to the same weights, from whichever state",
     "save_steps": "likewise",
@@ -45,6 +46,7 @@ LATER: Mapping[str, Any] = {
     "matched": "compute",
     "optimiser": "adamw",
     "momentum": 0.9,
+    "average": None,
     "text_tower": None,
 }
 """Fields of `TrainSection` that came later, with the value that everything had before."""

@@ -17,6 +17,7 @@ from tasks.pretrain.ahead import one_ahead
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
 from tasks.pretrain.health import TrainingHealth, batch_that_fits, examine
+from tasks.pretrain.parts import loss_in_parts
 from tasks.pretrain.state import TrialState
 from tasks.recipe.training import TrainSection
 
@@ -86,6 +87,7 @@ def train_trial(
         on_step: called by the first of the processes that train together.
 
     Raises:
+        CannotAccumulate: ``micro_batch`` is set, and the objective or a layer cannot do with parts of a batch.
         OutOfMemory: a batch does not fit the device.
         TrainingDiverged: the loss became NaN or infinite; the message names trial and step.
         CorruptShard: a shard cannot be read; the message names it.
@@ -166,7 +168,8 @@ def _fit(
     schedule = Schedule(total, section.learning_rate, warmup=max(1, round(total * section.warmup)))
     called = None if on_step is None else lambda step, value, _: on_step(step, value)
     with one_ahead(lambda step: _seen(model, batches.at(step), trial.seed, step), total) as ahead:
-        task = TrainingTask(ahead, loss, constrain)
+        parts = loss_in_parts(objective, model, trial.objective.kind, section.micro_batch)
+        task = TrainingTask(ahead, loss, constrain, parts)
         trainer = Trainer(module, task, schedule, _options(trial, section), states=states, on_step=called)
         try:
             trainer.run()
@@ -188,7 +191,8 @@ def _options(trial: Trial, section: TrainSection) -> TrainerOptions:
     return TrainerOptions(
         seed=trial.seed, device=section.device, precision=section.precision, betas=(0.9, 0.98),
         optimiser=section.optimiser, momentum=section.momentum,
-        weight_decay=section.weight_decay, decay_vectors=False, save_steps=section.save_steps,
+        weight_decay=section.weight_decay, decay_vectors=False, average=section.average,
+        save_steps=section.save_steps,
         save_seconds=None if section.save_minutes is None else 60 * section.save_minutes,
     )  # fmt: skip
 

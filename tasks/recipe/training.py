@@ -163,11 +163,19 @@ class TrainSection(Section):
         "samples_seen is over the pairs of an arm, so an arm of twice the pairs sees twice as many",
     )
     batch: int = Field(default=32, ge=4, description="pairs of a training step, over all processes")
+    micro_batch: int | None = Field(
+        default=None, ge=1,
+        description="pairs whose activations a process holds at once; the gradients stay those of the whole batch. "
+        "None: all of its part of the batch",
+    )  # fmt: skip
     optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="AdamW with betas 0.9 and 0.98, or SGD")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="highest rate, from which a cosine falls to 0")
     warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps over which the rate rises from 0")
     weight_decay: float = Field(default=0.1, ge=0, le=10, description="on matrices alone")
+    average: float | None = Field(
+        default=None, gt=0, lt=1, description="decay of a moving average of the weights, which is kept; None: the last"
+    )
     threads: int | None = Field(
         default=None, ge=1, le=4096, description="CPU threads; None: as many as there are cores"
     )

@@ -1,8 +1,9 @@
 """Objectives: what pretraining minimises, by kind.
 
-An objective is a class with a method `losses`; it may put layers of its own on the model (`PreparesModel`) and keep
-weights within bounds (`ConstrainsModel`). Its kind is a name in `OBJECTIVES`, or ``module:Class`` for one that
-lives elsewhere; its constructor's keyword arguments are the options that a profile may give it.
+An objective is a class with a method `losses`; it may put layers of its own on the model (`PreparesModel`), keep
+weights within bounds (`ConstrainsModel`), and let a batch be computed in parts (`SplitsLoss`). Its kind is a name in
+`OBJECTIVES`, or ``module:Class`` for one that lives elsewhere; its constructor's keyword arguments are the options
+that a profile may give it.
 """
 
 from __future__ import annotations
@@ -71,6 +72,24 @@ class ConstrainsModel(Protocol):
         ...
 
 
+@runtime_checkable
+class SplitsLoss(Protocol):
+    """An objective that reads pairs by their features alone, so that a batch can be computed in parts.
+
+    ``losses(model, batch)`` is ``feature_losses(model, embed(model, batch), batch.texts)``.
+    """
+
+    def embed(self, model: VisionLanguageModel, batch: TrainingBatch) -> tuple[Tensor, ...]:
+        """What the loss reads of the pairs, each (b, ...) with a row for each pair that depends on that pair alone."""
+        ...
+
+    def feature_losses(
+        self, model: VisionLanguageModel, features: tuple[Tensor, ...], texts: tuple[str, ...], /
+    ) -> dict[str, Tensor]:
+        """The parts of the loss by name, of the features of all pairs and their texts."""
+        ...
+
+
 def build_objective(kind: str, options: Mapping[str, Any]) -> Objective:
     """The objective of a kind.
 
@@ -105,6 +124,24 @@ def needs_features(kind: str) -> bool:
         KeyError: there is no such kind.
     """
     return bool(getattr(factory_of(with_own(OBJECTIVES, kind), kind), "needs_features", False))
+
+
+def splits_loss(kind: str) -> bool:
+    """Whether a batch can be computed in parts with the objective of a kind (`SplitsLoss`).
+
+    A class that inherits both parts and has `losses` of its own minimises something else, and cannot.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    factory = factory_of(with_own(OBJECTIVES, kind), kind)
+    order = [vars(cls) for cls in getattr(factory, "__mro__", ())]
+    own = {name: next((at for at, held in enumerate(order) if name in held), None) for name in _PARTS}
+    whole, places = own.pop("losses"), [place for place in own.values() if place is not None]
+    return len(places) == len(own) and whole is not None and min(places) <= whole
+
+
+_PARTS = ("losses", "embed", "feature_losses")
 
 
 def objective_problems(kind: str, options: Mapping[str, Any]) -> dict[str, str]:

@@ -55,10 +55,19 @@ class ClipObjective:
 
     def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
         """``contrastive``, a scalar."""
+        return self.feature_losses(model, self.embed(model, batch), batch.texts)
+
+    def embed(self, model: VisionLanguageModel, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
+        """The embeddings (b, d) of images and texts, of unit length."""
         module = model.module
-        images = module.encode_image(batch.images, normalize=True)
-        texts = module.encode_text(batch.tokens, normalize=True)
-        scale, positives = module.logit_scale.exp(), positives_of(batch.texts, self._same_text, images.device)
+        return module.encode_image(batch.images, normalize=True), module.encode_text(batch.tokens, normalize=True)
+
+    def feature_losses(
+        self, model: VisionLanguageModel, features: tuple[Tensor, ...], texts: tuple[str, ...], /
+    ) -> dict[str, Tensor]:
+        """``contrastive`` of what `embed` gives."""
+        images, read = features
+        scale, positives = model.module.logit_scale.exp(), positives_of(texts, self._same_text, images.device)
         if positives is None:
-            return {"contrastive": self._loss(images, texts, scale)}
-        return {"contrastive": convirt_loss(images, texts, 1 / scale, MEAN, positives)}
+            return {"contrastive": self._loss(images, read, scale)}
+        return {"contrastive": convirt_loss(images, read, 1 / scale, MEAN, positives)}

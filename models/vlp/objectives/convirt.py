@@ -96,7 +96,34 @@ def _attach(module: nn.Module, head: Callable[[int], nn.Module], options: Convir
     attach_heads(module, PooledHeads(image, text, options.width, options.text_pool))
 
 
-class ConvirtObjective:
+class _ContrastsPooled:
+    """What both presets have in common: the features that are contrasted, and how."""
+
+    def __init__(self, options: ConvirtOptions | MgcaConvirtOptions, directions: Directions) -> None:
+        self._shared, self._directions = options, directions
+
+    def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
+        """``contrastive``, a scalar."""
+        return self.feature_losses(model, self.embed(model, batch), batch.texts)
+
+    def embed(self, model: VisionLanguageModel, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
+        """The embeddings (b, d) of images and texts, of any length."""
+        heads, words = heads_of(model.module), model.tokenizer.word_ids(batch.texts).to(batch.tokens.device)
+        if heads is None:
+            raise ValueError("this model has no heads: make it with the objective's prepare")
+        images = heads.embed_images(model.module, batch.images)
+        return images, heads.embed_texts(model.module, batch.tokens, words)
+
+    def feature_losses(
+        self, _: VisionLanguageModel, features: tuple[Tensor, ...], texts: tuple[str, ...], /
+    ) -> dict[str, Tensor]:
+        """``contrastive`` of what `embed` gives."""
+        images, read = features
+        positives = positives_of(texts, self._shared.same_text, images.device)
+        return {"contrastive": convirt_loss(images, read, self._shared.temperature, self._directions, positives)}
+
+
+class ConvirtObjective(_ContrastsPooled):
     """ConVIRT with the numbers of its paper (Zhang et al., 2020).
 
     Heads of linear, ReLU, linear on both sides; the weighted mean of both cross-entropies at a fixed temperature.
@@ -106,6 +133,7 @@ class ConvirtObjective:
     needs_features = True
 
     def __init__(self, options: ConvirtOptions) -> None:
+        super().__init__(options, Directions(options.image_to_text, 1 - options.image_to_text))
         self._options = options
 
     def prepare(self, module: nn.Module) -> None:
@@ -118,13 +146,8 @@ class ConvirtObjective:
 
         _attach(module, head, options)
 
-    def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
-        """``contrastive``, a scalar."""
-        share = self._options.image_to_text
-        return _losses(model, batch, Directions(share, 1 - share), self._options)
 
-
-class MgcaConvirtObjective:
+class MgcaConvirtObjective(_ContrastsPooled):
     """ConVIRT as MGCA's code has it, which many tables of results were made with (Wang et al., 2022).
 
     Heads of linear, batch norm, ReLU, linear, batch norm; both cross-entropies summed, twice their mean.
@@ -134,6 +157,7 @@ class MgcaConvirtObjective:
     needs_features = True
 
     def __init__(self, options: MgcaConvirtOptions) -> None:
+        super().__init__(options, SUM)
         self._options = options
 
     def prepare(self, module: nn.Module) -> None:
@@ -150,20 +174,3 @@ class MgcaConvirtObjective:
             )
 
         _attach(module, head, options)
-
-    def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
-        """``contrastive``, a scalar."""
-        return _losses(model, batch, SUM, self._options)
-
-
-def _losses(
-    model: VisionLanguageModel, batch: TrainingBatch, directions: Directions,
-    options: ConvirtOptions | MgcaConvirtOptions,
-) -> dict[str, Tensor]:  # fmt: skip
-    heads, words = heads_of(model.module), model.tokenizer.word_ids(batch.texts).to(batch.tokens.device)
-    if heads is None:
-        raise ValueError("this model has no heads: make it with the objective's prepare")
-    images = heads.embed_images(model.module, batch.images)
-    texts = heads.embed_texts(model.module, batch.tokens, words)
-    positives = positives_of(batch.texts, options.same_text, images.device)
-    return {"contrastive": convirt_loss(images, texts, options.temperature, directions, positives)}

@@ -18,7 +18,7 @@ from models.vlp.features import (
     words_of,
 )
 from models.vlp.heads import Heads, attach_heads, heads_of
-from models.vlp.losses.gloria import Aggregate, LocalSimilarity, global_loss, local_loss
+from models.vlp.losses.gloria import Aggregate, LocalSimilarity, Words, global_loss, local_loss
 from models.vlp.losses.same_text import SameText, positives_of
 
 if TYPE_CHECKING:
@@ -104,14 +104,25 @@ class GloriaObjective:
 
     def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
         """``local`` and ``global``, scalars with their weights in them."""
-        heads, options = heads_of(model.module), self._options
+        return self.feature_losses(model, self.embed(model, batch), batch.texts)
+
+    def embed(self, model: VisionLanguageModel, batch: TrainingBatch) -> tuple[Tensor, ...]:
+        """Images (b, d), their regions (b, r, d), texts (b, d), their words (b, w, d), and which slots hold a word."""
+        heads = heads_of(model.module)
         if not isinstance(heads, GloriaHeads):
             raise ValueError("this model has no heads of gloria: make it with the objective's prepare")
         image = heads.image_features(model.module, batch.images)
-        words = model.tokenizer.word_ids(batch.texts).to(batch.tokens.device)
-        text = heads.text_features(model.module, batch.tokens, words)
-        positives = positives_of(batch.texts, options.same_text, batch.tokens.device)
-        regions = image.regions.flatten(2).transpose(1, 2)
-        local = local_loss(regions, words_of(text), options.scale, self._how, positives)
-        whole = global_loss(image.pooled, mean_of_words(text), options.scale, positives)
+        ids = model.tokenizer.word_ids(batch.texts).to(batch.tokens.device)
+        text = heads.text_features(model.module, batch.tokens, ids)
+        words, regions = words_of(text), image.regions.flatten(2).transpose(1, 2)
+        return image.pooled, regions, mean_of_words(text), words.embeddings, words.mask
+
+    def feature_losses(
+        self, _: VisionLanguageModel, features: tuple[Tensor, ...], texts: tuple[str, ...], /
+    ) -> dict[str, Tensor]:
+        """``local`` and ``global`` of what `embed` gives."""
+        options, (images, regions, read, words, mask) = self._options, features
+        positives = positives_of(texts, options.same_text, images.device)
+        local = local_loss(regions, Words(words, mask), options.scale, self._how, positives)
+        whole = global_loss(images, read, options.scale, positives)
         return {"local": options.local_weight * local, "global": options.global_weight * whole}

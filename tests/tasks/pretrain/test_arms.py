@@ -208,6 +208,8 @@ OTHER: dict[str, Any] = {
     "save_minutes": None,
     "save_steps": 7,
     "processes": 2,
+    "micro_batch": 7,
+    "average": 0.5,
     "cache_megabytes": 7,
 }
 """Another value of every field of the section."""

@@ -14,6 +14,7 @@ from models.training.schedule import Schedule
 from models.training.trainer import Trainer, TrainerOptions, TrainingTask
 from models.vlp.objectives import TrainingBatch
 from models.vlp.objectives.clip import ClipObjective
+from tasks.pretrain.parts import loss_in_parts
 from tests.gloo import run_in_two_processes
 
 
@@ -35,6 +36,14 @@ class TwoTowers(nn.Module):
 
 
 def train(folder: Path) -> dict[str, Tensor]:
+    """Train on this process's part of every batch, at once and in parts of 3; the weights are left in `folder`."""
+    for name, size in (("parts", 3), ("whole", None)):
+        weights = weights_after(size)
+        torch.save(weights, folder / f"{name}-{rank()}.pt")
+    return weights
+
+
+def weights_after(micro_batch: int | None) -> dict[str, Tensor]:
     torch.manual_seed(0)
     towers, objective = TwoTowers(), ClipObjective()
     model: Any = SimpleNamespace(module=towers)
@@ -43,11 +52,12 @@ def train(folder: Path) -> dict[str, Tensor]:
 
     def batch(step: int) -> TrainingBatch:
         first, mine = 8 * (step % 4), own_rows(8)
-        return TrainingBatch(images[first : first + 8][mine], texts[first : first + 8][mine], ())
+        one, other = images[first : first + 8][mine], texts[first : first + 8][mine]
+        return TrainingBatch(one, other, ("",) * len(one))
 
-    task = TrainingTask(batch, lambda inputs: objective.losses(model, inputs)["contrastive"])
+    parts = loss_in_parts(objective, model, "clip", micro_batch)
+    task = TrainingTask(batch, lambda inputs: objective.losses(model, inputs)["contrastive"], in_parts=parts)
     Trainer(towers, task, Schedule(8, 0.05, warmup=1), TrainerOptions(device="cpu")).run()
-    torch.save(towers.state_dict(), folder / f"{rank()}.pt")
     return towers.state_dict()
 
 
@@ -55,7 +65,7 @@ def test_two_processes_equal_one_on_the_whole_batch(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     one = train(tmp_path / "one")
     run_in_two_processes(train, tmp_path)
-    for number in (0, 1):
-        two = torch.load(tmp_path / f"{number}.pt", weights_only=True)
+    for found in ("whole-0", "whole-1", "parts-0", "parts-1", "one/parts-0"):
+        two = torch.load(tmp_path / f"{found}.pt", weights_only=True)
         for name, value in one.items():
-            assert torch.allclose(two[name], value, rtol=1e-9, atol=1e-12), name
+            assert torch.allclose(two[name], value, rtol=1e-9, atol=1e-12), (found, name)
