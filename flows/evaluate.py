@@ -9,12 +9,12 @@ from flows.leaks import refuse_leaks
 from flows.parameters import FlowParameters, factory_flow
 from flows.pretrain import plan
 from flows.session import Run, open_run
-from storage.versions import Version
 from tasks.check.stored import need_checkpoints
+from tasks.evaluate.data import open_data
 from tasks.evaluate.evaluate import evaluate_run
 from tasks.evaluate.figures import score_figure
+from tasks.evaluate.labelled_set import EvaluationData
 from tasks.evaluate.scores import RunScores, ScoreTable
-from tasks.evaluate.testset import TestSet
 from tasks.ingest.ensure import ensure_source, need_source
 from tasks.prefect_tasks import step
 from tasks.pretrain.arms import Trial
@@ -28,13 +28,13 @@ def evaluate(parameters: FlowParameters) -> dict[str, Any]:
         source = ensure_source(run.store, need_source(run.recipe, "test"), run.progress.stage)
         trials = plan(run)
         refuse_leaks(run, trials)
-        test = TestSet(Version.open(run.store, source.ref), source.selection)
+        data = open_data(run.store, run.recipe, source, run.recipe.evaluate.tasks, run.progress.stage)
         with run.tracked.nested("evaluate") as tracked:
-            scores = step("evaluate", "evaluate", lambda: _score(run, trials, test))
+            scores = step("evaluate", "evaluate", lambda: _score(run, trials, data))
             tracked.dataset(source.ref.name, source.ref.version, run.store.uri(source.ref.prefix), "evaluation")
             for table in scores.tables:
                 if doubtful := sum(table.uncertain_labels.values()):
-                    run.progress.say(f"{doubtful} uncertain labels of {test}: {table.uncertain}")
+                    run.progress.say(f"{doubtful} uncertain labels of {data.test}: {table.uncertain}")
                 tracked.metrics(metrics(table, prefix=f"{table.name}." if len(scores.tables) > 1 else ""))
                 tracked.blob(score_figure(table), f"{table.name}.png")
             for spread in scores.spreads:
@@ -54,7 +54,7 @@ def metrics(table: ScoreTable, prefix: str = "") -> dict[str, float]:
     }
 
 
-def _score(run: Run, trials: Sequence[Trial], test: TestSet) -> RunScores:
+def _score(run: Run, trials: Sequence[Trial], data: EvaluationData) -> RunScores:
     listed = list_trained(run.store, run.name, trials, run.recipe.pretrain)
     check_sources(run.store, listed, run.ref, run.fingerprint)
-    return evaluate_run(run.store, run.name, test, run.recipe.evaluate, on_progress=run.progress.stage)
+    return evaluate_run(run.store, run.name, data, run.recipe.evaluate, on_progress=run.progress.stage)

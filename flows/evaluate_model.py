@@ -10,12 +10,11 @@ from flows.session import open_storage
 from models.registry import UnknownKind
 from storage.layout import DatasetRef
 from storage.objects import ObjectStore
-from storage.versions import Version
 from tasks.corpora.source import parse_source
+from tasks.evaluate.data import open_data
 from tasks.evaluate.find_model import FoundModel, find_model
 from tasks.evaluate.one_model import ModelScores, evaluate_model
 from tasks.evaluate.task_files import TaskFile, find_task, resolved
-from tasks.evaluate.testset import TestSet
 from tasks.ingest.ensure import SourceVersion, ensure_source, need_source
 from tasks.ingest.leaks import check_leaks
 from tasks.recipe.schema import Recipe
@@ -50,8 +49,8 @@ def score_model(recipe: Recipe, model: str, tasks: Sequence[str], on: str | None
             section = need_source(recipe, "test") if source is None else SourceSection(source=source)
             held = ensure_source(store, section, progress.stage)
             _refuse_leaks(store, found, held, progress)
-            test = TestSet(Version.open(store, held.ref), held.selection)
-            parts.append(evaluate_model(store, found, test, group, recipe.evaluate, progress.stage))
+            data = open_data(store, recipe, held, [task.spec for task in group], progress.stage)
+            parts.append(evaluate_model(store, found, data, group, recipe.evaluate, progress.stage))
     return _joined(parts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,7 +17,8 @@ from models.weight_files import wrong_file
 from tasks.check.report import Report
 from tasks.corpora.phantom import FINDINGS, findings_shown
 from tasks.corpora.source import ArchiveSource, PhantomSource
-from tasks.evaluate.protocol import task_problems
+from tasks.evaluate.data import TRAINING, VALIDATION
+from tasks.evaluate.protocol import build_task, task_problems
 from tasks.evaluate.task_files import resolved
 from tasks.pretrain.arms import needed_sources
 from tasks.pretrain.parts import objective_problem
@@ -174,6 +175,16 @@ def _evaluation(recipe: Recipe, report: Report) -> None:
         except UnknownKind as error:
             wrong = {"kind": str(error)}
         _kind(f"evaluate.tasks.{number}", wrong, report)
+        if not wrong:
+            report.problems += [f"evaluate.tasks.{number}: {line}" for line in _missing(recipe, task)]
+
+
+def _missing(recipe: Recipe, task: KindSpec) -> Iterator[str]:
+    """Sources that a task which trains needs, and that the recipe leaves empty."""
+    if build_task(resolved(task)).trains:
+        for name in (TRAINING, VALIDATION):
+            if name not in recipe.sources.named():
+                yield f"{task.kind} trains on labelled films and needs sources.{name}, which is empty"
 
 
 def _of(objective: KindSpec) -> Mapping[str, str]:

@@ -14,13 +14,13 @@ from storage.canonical import canonical_json
 from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import prediction_key, run_key
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions, ensure_predictions
 from tasks.evaluate.prompts import DEFAULT
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash
 from tasks.evaluate.scores import RunScores, ScoreTable, spreads_of
 from tasks.evaluate.task_files import resolved
-from tasks.evaluate.testset import TestSet
 from tasks.evaluate.trained import trained_model
 from tasks.evaluate.training_counts import TrainingCounter, TrainingCounts
 from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_weights
@@ -56,7 +56,7 @@ def scores_key(run: str) -> str:
 def evaluate_run(
     store: ObjectStore,
     run: str,
-    test: TestSet,
+    data: EvaluationData,
     section: EvaluateSection,
     *,
     on_progress: ProgressCallback | None = None,
@@ -65,7 +65,7 @@ def evaluate_run(
 
     Args:
         store, run: where the list of checkpoints is, and where ``scores.json`` goes.
-        test: the held-out dataset; its rows hold the labels.
+        data: the held-out test set, whose rows hold the labels, and the films that tasks may train on.
         section: tasks, comparisons, bootstrap, confidence, and what becomes of uncertain labels.
         on_progress: called with how many of the trials are examined.
 
@@ -74,8 +74,8 @@ def evaluate_run(
         CannotScore: labels or scores that no metric can take.
         ScoresConflict: the run's ``scores.json`` differs.
     """
-    trials = read_trials(store, run).trials
-    tasks = [_asked(spec, test) for spec in section.tasks]
+    trials, test = read_trials(store, run).trials, data.test
+    tasks = [_asked(spec, data) for spec in section.tasks]
     question = _question(trials, tasks, test, section)
     kept = kept_scores(store, run)
     if kept is not None and kept.question == question:
@@ -85,7 +85,7 @@ def evaluate_run(
     counter = TrainingCounter(store, test.version.manifest.label_set or DEFAULT)
     for number, trial in enumerate(trials, 1):
         checkpoint = read_checkpoint(store, trial.fingerprint)
-        found.append(_predictions(store, checkpoint, tasks, test, section.device))
+        found.append(_predictions(store, checkpoint, tasks, data, section.device))
         trained_on.append(counter.count(checkpoint.trial))
         if on_progress:
             on_progress("evaluate", number, len(trials))
@@ -109,7 +109,7 @@ def evaluate_run(
 
 
 def _table(
-    asked: _AskedTask, items: Sequence[TrialPredictions], section: EvaluateSection, test: TestSet
+    asked: _AskedTask, items: Sequence[TrialPredictions], section: EvaluateSection, test: LabelledSet
 ) -> ScoreTable:
     try:
         with own_kinds.named(asked.spec.kind):
@@ -181,13 +181,15 @@ def _same_table(one: ScoreTable, other: ScoreTable) -> bool:
     return held[0] == held[1] and all(close)
 
 
-def _asked(spec: KindSpec, test: TestSet) -> _AskedTask:
+def _asked(spec: KindSpec, data: EvaluationData) -> _AskedTask:
     spec = resolved(spec)
     task = build_task(spec)
-    return _AskedTask(spec, task, task_hash(spec, task, test))
+    return _AskedTask(spec, task, task_hash(spec, task, data))
 
 
-def _question(trials: Sequence[RunTrial], tasks: Sequence[_AskedTask], test: TestSet, section: EvaluateSection) -> str:
+def _question(
+    trials: Sequence[RunTrial], tasks: Sequence[_AskedTask], test: LabelledSet, section: EvaluateSection
+) -> str:
     asked = {
         "format": _FORMAT,
         "trials": [[trial.arm, trial.seed, trial.fingerprint, trial.step] for trial in trials],
@@ -198,12 +200,12 @@ def _question(trials: Sequence[RunTrial], tasks: Sequence[_AskedTask], test: Tes
     return hashlib.sha256(canonical_json(asked).encode()).hexdigest()
 
 
-def _key(trial: RunTrial | Checkpoint, test: TestSet, asked: _AskedTask) -> str:
+def _key(trial: RunTrial | Checkpoint, test: LabelledSet, asked: _AskedTask) -> str:
     return prediction_key(trial.fingerprint, trial.step, test.version.ref, asked.hash)
 
 
 def _predictions(
-    store: ObjectStore, checkpoint: Checkpoint, tasks: Sequence[_AskedTask], test: TestSet, device: str
+    store: ObjectStore, checkpoint: Checkpoint, tasks: Sequence[_AskedTask], data: EvaluationData, device: str
 ) -> list[Predictions]:
     """What a checkpoint predicts in each task; its weights are read only where a prediction is missing."""
     model: VisionLanguageModel | None = None
@@ -212,18 +214,18 @@ def _predictions(
 
         def predict(asked: _AskedTask = asked) -> Predictions:
             nonlocal model
-            test.need(asked.task.needs, asked.spec.kind)
+            data.test.need(asked.task.needs, asked.spec.kind)
             model = model or _load(store, checkpoint, device)
             with own_kinds.named(asked.spec.kind):
-                return asked.task.predict(model, test)
+                return asked.task.predict(model, data)
 
         facts = {
             "checkpoint": checkpoint.key,
             "sha256": checkpoint.sha256,
             "task": asked.spec.model_dump(mode="json"),
-            "test": test.identity(),
+            "test": data.test.identity(),
         }
-        found.append(ensure_predictions(store, _key(checkpoint, test, asked), facts, predict))
+        found.append(ensure_predictions(store, _key(checkpoint, data.test, asked), facts, predict))
     return found
 
 

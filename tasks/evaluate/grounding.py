@@ -10,13 +10,13 @@ import numpy as np
 from models.findings.label_sets import LabelSet, load
 from storage.records import Manifest, PairRow
 from tasks.evaluate.areas import area_of
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.metrics.localisation import chance, contrast_to_noise, dice, pointing_game
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.prompts import DEFAULT, FindingPrompts, PromptSetName, prompts_for
 from tasks.evaluate.score_means import FilmValues, MeanMetric, score_means
 from tasks.evaluate.scores import ScoreTable
-from tasks.evaluate.testset import TestSet
 from tasks.evaluate.zero_shot import ZeroShot, direction
 from tasks.publish.dataset import frozen_recipe
 
@@ -58,6 +58,7 @@ class Grounding:
     """
 
     needs: frozenset[str] = frozenset()
+    trains = False
     needs_any = frozenset({"boxes", "masks"})
     """Of which one is enough."""
 
@@ -69,13 +70,14 @@ class Grounding:
         """The version of the scoring, and the prompts by content."""
         return {"scoring": _SCORING, **ZeroShot(self.prompts).identity(test)}
 
-    def predict(self, model: VisionLanguageModel, test: TestSet) -> Predictions:
+    def predict(self, model: VisionLanguageModel, data: EvaluationData) -> Predictions:
         """The measure of every film for every finding that has an area on some film; NaN where it has none there.
 
         Raises:
             CannotScore: no film has a box or a mask of a finding of the label set.
             NoFeatures: the model's image tower gives no map.
         """
+        test = data.test
         label_set = load(test.version.manifest.label_set or DEFAULT)
         prompts = prompts_for(label_set, _placed(test, label_set), f"dataset {test}", self.prompts)
         if not prompts:
@@ -106,7 +108,7 @@ class Grounding:
 
 
 def _similarities(
-    model: VisionLanguageModel, test: TestSet, prompts: Sequence[FindingPrompts]
+    model: VisionLanguageModel, test: LabelledSet, prompts: Sequence[FindingPrompts]
 ) -> Iterator[np.ndarray]:
     """Film by film how each place fits each finding: (height, width, findings)."""
     contrast = np.stack([direction(model, item.positive) - direction(model, item.negative) for item in prompts])
@@ -140,7 +142,7 @@ def _values(predictions: Predictions, *, by_chance: bool) -> FilmValues:
     return FilmValues(names, predictions.scores[:, chosen].astype(np.float64))
 
 
-def _placed(test: TestSet, label_set: LabelSet) -> list[str]:
+def _placed(test: LabelledSet, label_set: LabelSet) -> list[str]:
     """The findings of the label set that have a mask or a box on some film."""
     found = (_name(label_set, place.finding) for row in test.rows() for place in _places(row))
     return list(dict.fromkeys(name for name in found if name is not None))
@@ -156,7 +158,7 @@ def _name(label_set: LabelSet, found: str) -> str | None:
     return None if label is None else label.name
 
 
-def _film_size(test: TestSet) -> int:
+def _film_size(test: LabelledSet) -> int:
     """Side in pixels of the published films, which boxes are measured on; 0 where there is no box."""
     if not any(row.boxes for row in test.rows()):
         return 0

@@ -15,11 +15,11 @@ from models.vlp.features import NoFeatures
 from storage.errors import StoreError
 from storage.records import Record
 from tasks.evaluate.find_model import FoundModel
+from tasks.evaluate.labelled_set import EvaluationData
 from tasks.evaluate.predictions import Predictions, ensure_predictions
 from tasks.evaluate.protocol import TrialPredictions, build_task, task_hash
 from tasks.evaluate.scores import ScoreTable
 from tasks.evaluate.task_files import TaskFile
-from tasks.evaluate.testset import TestSet
 from tasks.recipe.training import EvaluateSection
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Loaded:
 def evaluate_model(
     store: ObjectStore,
     found: FoundModel,
-    test: TestSet,
+    data: EvaluationData,
     tasks: Sequence[TaskFile],
     section: EvaluateSection,
     on_progress: ProgressCallback | None = None,
@@ -80,7 +80,7 @@ def evaluate_model(
     Args:
         store: that keeps the predictions, and holds the test set.
         found: the model.
-        test: the held-out films.
+        data: the held-out films, and those that tasks may train on.
         tasks: with different names.
         section: resamples, confidence, device and what becomes of uncertain labels.
         on_progress: called with how many tasks are done.
@@ -91,24 +91,24 @@ def evaluate_model(
     loaded = _Loaded(found, section.device)
     for number, task in enumerate(tasks, 1):
         try:
-            keys[task.name], tables[task.name] = _scored(store, loaded, test, task, section)
+            keys[task.name], tables[task.name] = _scored(store, loaded, data, task, section)
         except _OF_ONE_TASK as error:
             keys.pop(task.name, None)
             failures[task.name] = " ".join(str(error).split())
         if on_progress:
             on_progress("evaluate", number, len(tasks))
     return ModelScores(
-        model=found.name, kind=found.kind, identity=found.identity, dataset=str(test),
+        model=found.name, kind=found.kind, identity=found.identity, dataset=str(data.test),
         tables=tables, predictions=keys, failures=failures,
     )  # fmt: skip
 
 
 def _scored(
-    store: ObjectStore, loaded: _Loaded, test: TestSet, asked: TaskFile, section: EvaluateSection
+    store: ObjectStore, loaded: _Loaded, data: EvaluationData, asked: TaskFile, section: EvaluateSection
 ) -> tuple[str, ScoreTable]:
     """The key of the task's predictions, and its table."""
-    found, task = loaded.found, build_task(asked.spec)
-    digits = task_hash(asked.spec, task, test)
+    found, task, test = loaded.found, build_task(asked.spec), data.test
+    digits = task_hash(asked.spec, task, data)
     key = found.key(test.version.ref, digits)
     facts = {
         "model": {"name": found.name, "kind": found.kind, "identity": found.identity},
@@ -119,7 +119,7 @@ def _scored(
     def predict() -> Predictions:
         test.need(task.needs, asked.kind)
         with own_kinds.named(asked.kind):
-            return task.predict(loaded.get(), test)
+            return task.predict(loaded.get(), data)
 
     predictions = ensure_predictions(store, key, facts, predict)
     with own_kinds.named(asked.kind):

@@ -32,7 +32,7 @@ class KeptPredictions:
         arm, seed: whose.
         key: where they are.
         task: the evaluation task with its options.
-        test: what names the test set's content, as `tasks.evaluate.testset.TestSet.identity` has it.
+        test: what names the test set's content, as `tasks.evaluate.labelled_set.LabelledSet.identity` has it.
     """
 
     arm: str

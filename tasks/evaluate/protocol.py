@@ -16,9 +16,9 @@ from models.own_kinds import named
 from models.registry import build, problems
 from storage.canonical import canonical_json
 from storage.records import Manifest
+from tasks.evaluate.labelled_set import EvaluationData
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.scores import ScoreTable
-from tasks.evaluate.testset import TestSet
 from tasks.evaluate.training_counts import TrainingCounts
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import EvaluateSection
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TASKS: Mapping[str, str] = {
     "grounding": "tasks.evaluate.grounding:Grounding",
+    "probe": "tasks.evaluate.finetune.probe:Probe",
     "retrieval": "tasks.evaluate.retrieval:Retrieval",
     "zero_shot": "tasks.evaluate.zero_shot:ZeroShot",
 }
@@ -54,12 +55,17 @@ class EvaluationTask(Protocol):
         """What the rows of a test set must hold, as fields of `storage.records.PairRow`: ``labels``, ``boxes``…"""
         ...
 
+    @property
+    def trains(self) -> bool:
+        """Whether it trains on labelled films of `EvaluationData` and tunes on others; both count in its hash."""
+        ...
+
     def identity(self, test: Manifest) -> Mapping[str, Any]:
         """What changes the predictions beside kind, options, model and test set, as JSON: prompts, a protocol."""
         ...
 
-    def predict(self, model: VisionLanguageModel, test: TestSet) -> Predictions:
-        """Examine `model` on every image of `test`."""
+    def predict(self, model: VisionLanguageModel, data: EvaluationData) -> Predictions:
+        """Examine `model` on every image of the test set; the model stays as it is."""
         ...
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
@@ -81,18 +87,21 @@ def task_problems(asked: KindSpec) -> dict[str, str]:
     return problems(TASKS, asked.kind, asked.options, EvaluationTask)
 
 
-def task_hash(asked: KindSpec, task: EvaluationTask, test: TestSet) -> str:
+def task_hash(asked: KindSpec, task: EvaluationTask, data: EvaluationData) -> str:
     """Sixteen digits that change with anything that changes predictions, but for the model's weights.
 
     Number of resamples, confidence, comparisons and what becomes of uncertain labels are no part of it: they are
     applied to predictions.
     """
     with named(asked.kind):
-        own = dict(task.identity(test.version.manifest))
+        own = dict(task.identity(data.test.version.manifest))
     identity = {
         "format": _FORMAT,
         "task": asked.model_dump(mode="json"),
         "identity": own,
-        "test": test.identity(),
+        "test": data.test.identity(),
     }
+    if task.trains:
+        training, validation = data.to_train_on(asked.kind)
+        identity |= {"training": training.identity(), "validation": validation.identity()}
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:_DIGITS]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from storage.records import Manifest, PairRow
+from tasks.evaluate.labelled_set import EvaluationData
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.metrics.retrieval import ranks, text_groups
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.score_means import FilmValues, MeanMetric, score_means
 from tasks.evaluate.scores import ScoreTable
-from tasks.evaluate.testset import TestSet
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
@@ -41,6 +41,7 @@ class Retrieval:
     """
 
     needs = frozenset({"impression"})
+    trains = False
 
     def __init__(self, text: RetrievedText = "impression") -> None:
         self._text: RetrievedText = text
@@ -50,7 +51,7 @@ class Retrieval:
         del test
         return {"scoring": _SCORING}
 
-    def predict(self, model: VisionLanguageModel, test: TestSet) -> Predictions:
+    def predict(self, model: VisionLanguageModel, data: EvaluationData) -> Predictions:
         """The ranks from 1 of every film in both directions, in place of scores; nothing is true or false.
 
         A film without a report has no rank and is in no gallery.
@@ -58,6 +59,7 @@ class Retrieval:
         Raises:
             CannotScore: there are no two different reports.
         """
+        test = data.test
         texts = [_text(row, self._text) for row in test.rows()]
         there = np.array([bool(text) for text in texts])
         groups = text_groups([text for text in texts if text])
@@ -66,7 +68,7 @@ class Retrieval:
                 f"dataset {test}: its {len(texts)} films have not two different reports: none can be found"
             )
         different = dict(zip(groups.tolist(), (text for text in texts if text), strict=True))
-        images = np.concatenate([model.embed_images(block) for block in test.blocks(model.film_size)])
+        images = test.embeddings(model)
         found = np.full((len(texts), len(DIRECTIONS)), np.nan)
         found[there] = ranks(images[there], model.embed_texts([different[at] for at in sorted(different)]), groups)
         return Predictions(

@@ -58,7 +58,7 @@ def find_task(text: str) -> TaskFile:
         return shipped[text]
     if text in TASKS or ":" in text:
         name = text.rpartition(":")[2].lower()
-        return _checked(TaskFile(name=name, kind=text), text)
+        return _checked(TaskFile(name=name, kind=text), quoted(text))
     known = sorted({*shipped, *TASKS})
     raise UnknownKind(
         f"there is no task {quoted(text)}{suggest(text, known)}; known: {', '.join(known)}, or a path of a .yaml file"
@@ -92,5 +92,5 @@ def _read(path: Path) -> TaskFile:
 
 def _checked(task: TaskFile, where: str) -> TaskFile:
     if wrong := task_problems(task.spec):
-        raise UnknownKind(f"task {quoted(where)}: {'; '.join(f'{path}: {what}' for path, what in wrong.items())}")
+        raise UnknownKind(f"task {where}: {'; '.join(f'{path}: {what}' for path, what in wrong.items())}")
     return task

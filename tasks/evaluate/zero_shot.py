@@ -12,12 +12,12 @@ import numpy as np
 from models.findings.label_sets import UnknownLabels
 from storage.canonical import canonical_json
 from storage.records import Manifest
+from tasks.evaluate.labelled_set import EvaluationData
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.prompts import DEFAULT, FindingPrompts, PromptSetName, Rule, all_prompts, prompts_for
 from tasks.evaluate.score import score_trials
 from tasks.evaluate.scores import ScoreTable
-from tasks.evaluate.testset import TestSet
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
@@ -51,6 +51,7 @@ class ZeroShot:
     """
 
     needs = frozenset({"labels"})
+    trains = False
 
     def __init__(self, prompts: PromptSetName = "report", rule: Rule = "normal") -> None:
         self.prompts: PromptSetName = prompts
@@ -62,12 +63,13 @@ class ZeroShot:
         prompts = canonical_json([asdict(item) for item in items])
         return {"scoring": _SCORING, "prompts": hashlib.sha256(prompts.encode()).hexdigest()}
 
-    def predict(self, model: VisionLanguageModel, test: TestSet) -> Predictions:
+    def predict(self, model: VisionLanguageModel, data: EvaluationData) -> Predictions:
         """Scores of every image for every finding.
 
         Raises:
             CannotScore: the test set labels no finding of its label set, or one that is not in the set.
         """
+        test = data.test
         label_set = test.version.manifest.label_set or DEFAULT
         try:
             prompts = prompts_for(label_set, test.known_labels(), f"dataset {test}", self.prompts, self.rule)

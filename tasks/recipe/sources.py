@@ -129,6 +129,9 @@ class SourcesSection(Section):
         default=SourceSection(source="phantom:a", films=512), description="films to train on; None: no arm takes them"
     )
     validation: SourceSection | None = Field(default=None, description="films to choose a model on; None: none")
+    finetune: SourceSection | None = Field(
+        default=None, description="labelled films that probes and fine-tuning train on; None: none"
+    )
     test: SourceSection | None = Field(
         default=SourceSection(source="phantom:b", films=800, seed=11), description="films to score on; None: no scores"
     )

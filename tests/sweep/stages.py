@@ -23,8 +23,8 @@ from storage.versions import Version, VersionPlace
 from tasks.check.check import FLOWS, checked_recipe
 from tasks.curate.keep import decide
 from tasks.evaluate.evaluate import read_scores
+from tasks.evaluate.labelled_set import LabelledSet
 from tasks.evaluate.predictions import read_predictions
-from tasks.evaluate.testset import TestSet
 from tasks.ingest.ensure import find_source
 from tasks.plan.plan import make_plan
 from tasks.pretrain.checkpoint import read_checkpoint, read_weights
@@ -102,7 +102,7 @@ def _evaluate(store: ObjectStore, ref: DatasetRef, recipe: Recipe, mark: str) ->
     check_sources(store, trials, ref, mark)
     for held in trials.trials:
         read_weights(store, read_checkpoint(store, held.fingerprint))
-    test = TestSet(Version.open(store, ref))
+    test = LabelledSet(Version.open(store, ref))
     assert len(test.images(64)) == len(test.truth(["pneumothorax"]))
     for keys in read_scores(store, RUN).predictions.values():
         for key in keys:

@@ -27,12 +27,12 @@ from storage.versions import Version, VersionPlace
 from tasks.curate.keep import write_selection
 from tasks.curate.select import Choice, Selection
 from tasks.evaluate.evaluate import ScoresConflict, evaluate_run, keep_scores, read_scores, scores_key
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import read_predictions
 from tasks.evaluate.prompts import all_prompts
 from tasks.evaluate.protocol import build_task
 from tasks.evaluate.scores import RunScores
-from tasks.evaluate.testset import TestSet
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.checkpoint import ensure_trained
 from tasks.pretrain.runs import keep_trials
@@ -85,24 +85,24 @@ def begin(store: ObjectStore, run: str, seeds: tuple[int, ...]) -> None:
 
 
 @pytest.fixture
-def test(store: ObjectStore) -> TestSet:
-    return TestSet(Version.open(store, HELD_OUT))
+def test(store: ObjectStore) -> LabelledSet:
+    return LabelledSet(Version.open(store, HELD_OUT))
 
 
 @pytest.fixture
-def scores(store: ObjectStore, test: TestSet) -> RunScores:
-    return evaluate_run(store, "run", test, SECTION)
+def scores(store: ObjectStore, test: LabelledSet) -> RunScores:
+    return evaluate_run(store, "run", EvaluationData(test), SECTION)
 
 
 @pytest.fixture
 def no_more_work(scores: RunScores, monkeypatch: pytest.MonkeyPatch) -> RunScores:
     """From here on no image is read and no model is loaded."""
-    monkeypatch.setattr(TestSet, "blocks", lambda *_: pytest.fail("images were read again"))
+    monkeypatch.setattr(LabelledSet, "blocks", lambda *_: pytest.fail("images were read again"))
     monkeypatch.setattr("tasks.evaluate.evaluate._load", lambda *_: pytest.fail("a model was loaded again"))
     return scores
 
 
-def test_labels_and_images_come_in_the_order_of_the_rows(test: TestSet) -> None:
+def test_labels_and_images_come_in_the_order_of_the_rows(test: LabelledSet) -> None:
     truth = [film.labels for film in films(HOSPITAL_B, 5, range(40), size=96)]
     assert test.images(96).shape == (40, 96, 96)
     assert all(one is other for one, other in zip(test.blocks(96), test.blocks(96), strict=True))
@@ -111,7 +111,7 @@ def test_labels_and_images_come_in_the_order_of_the_rows(test: TestSet) -> None:
 
 
 def test_the_tables_are_kept_and_asking_again_scores_nothing(
-    store: ObjectStore, test: TestSet, no_more_work: RunScores
+    store: ObjectStore, test: LabelledSet, no_more_work: RunScores
 ) -> None:
     table = no_more_work.tables[0]
     assert RunScores.model_validate_json(store.get(scores_key("run"))) == no_more_work
@@ -120,7 +120,7 @@ def test_the_tables_are_kept_and_asking_again_scores_nothing(
     assert table.of("random").seeds == (0, 1)
     assert 0.25 < table.of("random", 0).macro < 0.75
     assert table.of("random").macro == pytest.approx((table.of("random", 0).macro + table.of("random", 1).macro) / 2)
-    assert evaluate_run(store, "run", test, SECTION) == no_more_work
+    assert evaluate_run(store, "run", EvaluationData(test), SECTION) == no_more_work
 
 
 @pytest.mark.parametrize(
@@ -133,20 +133,20 @@ def test_the_tables_are_kept_and_asking_again_scores_nothing(
     ],
 )
 def test_what_changes_scores_alone_asks_no_model_again(
-    store: ObjectStore, test: TestSet, no_more_work: RunScores, change: dict[str, object]
+    store: ObjectStore, test: LabelledSet, no_more_work: RunScores, change: dict[str, object]
 ) -> None:
     run = f"run-{next(iter(change))}"
     begin(store, run, (0, 1))
-    again = evaluate_run(store, run, test, SECTION.model_copy(update=change))
+    again = evaluate_run(store, run, EvaluationData(test), SECTION.model_copy(update=change))
     assert again.predictions == no_more_work.predictions
     assert again.tables[0].of("random").macro == no_more_work.tables[0].of("random").macro
 
 
 def test_another_choice_of_arms_and_seeds_asks_no_model_again(
-    store: ObjectStore, test: TestSet, no_more_work: RunScores
+    store: ObjectStore, test: LabelledSet, no_more_work: RunScores
 ) -> None:
     begin(store, "fewer", (1,))
-    again = evaluate_run(store, "fewer", test, SECTION)
+    again = evaluate_run(store, "fewer", EvaluationData(test), SECTION)
     assert again.tables[0].of("random").macro == no_more_work.tables[0].of("random", 1).macro
 
 
@@ -163,7 +163,7 @@ def test_patients_of_the_test_set_are_kept_with_predictions_and_resampled(store:
     ref = DatasetRef("patients", "v1")
     publish(store, ref, [sample(at, patient=f"p{at // 4}" if at < 20 else None) for at in range(24)])
     begin(store, "patients", (0,))
-    scores = evaluate_run(store, "patients", TestSet(Version.open(store, ref)), SECTION)
+    scores = evaluate_run(store, "patients", EvaluationData(LabelledSet(Version.open(store, ref))), SECTION)
     ((key,),) = scores.predictions.values()
     assert read_predictions(store, key).patients == (*(f"p{at // 4}" for at in range(20)), *[None] * 4)
     table = scores.tables[0]
@@ -176,19 +176,19 @@ def test_a_test_set_without_patients_is_resampled_by_film(scores: RunScores) -> 
     assert scores.tables[0].of("random").low_film is None
 
 
-def test_the_default_task_finds_the_predictions_of_version_0_2(test: TestSet) -> None:
+def test_the_default_task_finds_the_predictions_of_version_0_2(test: LabelledSet) -> None:
     task = build_task(KindSpec(kind="zero_shot"))
     prompts = hashlib.sha256(canonical_json([asdict(item) for item in all_prompts()]).encode()).hexdigest()
     assert task.identity(test.version.manifest) == {"scoring": 1, "prompts": prompts}
 
 
 def test_prompt_sets_and_rules_are_tasks_of_their_own_with_the_spread_between_them(
-    store: ObjectStore, test: TestSet
+    store: ObjectStore, test: LabelledSet
 ) -> None:
     options: list[dict[str, str]] = [{}, {"prompts": "label", "rule": "pair"}, {"prompts": "caption", "rule": "max"}]
     section = SECTION.model_copy(update={"tasks": tuple(KindSpec(kind="zero_shot", options=one) for one in options)})
     begin(store, "spread", (0,))
-    scores = evaluate_run(store, "spread", test, section)
+    scores = evaluate_run(store, "spread", EvaluationData(test), section)
     names = ["zero_shot", "zero_shot-label-pair", "zero_shot-caption-max"]
     assert [table.name for table in scores.tables] == names
     assert len(scores.predictions) == 3
@@ -211,23 +211,23 @@ def test_other_scores_of_the_same_run_are_refused(store: ObjectStore, scores: Ru
     assert keep_scores(store, scores) == read_scores(store, "run")
 
 
-def test_a_run_without_checkpoints_is_named(store: ObjectStore, test: TestSet) -> None:
+def test_a_run_without_checkpoints_is_named(store: ObjectStore, test: LabelledSet) -> None:
     with pytest.raises(ObjectMissing, match=r"runs/nothing/trials\.json is missing: pretrain first"):
-        evaluate_run(store, "nothing", test, SECTION)
+        evaluate_run(store, "nothing", EvaluationData(test), SECTION)
 
 
-def test_a_checkpoint_of_another_model_is_named(store: ObjectStore, test: TestSet, monkeypatch: Any) -> None:
+def test_a_checkpoint_of_another_model_is_named(store: ObjectStore, test: LabelledSet, monkeypatch: Any) -> None:
     begin(store, "odd", (3,))
     monkeypatch.setattr("tasks.evaluate.evaluate.read_weights", lambda *_: b"junk")
     with pytest.raises(CorruptShard, match=r"000000\.safetensors: .*remove it and pretrain again"):
-        evaluate_run(store, "odd", test, SECTION)
+        evaluate_run(store, "odd", EvaluationData(test), SECTION)
 
 
 def test_only_findings_that_the_test_set_labels_are_asked_for(store: ObjectStore) -> None:
     ref = DatasetRef("few-labels", "v1")
     publish(store, ref, [sample(at, labels={"pleural effusion": at % 2}) for at in range(4)])
     begin(store, "few", (0,))
-    table = evaluate_run(store, "few", TestSet(Version.open(store, ref)), SECTION).tables[0]
+    table = evaluate_run(store, "few", EvaluationData(LabelledSet(Version.open(store, ref))), SECTION).tables[0]
     assert list(table.of("random").per_label) == ["pleural effusion"]
 
 
@@ -236,7 +236,7 @@ def test_a_dataset_without_labels_cannot_be_a_test_set(store: ObjectStore) -> No
     publish(store, ref, [sample(0, labels={})])
     begin(store, "unlabelled", (0,))
     with pytest.raises(CannotScore, match="unlabelled/v1 has no labels, which task zero_shot needs"):
-        evaluate_run(store, "unlabelled", TestSet(Version.open(store, ref)), SECTION)
+        evaluate_run(store, "unlabelled", EvaluationData(LabelledSet(Version.open(store, ref))), SECTION)
 
 
 def test_a_label_that_the_label_set_does_not_know_is_named(store: ObjectStore) -> None:
@@ -244,13 +244,13 @@ def test_a_label_that_the_label_set_does_not_know_is_named(store: ObjectStore) -
     publish(store, ref, [sample(0, labels={"something else": 1})])
     begin(store, "odd-labels", (0,))
     with pytest.raises(CannotScore, match="dataset odd-labels/v1: label set phantom has no 'something else'"):
-        evaluate_run(store, "odd-labels", TestSet(Version.open(store, ref)), SECTION)
+        evaluate_run(store, "odd-labels", EvaluationData(LabelledSet(Version.open(store, ref))), SECTION)
 
 
 def test_a_row_may_spell_a_label_in_another_way(store: ObjectStore) -> None:
     ref = DatasetRef("spelt", "v1")
     publish(store, ref, [sample(at, labels={("Pleural_Effusion", "pleural effusion")[at]: at}) for at in range(2)])
-    assert TestSet(Version.open(store, ref)).truth(["pleural effusion"]).tolist() == [[0.0], [1.0]]
+    assert LabelledSet(Version.open(store, ref)).truth(["pleural effusion"]).tolist() == [[0.0], [1.0]]
 
 
 def test_a_label_that_some_rows_do_not_state_is_uncertain(store: ObjectStore) -> None:
@@ -259,25 +259,25 @@ def test_a_label_that_some_rows_do_not_state_is_uncertain(store: ObjectStore) ->
     publish(store, ref, [sample(at, labels=rows[at % 2]) for at in range(4)])
     begin(store, "gaps", (0,))
     with pytest.raises(CannotScore, match=r"labels of 'lung nodule'.* are uncertain: set evaluate\.uncertain"):
-        evaluate_run(store, "gaps", TestSet(Version.open(store, ref)), SECTION)
+        evaluate_run(store, "gaps", EvaluationData(LabelledSet(Version.open(store, ref))), SECTION)
 
 
 def test_a_dataset_without_images_is_refused(store: ObjectStore) -> None:
     publish(store, DatasetRef("empty", "v1"), [])
     with pytest.raises(CannotScore, match="empty/v1 holds no images"):
-        TestSet(Version.open(store, DatasetRef("empty", "v1"))).rows()
+        LabelledSet(Version.open(store, DatasetRef("empty", "v1"))).rows()
 
 
-def test_more_images_than_are_kept_are_read_anew(test: TestSet) -> None:
-    tight = TestSet(test.version, most=96 * 96 * 39)
+def test_more_images_than_are_kept_are_read_anew(test: LabelledSet) -> None:
+    tight = LabelledSet(test.version, most=96 * 96 * 39)
     assert (tight.images(96) == test.images(96)).all()
     assert not any(one is other for one, other in zip(tight.blocks(96), tight.blocks(96), strict=True))
 
 
-def test_a_selection_limits_a_test_set_and_is_another_question(store: ObjectStore, test: TestSet) -> None:
+def test_a_selection_limits_a_test_set_and_is_another_question(store: ObjectStore, test: LabelledSet) -> None:
     choices = [Choice(sample_id=sample, kept=at % 2 == 0, reason="") for at, sample in enumerate(test.ids())]
     write_selection(VersionPlace(store, HELD_OUT), "half", Selection(rules=Rules(), choices=choices))
-    half = TestSet(Version.open(store, HELD_OUT), "half")
+    half = LabelledSet(Version.open(store, HELD_OUT), "half")
     assert len(half.ids()) == 20
     assert (half.images(96) == test.images(96)[::2]).all()
     assert half.identity() != test.identity()

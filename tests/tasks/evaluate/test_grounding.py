@@ -16,9 +16,9 @@ from storage.records import PairRow
 from storage.shards import Sample, sample_of
 from storage.versions import Version
 from tasks.evaluate.grounding import CHANCE, Grounding
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_problems
-from tasks.evaluate.testset import TestSet
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import EvaluateSection
 from tests.tasks.pretrain.conftest import publish, toy_samples
@@ -52,9 +52,9 @@ def with_mask(sample: Sample, *, radius: int = 16) -> Sample:
     return sample_of(PairRow.model_validate({**sample.json, "masks": masks}), sample.png)
 
 
-def opened(store: LocalStore, samples: list[Sample]) -> TestSet:
+def opened(store: LocalStore, samples: list[Sample]) -> LabelledSet:
     draw = publish(store, "toy", samples)
-    return TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
+    return LabelledSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
 
 
 def only_nodules(films: int = 40) -> list[Sample]:
@@ -65,15 +65,15 @@ def only_nodules(films: int = 40) -> list[Sample]:
 
 
 @pytest.fixture
-def test(local_store: LocalStore) -> TestSet:
+def test(local_store: LocalStore) -> LabelledSet:
     return opened(local_store, only_nodules())
 
 
-def table(task: Grounding, test: TestSet, model: Any) -> Any:
-    return task.score([TrialPredictions("ours", 0, task.predict(model, test))], SECTION)
+def table(task: Grounding, test: LabelledSet, model: Any) -> Any:
+    return task.score([TrialPredictions("ours", 0, task.predict(model, EvaluationData(test)))], SECTION)
 
 
-def test_a_map_that_lights_up_where_the_finding_is_points_at_it(test: TestSet) -> None:
+def test_a_map_that_lights_up_where_the_finding_is_points_at_it(test: LabelledSet) -> None:
     found = table(Grounding(), test, Bright())
     assert found.of("ours").per_label[FINDING].value == 1
     assert found.of(CHANCE).per_label[FINDING].value == pytest.approx(np.pi * 16**2 / 96**2, rel=0.05)
@@ -82,15 +82,15 @@ def test_a_map_that_lights_up_where_the_finding_is_points_at_it(test: TestSet) -
     assert table(Grounding(), test, Bright(-1)).of("ours").macro == 0
 
 
-def test_the_other_measures_see_it_too(test: TestSet) -> None:
+def test_the_other_measures_see_it_too(test: LabelledSet) -> None:
     assert table(Grounding("contrast"), test, Bright()).of("ours").macro > 1
     overlap = table(Grounding("dice_oracle"), test, Bright()).of("ours").macro
     assert 0.5 < overlap < 1
     assert table(Grounding("dice_oracle"), test, Bright(-1)).of("ours").macro < 0.1
 
 
-def test_a_model_of_ours_gives_maps_of_every_film(test: TestSet) -> None:
-    predictions = Grounding().predict(create(seed=0), test)
+def test_a_model_of_ours_gives_maps_of_every_film(test: LabelledSet) -> None:
+    predictions = Grounding().predict(create(seed=0), EvaluationData(test))
     shown = np.array([bool(row.masks) for row in test.rows()])
     assert np.isfinite(predictions.scores[shown]).all()
     assert np.isnan(predictions.scores[~shown]).all()
@@ -98,7 +98,7 @@ def test_a_model_of_ours_gives_maps_of_every_film(test: TestSet) -> None:
 
 def test_a_test_set_without_areas_is_refused(local_store: LocalStore) -> None:
     with pytest.raises(CannotScore, match="neither a mask nor a box"):
-        Grounding().predict(create(seed=0), opened(local_store, toy_samples("toy", 8, seed=3)))
+        Grounding().predict(create(seed=0), EvaluationData(opened(local_store, toy_samples("toy", 8, seed=3))))
 
 
 def test_it_is_a_task_with_a_measure() -> None:

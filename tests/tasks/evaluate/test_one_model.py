@@ -18,10 +18,10 @@ from storage.records import PairRow
 from storage.shards import Sample, sample_of
 from storage.versions import Version
 from tasks.evaluate.find_model import find_model
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.one_model import evaluate_model
 from tasks.evaluate.prompts import prompts_for
 from tasks.evaluate.task_files import find_task
-from tasks.evaluate.testset import TestSet
 from tasks.evaluate.trained import trained_model
 from tasks.evaluate.zero_shot import zero_shot
 from tasks.pretrain.arms import Arm, Trial
@@ -68,8 +68,8 @@ def labelled(name: str, seed: int) -> list[Sample]:
     ]
 
 
-def held_out(store: LocalStore, name: str) -> TestSet:
-    return TestSet(Version.open(store, DatasetRef(name, "v1")))
+def held_out(store: LocalStore, name: str) -> EvaluationData:
+    return EvaluationData(LabelledSet(Version.open(store, DatasetRef(name, "v1"))))
 
 
 def test_a_task_that_cannot_be_scored_leaves_the_others(
@@ -84,7 +84,7 @@ def test_a_task_that_cannot_be_scored_leaves_the_others(
     assert (table.task, table.task_version, len(table.task_hash)) == ("zero_shot", 1, 16)
     key = scores.predictions["zero-shot-label-pair"]
     assert split_prediction(key) == (found.identity, None, DatasetRef("toy", "v1"))
-    monkeypatch.setattr(TestSet, "blocks", lambda *_: pytest.fail("images were read again"))
+    monkeypatch.setattr(LabelledSet, "blocks", lambda *_: pytest.fail("images were read again"))
     assert evaluate_model(
         store, find_model(store, str(folder)), held_out(store, "toy"), TASKS[:2], SECTION
     ).tables == {name: scores.tables[name] for name in ("zero-shot-label-pair", "retrieval")}
@@ -105,7 +105,7 @@ def test_a_file_of_ours_predicts_as_its_trial(store: LocalStore, trained: Checkp
     found, trial = find_model(store, str(copy)), find_model(store, trained.fingerprint)
     assert found.kind == "file"
     assert found.identity != trial.identity
-    films = held_out(store, "toy").images(96)[:4]
+    films = held_out(store, "toy").test.images(96)[:4]
     prompts = prompts_for(labels=["cardiomegaly"])
     first, second = (zero_shot(each.load("cpu"), films, prompts) for each in (found, trial))
     np.testing.assert_array_equal(first, second)

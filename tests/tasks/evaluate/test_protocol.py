@@ -18,11 +18,11 @@ from storage.objects import ObjectStore
 from storage.records import Manifest
 from storage.versions import Version
 from tasks.evaluate.evaluate import evaluate_run
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash, task_problems
 from tasks.evaluate.scores import Scores, ScoreTable
-from tasks.evaluate.testset import TestSet
 from tasks.pretrain.arms import Arm, Draw, Trial
 from tasks.pretrain.checkpoint import ensure_trained
 from tasks.pretrain.runs import keep_trials
@@ -38,6 +38,7 @@ class Brightness:
     """A toy: how bright an image is, times the model's temperature; the metric is its mean."""
 
     needs: frozenset[str] = frozenset()
+    trains = False
     asked: int = 0
 
     def __init__(self, power: float = 1.0) -> None:
@@ -47,7 +48,8 @@ class Brightness:
         del test
         return {"rule": "mean grey"}
 
-    def predict(self, model: Any, test: TestSet) -> Predictions:
+    def predict(self, model: Any, data: EvaluationData) -> Predictions:
+        test = data.test
         Brightness.asked += 1
         grey = np.concatenate([block.mean(axis=(1, 2)) for block in test.blocks(32)]) ** self.power
         scores = (grey * float(model.module.logit_scale.detach().exp()))[:, None].astype(np.float32)
@@ -84,11 +86,11 @@ def test_a_toy_objective_and_a_toy_task_go_from_recipe_to_scores(made: tuple[Obj
     assert trained is not None
     assert trained.steps == 2
     keep_trials(store, "toy", [(trial, held)])
-    test = TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
+    test = LabelledSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
     evaluate = EvaluateSection(tasks=(TOY, KindSpec(kind="zero_shot")), bootstrap=20, uncertain="ignore")
     with pytest.raises(ValueError, match="no 'left pleural effusion'"):
-        evaluate_run(store, "toy", test, evaluate)
-    found = evaluate_run(store, "toy", test, evaluate.model_copy(update={"tasks": (TOY,)}))
+        evaluate_run(store, "toy", EvaluationData(test), evaluate)
+    found = evaluate_run(store, "toy", EvaluationData(test), evaluate.model_copy(update={"tasks": (TOY,)}))
     assert found.tables[0].metric == "brightness"
     assert found.tables[0].of("ours").macro > 0
     assert Brightness.asked == 1, "kept from the first evaluation, which the other task ended"
@@ -104,20 +106,20 @@ def test_a_checkpoint_with_a_text_tower_is_evaluated_while_its_folder_is_there(
     trial = Trial(arm=Arm(name="bert", mix=(draw,), samples_seen=32), objective=KindSpec(kind="clip"), seed=0)
     held, _ = ensure_trained(store, trial, section)
     keep_trials(store, "bert", [(trial, held)])
-    test = TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
-    found = evaluate_run(store, "bert", test, EvaluateSection(tasks=(TOY,), bootstrap=20))
+    test = LabelledSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
+    found = evaluate_run(store, "bert", EvaluationData(test), EvaluateSection(tasks=(TOY,), bootstrap=20))
     assert found.tables[0].of("bert").macro > 0
     (tmp_path / "bert").rename(tmp_path / "moved")
     other = KindSpec(kind=TOY.kind, options={"power": 3.0})
     with pytest.raises(ModelNotFound, match=r"the folder .*bert is missing"):
-        evaluate_run(store, "bert", test, EvaluateSection(tasks=(other,), bootstrap=20))
+        evaluate_run(store, "bert", EvaluationData(test), EvaluateSection(tasks=(other,), bootstrap=20))
 
 
 def test_a_test_set_without_what_a_task_needs_is_refused_before_any_model_is_asked(
     made: tuple[ObjectStore, Draw],
 ) -> None:
     store, draw = made
-    test = TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
+    test = LabelledSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
     test.need({"labels"}, "toy")
     with pytest.raises(CannotScore, match="dataset toy/v1 has no boxes and no masks, which task toy needs"):
         test.need({"masks", "labels", "boxes"}, "toy")
@@ -135,14 +137,14 @@ def test_a_task_is_built_from_its_kind_with_its_options() -> None:
 
 def test_what_changes_predictions_changes_the_hash(made: tuple[ObjectStore, Draw], monkeypatch: Any) -> None:
     store, draw = made
-    test = TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
-    known = task_hash(TOY, build_task(TOY), test)
+    test = LabelledSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
+    known = task_hash(TOY, build_task(TOY), EvaluationData(test))
     assert len(known) == 16
     other = KindSpec(kind=TOY.kind, options={"power": 1.0})
-    assert task_hash(other, build_task(other), test) != known
-    again = TestSet(
+    assert task_hash(other, build_task(other), EvaluationData(test)) != known
+    again = LabelledSet(
         replace(test.version, manifest=test.version.manifest.model_copy(update={"fingerprint": "another"}))
     )
-    assert task_hash(TOY, build_task(TOY), again) != known
+    assert task_hash(TOY, build_task(TOY), EvaluationData(again)) != known
     monkeypatch.setattr(Brightness, "identity", lambda *_: {"rule": "median grey"})
-    assert task_hash(TOY, build_task(TOY), test) != known
+    assert task_hash(TOY, build_task(TOY), EvaluationData(test)) != known

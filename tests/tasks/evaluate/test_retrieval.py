@@ -13,10 +13,10 @@ from storage.local import LocalStore
 from storage.records import PairRow
 from storage.shards import Sample, sample_of
 from storage.versions import Version
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_problems
 from tasks.evaluate.retrieval import Retrieval
-from tasks.evaluate.testset import TestSet
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import EvaluateSection
 from tests.tasks.pretrain.conftest import publish, toy_samples
@@ -47,14 +47,14 @@ class Knows:
         return row
 
 
-def opened(store: LocalStore, samples: list[Sample]) -> TestSet:
+def opened(store: LocalStore, samples: list[Sample]) -> LabelledSet:
     draw = publish(store, "toy", samples)
-    return TestSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
+    return LabelledSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
 
 
-def table(test: TestSet, model: Any) -> Any:
+def table(test: LabelledSet, model: Any) -> Any:
     task = Retrieval()
-    return task.score([TrialPredictions("ours", 0, task.predict(model, test))], SECTION)
+    return task.score([TrialPredictions("ours", 0, task.predict(model, EvaluationData(test)))], SECTION)
 
 
 def test_a_model_that_tells_films_apart_finds_all_and_a_blind_one_ranks_in_the_middle(local_store: LocalStore) -> None:
@@ -73,7 +73,7 @@ def test_a_film_without_a_report_has_no_rank_and_hides_no_other(local_store: Loc
     samples = toy_samples("toy", 12, seed=3)
     bare = PairRow.model_validate({**samples[0].json, "impression": "", "findings": ""})
     test = opened(local_store, [sample_of(bare, samples[0].png), *samples[1:]])
-    predictions = Retrieval().predict(Knows([row.impression for row in test.rows()]), test)  # pyright: ignore
+    predictions = Retrieval().predict(Knows([row.impression for row in test.rows()]), EvaluationData(test))  # pyright: ignore
     assert np.isnan(predictions.scores[0]).all()
     assert (predictions.scores[1:] == 1).all()
 
@@ -82,7 +82,7 @@ def test_without_two_different_reports_there_is_nothing_to_find(local_store: Loc
     samples = [sample for sample in toy_samples("toy", 40, seed=3) if sample.json["impression"].startswith("No acute")]
     test = opened(local_store, samples)
     with pytest.raises(CannotScore, match="have not two different reports"):
-        Retrieval().predict(Knows(["x"]), test)  # pyright: ignore
+        Retrieval().predict(Knows(["x"]), EvaluationData(test))  # pyright: ignore
 
 
 def test_it_is_a_task_with_an_option_for_the_text() -> None:

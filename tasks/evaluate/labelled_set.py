@@ -1,11 +1,11 @@
-"""A labelled dataset version as an evaluation task sees it; nothing is read before it is asked for."""
+"""Labelled dataset versions as an evaluation task sees them; nothing is read before it is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,12 +18,15 @@ from tasks.evaluate.prompts import DEFAULT
 from tasks.pretrain.arms import kept_sha256
 from tasks.pretrain.images import image_of
 
+if TYPE_CHECKING:
+    from models.vlp.model import VisionLanguageModel
+
 _BLOCK = 1024
 _MOST = 1 << 30
 
 
 @dataclass(slots=True)
-class TestSet:
+class LabelledSet:
     """The images and rows of a dataset version, or of a selection of it.
 
     Args:
@@ -39,6 +42,7 @@ class TestSet:
     _rows: tuple[PairRow, ...] = ()
     _parts: tuple[Part, ...] = ()
     _blocks: dict[int, list[np.ndarray]] = field(default_factory=dict[int, "list[np.ndarray]"])
+    _embedded: tuple[VisionLanguageModel, np.ndarray] | None = None
     __test__ = False  # no test of pytest's
 
     def __str__(self) -> str:
@@ -121,6 +125,13 @@ class TestSet:
         """All images (n, size, size) uint8, in the order of `rows`; `blocks` needs less memory."""
         return np.concatenate(list(self.blocks(size)))
 
+    def embeddings(self, model: VisionLanguageModel) -> np.ndarray:
+        """The images as `model` embeds them, (n, d) float32; kept until another model is asked."""
+        if self._embedded is None or self._embedded[0] is not model:
+            parts = [model.embed_images(block) for block in self.blocks(model.film_size)]
+            self._embedded = (model, np.concatenate(parts))
+        return self._embedded[1]
+
     def known_labels(self) -> tuple[str, ...]:
         """Labels that any row states, in the order in which rows first do."""
         return tuple(dict.fromkeys(label for row in self.rows() for label in row.labels))
@@ -147,3 +158,33 @@ class TestSet:
 
             self._kept = frozenset(read_selection(self.version, self.selection).kept)
         return self._kept
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationData:
+    """The films that a model is examined on, and labelled films that a task may train and tune on.
+
+    Args:
+        test: what is predicted and scored.
+        validation: films to choose settings on (`sources.validation`); None where there are none.
+        training: films to train on (`sources.finetune`); None where there are none.
+    """
+
+    test: LabelledSet
+    validation: LabelledSet | None = None
+    training: LabelledSet | None = None
+
+    def to_train_on(self, task: str) -> tuple[LabelledSet, LabelledSet]:
+        """The training and the validation films, which `task` needs.
+
+        Raises:
+            CannotScore: one of them is missing.
+        """
+        if self.training is None or self.validation is None:
+            missing = [
+                name for name, held in (("finetune", self.training), ("validation", self.validation)) if held is None
+            ]
+            raise CannotScore(
+                f"task {task} trains on labelled films: set {' and '.join(f'sources.{name}' for name in missing)}"
+            )
+        return self.training, self.validation

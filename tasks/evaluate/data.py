@@ -1,0 +1,51 @@
+"""The films that the evaluation tasks of a recipe need, from its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from models.contracts import ProgressCallback
+from storage.objects import ObjectStore
+from storage.versions import Version
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
+from tasks.evaluate.protocol import build_task
+from tasks.evaluate.task_files import resolved
+from tasks.ingest.ensure import SourceVersion, ensure_source, need_source
+from tasks.ingest.leaks import check_leaks
+from tasks.recipe.base import KindSpec
+from tasks.recipe.schema import Recipe
+
+TRAINING, VALIDATION = "finetune", "validation"
+"""Sources of a recipe that tasks train and tune on."""
+
+
+def open_data(
+    store: ObjectStore, recipe: Recipe, test: SourceVersion, tasks: Iterable[KindSpec],
+    on_progress: ProgressCallback,
+) -> EvaluationData:  # fmt: skip
+    """The test set, and films to train and tune on where one of the tasks trains.
+
+    Args:
+        store: where versions are; sources that are in no version yet are published.
+        recipe: its sources.
+        test: the test set.
+        tasks: that will be asked.
+        on_progress: called with what is done, how much, and of how much.
+
+    Raises:
+        RecipeError: a task trains, and the recipe has no films to train or to tune on.
+        SourcesLeak: two of the three sets share a patient or a film.
+    """
+    opened = _labelled(store, test)
+    if not any(build_task(resolved(spec)).trains for spec in tasks):
+        return EvaluationData(opened)
+    training, validation = (
+        ensure_source(store, need_source(recipe, name), on_progress) for name in (TRAINING, VALIDATION)
+    )
+    check_leaks(store, [training], [validation, test], on_progress)
+    check_leaks(store, [validation], [test], on_progress)
+    return EvaluationData(opened, _labelled(store, validation), _labelled(store, training))
+
+
+def _labelled(store: ObjectStore, found: SourceVersion) -> LabelledSet:
+    return LabelledSet(Version.open(store, found.ref), found.selection)
