@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,6 @@ from tasks.prefect_tasks import step
 from tasks.pretrain.arms import Trial, needed_sources, plan_trials
 from tasks.pretrain.checkpoint import Checkpoint, ensure_trained, find_checkpoint
 from tasks.pretrain.figures import loss_figure
-from tasks.pretrain.health import LARGEST_SCALE
 from tasks.pretrain.images import ImageCache
 from tasks.pretrain.offers import offers
 from tasks.pretrain.runs import check_listed, keep_trials
@@ -126,8 +123,9 @@ def _keep(run: Run, trial: Trial, trained: TrainedTrial, tracked: TrackedRun) ->
     health = trained.health
     if health is None:
         return
-    figures = {name: value for name, value in asdict(health).items() if math.isfinite(value)}
-    tracked.metrics(figures)
-    for warning in health.warnings(float(trial.objective.options.get("largest_scale", LARGEST_SCALE))):
+    tracked.metrics(health.figures)
+    warnings = health.warnings()
+    for warning in warnings:
         run.progress.say(f"{trial.label}: {warning}")
-        tracked.tags({"warning": warning})
+    if warnings:
+        tracked.tags({"warning": "; ".join(warnings)})

@@ -44,7 +44,10 @@ def folder_of(tower: TextTower) -> Path:
         return folder
     folder = Path(tower.path).expanduser()
     if not folder.is_dir():
-        raise ModelNotFound(f"the folder {tower.path} is missing: give one with config.json and *.safetensors")
+        raise ModelNotFound(
+            f"the folder {tower.path} is missing: give one with config.json, a tokenizer and model.safetensors, as "
+            "AutoModel.from_pretrained(ID).save_pretrained(FOLDER) of transformers and AutoTokenizer likewise write it"
+        )
     return folder
 
 

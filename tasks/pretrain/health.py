@@ -28,13 +28,21 @@ class TrainingHealth:
         image_cosine: mean cosine between the embeddings of two images.
         text_cosine: mean cosine between the embeddings of two different texts; NaN where all are equal.
         scale: the learnt factor of the cosines, 1 / temperature.
+        largest_scale: its bound in this training.
     """
 
     image_cosine: float
     text_cosine: float
     scale: float
+    largest_scale: float = LARGEST_SCALE
 
-    def warnings(self, largest_scale: float = LARGEST_SCALE) -> tuple[str, ...]:
+    @property
+    def figures(self) -> dict[str, float]:
+        """What was measured, by name, without what is NaN."""
+        measured = {"image_cosine": self.image_cosine, "text_cosine": self.text_cosine, "scale": self.scale}
+        return {name: value for name, value in measured.items() if math.isfinite(value)}
+
+    def warnings(self) -> tuple[str, ...]:
         """What a person should look into, a line each."""
         found = [
             f"the embeddings of {name} have collapsed: their mean cosine is {cosine:.3f}; try a lower "
@@ -42,21 +50,24 @@ class TrainingHealth:
             for name, cosine in (("images", self.image_cosine), ("texts", self.text_cosine))
             if cosine > COLLAPSED
         ]
-        if self.scale >= largest_scale * (1 - _NEAR):
+        if self.scale >= self.largest_scale * (1 - _NEAR):
             found.append(
-                f"the scale of the cosines is at its bound of {largest_scale:g}: the training pairs are learnt by "
-                "heart; take fewer samples_seen or more pairs"
+                f"the scale of the cosines is at its bound of {self.largest_scale:g}: the training pairs are learnt "
+                "by heart; take fewer samples_seen or more pairs"
             )
         return tuple(found)
 
 
-def examine(model: VisionLanguageModel, images: np.ndarray, texts: Sequence[str]) -> TrainingHealth:
+def examine(
+    model: VisionLanguageModel, images: np.ndarray, texts: Sequence[str], largest_scale: float = LARGEST_SCALE
+) -> TrainingHealth:
     """How a model embeds pairs it has learnt from.
 
     Args:
         model: trained.
         images: (n, size, size) uint8, at least 2.
         texts: of the images.
+        largest_scale: what its objective bounds the scale of the cosines by.
     """
     different = list(dict.fromkeys(texts))
     scale = float(model.module.logit_scale.detach().exp())
@@ -64,6 +75,7 @@ def examine(model: VisionLanguageModel, images: np.ndarray, texts: Sequence[str]
         image_cosine=_mean_cosine(model.embed_images(images)),
         text_cosine=_mean_cosine(model.embed_texts(different)),
         scale=scale,
+        largest_scale=largest_scale,
     )
 
 

@@ -16,7 +16,7 @@ from models.vlp.text import equal_text_rows
 from tasks.pretrain.ahead import one_ahead
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
-from tasks.pretrain.health import TrainingHealth, batch_that_fits, examine
+from tasks.pretrain.health import LARGEST_SCALE, TrainingHealth, batch_that_fits, examine
 from tasks.pretrain.parts import loss_in_parts
 from tasks.pretrain.state import TrialState
 from tasks.recipe.training import TrainSection
@@ -121,13 +121,14 @@ def train_on(
         seconds=time.monotonic() - start,
         weights=model.to_bytes(),
         equal_text_rows=0 if corpus is None else _equal_text_rows(corpus, trial, section, len(losses)),
-        health=None if corpus is None else _examine(model, corpus, trial.seed),
+        health=None if corpus is None else _examine(model, corpus, trial),
     )
 
 
-def _examine(model: VisionLanguageModel, corpus: Corpus, seed: int) -> TrainingHealth:
-    first = Batches(corpus, min(_EXAMINED, len(corpus.samples)), seed).at(0)
-    return examine(model, first.images, first.texts)
+def _examine(model: VisionLanguageModel, corpus: Corpus, trial: Trial) -> TrainingHealth:
+    first = Batches(corpus, min(_EXAMINED, len(corpus.samples)), trial.seed).at(0)
+    objective = build_objective(trial.objective.kind, trial.objective.options)
+    return examine(model, first.images, first.texts, float(getattr(objective, "largest_scale", LARGEST_SCALE)))
 
 
 def _equal_text_rows(corpus: Corpus, trial: Trial, section: TrainSection, steps: int) -> int:

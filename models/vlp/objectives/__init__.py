@@ -65,7 +65,10 @@ class PreparesModel(Protocol):
 
 @runtime_checkable
 class ConstrainsModel(Protocol):
-    """An objective that keeps weights within bounds; without it the scale of the cosines stays in 1..100."""
+    """An objective that keeps weights within bounds; without it the scale of the cosines stays in 1..100.
+
+    One with another bound of the scale names it as ``largest_scale``, for the warning that the scale is at its bound.
+    """
 
     def constrain(self, module: nn.Module) -> None:
         """Called without gradients after every step of the optimiser."""

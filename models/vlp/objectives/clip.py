@@ -38,7 +38,7 @@ class ClipObjective:
         self, temperature: FirstTemperature = 0.07, largest_scale: LargestScale = 100.0,
         same_text: SameText = "negative",
     ) -> None:  # fmt: skip
-        self._temperature, self._largest_scale = temperature, largest_scale
+        self._temperature, self.largest_scale = temperature, largest_scale
         self._same_text: SameText = same_text
         self._loss = open_clip().ClipLoss(gather_with_grad=True, rank=rank(), world_size=world_size())
 
@@ -51,7 +51,7 @@ class ClipObjective:
 
     def constrain(self, module: nn.Module) -> None:
         """Keep the scale within its bounds."""
-        module.get_parameter("logit_scale").clamp_(0, math.log(self._largest_scale))
+        module.get_parameter("logit_scale").clamp_(0, math.log(self.largest_scale))
 
     def losses(self, model: VisionLanguageModel, batch: TrainingBatch) -> dict[str, Tensor]:
         """``contrastive``, a scalar."""

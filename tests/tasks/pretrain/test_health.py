@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from models.vlp.model import create
+from models.vlp.objectives.clip import ClipObjective
 from tasks.pretrain.health import TrainingHealth, batch_that_fits, examine
 
 
@@ -34,7 +36,19 @@ def test_equal_texts_are_no_collapse() -> None:
 
 @pytest.mark.parametrize(("scale", "warned"), [(14.3, False), (99.0, False), (100.0, True)])
 def test_a_scale_at_its_bound_is_a_warning(scale: float, warned: bool) -> None:
-    assert bool(TrainingHealth(0.1, 0.1, scale).warnings(100.0)) == warned
+    health = TrainingHealth(0.1, math.nan, scale)
+    assert bool(health.warnings()) == warned
+    assert health.figures == {"image_cosine": 0.1, "scale": scale}
+
+
+def test_the_bound_of_the_scale_is_the_objectives_own() -> None:
+    objective = ClipObjective(largest_scale=20.0)
+    films = np.random.default_rng(0).integers(0, 255, (2, 96, 96), np.uint8)
+    health = examine(create(seed=0), films, ["Effusion.", "Nodule."], objective.largest_scale)
+    assert health.largest_scale == 20.0
+    at_bound = replace(health, image_cosine=1.0, text_cosine=0.0, scale=20.0).warnings()
+    assert len(at_bound) == 2
+    assert "at its bound of 20" in at_bound[1]
 
 
 @pytest.mark.parametrize(("most", "found"), [(100, 32), (32, 32), (31, 16), (3, 2), (1, 0)])
