@@ -55,11 +55,15 @@ def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.StoreAd
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[str]:
-    """The address of a Prefect API with a database of its own; flows use it while the fixture lives."""
-    from prefect.settings import get_current_settings
+    """The address of a Prefect API with a database of its own; flows use it while the fixture lives.
+
+    They send no heartbeats: the end of a flow waits up to a second for the thread that sends them.
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    silent = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with silent, prefect_test_harness(server_startup_timeout=120):
         url = get_current_settings().api.url
         assert url is not None
         yield url
