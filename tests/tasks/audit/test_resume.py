@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -47,18 +48,45 @@ app(["audit", "archive", sys.argv[1], "--out", sys.argv[2]])
 """
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Twenty-one films, of which one is blank, one cannot be read and one is a copy."""
-    folder = tmp_path / "archive"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive, and what two audits that nothing disturbed left of it: ``out`` in parts of six, and ``whole``.
+
+    Of its twenty-one films one is blank, one cannot be read and one is a copy.
+    """
+    folder = tmp_path_factory.mktemp("place") / "audited" / "archive"
+    folder.mkdir(parents=True)
     films = [draw_film(Case("a", 4711, index, ()), 128)[0] for index in range(18)]
     films.append(plant(films[0], "blank", "strong", np.random.default_rng(0)))
     for at, film in enumerate(films):
         cv2.imwrite(str(folder / f"{at:02}.png"), film)
     (folder / "19.png").write_bytes(b"no film")
     (folder / "20.png").write_bytes((folder / "03.png").read_bytes())
-    return folder
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(measurements, "PART", 6)
+        audit(folder)
+    audit(folder, "whole")
+    return folder.parent.rename(folder.parent.with_name("before"))
+
+
+@pytest.fixture
+def root(audited: Path) -> Iterator[Path]:
+    """The archive, not yet audited; at one path for all tests, since an index names its films by path."""
+    place = audited.with_name("audited")
+    yield shutil.copytree(audited / "archive", place / "archive")
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def out(audited: Path, root: Path) -> Path:
+    """What the audit in parts of six left."""
+    return shutil.copytree(audited / "out", root.parent / "out")
+
+
+@pytest.fixture
+def whole(audited: Path, root: Path) -> Path:
+    """What an audit of the archive leaves that nothing disturbed."""
+    return shutil.copytree(audited / "whole", root.parent / "whole")
 
 
 @pytest.fixture
@@ -95,15 +123,16 @@ def broken_off(root: Path, by: str, after: int, part: int) -> subprocess.Complet
 
 
 class TestBrokenOff:
+    @pytest.mark.usefixtures("whole")
     def test_a_killed_audit_goes_on_and_ends_as_if_nothing_had_been(self, root: Path, measured: list[str]) -> None:
         assert broken_off(root, "SIGKILL", after=14, part=6).returncode == -signal.SIGKILL
         assert not (root.parent / "out" / "index.parquet").exists()
         assert len(kept(root)) == 2
         assert audit(root).measurements.reused == 12
         assert sorted(measured) == [f"{at:02}.png" for at in range(12, 21)]
-        audit(root, "whole")
         assert same(root)
 
+    @pytest.mark.usefixtures("whole")
     def test_ctrl_c_keeps_what_is_measured_and_says_how_much(self, root: Path, measured: list[str]) -> None:
         stopped = broken_off(root, "SIGINT", after=7, part=64)
         assert stopped.returncode == 130
@@ -116,11 +145,10 @@ class TestBrokenOff:
         assert int(told[1]) == sum(pq.read_metadata(path).num_rows for path in kept(root))
         assert audit(root).measurements.reused == int(told[1])
         assert len(measured) == 21 - int(told[1])
-        audit(root, "whole")
         assert same(root)
 
+    @pytest.mark.usefixtures("out")
     def test_progress_says_from_the_first_how_many_are_reused(self, root: Path) -> None:
-        audit(root)
         said: list[tuple[str, int, int]] = []
         audit_archive(
             root, root.parent / "out", Settings(), ChestRecogniser(), on_progress=lambda *told: said.append(told)
@@ -129,13 +157,13 @@ class TestBrokenOff:
 
 
 class TestReuse:
+    @pytest.mark.usefixtures("whole")
     def test_a_second_run_opens_only_what_could_not_be_read(self, root: Path, measured: list[str]) -> None:
         first = audit(root)
         assert (first.measurements.reused, len(measured)) == (0, 21)
         measured.clear()
         assert audit(root).measurements.reused == 20
         assert measured == ["19.png"]
-        audit(root, "whole")
         assert same(root)
 
     def test_other_limits_and_another_rule_measure_nothing_again(self, root: Path, measured: list[str]) -> None:
@@ -150,10 +178,10 @@ class TestReuse:
         assert strict.kept < strict.measurements.reused == 20
         assert {path: path.stat().st_mtime_ns for path in (*kept(root), *kept(root, "judge"))} == before
 
+    @pytest.mark.usefixtures("out", "whole")
     def test_a_judge_that_comes_goes_or_asks_otherwise_leaves_the_checks_alone(
         self, root: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        audit(root)
         with monkeypatch.context() as patched:
             patched.setattr(part, "FilmBatch", None)  # no check can look
             assert audit(root, judge=FakeJudge()).measurements.answers.shape == (20, 2)
@@ -163,7 +191,6 @@ class TestReuse:
             measured.clear()
             assert audit(root, judge=FakeJudge()).measurements.reused == audit(root).measurements.reused == 20
         assert set(measured) == {"19.png"}
-        audit(root, "whole")
         assert same(root)
 
     def test_another_revision_of_the_checks_keeps_the_answers(
@@ -179,18 +206,16 @@ class TestReuse:
         assert audit(root, judge=judge).measurements.reused == 0
         assert (sum(asked), len(measured)) == (20, 42)
 
+    @pytest.mark.usefixtures("out")
     def test_a_film_that_changed_is_measured_again_and_no_other(self, root: Path, measured: list[str]) -> None:
-        audit(root)
-        measured.clear()
         (root / "07.png").write_bytes((root / "18.png").read_bytes())
         assert audit(root).measurements.reused == 19
         assert sorted(measured) == ["07.png", "19.png"]
         audit(root, "whole")
         assert same(root)
 
+    @pytest.mark.usefixtures("out")
     def test_films_that_come_and_go_are_no_matter_to_the_others(self, root: Path, measured: list[str]) -> None:
-        audit(root)
-        measured.clear()
         (root / "05.png").unlink()
         (root / "000.png").write_bytes((root / "18.png").read_bytes())
         (root / "19.png").write_bytes((root / "17.png").read_bytes())
@@ -230,10 +255,10 @@ class TestSpoiltParts:
         ],
         ids=["torn", "empty", "no parquet", "flipped", "no UTF-8", "other columns", "another revision"],
     )
+    @pytest.mark.usefixtures("out", "whole")
     def test_one_is_named_and_its_films_are_measured_again(
         self, root: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], object]
     ) -> None:
-        audit(root)
         path = next(path for path in kept(root) if pq.read_metadata(path).num_rows == 6)
         spoil(path)
         assert audit(root).measurements.reused == 14
@@ -241,7 +266,6 @@ class TestSpoiltParts:
         caplog.clear()
         assert audit(root).measurements.reused == 20
         assert caplog.text == ""
-        audit(root, "whole")
         assert same(root)
 
     def test_a_full_disk_is_said_and_leaves_no_half_of_a_part(
@@ -267,8 +291,8 @@ def test_a_film_that_goes_while_the_audit_runs_has_no_picture(root: Path, monkey
     assert (root.parent / "out" / "report.png").is_file()
 
 
+@pytest.mark.usefixtures("out")
 def test_what_a_film_scores_does_not_depend_on_its_neighbours(root: Path) -> None:
-    audit(root)
     for path in sorted(root.iterdir())[1:]:
         path.unlink()
     alone = audit(root, "whole").measurements
