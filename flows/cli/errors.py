@@ -3,7 +3,7 @@
 from models.contracts import ModelNotFound, RequestsRefused
 from models.own_kinds import OwnKindFailed
 from models.registry import UnknownKind
-from models.training.errors import CannotAccumulate
+from models.training.errors import CannotAccumulate, NoCheckpointing
 from storage.errors import StoreError
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.source import SourceUnknown
@@ -43,6 +43,7 @@ MENDABLE = (
     SourceUnknown,
     TrainingDiverged,
     CannotAccumulate,
+    NoCheckpointing,
     RankFailed,
     OutOfMemory,
     ArchiveUnknown,

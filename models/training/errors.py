@@ -17,6 +17,10 @@ class CannotAccumulate(ValueError):
     """A batch in parts would not have the gradients of the whole; the message names the layer or the objective."""
 
 
+class NoCheckpointing(ValueError):
+    """A tower holds its activations whatever it is asked; the message names it."""
+
+
 def batch_norm_problem(layers: Sequence[str]) -> str:
     """Why a model with these live layers of batch norm cannot be trained on a batch in parts."""
     return (

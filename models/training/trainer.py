@@ -24,7 +24,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.device import pick_device, to_device
-from models.training.accumulate import CachedBatch, FeatureLoss, live_batch_norms
+from models.training.accumulate import CachedBatch, FeatureLoss, buffers_kept, live_batch_norms
 from models.training.background import BackgroundWriter
 from models.training.distributed import average_gradients, from_first_rank, mean_over_ranks, rank, world_size
 from models.training.errors import CannotAccumulate, LossNotFinite, batch_norm_problem
@@ -72,6 +72,7 @@ class TrainerOptions:
         decay_vectors: False leaves biases, norms and scalars without decay.
         clip_norm: gradients longer than this are shortened to it.
         average: decay of the moving average that becomes the result; None keeps the last weights.
+        recomputes: activations are computed a second time for the gradient; statistics of batch norm then count once.
         save_seconds: a state is kept after so many seconds; None never by time.
         save_steps: a state is kept after so many steps; None never by steps.
     """
@@ -86,6 +87,7 @@ class TrainerOptions:
     decay_vectors: bool = True
     clip_norm: float = 1.0
     average: float | None = None
+    recomputes: bool = False
     save_seconds: float | None = 60.0
     save_steps: int | None = None
 
@@ -187,7 +189,8 @@ class Trainer:
         with self._autocast():
             loss = self._loss(inputs)
         value = self._finite(loss)
-        self._scaler.scale(loss).backward()
+        with buffers_kept(self.module) if self.options.recomputes else nullcontext():
+            self._scaler.scale(loss).backward()
         return value
 
     def _backward_in_parts(self, inputs: Any) -> float:

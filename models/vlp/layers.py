@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from models.training.errors import NoCheckpointing
 from models.vlp.heads import PrepareModel
 from models.vlp.library import open_clip
 from models.vlp.model import LEAST_TEXT, quiet
@@ -14,9 +17,25 @@ def batch_norm_layers(name: str, prepare: PrepareModel | None = None) -> list[st
         name: of a model that `models.vlp.names.wrong_model` finds no fault with.
         prepare: adds the heads of an objective; None where it has none.
     """
-    import torch
-
     from models.training.accumulate import live_batch_norms
+
+    return live_batch_norms(_without_weights(name, prepare).train())
+
+
+def checkpointing_problem(name: str) -> str | None:
+    """Why the image tower of an open_clip model cannot compute its activations anew; None where it can."""
+    from models.vlp.checkpointing import checkpoint_activations
+
+    try:
+        checkpoint_activations(_without_weights(name))
+    except NoCheckpointing as error:
+        return str(error)
+    return None
+
+
+def _without_weights(name: str, prepare: PrepareModel | None = None) -> Any:
+    """The model with the least of text towers, on ``meta``."""
+    import torch
 
     with quiet(), torch.device("meta"):
         module = open_clip().create_model(
@@ -24,4 +43,4 @@ def batch_norm_layers(name: str, prepare: PrepareModel | None = None) -> list[st
         )
         if prepare is not None:
             prepare(module)
-    return live_batch_norms(module.train())
+    return module

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models.compat import torchvision_ready
 from models.contracts import ModelNotFound
 from models.vlp.library import open_clip
+from models.vlp.text_cache import TextCache
 from models.vlp.text_tower import TextTower, folder_of, wrong_text_tower
 from models.vlp.vocabulary import TransformersTokenizer
 
@@ -35,28 +36,60 @@ class TransformersText(nn.Module):
         self.text_projection = nn.Linear(self.width, width, bias=False)
         self.net.requires_grad_(not tower.frozen)
         self.net.eval()
+        self._cache: TextCache | None = None
+        self._checkpoints = False
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the encoder stays as it is."""
+        return self._tower.frozen
+
+    def cache_texts(self, megabytes: float) -> None:
+        """Read each text once in training, where the encoder is frozen; `megabytes` are the most that is held."""
+        self._cache = TextCache(self._read, self._pad, megabytes) if self.frozen and megabytes else None
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Compute the activations of each layer anew for the gradient.
+
+        Raises:
+            ValueError: this encoder cannot.
+        """
+        if enable:
+            self.net.gradient_checkpointing_enable({"use_reentrant": False})
+        else:
+            self.net.gradient_checkpointing_disable()
+        self._checkpoints = enable
+        self.train(self.training)
 
     def train(self, mode: bool = True) -> TransformersText:
         """Set the mode of the projection; the encoder stays without dropout."""
         super().train(mode)
         self.net.eval()
+        for layer in self.net.modules() if self._checkpoints else ():
+            if getattr(layer, "gradient_checkpointing", False):
+                layer.training = mode  # of the layer alone: what is below it, dropout too, stays in evaluation mode
+        if not mode and self._cache is not None:
+            self._cache.clear()
         return self
 
     def forward(self, ids: Tensor) -> Tensor:
         """Token ids (b, l) to embeddings (b, width)."""
-        return self.text_projection(self.read(ids, 1)[0])
+        return self.text_projection(self.read(ids, 0)[0])
 
     def read(self, ids: Tensor, layers: int) -> tuple[Tensor, Tensor]:
         """What stands for each text (b, d), from the last layer, and its tokens (b, l, d), the last layers summed.
 
         Args:
             ids: (b, l) token ids.
-            layers: so many last layers are summed, or all that there are.
+            layers: so many last layers are summed, or all that there are; 0 for no tokens, (b, l, 0).
         """
+        return self._read(ids, layers) if self._cache is None or not self.training else self._cache(ids, layers)
+
+    def _read(self, ids: Tensor, layers: int) -> tuple[Tensor, Tensor]:
         attended = (ids != self._pad).long()
         with torch.no_grad() if self._tower.frozen else nullcontext():
             hidden = self.net(input_ids=ids, attention_mask=attended, output_hidden_states=True).hidden_states
-            tokens = torch.stack(hidden[1:][-layers:]).sum(dim=0)
+            tokens = torch.stack(hidden[1:][-layers:]).sum(dim=0) if layers else hidden[-1][:, :, :0]
         last = hidden[-1]
         if self._tower.pool == "first":
             return last[:, 0], tokens

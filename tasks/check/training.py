@@ -39,6 +39,7 @@ def check_training(recipe: Recipe, report: Report) -> None:
     else:
         _features(recipe.pretrain, report)
         _parts(recipe.pretrain, report)
+        _checkpointing(recipe.pretrain, report)
     if tower is not None:
         report.problems += [f"pretrain.text_tower.path: {wrong}" for wrong in wrong_text_tower(tower)]
     for section, device in (("pretrain", recipe.pretrain.device), ("evaluate", recipe.evaluate.device)):
@@ -139,6 +140,16 @@ def _parts(section: TrainSection, report: Report) -> None:
         if layers:
             where = f"{section.model} with {one.kind}" if heads else section.model
             report.problems.append(f"pretrain.micro_batch: {where}: {batch_norm_problem(layers)}")
+
+
+def _checkpointing(section: TrainSection, report: Report) -> None:
+    """The image tower can compute its activations anew, where that is asked for."""
+    if not section.checkpoint_activations:
+        return
+    from models.vlp.layers import checkpointing_problem
+
+    if wrong := checkpointing_problem(section.model):
+        report.problems.append(f"pretrain.checkpoint_activations: {section.model}: {wrong}")
 
 
 def _features(section: TrainSection, report: Report) -> None:

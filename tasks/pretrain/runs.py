@@ -26,6 +26,8 @@ NOT_IN_NAME: Mapping[str, str] = {
     "device": "where it is computed; another device changes results only by rounding",
     "processes": "how many compute a batch; the batches are the same, and what batch norm makes of it is in the guide",
     "micro_batch": "the gradients are those of the whole batch but for rounding",
+    "checkpoint_activations": "the gradients are the same but for rounding",
+    "text_cache_megabytes": "what a frozen text tower makes of a text is the same but for rounding",
     "cache_megabytes": "decides where decoded images wait; the batches are the same",
     "save_minutes": "a training that was stopped goes on to the same weights, from whichever state",
     "save_steps": "likewise",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.own_kinds import named
 from models.vlp.objectives import ConstrainsModel, TrainingBatch, build_objective, preparation
@@ -88,6 +88,7 @@ def train_trial(
 
     Raises:
         CannotAccumulate: ``micro_batch`` is set, and the objective or a layer cannot do with parts of a batch.
+        NoCheckpointing: activations were to be computed anew, and a tower cannot.
         OutOfMemory: a batch does not fit the device.
         TrainingDiverged: the loss became NaN or infinite; the message names trial and step.
         CorruptShard: a shard cannot be read; the message names it.
@@ -152,6 +153,7 @@ def _fit(
     from models.training.trainer import LossNotFinite, Trainer, TrainingTask
 
     total, module = steps_of(trial.arm, section), model.module
+    _save_work(module, section)
     objective = build_objective(trial.objective.kind, trial.objective.options)
     batches = Batches(corpus, section.batch, trial.seed)
 
@@ -186,6 +188,17 @@ def _fit(
     return trainer.losses
 
 
+def _save_work(module: Any, section: TrainSection) -> None:
+    """Have the towers hold fewer activations, and read no text twice, where the section says so."""
+    from models.vlp.checkpointing import checkpoint_activations
+    from models.vlp.transformers_text import TransformersText
+
+    if section.checkpoint_activations:
+        checkpoint_activations(module)
+    if isinstance(text := getattr(module, "text", None), TransformersText):
+        text.cache_texts(section.text_cache_megabytes)
+
+
 def _options(trial: Trial, section: TrainSection) -> TrainerOptions:
     from models.training.trainer import TrainerOptions
 
@@ -193,7 +206,7 @@ def _options(trial: Trial, section: TrainSection) -> TrainerOptions:
         seed=trial.seed, device=section.device, precision=section.precision, betas=(0.9, 0.98),
         optimiser=section.optimiser, momentum=section.momentum,
         weight_decay=section.weight_decay, decay_vectors=False, average=section.average,
-        save_steps=section.save_steps,
+        recomputes=section.checkpoint_activations, save_steps=section.save_steps,
         save_seconds=None if section.save_minutes is None else 60 * section.save_minutes,
     )  # fmt: skip
 

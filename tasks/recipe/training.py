@@ -168,6 +168,12 @@ class TrainSection(Section):
         description="pairs whose activations a process holds at once; the gradients stay those of the whole batch. "
         "None: all of its part of the batch",
     )  # fmt: skip
+    checkpoint_activations: bool = Field(
+        default=False, description="compute activations anew for the gradient, which takes less memory and more time"
+    )
+    text_cache_megabytes: int = Field(
+        default=1024, ge=0, description="MB a process holds of what a frozen text tower makes of texts; 0: none"
+    )
     optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="AdamW with betas 0.9 and 0.98, or SGD")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="highest rate, from which a cosine falls to 0")

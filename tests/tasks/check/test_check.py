@@ -353,3 +353,9 @@ def test_a_batch_in_parts_is_refused_where_a_layer_is_batch_norm() -> None:
     assert len(found) == 1
     assert found[0].startswith(said)
     assert problems("pretrain.micro_batch=8", "pretrain.model=ViT-B-32") == []
+
+
+def test_a_tower_that_cannot_compute_its_activations_anew_is_named() -> None:
+    (found,) = problems("pretrain.checkpoint_activations=true", "pretrain.model=RN50")
+    assert found.startswith("pretrain.checkpoint_activations: RN50: the image tower ModifiedResNet cannot")
+    assert problems("pretrain.checkpoint_activations=true") == []

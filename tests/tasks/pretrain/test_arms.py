@@ -209,6 +209,8 @@ OTHER: dict[str, Any] = {
     "save_steps": 7,
     "processes": 2,
     "micro_batch": 7,
+    "checkpoint_activations": True,
+    "text_cache_megabytes": 7,
     "average": 0.5,
     "cache_megabytes": 7,
 }

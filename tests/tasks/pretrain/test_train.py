@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from flows.cli.failure import is_mendable
 from models.own_kinds import OwnKindFailed
+from models.training.errors import CannotAccumulate
 from models.vlp.model import load
 from models.vlp.objectives.clip import ClipObjective
 from models.vlp.text import split_report
@@ -166,3 +167,11 @@ def test_a_trained_trial_says_how_its_embeddings_lie(store, planned, section):
     assert health is not None
     assert -1 <= health.image_cosine < 1
     assert health.scale == pytest.approx(1 / 0.07, rel=0.2)
+
+
+def test_an_average_changes_the_weights_and_batch_norm_refuses_parts():
+    section = TrainSection(samples_seen=32, batch=16, threads=1, device="cpu")
+    last = train_on(toy_corpus(), TOY, section).weights
+    assert train_on(toy_corpus(), TOY, section.model_copy(update={"average": 0.9})).weights != last
+    with pytest.raises(CannotAccumulate, match=r"layer visual\.trunk\.conv1\.1 is batch norm"):
+        train_on(toy_corpus(), TOY, section.model_copy(update={"micro_batch": 8}))
