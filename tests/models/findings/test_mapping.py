@@ -23,7 +23,7 @@ def truth(label_set: LabelSet, there: frozenset[str], own: frozenset[str]) -> di
         if label.means:
             shows = not there.isdisjoint(kinds_of(label.means))
         else:
-            shows = label.name in own and (not label.kind_of or not there.isdisjoint(label.kind_of))
+            shows = label.name in own and all(not there.isdisjoint(kinds_of((kind,))) for kind in label.kind_of)
         found[label.name] = int(shows)
     if label_set.no_finding:
         shown = any(found[label.name] for label in label_set.labels if not label.device)
