@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from flows.cli import curate as curation
+from flows.cli import evaluate as evaluation
 from flows.cli import run as commands
 from flows.cli.explained import explained
 from flows.services.home import PROFILES, prepare
@@ -42,7 +43,7 @@ Stage = Callable[[ObjectStore, DatasetRef, Recipe, str], None]
 
 def replace_models() -> None:
     """In a process that runs one command: what would start a server or load weights is left out."""
-    for module in (commands, curation):
+    for module in (commands, curation, evaluation):
         module.run_flow = _run  # type: ignore[attr-defined]
     import models.gates.training_index
     import models.registry
