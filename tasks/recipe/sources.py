@@ -130,8 +130,9 @@ class SourcesSection(Section):
     )
     validation: SourceSection | None = Field(default=None, description="films to choose a model on; None: none")
     finetune: SourceSection | None = Field(
-        default=None, description="labelled films that probes and fine-tuning train on; None: none"
-    )
+        default=None, exclude_if=lambda value: value is None,  # so that runs made before it was there keep their name
+        description="labelled films that probes and fine-tuning train on; None: none",
+    )  # fmt: skip
     test: SourceSection | None = Field(
         default=SourceSection(source="phantom:b", films=800, seed=11), description="films to score on; None: no scores"
     )
