@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from models import own_kinds
 from storage.canonical import canonical_json
 from storage.documents import BadDocument, first_problem, parse_json, read_bounded
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import prediction_key, run_key
+from tasks.evaluate.asked import AskedTask, ask
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.predictions import Predictions, ensure_predictions
 from tasks.evaluate.prompts import DEFAULT
-from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash
+from tasks.evaluate.protocol import TrialPredictions
 from tasks.evaluate.scores import RunScores, ScoreTable, spreads_of
-from tasks.evaluate.task_files import resolved
-from tasks.evaluate.trained import trained_model
+from tasks.evaluate.trained import stored_model
 from tasks.evaluate.training_counts import TrainingCounter, TrainingCounts
-from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_weights
+from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint
 from tasks.pretrain.runs import RunTrial, read_trials
-from tasks.recipe.base import KindSpec
 from tasks.recipe.training import EvaluateSection
 
 if TYPE_CHECKING:
     from models.contracts import ProgressCallback
-    from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
+    from tasks.evaluate.predictions import Predictions
 
 _FORMAT = 3
 """Raise it when the same predictions would come to other scores."""
@@ -39,13 +36,6 @@ _FORMAT = 3
 
 class ScoresConflict(RuntimeError):
     """The store holds other scores of the same run."""
-
-
-@dataclass(frozen=True, slots=True)
-class _AskedTask:
-    spec: KindSpec
-    task: EvaluationTask
-    hash: str
 
 
 def scores_key(run: str) -> str:
@@ -75,7 +65,7 @@ def evaluate_run(
         ScoresConflict: the run's ``scores.json`` differs.
     """
     trials, test = read_trials(store, run).trials, data.test
-    tasks = [_asked(spec, data) for spec in section.tasks]
+    tasks = [ask(spec, data) for spec in section.tasks]
     question = _question(trials, tasks, test, section)
     kept = kept_scores(store, run)
     if kept is not None and kept.question == question:
@@ -85,7 +75,7 @@ def evaluate_run(
     counter = TrainingCounter(store, test.version.manifest.label_set or DEFAULT)
     for number, trial in enumerate(trials, 1):
         checkpoint = read_checkpoint(store, trial.fingerprint)
-        found.append(_predictions(store, checkpoint, tasks, data, section.device))
+        found.append(_predictions(store, checkpoint, tasks, section.device))
         trained_on.append(counter.count(checkpoint.trial))
         if on_progress:
             on_progress("evaluate", number, len(trials))
@@ -95,7 +85,7 @@ def evaluate_run(
             TrialPredictions(trial.arm, trial.seed, of[at], counts)
             for trial, of, counts in zip(trials, found, trained_on, strict=True)
         ]
-        tables.append(_table(asked, items, section, test))
+        tables.append(_table(asked, items, section))
     keys = {f"{asked.spec.kind} {asked.hash}": [_key(trial, test, asked) for trial in trials] for asked in tasks}
     scores = RunScores(
         run=run,
@@ -108,21 +98,11 @@ def evaluate_run(
     return keep_scores(store, scores)
 
 
-def _table(
-    asked: _AskedTask, items: Sequence[TrialPredictions], section: EvaluateSection, test: LabelledSet
-) -> ScoreTable:
+def _table(asked: AskedTask, items: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
     try:
-        with own_kinds.named(asked.spec.kind):
-            table = asked.task.score(items, section)
+        return asked.table(items, section)
     except CannotScore as error:
-        raise CannotScore(f"dataset {test}: {error}") from error
-    named = {
-        "task": asked.spec.kind,
-        "task_hash": asked.hash,
-        "options": dict(asked.spec.options),
-        "dataset": str(test),
-    }
-    return table.model_copy(update=named)
+        raise CannotScore(f"dataset {asked.data.test}: {error}") from error
 
 
 def kept_scores(store: ObjectStore, run: str) -> RunScores | None:
@@ -181,14 +161,8 @@ def _same_table(one: ScoreTable, other: ScoreTable) -> bool:
     return held[0] == held[1] and all(close)
 
 
-def _asked(spec: KindSpec, data: EvaluationData) -> _AskedTask:
-    spec = resolved(spec)
-    task = build_task(spec)
-    return _AskedTask(spec, task, task_hash(spec, task, data))
-
-
 def _question(
-    trials: Sequence[RunTrial], tasks: Sequence[_AskedTask], test: LabelledSet, section: EvaluateSection
+    trials: Sequence[RunTrial], tasks: Sequence[AskedTask], test: LabelledSet, section: EvaluateSection
 ) -> str:
     asked = {
         "format": _FORMAT,
@@ -200,34 +174,14 @@ def _question(
     return hashlib.sha256(canonical_json(asked).encode()).hexdigest()
 
 
-def _key(trial: RunTrial | Checkpoint, test: LabelledSet, asked: _AskedTask) -> str:
+def _key(trial: RunTrial | Checkpoint, test: LabelledSet, asked: AskedTask) -> str:
     return prediction_key(trial.fingerprint, trial.step, test.version.ref, asked.hash)
 
 
 def _predictions(
-    store: ObjectStore, checkpoint: Checkpoint, tasks: Sequence[_AskedTask], data: EvaluationData, device: str
+    store: ObjectStore, checkpoint: Checkpoint, tasks: Sequence[AskedTask], device: str
 ) -> list[Predictions]:
     """What a checkpoint predicts in each task; its weights are read only where a prediction is missing."""
-    model: VisionLanguageModel | None = None
-    found: list[Predictions] = []
-    for asked in tasks:
-
-        def predict(asked: _AskedTask = asked) -> Predictions:
-            nonlocal model
-            data.test.need(asked.task.needs, asked.spec.kind)
-            model = model or _load(store, checkpoint, device)
-            with own_kinds.named(asked.spec.kind):
-                return asked.task.predict(model, data)
-
-        facts = {
-            "checkpoint": checkpoint.key,
-            "sha256": checkpoint.sha256,
-            "task": asked.spec.model_dump(mode="json"),
-            "test": data.test.identity(),
-        }
-        found.append(ensure_predictions(store, _key(checkpoint, data.test, asked), facts, predict))
-    return found
-
-
-def _load(store: ObjectStore, checkpoint: Checkpoint, device: str) -> VisionLanguageModel:
-    return trained_model(read_weights(store, checkpoint), checkpoint, store.uri(checkpoint.key), device)
+    load = cache(lambda: stored_model(store, checkpoint, device))
+    whose = {"checkpoint": checkpoint.key, "sha256": checkpoint.sha256}
+    return [asked.predictions(store, _key(checkpoint, asked.data.test, asked), whose, load) for asked in tasks]

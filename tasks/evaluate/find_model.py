@@ -14,8 +14,8 @@ from models.weight_hashes import file_hashes, sha256_file
 from storage.canonical import canonical_json
 from storage.errors import ObjectMissing
 from storage.layout import CHECKPOINTS, DatasetRef, model_prediction_key, prediction_key, split_checkpoint, trial_key
-from tasks.evaluate.trained import trained_model
-from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_file, read_weights
+from tasks.evaluate.trained import stored_model, trained_model
+from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_file
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
@@ -82,11 +82,9 @@ def _trial(store: ObjectStore, prefix: str) -> FoundModel:
         what = "give more digits" if trials else "`synth pretrain` trains them, and trials.json of a run lists them"
         raise ObjectMissing(f"{store.uri(CHECKPOINTS.removesuffix('/'))}: {which} with {prefix}: {what}")
     held = read_checkpoint(store, trials[0])
-
-    def load(device: str) -> VisionLanguageModel:
-        return trained_model(read_weights(store, held), held, store.uri(held.key), device)
-
-    return FoundModel(held.trial.label, "trial", held.fingerprint, load, held)
+    return FoundModel(
+        held.trial.label, "trial", held.fingerprint, lambda device: stored_model(store, held, device), held
+    )
 
 
 def _file(path: Path, name: str) -> FoundModel:

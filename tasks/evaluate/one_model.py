@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from models import own_kinds
 from models.contracts import ModelNotFound
 from models.own_kinds import OwnKindFailed
 from models.vlp.features import NoFeatures
 from storage.errors import StoreError
 from storage.records import Record
+from tasks.evaluate.asked import ask
 from tasks.evaluate.find_model import FoundModel
 from tasks.evaluate.labelled_set import EvaluationData
-from tasks.evaluate.predictions import Predictions, ensure_predictions
-from tasks.evaluate.protocol import TrialPredictions, build_task, task_hash
+from tasks.evaluate.protocol import TrialPredictions
 from tasks.evaluate.scores import ScoreTable
 from tasks.evaluate.task_files import TaskFile
 from tasks.recipe.training import EvaluateSection
 
 if TYPE_CHECKING:
     from models.contracts import ProgressCallback
-    from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
 
 _OF_ONE_TASK = (StoreError, ModelNotFound, NoFeatures, OwnKindFailed)
@@ -53,20 +51,6 @@ class ModelScores(Record):
     failures: dict[str, str] = Field(default_factory=dict[str, str])
 
 
-@dataclass(slots=True)
-class _Loaded:
-    """The model, loaded when a task first needs it."""
-
-    found: FoundModel
-    device: str
-    model: VisionLanguageModel | None = None
-
-    def get(self) -> VisionLanguageModel:
-        if self.model is None:
-            self.model = self.found.load(self.device)
-        return self.model
-
-
 def evaluate_model(
     store: ObjectStore,
     found: FoundModel,
@@ -88,44 +72,21 @@ def evaluate_model(
     tables: dict[str, ScoreTable] = {}
     keys: dict[str, str] = {}
     failures: dict[str, str] = {}
-    loaded = _Loaded(found, section.device)
+    load = cache(lambda: found.load(section.device))
+    whose = {"model": {"name": found.name, "kind": found.kind, "identity": found.identity}}
     for number, task in enumerate(tasks, 1):
         try:
-            keys[task.name], tables[task.name] = _scored(store, loaded, data, task, section)
+            asked = ask(task.spec, data)
+            key = found.key(data.test.version.ref, asked.hash)
+            items = [TrialPredictions(found.name, 0, asked.predictions(store, key, whose, load))]
+            table = asked.table(items, section).model_copy(update={"task_version": task.version})
         except _OF_ONE_TASK as error:
-            keys.pop(task.name, None)
             failures[task.name] = " ".join(str(error).split())
+        else:
+            keys[task.name], tables[task.name] = key, table
         if on_progress:
             on_progress("evaluate", number, len(tasks))
     return ModelScores(
         model=found.name, kind=found.kind, identity=found.identity, dataset=str(data.test),
         tables=tables, predictions=keys, failures=failures,
     )  # fmt: skip
-
-
-def _scored(
-    store: ObjectStore, loaded: _Loaded, data: EvaluationData, asked: TaskFile, section: EvaluateSection
-) -> tuple[str, ScoreTable]:
-    """The key of the task's predictions, and its table."""
-    found, task, test = loaded.found, build_task(asked.spec), data.test
-    digits = task_hash(asked.spec, task, data)
-    key = found.key(test.version.ref, digits)
-    facts = {
-        "model": {"name": found.name, "kind": found.kind, "identity": found.identity},
-        "task": asked.spec.model_dump(mode="json"),
-        "test": test.identity(),
-    }
-
-    def predict() -> Predictions:
-        test.need(task.needs, asked.kind)
-        with own_kinds.named(asked.kind):
-            return task.predict(loaded.get(), data)
-
-    predictions = ensure_predictions(store, key, facts, predict)
-    with own_kinds.named(asked.kind):
-        table = task.score([TrialPredictions(found.name, 0, predictions)], section)
-    named = {
-        "task": asked.kind, "options": asked.options, "dataset": str(test),
-        "task_hash": digits, "task_version": asked.version,
-    }  # fmt: skip
-    return key, table.model_copy(update=named)

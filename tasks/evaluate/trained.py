@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 from models.vlp.objectives import preparation
 from models.vlp.text_tower import TextTower
 from storage.errors import CorruptShard
-from tasks.pretrain.checkpoint import Checkpoint
+from tasks.pretrain.checkpoint import Checkpoint, read_weights
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
+    from storage.objects import ObjectStore
+
+
+def stored_model(store: ObjectStore, checkpoint: Checkpoint, device: str) -> VisionLanguageModel:
+    """The model of a checkpoint in the store.
+
+    Raises:
+        ObjectMissing: its weights are gone.
+        CorruptShard, ModelNotFound: as `trained_model`.
+    """
+    return trained_model(read_weights(store, checkpoint), checkpoint, store.uri(checkpoint.key), device)
 
 
 def trained_model(weights: bytes, checkpoint: Checkpoint, where: str, device: str) -> VisionLanguageModel:

@@ -98,7 +98,7 @@ def scores(store: ObjectStore, test: LabelledSet) -> RunScores:
 def no_more_work(scores: RunScores, monkeypatch: pytest.MonkeyPatch) -> RunScores:
     """From here on no image is read and no model is loaded."""
     monkeypatch.setattr(LabelledSet, "blocks", lambda *_: pytest.fail("images were read again"))
-    monkeypatch.setattr("tasks.evaluate.evaluate._load", lambda *_: pytest.fail("a model was loaded again"))
+    monkeypatch.setattr("tasks.evaluate.evaluate.stored_model", lambda *_: pytest.fail("a model was loaded again"))
     return scores
 
 
@@ -218,7 +218,7 @@ def test_a_run_without_checkpoints_is_named(store: ObjectStore, test: LabelledSe
 
 def test_a_checkpoint_of_another_model_is_named(store: ObjectStore, test: LabelledSet, monkeypatch: Any) -> None:
     begin(store, "odd", (3,))
-    monkeypatch.setattr("tasks.evaluate.evaluate.read_weights", lambda *_: b"junk")
+    monkeypatch.setattr("tasks.evaluate.trained.read_weights", lambda *_: b"junk")
     with pytest.raises(CorruptShard, match=r"000000\.safetensors: .*remove it and pretrain again"):
         evaluate_run(store, "odd", EvaluationData(test), SECTION)
 
