@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.findings.label_sets import load
+from models.findings.label_sets import UnknownLabels, load
 from storage.loader import Part, read_parts
 from storage.records import PairRow
 from storage.versions import Version
@@ -135,6 +135,23 @@ class LabelledSet:
     def known_labels(self) -> tuple[str, ...]:
         """Labels that any row states, in the order in which rows first do."""
         return tuple(dict.fromkeys(label for row in self.rows() for label in row.labels))
+
+    def findings(self) -> tuple[str, ...]:
+        """The findings that rows label, in the order and spelling of the label set.
+
+        Raises:
+            CannotScore: no row labels any, or one labels what is not in the set.
+        """
+        label_set, labels = load(self.version.manifest.label_set or DEFAULT), self.known_labels()
+        try:
+            label_set.check(labels, f"dataset {self}")
+        except UnknownLabels as error:
+            raise CannotScore(str(error)) from error
+        found = {label.name for label in map(label_set.find, labels) if label is not None}
+        names = tuple(label.name for label in label_set.labels if label.name in found)
+        if not names:
+            raise CannotScore(f"dataset {self} labels no finding: it cannot be a test set")
+        return names
 
     def truth(self, names: Sequence[str]) -> np.ndarray:
         """Labels (n, names) float64 as the rows hold them: 1, 0, -1 for uncertain, NaN where a row has none.

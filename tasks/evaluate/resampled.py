@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,9 +54,16 @@ def draw(films: int, patients: Sequence[str | None] | None, resamples: int, seed
     once = np.ones((1, films), np.float32)
     counts = {"film": np.concatenate([once, draw_counts(films, resamples, seed)])}
     if patients is not None:
-        units = [f"film {at}" if patient is None else f"patient {patient}" for at, patient in enumerate(patients)]
-        counts["patient"] = np.concatenate([once, draw_patient_counts(units, resamples, seed)])
+        counts["patient"] = np.concatenate(
+            [once, draw_patient_counts(unit_names(range(films), patients), resamples, seed)]
+        )
     return counts
+
+
+def unit_names(films: Iterable[str | int], patients: Sequence[str | None]) -> list[str]:
+    """Whose each film is; a film without a patient is a unit of its own."""
+    pairs = zip(films, patients, strict=True)
+    return [f"film {film}" if patient is None else f"patient {patient}" for film, patient in pairs]
 
 
 def resample(scores: np.ndarray, labels: Labels, counts: ByUnit) -> ResampledMetrics:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.findings.label_sets import UnknownLabels
 from storage.canonical import canonical_json
 from storage.records import Manifest
 from tasks.evaluate.labelled_set import EvaluationData
-from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.prompts import DEFAULT, FindingPrompts, PromptSetName, Rule, all_prompts, prompts_for
 from tasks.evaluate.score import score_trials
@@ -70,16 +68,10 @@ class ZeroShot:
             CannotScore: the test set labels no finding of its label set, or one that is not in the set.
         """
         test = data.test
-        label_set = test.version.manifest.label_set or DEFAULT
-        try:
-            prompts = prompts_for(label_set, test.known_labels(), f"dataset {test}", self.prompts, self.rule)
-        except UnknownLabels as error:
-            raise CannotScore(str(error)) from error
-        if not prompts:
-            raise CannotScore(f"dataset {test} labels no finding: it cannot be a test set")
-        names = tuple(item.label for item in prompts)
-        scores = [zero_shot(model, block, prompts) for block in test.blocks(model.film_size)]
-        return Predictions(test.ids(), names, np.concatenate(scores), test.truth(names), test.patients())
+        names, label_set = test.findings(), test.version.manifest.label_set or DEFAULT
+        prompts = prompts_for(label_set, names, f"dataset {test}", self.prompts, self.rule)
+        scores = zero_shot(model, test.embeddings(model), prompts)
+        return Predictions(test.ids(), names, scores, test.truth(names), test.patients())
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
         """AUROC and AUPRC per finding and their macro mean, with intervals over patients where they are known."""
@@ -87,7 +79,7 @@ class ZeroShot:
         return score_trials(predictions, section, protocol=protocol)
 
 
-def zero_shot(model: VisionLanguageModel, films: np.ndarray, prompts: Sequence[FindingPrompts]) -> np.ndarray:
+def zero_shot(model: VisionLanguageModel, images: np.ndarray, prompts: Sequence[FindingPrompts]) -> np.ndarray:
     """Scores (films, findings) float32: cosine with the positive prompts less cosine with the negative ones.
 
     CheXzero's softmax over the pair is a monotone function of this difference, so AUROC is the same. Each side is the
@@ -96,10 +88,9 @@ def zero_shot(model: VisionLanguageModel, films: np.ndarray, prompts: Sequence[F
 
     Args:
         model: trained or not.
-        films: (n, size, size) uint8, `size` being the model's.
+        images: embeddings (n, d) of the films by this model.
         prompts: one set per finding; all of them have negative prompts, or none.
     """
-    images = model.embed_images(films)
     if not any(item.negative for item in prompts):
         highest = [(images @ model.embed_texts(item.positive).T).max(axis=1) for item in prompts]
         return np.stack(highest, axis=1).astype(np.float32)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tasks.evaluate.resampled import unit_names
+
 
 def nested_subset(
     ids: Sequence[str], patients: Sequence[str | None] | None, share: float, seed: int = 0
@@ -22,12 +24,7 @@ def nested_subset(
         share: of the patients, above 0 and at most 1; at least one is taken.
         seed: gives another order.
     """
-    known = patients or (None,) * len(ids)
-    units = [_unit(film, patient) for film, patient in zip(ids, known, strict=True)]
+    units = unit_names(ids, patients or (None,) * len(ids))
     ordered = sorted(set(units), key=lambda unit: hashlib.sha256(f"{seed} {unit}".encode()).digest())
     taken = set(ordered[: math.ceil(share * len(ordered))])
     return np.array([at for at, unit in enumerate(units) if unit in taken], int)
-
-
-def _unit(film: str, patient: str | None) -> str:
-    return f"film {film}" if patient is None else f"patient {patient}"

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from models.findings.label_sets import load
 from storage.records import Manifest
 from tasks.evaluate.finetune.nested import nested_subset
 from tasks.evaluate.labelled_set import EvaluationData
-from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions
-from tasks.evaluate.prompts import DEFAULT
 from tasks.evaluate.score import score_trials
 from tasks.evaluate.scores import ScoreTable
 
@@ -58,10 +55,11 @@ class Probe:
         """Fit on the training films and score every test film for every finding that the test set labels.
 
         Raises:
-            CannotScore: there are no films to train or tune on, or the test set labels no finding of its label set.
+            CannotScore: there are no films to train or tune on, or the test set labels no finding of its label set, or
+                one that is not in the set.
         """
         training, validation = data.to_train_on("probe")
-        names = _labelled(data)
+        names = data.test.findings()
         rows = nested_subset(training.ids(), training.patients(), self.share, self.seed)
         learnt = training.embeddings(model)[rows]
         known, held, test = training.truth(names)[rows], validation.truth(names), data.test
@@ -80,15 +78,6 @@ class Probe:
             "labels in training scores 0.5"
         )
         return score_trials(predictions, section, protocol=protocol)
-
-
-def _labelled(data: EvaluationData) -> tuple[str, ...]:
-    """The findings of the test set's label set that its rows label, in the label set's order."""
-    label_set = load(data.test.version.manifest.label_set or DEFAULT)
-    found = {label.name for label in map(label_set.find, data.test.known_labels()) if label is not None}
-    if not found:
-        raise CannotScore(f"dataset {data.test} labels no finding: it cannot be a test set")
-    return tuple(name for name in label_set.names if name in found)
 
 
 def _standardised(training: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -35,7 +35,7 @@ COS, SIN = np.cos(ANGLES), np.sin(ANGLES)
 
 def scores(positive: tuple[str, ...], negative: tuple[str, ...]) -> np.ndarray:
     model: Any = GivenModel()
-    return zero_shot(model, FILMS, [FindingPrompts("x", positive, negative)])[:, 0]
+    return zero_shot(model, model.embed_images(FILMS), [FindingPrompts("x", positive, negative)])[:, 0]
 
 
 def test_a_contrast_is_the_difference_of_two_cosines() -> None:
@@ -54,8 +54,10 @@ def test_a_film_has_the_same_score_whatever_the_other_films_are() -> None:
     model: Any = GivenModel()
     for negative in (("b",), ()):
         prompts = [FindingPrompts("x", ("a",), negative)]
-        alone = np.concatenate([zero_shot(model, FILMS[[at]], prompts) for at in range(len(FILMS))])
-        assert alone == pytest.approx(zero_shot(model, FILMS, prompts))
+        alone = np.concatenate(
+            [zero_shot(model, model.embed_images(FILMS[[at]]), prompts) for at in range(len(FILMS))]
+        )
+        assert alone == pytest.approx(zero_shot(model, model.embed_images(FILMS), prompts))
 
 
 def test_prompts_and_rule_are_options_and_others_are_refused() -> None:
