@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flows.leaks import training_versions
 from flows.progress import Progress
 from flows.services.home import prepare
 from flows.session import open_storage
 from models.registry import UnknownKind
-from storage.layout import DatasetRef
 from storage.objects import ObjectStore
 from tasks.corpora.source import parse_source
 from tasks.evaluate.data import open_data
@@ -70,12 +70,10 @@ def _of_recipe(recipe: Recipe) -> list[TaskFile]:
 
 
 def _refuse_leaks(store: ObjectStore, found: FoundModel, test: SourceVersion, progress: Progress) -> None:
-    if found.checkpoint is None:
+    if found.checkpoint is None or found.kind != "trial":
         return
-    mix = found.checkpoint.trial.arm.mix
-    training = {SourceVersion(DatasetRef(draw.dataset, draw.version), draw.selection) for draw in mix}
-    if found.kind == "trial" and training:
-        check_leaks(store, sorted(training, key=str), [test], progress.stage)
+    if training := training_versions(found.checkpoint.trial.arm.mix):
+        check_leaks(store, training, [test], progress.stage)
 
 
 def _joined(parts: Sequence[ModelScores]) -> ModelScores:
