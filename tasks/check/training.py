@@ -123,6 +123,12 @@ def _starting_weights(section: TrainSection, report: Report) -> None:
             report.notes.append(f"{where}: chexzero has no weights to go on from and starts from random ones")
 
 
+def _objectives(section: TrainSection) -> list[KindSpec]:
+    """The objectives that the chosen arms are trained with, as far as they are sound themselves."""
+    wanted = (arm.objective or section.objective for arm in section.chosen.values() if arm.control != "random")
+    return [one for one in wanted if not _of(one)]
+
+
 def _parts(section: TrainSection, report: Report) -> None:
     """A batch can be computed in parts, where that is asked for: by the objectives, and by the layers."""
     if section.micro_batch is None or report.problems:
@@ -130,8 +136,7 @@ def _parts(section: TrainSection, report: Report) -> None:
     from models.training.errors import batch_norm_problem
     from models.vlp.layers import batch_norm_layers
 
-    wanted = (arm.objective or section.objective for arm in section.chosen.values() if arm.control != "random")
-    for one in {one.kind: one for one in wanted if not _of(one)}.values():
+    for one in {one.kind: one for one in _objectives(section)}.values():
         if not splits_loss(one.kind):
             report.problems.append(f"pretrain.micro_batch: {objective_problem(one.kind)}")
             continue
@@ -154,8 +159,7 @@ def _checkpointing(section: TrainSection, report: Report) -> None:
 
 def _features(section: TrainSection, report: Report) -> None:
     """The towers give what the heads of each objective build on, as far as the objective is sound itself."""
-    wanted = (arm.objective or section.objective for arm in section.chosen.values() if arm.control != "random")
-    kinds = sorted({one.kind for one in wanted if not _of(one) and needs_features(one.kind)})
+    kinds = sorted({one.kind for one in _objectives(section) if needs_features(one.kind)})
     wrong = lacks_features(section.model, section.text_tower is not None) if kinds else None
     if wrong:
         report.problems.append(f"pretrain.model: objective {', '.join(kinds)}: {wrong}")
@@ -181,21 +185,23 @@ def _evaluation(recipe: Recipe, report: Report) -> None:
             if name not in arms:
                 report.problems.append(f"evaluate.comparisons.{number}: {_unknown('arm', name, arms)}")
     for number, task in enumerate(recipe.evaluate.tasks):
+        where = f"evaluate.tasks.{number}"
         try:
-            wrong = task_problems(resolved(task))
+            found = resolved(task)
         except UnknownKind as error:
-            wrong = {"kind": str(error)}
-        _kind(f"evaluate.tasks.{number}", wrong, report)
-        if not wrong:
-            report.problems += [f"evaluate.tasks.{number}: {line}" for line in _missing(recipe, task)]
+            _kind(where, {"kind": str(error)}, report)
+            continue
+        wrong = task_problems(found)
+        _kind(where, wrong, report)
+        if not wrong and build_task(found).trains:
+            report.problems += [f"{where}: {line}" for line in _missing(recipe, task.kind)]
 
 
-def _missing(recipe: Recipe, task: KindSpec) -> Iterator[str]:
+def _missing(recipe: Recipe, task: str) -> Iterator[str]:
     """Sources that a task which trains needs, and that the recipe leaves empty."""
-    if build_task(resolved(task)).trains:
-        for name in (TRAINING, VALIDATION):
-            if name not in recipe.sources.named():
-                yield f"{task.kind} trains on labelled films and needs sources.{name}, which is empty"
+    for name in (TRAINING, VALIDATION):
+        if name not in recipe.sources.named():
+            yield f"{task} trains on labelled films and needs sources.{name}, which is empty"
 
 
 def _of(objective: KindSpec) -> Mapping[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +38,8 @@ class TaskFile(Section):
         return KindSpec(kind=self.kind, options=self.options)
 
 
-def shipped_tasks() -> dict[str, TaskFile]:
+@cache
+def shipped_tasks() -> Mapping[str, TaskFile]:
     """The tasks that come with this package, by name."""
     files = (_read(path) for path in sorted(SHIPPED.glob("*.yaml")))
     return {task.name: task for task in files}
