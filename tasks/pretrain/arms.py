@@ -23,15 +23,7 @@ from tasks.recipe.training import SYNTHETIC, ArmSection, MixEntry, TrainSection
 REAL = "real"
 TRIAL_FORMAT = 2
 """Raise it when the same trial would come to other weights: the order of pairs, the views, the texts, the schedule."""
-EXCLUDED: Mapping[str, str] = {
-    "arms": "which other arms run changes nothing about this one; the arm itself is inside",
-    "only": "likewise",
-    "seeds": "which other seeds run changes nothing about this one; the trial's own is inside",
-    "objective": "the trial's own is inside",
-    "pairs": "the numbers of pairs are in the arm's mix",
-    "samples_seen": "the arm's own is inside",
-    "epochs": "likewise",
-    "matched": "likewise",
+COMPUTATION: Mapping[str, str] = {
     "threads": "changes speed, and results only by rounding",
     "device": "where it is computed; another device changes results only by rounding",
     "processes": "how many compute a batch; the batches are the same, and what batch norm makes of it is in the guide",
@@ -41,6 +33,18 @@ EXCLUDED: Mapping[str, str] = {
     "cache_megabytes": "decides where decoded images wait; the batches are the same",
     "save_minutes": "a training that was stopped goes on to the same weights, from whichever state",
     "save_steps": "likewise",
+}
+"""Fields of `TrainSection` on how it is computed: no part of a trial's fingerprint or a run's name, and the reason."""
+EXCLUDED: Mapping[str, str] = {
+    "arms": "which other arms run changes nothing about this one; the arm itself is inside",
+    "only": "likewise",
+    "seeds": "which other seeds run changes nothing about this one; the trial's own is inside",
+    "objective": "the trial's own is inside",
+    "pairs": "the numbers of pairs are in the arm's mix",
+    "samples_seen": "the arm's own is inside",
+    "epochs": "likewise",
+    "matched": "likewise",
+    **COMPUTATION,
 }
 """Fields of `TrainSection` that are no part of a trial's fingerprint, with the reason."""
 LATER: Mapping[str, Any] = {

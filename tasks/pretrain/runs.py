@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -13,26 +13,13 @@ from storage.documents import BadDocument, first_problem, parse_json, read_bound
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.layout import DatasetRef, run_key
 from storage.records import Record
-from tasks.pretrain.arms import Trial, without_later
+from tasks.pretrain.arms import COMPUTATION, Trial, without_later
 from tasks.pretrain.checkpoint import Checkpoint, CheckpointConflict, find_checkpoint, read_checkpoint
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
     from tasks.recipe.schema import Recipe
     from tasks.recipe.training import TrainSection
-
-NOT_IN_NAME: Mapping[str, str] = {
-    "threads": "changes speed, and results only by rounding",
-    "device": "where it is computed; another device changes results only by rounding",
-    "processes": "how many compute a batch; the batches are the same, and what batch norm makes of it is in the guide",
-    "micro_batch": "the gradients are those of the whole batch but for rounding",
-    "checkpoint_activations": "the gradients are the same but for rounding",
-    "text_cache_megabytes": "what a frozen text tower makes of a text is the same but for rounding",
-    "cache_megabytes": "decides where decoded images wait; the batches are the same",
-    "save_minutes": "a training that was stopped goes on to the same weights, from whichever state",
-    "save_steps": "likewise",
-}
-"""Fields of ``pretrain`` that leave a run's name as it is, with the reason."""
 
 
 class RunTrial(Record):
@@ -61,7 +48,7 @@ def run_name(ref: DatasetRef, recipe: Recipe) -> str:
     identity = {
         "sources": recipe.sources.model_dump(mode="json"),
         "curate": recipe.curate.name,
-        "pretrain": without_later(recipe.pretrain.model_dump(mode="json", exclude=set(NOT_IN_NAME))),
+        "pretrain": without_later(recipe.pretrain.model_dump(mode="json", exclude=set(COMPUTATION))),
         "evaluate": recipe.evaluate.model_dump(mode="json", exclude={"device"}),
     }
     return f"{ref.name}-{ref.version}-{hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:8]}"
