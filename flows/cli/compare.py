@@ -41,19 +41,17 @@ def compare(
     synth compare phantom-cxr-v-7b10dede75-0a1b2c3d phantom-cxr-v-91c0a44b02-4e5f6071
     synth compare RUN RUN --root ./store --out comparison.html
     """
-    from tasks.evaluate.compare_page import ENDINGS, write
+    from tasks.evaluate import compare_page
     from tasks.evaluate.compare_runs import compare_runs
 
-    if out is not None and out.suffix.lower() not in ENDINGS:
-        raise typer.BadParameter(f"{out} ends in none of {', '.join(ENDINGS)}", param_hint="--out")
+    if out is not None and out.suffix.lower() not in compare_page.ENDINGS:
+        raise typer.BadParameter(f"{out} ends in none of {', '.join(compare_page.ENDINGS)}", param_hint="--out")
     with opened(root, endpoint, region) as store:
         found = compare_runs(store, before, after, bootstrap)
         if out is not None:
-            write(found, out)
+            compare_page.write(found, out)
     if as_json:
-        from pydantic_core import to_json
-
-        say_json(to_json(found, indent=1, fallback=str).decode())
+        say_json(compare_page.as_json(found).decode())
         return
     _show(found)
     if out is not None:

@@ -71,6 +71,6 @@ def _load_pyfunc(path: str) -> ServedModel:  # pyright: ignore[reportUnusedFunct
     from models.vlp.objectives import preparation
 
     folder = Path(path)
-    told = ModelDescription.model_validate_json((folder / DESCRIPTION).read_bytes())
-    prepare = preparation(told.objective, told.options)
-    return ServedModel(load((folder / WEIGHTS).read_bytes(), told.model, "cpu", prepare, told.text_tower))
+    facts = ModelDescription.model_validate_json((folder / DESCRIPTION).read_bytes())
+    prepare = preparation(facts.objective, facts.options)
+    return ServedModel(load((folder / WEIGHTS).read_bytes(), facts.model, "cpu", prepare, facts.text_tower))

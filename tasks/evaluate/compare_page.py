@@ -34,11 +34,11 @@ def score_cells(score: PairedScore) -> tuple[str, ...]:
     """A score under `SCORE_COLUMNS`; in place of a difference that there is none of, the reason."""
     found = score.difference
     if found is None:
-        told = score.why
+        last = score.why
     else:
-        told = f"{found.difference:+.4f} ({found.low:+.4f} to {found.high:+.4f}, by {score.unit})"
+        last = f"{found.difference:+.4f} ({found.low:+.4f} to {found.high:+.4f}, by {score.unit})"
     metric = f"{score.task}, {score.metric}" if score.metric else score.task
-    return metric, score.arm, score.test, _figure(score.before), _figure(score.after), told
+    return metric, score.arm, score.test, _figure(score.before), _figure(score.after), last
 
 
 def training_cells(training: TrainedArm) -> tuple[str, ...]:
@@ -110,9 +110,14 @@ def write(found: RunComparison, path: Path) -> None:
     if ending == ".png":
         path.write_bytes(losses_figure(found))
     elif ending == ".json":
-        path.write_bytes(to_json(found, indent=1, fallback=str))
+        path.write_bytes(as_json(found))
     else:
         path.write_text(page(found), encoding="utf-8")
+
+
+def as_json(found: RunComparison) -> bytes:
+    """All figures."""
+    return to_json(found, indent=1, fallback=str)
 
 
 def page(found: RunComparison) -> str:

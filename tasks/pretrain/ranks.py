@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
 _LAST_WORDS = 3.0
-"""Seconds after the first failure in which the others may tell theirs, so that the cause is said, not what follows."""
+"""Seconds after the first failure in which the others may send theirs, so that the cause is said, not what follows."""
 _END = 30.0
 
 
@@ -143,7 +143,7 @@ def _follows(error: BaseException) -> int:
     return 2 if type(error) is RuntimeError or type(error).__module__.startswith("torch") else 0
 
 
-def _rank(job: _Job, number: int, tell: Connection) -> None:
+def _rank(job: _Job, number: int, pipe: Connection) -> None:
     """What one of the processes does."""
     from models.training.distributed import join_ranks, leave_ranks
 
@@ -152,14 +152,14 @@ def _rank(job: _Job, number: int, tell: Connection) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"open_clip\.")  # of torch, about open_clip
     os.environ.update(_environment(job, number))
     section = job.section.model_copy(update={"threads": _threads(job.section)})
-    on_step: OnStep | None = None if number else lambda step, loss: tell.send(("step", (step, loss)))
+    on_step: OnStep | None = None if number else lambda step, loss: pipe.send(("step", (step, loss)))
     try:
         join_ranks(section.device)
         trained = train_trial(job.trial, section, job.store, on_step=on_step)
-        tell.send(("done", None if number else trained))
+        pipe.send(("done", None if number else trained))
         leave_ranks()
     except BaseException as error:
-        tell.send(("failed", _sendable(error)))
+        pipe.send(("failed", _sendable(error)))
         raise SystemExit(1) from None
 
 

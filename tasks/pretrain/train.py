@@ -17,7 +17,7 @@ from tasks.pretrain.ahead import one_ahead
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
 from tasks.pretrain.health import LARGEST_SCALE, TrainingHealth, batch_that_fits, examine
-from tasks.pretrain.parts import loss_in_parts
+from tasks.pretrain.parts import loss_in_parts, rows_of
 from tasks.pretrain.state import TrialState
 from tasks.recipe.training import TrainSection
 
@@ -224,7 +224,7 @@ def _too_large(trial: Trial, section: TrainSection, task: TrainingTask, trainer:
     def fits(rows: int) -> bool:
         whole = task.batch(trainer.step)
         try:
-            task.loss(TrainingBatch(whole.images[:rows], whole.tokens[:rows], whole.texts[:rows])).backward()
+            task.loss(rows_of(whole, 0, rows)).backward()
         except torch.OutOfMemoryError:
             return False
         return True

@@ -37,11 +37,6 @@ class EvaluationDataset:
         return tuple(name for name in fields if name not in self.holds)
 
 
-def datasets_with(*fields: str) -> tuple[EvaluationDataset, ...]:
-    """Datasets of `CATALOGUE` whose films fill all of `fields`, such as ``labels`` and ``boxes``."""
-    return tuple(each for each in CATALOGUE if not each.lacks(*fields))
-
-
 CATALOGUE: tuple[EvaluationDataset, ...] = (
     EvaluationDataset(
         "NIH ChestX-ray14", "nih",
