@@ -79,10 +79,8 @@ def _described(kind: str, schema: Mapping[str, Any], held: Mapping[str, Sequence
 
 
 def _needs(kind: str) -> tuple[tuple[str, ...], ...]:
-    """Groups of fields, of each of which a test set must hold one: ``needs`` one by one, ``needs_any`` together."""
-    task = factory_of(TASKS, kind)
-    either = tuple(sorted(getattr(task, "needs_any", ())))
-    return (*((name,) for name in sorted(task.needs)), *((either,) if either else ()))
+    """Groups of fields, of each of which a test set must hold one."""
+    return tuple(tuple(group.split("|")) for group in sorted(factory_of(TASKS, kind).needs))
 
 
 def _serves(dataset: EvaluationDataset, needs: Sequence[Sequence[str]]) -> bool:

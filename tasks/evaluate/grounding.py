@@ -57,10 +57,8 @@ class Grounding:
         prompts: sentence forms, as for ``zero_shot``.
     """
 
-    needs: frozenset[str] = frozenset()
+    needs = frozenset({"boxes|masks"})
     trains = False
-    needs_any = frozenset({"boxes", "masks"})
-    """Of which one is enough."""
 
     def __init__(self, measure: Measure = "pointing", prompts: PromptSetName = "report") -> None:
         self.measure: Measure = measure

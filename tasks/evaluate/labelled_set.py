@@ -83,10 +83,18 @@ class LabelledSet:
     def need(self, fields: Iterable[str], task: str) -> None:
         """Check that some row holds each of these fields of a `PairRow`, which `task` needs.
 
+        Args:
+            fields: names, or several joined by ``|`` where one of them is enough.
+            task: for the message.
+
         Raises:
             CannotScore: no row holds one of them; all such are named.
         """
-        missing = [name for name in sorted(fields) if not any(getattr(row, name, None) for row in self.rows())]
+        missing = [
+            " or ".join(either)
+            for either in (name.split("|") for name in sorted(fields))
+            if not any(getattr(row, name, None) for name in either for row in self.rows())
+        ]
         if missing:
             raise CannotScore(f"dataset {self} has no {' and no '.join(missing)}, which task {task} needs")
 

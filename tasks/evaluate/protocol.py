@@ -52,7 +52,10 @@ class EvaluationTask(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What the rows of a test set must hold, as fields of `storage.records.PairRow`: ``labels``, ``boxes``…"""
+        """What the rows of a test set must hold, as fields of `storage.records.PairRow`.
+
+        ``labels|findings`` means that one of the two is enough.
+        """
         ...
 
     @property

@@ -123,6 +123,9 @@ def test_a_test_set_without_what_a_task_needs_is_refused_before_any_model_is_ask
     test.need({"labels"}, "toy")
     with pytest.raises(CannotScore, match="dataset toy/v1 has no boxes and no masks, which task toy needs"):
         test.need({"masks", "labels", "boxes"}, "toy")
+    test.need({"masks|labels"}, "toy")
+    with pytest.raises(CannotScore, match="has no boxes or masks, which task toy needs"):
+        test.need({"boxes|masks", "labels"}, "toy")
 
 
 def test_a_task_is_built_from_its_kind_with_its_options() -> None:
