@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.ranks import run_training_flow
 from flows.cli.running import Profile, echo, run_flow
 from flows.terminal import console
 
@@ -24,7 +25,7 @@ def run(profile: Profile = "local", changes: Changes = None) -> None:
     """Run the whole factory: generate, curate, pretrain, evaluate, and print what the data was worth."""
     from tasks.publish.summary import Summary
 
-    summary = Summary.model_validate(run_flow("synth", profile, changes))
+    summary = Summary.model_validate(run_training_flow("synth", profile, changes))
     console().print(summary.tables())
 
 
@@ -37,4 +38,4 @@ def generate(profile: Profile = "local", changes: Changes = None) -> None:
 @app.command()
 def pretrain(profile: Profile = "local", changes: Changes = None) -> None:
     """Train the arms real, synthetic and mixed, and their controls."""
-    echo(run_flow("pretrain", profile, changes))
+    echo(run_training_flow("pretrain", profile, changes))

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # before any group: what is the world then becomes the default group of its functions
 from torch import Tensor, nn
+from torch.distributed import PrefixStore, Store  # pyright: ignore[reportPrivateImportUsage]
 
 PATIENCE = timedelta(hours=2)  # one process may render or encode while the others wait
 
@@ -21,10 +23,30 @@ def join_ranks(device: str = "auto") -> None:
     """
     if "LOCAL_RANK" not in os.environ or dist.is_initialized():
         return
-    on_gpu = device != "cpu" and torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    dist.init_process_group(_backend(device), timeout=PATIENCE)
+
+
+def join_group(meeting: Store, name: str, place: tuple[int, int], device: str = "auto") -> None:
+    """Form a group with the processes that call this with the same name.
+
+    Args:
+        meeting: a key-value store that all of them reach.
+        name: one that no group before it had in that store.
+        place: this process's number among them, and how many they are.
+        device: as in `join_ranks`.
+    """
+    number, size = place
+    backend = _backend(device)
+    store = PrefixStore(name, meeting)
+    dist.init_process_group(backend, store=store, rank=number, world_size=size, timeout=PATIENCE)
+
+
+def _backend(device: str) -> str:
+    """What processes on that device talk by; this one takes its GPU."""
+    if device == "cpu" or not torch.cuda.is_available():
+        return "gloo"
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return "nccl"
 
 
 def leave_ranks() -> None:

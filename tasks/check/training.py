@@ -22,6 +22,7 @@ from tasks.evaluate.protocol import build_task, task_problems
 from tasks.evaluate.task_files import resolved
 from tasks.pretrain.arms import needed_sources
 from tasks.pretrain.parts import objective_problem
+from tasks.pretrain.torchrun import group_problems, torchrun_rank
 from tasks.recipe.base import KindSpec
 from tasks.recipe.schema import Recipe
 from tasks.recipe.sources import SourceSection
@@ -46,12 +47,19 @@ def check_training(recipe: Recipe, report: Report) -> None:
         wrong = device_problem(device)
         if wrong:
             report.problems.append(f"{section}.device: {wrong}")
-    wrong = processes_problem(recipe.pretrain.processes, recipe.pretrain.device)
-    if wrong:
-        report.problems.append(f"pretrain.processes: {wrong}")
+    _processes(recipe, report)
     _source(recipe, "test", report)
     if "real" in needed_sources(recipe.pretrain) and recipe.sources.real is not None:
         _source(recipe, "real", report)
+
+
+def _processes(recipe: Recipe, report: Report) -> None:
+    """Whether the processes that train together can: those that ``torchrun`` started, or those of the recipe."""
+    rank = torchrun_rank()
+    if rank is not None:
+        report.problems += group_problems(rank, recipe.pretrain, recipe.storage.root == "managed")
+    elif wrong := processes_problem(recipe.pretrain.processes, recipe.pretrain.device):
+        report.problems.append(f"pretrain.processes: {wrong}")
 
 
 def check_amounts(recipe: Recipe, report: Report) -> None:

@@ -20,6 +20,7 @@ from storage.records import Record
 from tasks.pretrain.arms import Trial
 from tasks.pretrain.ranks import train_in_ranks
 from tasks.pretrain.state import TrialState
+from tasks.pretrain.torchrun import torchrun_rank, train_with_others
 from tasks.pretrain.train import OnStep, TrainedTrial, steps_of, train_trial
 from tasks.recipe.base import KindSpec
 from tasks.recipe.paths import published
@@ -96,13 +97,22 @@ def ensure_trained(
     held = find_checkpoint(store, trial, section)
     if held is not None:
         return held, None
-    if section.processes > 1 and trial.arm.trained:
-        trained = train_in_ranks(trial, section, store, on_step=on_step)
-    else:
-        trained = train_trial(trial, section, store, cache=cache, on_step=on_step)
+    trained = _train(store, trial, section, cache, on_step)
     written = write_checkpoint(store, trained, trial, section)
     TrialState(store, written.fingerprint).clear()
     return written, trained
+
+
+def _train(
+    store: ObjectStore, trial: Trial, section: TrainSection, cache: ImageCache | None, on_step: OnStep | None
+) -> TrainedTrial:
+    """Train here, or in several processes: those that ``torchrun`` started, else as many as the section names."""
+    rank = torchrun_rank()
+    if rank is not None and trial.arm.trained:
+        return train_with_others(rank, trial, section, store, cache=cache, on_step=on_step)
+    if section.processes > 1 and trial.arm.trained:
+        return train_in_ranks(trial, section, store, on_step=on_step)
+    return train_trial(trial, section, store, cache=cache, on_step=on_step)
 
 
 def find_checkpoint(store: ObjectStore, trial: Trial, section: TrainSection) -> Checkpoint | None:

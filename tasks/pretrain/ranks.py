@@ -149,9 +149,9 @@ def _rank(job: _Job, number: int, pipe: Connection) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started this process ends it
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"open_clip\.")  # of torch, about open_clip
+    hush_libraries()
     os.environ.update(_environment(job, number))
-    section = job.section.model_copy(update={"threads": _threads(job.section)})
+    section = job.section.model_copy(update={"threads": thread_share(job.section, job.size)})
     on_step: OnStep | None = None if number else lambda step, loss: pipe.send(("step", (step, loss)))
     try:
         join_ranks(section.device)
@@ -173,8 +173,14 @@ def _environment(job: _Job, number: int) -> dict[str, str]:
     return dict(job.environment) | found | ({"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {})
 
 
-def _threads(section: TrainSection) -> int:
-    return max(1, (section.threads or os.cpu_count() or 1) // section.processes)
+def hush_libraries() -> None:
+    """Silence, in this process, what torch has to say of how open_clip gathers."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"open_clip\.")
+
+
+def thread_share(section: TrainSection, processes: int) -> int:
+    """Threads of each of the processes of this machine that train together."""
+    return max(1, (section.threads or os.cpu_count() or 1) // processes)
 
 
 def _sendable(error: BaseException) -> BaseException:

@@ -9,17 +9,20 @@ from pathlib import Path
 import psutil
 import pytest
 import torch.distributed as dist
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from flows.cli.failure import is_mendable
 from models.vlp.model import load
 from storage.objects import ObjectStore
 from tasks.pretrain.arms import Arm, Draw, Trial
+from tasks.pretrain.checkpoint import find_checkpoint
 from tasks.pretrain.corpus import load_corpus
-from tasks.pretrain.ranks import RankFailed, _follows, _sendable, train_in_ranks
+from tasks.pretrain.ranks import RankFailed, _follows, _sendable, thread_share, train_in_ranks
 from tasks.pretrain.train import OutOfMemory, TrainingDiverged, train_on
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
 from tests.models.vlp.made_up import TRANSFORMER, model_folder
+from tests.tasks.pretrain.torchrun import Command, torchrun
 
 STEPS, SAVE = 20, 5
 
@@ -66,6 +69,31 @@ def test_two_processes_train_as_one_does_even_where_one_was_killed(
     assert one.embed_texts(text) == pytest.approx(other.embed_texts(text), abs=1e-3)
 
 
+def test_two_processes_of_torchrun_train_as_one_does_even_where_one_was_killed_and_on_two_machines(
+    tmp_path: Path, store: ObjectStore, real: Draw
+) -> None:
+    section = section_of(tmp_path)
+    arm = Arm(name="real", mix=(real.model_copy(update={"pairs": 48}),), samples_seen=section.samples_seen)
+    trials = [Trial(arm=arm, objective=KindSpec(kind="clip"), seed=seed) for seed in (4, 5)]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["tasks.pretrain.preloaded"])
+    with pytest.raises(ChildFailedError):
+        torchrun(Command(store, trials, section, tmp_path, kill_at=SAVE + 2), machines=1, processes=2)
+    assert ranks() == []
+
+    again = Command(store, trials, section, tmp_path)
+    (tmp_path / "steps").unlink()
+    torchrun(again, machines=2, processes=1)
+    assert ranks() == []
+    begun = again.steps[0]
+    assert SAVE < begun <= SAVE + 3, "it went on from the state that was kept"
+    assert again.steps == [*range(begun, STEPS + 1), *range(1, STEPS + 1)], "only the first process tells its steps"
+    for trial in trials:
+        held = find_checkpoint(store, trial, section)
+        alone = train_on(load_corpus(store, arm, section, trial.seed), trial, section)
+        assert held is not None
+        assert held.losses == pytest.approx(alone.losses, abs=1e-4)
+
+
 class _Fussy(Exception):
     """Cannot be made from its message alone, as some exceptions of libraries."""
 
@@ -99,11 +127,9 @@ def test_what_processes_cannot_share_is_refused(fields: dict[str, object], why: 
 
 
 def test_threads_are_shared_among_processes() -> None:
-    from tasks.pretrain.ranks import _threads
-
-    assert _threads(TrainSection(threads=5, processes=2)) == 2
-    assert _threads(TrainSection(threads=1, processes=2)) == 1
-    assert _threads(TrainSection(processes=1)) == os.cpu_count()
+    assert thread_share(TrainSection(threads=5), 2) == 2
+    assert thread_share(TrainSection(threads=1), 2) == 1
+    assert thread_share(TrainSection(), 1) == os.cpu_count()
 
 
 def test_what_ends_a_training_is_told_in_one_line() -> None:
