@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
 
 TASKS: Mapping[str, str] = {
+    "finetune": "tasks.evaluate.finetune.classification:Finetune",
     "grounding": "tasks.evaluate.grounding:Grounding",
     "probe": "tasks.evaluate.finetune.probe:Probe",
     "retrieval": "tasks.evaluate.retrieval:Retrieval",
+    "segmentation": "tasks.evaluate.finetune.segmentation:Segmentation",
     "zero_shot": "tasks.evaluate.zero_shot:ZeroShot",
 }
 _FORMAT = 1
