@@ -14,13 +14,14 @@ from tasks.evaluate.evaluate import read_scores
 from tasks.pretrain.runs import read_trials
 from tasks.publish.caveats import caveats
 from tasks.publish.finish import cost
-from tasks.publish.summary import Arm, Difference, Summary
+from tasks.publish.summary import Arm, Difference, Summary, TaskMeans
 
 
 def summarise(run: Run) -> Summary:
     """The run's summary: yields from the manifest, arms from the scores, and where everything is."""
     manifest = open_dataset(run.store, run.ref)
-    table = read_scores(run.store, run.name).tables[0]
+    tables = read_scores(run.store, run.name).tables
+    table = tables[0]
     pairs = {trial.arm: trial.pairs for trial in read_trials(run.store, run.name).trials}
     spent = cost(run.recipe, manifest.shards)
     counts = [count for count in manifest.entity_counts.values() if count]
@@ -40,6 +41,9 @@ def summarise(run: Run) -> Summary:
         differences=tuple(
             Difference(name=f"{d.arm} - {d.baseline}", value=d.difference, low=d.low, high=d.high)
             for d in table.differences
+        ),
+        tasks=tuple(
+            TaskMeans(name=one.name, metric=one.metric, macros={s.arm: s.macro for s in one.scores}) for one in tables
         ),
         confidence=table.confidence,
         unit=table.unit,

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 
+_EVERY_TASK = "macro mean of every task; intervals, findings and seeds are in scores.json of the run"
+
+
 class Arm(BaseModel):
     """One arm's macro score with its interval; over several training seeds the mean, and their standard deviation."""
 
@@ -33,6 +36,15 @@ class Difference(BaseModel):
     high: float
 
 
+class TaskMeans(BaseModel):
+    """What an evaluation task came to: the macro score of each arm, and of chance where the task has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    metric: str
+    macros: dict[str, float]
+
+
 class Summary(BaseModel):
     """The end of a run. `cost` is the machine's hourly price times the time spent making pairs."""
 
@@ -47,6 +59,7 @@ class Summary(BaseModel):
     cost_per_pair: float
     arms: tuple[Arm, ...]
     differences: tuple[Difference, ...]
+    tasks: tuple[TaskMeans, ...] = ()
     confidence: float
     measure: str = "zero-shot macro AUROC"
     samples_seen: int
@@ -86,6 +99,14 @@ class Summary(BaseModel):
         """One row a comparison: name, difference, interval."""
         return [(d.name, f"{d.value:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}") for d in self.differences]
 
+    def means(self) -> list[tuple[str, ...]]:
+        """One row an arm, one column a task; empty where a single task was scored."""
+        if len(self.tasks) < 2:
+            return []
+        names = dict.fromkeys(name for task in self.tasks for name in task.macros)
+        shown = [[f"{task.macros[name]:.3f}" if name in task.macros else "" for task in self.tasks] for name in names]
+        return [(name, *row) for name, row in zip(names, shown, strict=True)]
+
     def tables(self) -> Group:
         """The terminal's view."""
         from rich.console import Group
@@ -102,8 +123,12 @@ class Summary(BaseModel):
         gains = Table("difference", "score", interval)
         for row in self.gains():
             gains.add_row(*row)
+        means = Table("arm", *(f"{task.name.replace('-', ' ')} {task.metric}" for task in self.tasks))
+        for row in self.means():
+            means.add_row(*row)
+        every = [_EVERY_TASK, means] if self.means() else []
         places = Text("\n".join(f"{name:<12} {place}" for name, place in self.places.items()), overflow="fold")
-        return Group(f"dataset {self.dataset}", facts, self.compute(), scores, gains, *self.caveats, places)
+        return Group(f"dataset {self.dataset}", facts, self.compute(), scores, gains, *every, *self.caveats, places)
 
     def markdown(self) -> str:
         """The Prefect UI's view."""
@@ -114,6 +139,10 @@ class Summary(BaseModel):
         lines += ["| " + " | ".join(row) + " |" for row in self.scores()]
         lines += ["", f"| difference | score | {interval} |", "|---|---|---|"]
         lines += ["| " + " | ".join(row) + " |" for row in self.gains()]
+        if rows := self.means():
+            lines += ["", _EVERY_TASK, ""]
+            lines += ["| arm | " + " | ".join(f"{task.name} {task.metric}" for task in self.tasks) + " |"]
+            lines += ["|---" * (len(self.tasks) + 1) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
         lines += [line for caveat in self.caveats for line in ("", caveat)]
         lines += ["", *(f"- {name}: {_link(place)}" for name, place in self.places.items())]
         return "\n".join(lines)

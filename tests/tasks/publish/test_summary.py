@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from tasks.publish.summary import Arm, Difference, Summary
+from tasks.publish.summary import Arm, Difference, Summary, TaskMeans
 
 SUMMARY = Summary(
     dataset="d/v1",
@@ -44,3 +44,21 @@ def test_markdown_links_what_a_browser_can_open_and_quotes_the_rest() -> None:
     text = SUMMARY.markdown()
     assert "[http://127.0.0.1:5000/#/x](http://127.0.0.1:5000/#/x)" in text
     assert "`s3://bucket/d/v1`" in text
+
+
+def test_every_task_stands_beside_every_arm() -> None:
+    tasks = (
+        TaskMeans(name="zero_shot", metric="AUROC", macros={"real": 0.7, "synthetic": 0.8}),
+        TaskMeans(name="grounding-pointing", metric="pointing game", macros={"real": 0.3, "chance": 0.1}),
+    )
+    summary = SUMMARY.model_copy(update={"tasks": tasks})
+    assert summary.means() == [("real", "0.700", "0.300"), ("synthetic", "0.800", ""), ("chance", "", "0.100")]
+    out = io.StringIO()
+    Console(file=out, width=80).print(summary.tables())
+    assert "grounding" in out.getvalue()
+    assert "| chance |  | 0.100 |" in summary.markdown()
+
+
+def test_a_single_task_has_no_second_table() -> None:
+    only = TaskMeans(name="zero_shot", metric="AUROC", macros={"real": 0.7})
+    assert SUMMARY.model_copy(update={"tasks": (only,)}).markdown() == SUMMARY.markdown()
