@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from flows.cli.store import Endpoint, Json, Region, Root, opened
-from flows.terminal import console, say, say_json
+from flows.terminal import say, say_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tasks.evaluate.describe import TaskDescription
 
 app = typer.Typer(rich_markup_mode=None)
@@ -36,22 +38,24 @@ def tasks(as_json: Json = False, root: Root = "managed", endpoint: Endpoint = No
         return
     for task in found:
         _show(task)
+    _show_test_sets(found)
 
 
 def _show(task: TaskDescription) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Column, Table
-
     say(f"{task.kind}: {task.description}")
     for name, default in task.options.items():
         allowed = ", ".join(map(str, task.allowed.get(name, ())))
         say(f"  {name} = {default}" + (f" (of {allowed})" if allowed else ""))
     say(f"  needs {' and '.join(task.needs)}")
-    say(f"  by name: {', '.join(f'{name} (version {version})' for name, version in task.named.items())}")
-    table = Table(
-        Column("test set", overflow="fold"), Column("in the store, or where it is had", overflow="fold"),
-        box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
-    )  # fmt: skip
-    for each in task.datasets:
-        table.add_row(each.name, ", ".join(each.versions) or each.get)
-    console().print(table)
+    for version in dict.fromkeys(task.named.values()):
+        names = ", ".join(name for name, other in task.named.items() if other == version)
+        say(f"  by name: {names} (version {version})")
+
+
+def _show_test_sets(tasks: Sequence[TaskDescription]) -> None:
+    """Every test set once, with the tasks that it serves; addresses stay whole, so that a terminal can open them."""
+    say("test sets")
+    for each in {each.name: each for task in tasks for each in task.datasets}.values():
+        serves = [task.kind for task in tasks if any(other.name == each.name for other in task.datasets)]
+        say(f"  {each.name}, for {', '.join(serves)}")
+        say(f"    {', '.join(each.versions) or each.get}")
