@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from models import own_kinds
-from tasks.evaluate.labelled_set import EvaluationData
-from tasks.evaluate.predictions import Predictions, ensure_predictions
-from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash
+from storage.layout import DatasetRef
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
+from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.predictions import VALIDATION_ROLE, Predictions, ensure_predictions
+from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash, validates
 from tasks.evaluate.scores import ScoreTable
 from tasks.evaluate.task_files import resolved
 from tasks.recipe.base import KindSpec
@@ -29,35 +32,69 @@ class AskedTask:
         task: of that kind.
         hash: `tasks.evaluate.protocol.task_hash`.
         data: the films.
+        validated_on: the validation films, where the task is scored with predictions for them; None where the task
+            takes none, or `unvalidated` says why there are none.
+        unvalidated: see there; empty where nothing is missing.
     """
 
     spec: KindSpec
     task: EvaluationTask
     hash: str
     data: EvaluationData
+    validated_on: LabelledSet | None = None
+    unvalidated: str = ""
 
     def predictions(
-        self, store: ObjectStore, key: str, whose: Mapping[str, Any], load: Callable[[], VisionLanguageModel]
-    ) -> Predictions:
-        """What a model predicts: what `store` has at `key`, or made now and kept there.
+        self,
+        store: ObjectStore,
+        place: Callable[[DatasetRef, str], str],
+        whose: Mapping[str, Any],
+        load: Callable[[], VisionLanguageModel],
+    ) -> tuple[Predictions, Predictions | None]:
+        """What a model predicts for the test and for the validation films: from the store, or made and kept there.
 
         Args:
-            store, key: where they are.
+            store: where they are kept.
+            place: their key, from a version and the hash of a task on it.
             whose: facts about the model, kept beside them.
             load: the model; called where there are no predictions yet.
 
         Raises:
             CannotScore: the rows of the test set do not hold what the task needs.
         """
+        sets = [self.data.test, *([] if self.validated_on is None else [self.validated_on])]
+        together = cache(lambda: self._predict_each(load(), sets))
 
-        def predict() -> Predictions:
+        def predict(at: int) -> Predictions:
             self.data.test.need(self.task.needs, self.spec.kind)
+            if _trains_once(self.task):
+                return together()[at]
             model = load()
             with own_kinds.named(self.spec.kind):
-                return self.task.predict(model, self.data)
+                return self.task.predict(model, replace(self.data, test=sets[at]))
 
-        asked = {"task": self.spec.model_dump(mode="json"), "test": self.data.test.identity()}
-        return ensure_predictions(store, key, {**whose, **asked}, predict)
+        found: list[Predictions] = []
+        for at, films in enumerate(sets):
+            facts = {**whose, "task": self.spec.model_dump(mode="json"), "test": films.identity()}
+            if films is self.validated_on:
+                facts |= {"role": VALIDATION_ROLE}
+            key = place(films.version.ref, self._hash_on(films))
+            found.append(ensure_predictions(store, key, facts, partial(predict, at)))
+        return found[0], found[1] if len(found) > 1 else None
+
+    def identity(self) -> Any:
+        """What its scores depend on beside models and section: its hash, and what names the validation films."""
+        return self.hash if self.validated_on is None else [self.hash, self.validated_on.identity()]
+
+    def _hash_on(self, films: LabelledSet) -> str:
+        if films is self.data.test:
+            return self.hash
+        return task_hash(self.spec, self.task, replace(self.data, test=films))
+
+    def _predict_each(self, model: VisionLanguageModel, sets: Sequence[LabelledSet]) -> list[Predictions]:
+        task: Any = self.task  # has `predict_each`, which the protocol leaves to those that train
+        with own_kinds.named(self.spec.kind):
+            return task.predict_each(model, self.data, sets)
 
     def table(self, items: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
         """The scores of trials, with what was asked.
@@ -70,6 +107,7 @@ class AskedTask:
         asked = {
             "task": self.spec.kind, "task_hash": self.hash, "options": dict(self.spec.options),
             "dataset": str(self.data.test),
+            "validation": "" if self.validated_on is None else str(self.validated_on), "unvalidated": self.unvalidated,
         }  # fmt: skip
         return table.model_copy(update=asked)
 
@@ -83,4 +121,18 @@ def ask(spec: KindSpec, data: EvaluationData) -> AskedTask:
     """
     spec = resolved(spec)
     task = build_task(spec)
-    return AskedTask(spec, task, task_hash(spec, task, data), data)
+    asked = AskedTask(spec, task, task_hash(spec, task, data), data)
+    if not validates(task):
+        return asked
+    if data.validation is None:
+        return replace(asked, unvalidated="there are no validation films: name some in sources.validation")
+    try:
+        data.validation.need(task.needs, spec.kind)
+    except CannotScore as error:
+        return replace(asked, unvalidated=str(error))
+    return replace(asked, validated_on=data.validation)
+
+
+def _trains_once(task: EvaluationTask) -> bool:
+    """Whether a task predicts for several sets of films at once."""
+    return callable(getattr(task, "predict_each", None))

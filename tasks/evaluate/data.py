@@ -8,7 +8,7 @@ from models.contracts import ProgressCallback
 from storage.objects import ObjectStore
 from storage.versions import Version
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
-from tasks.evaluate.protocol import build_task
+from tasks.evaluate.protocol import build_task, validates
 from tasks.evaluate.task_files import resolved
 from tasks.ingest.ensure import SourceVersion, ensure_source, need_source
 from tasks.ingest.leaks import check_leaks
@@ -23,7 +23,9 @@ def open_data(
     store: ObjectStore, recipe: Recipe, test: SourceVersion, tasks: Iterable[KindSpec],
     on_progress: ProgressCallback,
 ) -> EvaluationData:  # fmt: skip
-    """The test set, and films to train and tune on where one of the tasks trains.
+    """The test set, and films to train and to tune on where one of the tasks takes them.
+
+    A task that trains needs both; one that chooses thresholds on validation films does without where there are none.
 
     Args:
         store: where versions are; sources that are in no version yet are published.
@@ -36,15 +38,20 @@ def open_data(
         RecipeError: a task trains, and the recipe has no films to train or to tune on.
         SourcesLeak: two of the three sets share a patient or a film.
     """
-    opened = _labelled(store, test)
-    if not any(build_task(resolved(spec)).trains for spec in tasks):
-        return EvaluationData(opened)
-    training, validation = (
-        ensure_source(store, need_source(recipe, name), on_progress) for name in (TRAINING, VALIDATION)
-    )
-    check_leaks(store, [training], [validation, test], on_progress)
+    asked = [build_task(resolved(spec)) for spec in tasks]
+    trains = any(task.trains for task in asked)
+    if not trains and (VALIDATION not in recipe.sources.named() or not any(map(validates, asked))):
+        return EvaluationData(_labelled(store, test))
+    training = ensure_source(store, need_source(recipe, TRAINING), on_progress) if trains else None
+    validation = ensure_source(store, need_source(recipe, VALIDATION), on_progress)
+    if not trains and validation.ref == test.ref:
+        return EvaluationData(_labelled(store, test))
+    if training is not None:
+        check_leaks(store, [training], [validation, test], on_progress)
     check_leaks(store, [validation], [test], on_progress)
-    return EvaluationData(opened, _labelled(store, validation), _labelled(store, training))
+    return EvaluationData(
+        _labelled(store, test), _labelled(store, validation), None if training is None else _labelled(store, training)
+    )
 
 
 def _labelled(store: ObjectStore, found: SourceVersion) -> LabelledSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -70,7 +70,7 @@ def evaluate_run(
     kept = kept_scores(store, run)
     if kept is not None and kept.question == question:
         return kept
-    found: list[list[Predictions]] = []
+    found: list[list[tuple[Predictions, Predictions | None]]] = []
     trained_on: list[TrainingCounts] = []
     counter = TrainingCounter(store, test.version.manifest.label_set or DEFAULT)
     for number, trial in enumerate(trials, 1):
@@ -82,7 +82,7 @@ def evaluate_run(
     tables: list[ScoreTable] = []
     for at, asked in enumerate(tasks):
         items = [
-            TrialPredictions(trial.arm, trial.seed, of[at], counts)
+            TrialPredictions(trial.arm, trial.seed, of[at][0], counts, of[at][1])
             for trial, of, counts in zip(trials, found, trained_on, strict=True)
         ]
         tables.append(_table(asked, items, section))
@@ -167,21 +167,25 @@ def _question(
     asked = {
         "format": _FORMAT,
         "trials": [[trial.arm, trial.seed, trial.fingerprint, trial.step] for trial in trials],
-        "tasks": [item.hash for item in tasks],
+        "tasks": [item.identity() for item in tasks],
         "test": test.identity(),
         "section": section.model_dump(mode="json", exclude={"device"}),
     }
     return hashlib.sha256(canonical_json(asked).encode()).hexdigest()
 
 
-def _key(trial: RunTrial | Checkpoint, test: LabelledSet, asked: AskedTask) -> str:
+def _key(trial: RunTrial, test: LabelledSet, asked: AskedTask) -> str:
     return prediction_key(trial.fingerprint, trial.step, test.version.ref, asked.hash)
 
 
 def _predictions(
     store: ObjectStore, checkpoint: Checkpoint, tasks: Sequence[AskedTask], device: str
-) -> list[Predictions]:
-    """What a checkpoint predicts in each task; its weights are read only where a prediction is missing."""
+) -> list[tuple[Predictions, Predictions | None]]:
+    """What a checkpoint predicts in each task, for the test and the validation films.
+
+    Its weights are read only where a prediction is missing.
+    """
+    place = partial(prediction_key, checkpoint.fingerprint, checkpoint.step)
     load = cache(lambda: stored_model(store, checkpoint, device))
     whose = {"checkpoint": checkpoint.key, "sha256": checkpoint.sha256}
-    return [asked.predictions(store, _key(checkpoint, asked.data.test, asked), whose, load) for asked in tasks]
+    return [asked.predictions(store, place, whose, load) for asked in tasks]

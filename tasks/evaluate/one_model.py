@@ -77,13 +77,13 @@ def evaluate_model(
     for number, task in enumerate(tasks, 1):
         try:
             asked = ask(task.spec, data)
-            key = found.key(data.test.version.ref, asked.hash)
-            items = [TrialPredictions(found.name, 0, asked.predictions(store, key, whose, load))]
+            test, validation = asked.predictions(store, found.key, whose, load)
+            items = [TrialPredictions(found.name, 0, test, validation=validation)]
             table = asked.table(items, section).model_copy(update={"task_version": task.version})
         except _OF_ONE_TASK as error:
             failures[task.name] = " ".join(str(error).split())
         else:
-            keys[task.name], tables[task.name] = key, table
+            keys[task.name], tables[task.name] = found.key(data.test.version.ref, asked.hash), table
         if on_progress:
             on_progress("evaluate", number, len(tasks))
     return ModelScores(

@@ -11,7 +11,7 @@ from storage.canonical import canonical_json
 from storage.errors import CorruptShard
 from storage.layout import PREDICTIONS
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.predictions import prediction_facts, read_predictions
+from tasks.evaluate.predictions import VALIDATION_ROLE, prediction_facts, read_predictions
 from tasks.evaluate.protocol import TrialPredictions, build_task
 from tasks.evaluate.scores import Difference, ScoreTable
 from tasks.recipe.base import KindSpec
@@ -74,7 +74,7 @@ class PairedScore:
 
 
 def kept_predictions(store: ObjectStore, trials: Sequence[RunTrial]) -> list[KeptPredictions]:
-    """Every object of predictions of the checkpoints of a run.
+    """Every object of predictions of the checkpoints of a run, but for those that thresholds were chosen on.
 
     Raises:
         CorruptShard: an object there is none of ours.
@@ -84,6 +84,8 @@ def kept_predictions(store: ObjectStore, trials: Sequence[RunTrial]) -> list[Kep
         for info in store.list(f"{PREDICTIONS}{trial.fingerprint}-{trial.step:06d}/"):
             try:
                 facts = prediction_facts(store.get(info.key))
+                if facts.get("role") == VALIDATION_ROLE:
+                    continue
                 task, test = KindSpec.model_validate(facts["task"]), dict(facts["test"])
             except (ValueError, KeyError, TypeError, OSError) as error:
                 raise CorruptShard(

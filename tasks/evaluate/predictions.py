@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
 pq: Any = pyarrow.parquet  # whose stubs leave parameters untyped
+VALIDATION_ROLE = "validation"
+"""What the facts of predictions have as ``role`` where they were made to choose thresholds on."""
 _FACTS = b"synthcxr.predictions"
 _SCHEMA = pa.schema(
     [

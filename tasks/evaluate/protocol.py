@@ -40,17 +40,28 @@ _DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class TrialPredictions:
-    """What the checkpoint of one arm and seed predicts, and how often its training pairs have each finding."""
+    """What the checkpoint of one arm and seed predicts, and how often its training pairs have each finding.
+
+    `validation` is what it predicts for the validation films, which thresholds are chosen on; None where there are
+    none, or where the task takes none (`tasks.evaluate.asked.AskedTask`).
+    """
 
     arm: str
     seed: int
     predictions: Predictions
     trained_on: TrainingCounts | None = None
+    validation: Predictions | None = None
 
 
 @runtime_checkable
 class EvaluationTask(Protocol):
-    """One way to examine a vision-language model."""
+    """One way to examine a vision-language model.
+
+    A task with an attribute ``validates`` that is true is scored with its predictions for the validation films beside
+    those for the test films, where the profile has some: `TrialPredictions.validation`. They come from `predict` with
+    the validation films in place of the test set; from one call of ``predict_each(model, data, sets)``, predictions
+    in the order of `sets`, where the task has that method: a task that trains does it once for both.
+    """
 
     @property
     def needs(self) -> frozenset[str]:
@@ -85,6 +96,11 @@ def build_task(asked: KindSpec) -> EvaluationTask:
         UnknownKind: there is no such kind, or it does not take the options as given.
     """
     return build(TASKS, asked.kind, asked.options, EvaluationTask)
+
+
+def validates(task: EvaluationTask) -> bool:
+    """Whether a task is scored with predictions for the validation films too."""
+    return bool(getattr(task, "validates", False))
 
 
 def task_problems(asked: KindSpec) -> dict[str, str]:

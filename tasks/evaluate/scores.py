@@ -98,7 +98,8 @@ class ScoreTable(Record):
     became of uncertain labels, and `uncertain_labels` how many there were by label. `seed` is that of the resamples,
     `unit` what they draw, and `patients` how many there are where they are known. `options` are those of the task that
     are not its defaults. `task_hash` changes with whatever changes its predictions beside the model: kind, options,
-    prompts, test set; `task_version` is that of the task's file, None where it was asked for by kind.
+    prompts, test set; `task_version` is that of the task's file, None where it was asked for by kind. `validation`
+    names the films that thresholds come from; where a task takes some and there are none, `unvalidated` says why.
     """
 
     task: str = ""
@@ -116,6 +117,8 @@ class ScoreTable(Record):
     trials: list[Scores] = Field(default_factory=list[Scores])
     differences: list[Difference]
     protocol: str
+    validation: str = ""
+    unvalidated: str = ""
     uncertain: str = "refuse"
     uncertain_labels: dict[str, int] = Field(default_factory=dict)
 

@@ -50,6 +50,7 @@ class ZeroShot:
 
     needs = frozenset({"labels"})
     trains = False
+    validates = True
 
     def __init__(self, prompts: PromptSetName = "report", rule: Rule = "normal") -> None:
         self.prompts: PromptSetName = prompts

@@ -79,7 +79,7 @@ def test_a_task_that_cannot_be_scored_leaves_the_others(
     scores = evaluate_model(store, found, test, TASKS, SECTION)
     assert list(scores.tables) == ["zero-shot-label-pair", "retrieval"]
     assert list(scores.failures) == ["grounding-pointing"]
-    assert "has neither a mask nor a box of a finding" in scores.failures["grounding-pointing"]
+    assert "has no boxes or masks, which task grounding needs" in scores.failures["grounding-pointing"]
     table = scores.tables["zero-shot-label-pair"]
     assert (table.task, table.task_version, len(table.task_hash)) == ("zero_shot", 1, 16)
     key = scores.predictions["zero-shot-label-pair"]
