@@ -8,6 +8,9 @@ import numpy as np
 
 from storage.masks import decode_mask
 from storage.records import Box, PairRow
+from tasks.evaluate.labelled_set import LabelledSet
+from tasks.evaluate.labels import CannotScore
+from tasks.publish.dataset import frozen_recipe
 
 
 def area_of(row: PairRow, finding: Callable[[str], str | None], name: str, film: int, side: int) -> np.ndarray | None:
@@ -28,6 +31,20 @@ def area_of(row: PairRow, finding: Callable[[str], str | None], name: str, film:
     if masks:
         return np.logical_or.reduce([_resized(mask, side) for mask in masks])
     return _boxed(boxes, film, side) if boxes else None
+
+
+def film_size(held: LabelledSet) -> int:
+    """Side in pixels of the published films of a set, which boxes are measured on; 0 where there is no box.
+
+    Raises:
+        CannotScore: there are boxes, and the version does not say.
+    """
+    if not any(row.boxes for row in held.rows()):
+        return 0
+    size = frozen_recipe(held.version)[1].get("size")
+    if not isinstance(size, int):
+        raise CannotScore(f"dataset {held} does not say how large its films are, which its boxes are measured on")
+    return size
 
 
 def _resized(mask: np.ndarray, side: int) -> np.ndarray:

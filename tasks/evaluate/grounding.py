@@ -9,7 +9,7 @@ import numpy as np
 
 from models.findings.label_sets import LabelSet, load
 from storage.records import Manifest, PairRow
-from tasks.evaluate.areas import area_of
+from tasks.evaluate.areas import area_of, film_size
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.metrics.localisation import chance, contrast_to_noise, dice, pointing_game
@@ -18,7 +18,6 @@ from tasks.evaluate.prompts import DEFAULT, FindingPrompts, PromptSetName, promp
 from tasks.evaluate.score_means import FilmValues, MeanMetric, score_means
 from tasks.evaluate.scores import ScoreTable
 from tasks.evaluate.zero_shot import ZeroShot, direction
-from tasks.publish.dataset import frozen_recipe
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
@@ -83,7 +82,7 @@ class Grounding:
         names = tuple(item.label for item in prompts)
         columns = (*names, *(f"{name} ({CHANCE})" for name in names)) if self.measure == "pointing" else names
         table = np.full((len(test.rows()), len(columns)), np.nan)
-        film = _film_size(test)
+        film = film_size(test)
         for line, row, places in zip(table, test.rows(), _similarities(model, test, prompts), strict=True):
             for column, name in enumerate(names):
                 area = area_of(row, lambda found: _name(label_set, found), name, film, SIDE)
@@ -154,13 +153,3 @@ def _places(row: PairRow) -> Iterator[Any]:
 def _name(label_set: LabelSet, found: str) -> str | None:
     label = label_set.find(found)
     return None if label is None else label.name
-
-
-def _film_size(test: LabelledSet) -> int:
-    """Side in pixels of the published films, which boxes are measured on; 0 where there is no box."""
-    if not any(row.boxes for row in test.rows()):
-        return 0
-    size = frozen_recipe(test.version)[1].get("size")
-    if not isinstance(size, int):
-        raise CannotScore(f"dataset {test} does not say how large its films are, which its boxes are measured on")
-    return size

@@ -67,8 +67,8 @@ class Finetune:
 
         Raises:
             CannotScore: there are no films to train or tune on, the test set labels no finding of its label set or one
-                that is not in the set, the validation films cannot tell one rate from another, or
-                random weights are asked for and the architecture cannot be made anew.
+                that is not in the set, the validation films cannot tell one rate from another, or random weights are
+                asked for and the architecture cannot be made anew.
         """
         from models.vlp.finetuning import Fitting, Learning, label_loss, outputs, views
         from models.vlp.image_tower import classifier
@@ -104,8 +104,8 @@ class Finetune:
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
         """AUROC and AUPRC per finding and their macro mean, as for ``zero_shot``."""
         protocol = (
-            f"fine-tuning: the {self.initial} image tower and a linear layer trained for {self.steps} steps "
-            f" on {self.share:.0%} of the training patients, learning rate of {rates_text(self.rates)} chosen by "
+            f"fine-tuning: the {self.initial} image tower and a linear layer trained for {self.steps} steps on "
+            f"{self.share:.0%} of the training patients, learning rate of {rates_text(self.rates)} chosen by "
             "macro AUROC on the validation films"
         )
         return score_trials(predictions, section, protocol=protocol)

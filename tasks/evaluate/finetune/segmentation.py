@@ -40,8 +40,8 @@ class Segmentation:
     """A U-Net on the image tower, all of it trained on masks: Dice and IoU of the areas of findings.
 
     Encoder is the model's image tower with its weights, decoder and losses are those of segmentation_models_pytorch:
-    Dice and cross-entropy by pixel, summed, one output for each finding with a mask on some test film. A film without
-    a mask of a finding has an empty area where its label is 0, and is left out of that finding where it is not. Films
+    Dice and cross-entropy by pixel, summed, one output for each finding with an area on some test film. A film without
+    an area of a finding has an empty one where its label is 0, and is left out of that finding where it is not. Films
     are not varied. Every share is trained for the same number of steps.
 
     Args:
@@ -50,6 +50,7 @@ class Segmentation:
         initial: weights of the image tower to begin with: the model's, or random ones of the same architecture.
         steps: of training, with 16 films each.
         rates: learning rates, of which the one with the highest mean Dice on the validation films is taken.
+        boxes: where a film has no mask of a finding, its boxes are areas, filled.
     """
 
     needs = frozenset({"masks"})
@@ -57,11 +58,12 @@ class Segmentation:
 
     def __init__(
         self, share: Share = 1.0, seed: Seed = 0, initial: Initial = "pretrained", steps: Steps = 300,
-        rates: Rates = (5e-4, 2e-3),
+        rates: Rates = (5e-4, 2e-3), boxes: bool = False,
     ) -> None:  # fmt: skip
         self.share, self.seed = share, seed
         self.initial: Initial = initial
-        self.steps, self.rates = steps, tuple(rates)
+        self.steps, self.rates, self.boxes = steps, tuple(rates), boxes
+        self.needs = frozenset({"boxes|masks"}) if boxes else frozenset({"masks"})
 
     def identity(self, test: Manifest) -> Mapping[str, Any]:
         """The version of the scoring, and how it is trained."""
@@ -83,11 +85,11 @@ class Segmentation:
         from models.vlp.unet import AreaLoss, UNet
 
         training, validation = data.to_train_on("segmentation")
-        drawn = areas(data.test)
-        learnt, held = areas(training, drawn.names), areas(validation, drawn.names)
+        drawn = areas(data.test, boxes=self.boxes)
+        learnt, held = (areas(films, drawn.names, boxes=self.boxes) for films in (training, validation))
         for name, known in ((training, learnt), (validation, held)):
             if not known.shown.any():
-                raise CannotScore(f"dataset {name} has no mask of the findings of dataset {data.test}")
+                raise CannotScore(f"dataset {name} has no area of the findings of dataset {data.test}")
         rows = nested_subset(training.ids(), training.patients(), self.share, self.seed)
         films = chosen_films(training, rows, model.film_size)
         measure = AreaLoss()

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.findings.label_sets import load
 from storage.records import PairRow
-from tasks.evaluate.areas import area_of
+from tasks.evaluate.areas import area_of, film_size
 from tasks.evaluate.labelled_set import LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.prompts import DEFAULT
@@ -21,8 +21,9 @@ class Areas:
 
     Args:
         names: of the findings.
-        rows: of the films, with masks alone.
+        rows: of the films, with what counts as an area.
         spelt: from how rows call a finding to its name.
+        film: side in pixels of the published films, which boxes are measured on.
         shown: (films, names) bool, where the film has an area of the finding.
         known: (films, names) bool, where the film has an area, or a label that says there is none.
     """
@@ -30,6 +31,7 @@ class Areas:
     names: tuple[str, ...]
     rows: tuple[PairRow, ...]
     spelt: dict[str, str]
+    film: int
     shown: np.ndarray
     known: np.ndarray
 
@@ -38,35 +40,34 @@ class Areas:
         found = np.zeros((len(self.names), side, side), bool)
         there: list[int] = np.flatnonzero(self.shown[film]).tolist()
         for at in there:
-            area = area_of(self.rows[film], self.spelt.get, self.names[at], 0, side)
+            area = area_of(self.rows[film], self.spelt.get, self.names[at], self.film, side)
             found[at] = area if area is not None else False
         return found
 
 
-def areas(held: LabelledSet, names: Sequence[str] | None = None) -> Areas:
-    """The masks of a set.
+def areas(held: LabelledSet, names: Sequence[str] | None = None, *, boxes: bool = False) -> Areas:
+    """The areas of a set.
 
     Args:
         held: the set.
-        names: findings; None: those of the label set that have a mask on some film, in its order.
+        names: findings; None: those of the label set that have an area on some film, in its order.
+        boxes: where a film has no mask of a finding, its boxes are areas.
 
     Raises:
-        CannotScore: `names` is None, and no film has a mask of a finding of the label set.
+        CannotScore: `names` is None and no film has an area of a finding of the label set, or the version does not say
+            how large its films are.
     """
     label_set = load(held.version.manifest.label_set or DEFAULT)
-    every = {mask.finding for row in held.rows() for mask in row.masks}
+    rows = held.rows() if boxes else tuple(row.model_copy(update={"boxes": ()}) for row in held.rows())
+    placed = [{place.finding for place in (*row.masks, *row.boxes)} for row in rows]
+    every = {each for found in placed for each in found}
     spelt = {each: label.name for each in every if (label := label_set.find(each)) is not None}
     if names is None:
         there = set(spelt.values())
         names = [label.name for label in label_set.labels if label.name in there]
         if not names:
-            raise CannotScore(f"dataset {held} has no mask of a finding: it cannot test segmentation")
-    place = {name: at for at, name in enumerate(names)}
-    shown = np.zeros((len(held.rows()), len(names)), bool)
-    for line, row in zip(shown, held.rows(), strict=True):
-        for mask in row.masks:
-            if (at := place.get(spelt.get(mask.finding, ""))) is not None:
-                line[at] = True
+            what = "neither a mask nor a box" if boxes else "no mask"
+            raise CannotScore(f"dataset {held} has {what} of a finding: it cannot test segmentation")
+    shown = np.array([[name in {spelt.get(each) for each in found} for name in names] for found in placed], bool)
     known = shown | (held.truth(names) == 0)
-    rows = tuple(row.model_copy(update={"boxes": ()}) for row in held.rows())
-    return Areas(tuple(names), rows, spelt, shown, known)
+    return Areas(tuple(names), rows, spelt, film_size(held) if boxes else 0, shown, known)

@@ -63,7 +63,7 @@ def test_what_it_lacks_is_named(masked: EvaluationData, local_store: LocalStore)
     bare = opened(local_store, "bare", toy_samples("bare", 4, seed=3))
     with pytest.raises(CannotScore, match="dataset bare/v1 has no mask of a finding"):
         QUICK.predict(create(seed=0), EvaluationData(bare, masked.validation, masked.training))
-    with pytest.raises(CannotScore, match="dataset bare/v1 has no mask of the findings of dataset test/v1"):
+    with pytest.raises(CannotScore, match="dataset bare/v1 has no area of the findings of dataset test/v1"):
         QUICK.predict(create(seed=0), EvaluationData(masked.test, masked.validation, bare))
     with pytest.raises(NoFeatures, match="no stages of falling resolution"):
         QUICK.predict(create("ViT-S-32-alt"), masked)
