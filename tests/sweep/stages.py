@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,9 +12,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from flows.cli import curate as curation
-from flows.cli import evaluate as evaluation
-from flows.cli import run as commands
 from flows.cli.explained import explained
 from flows.services.home import PROFILES, prepare
 from flows.session import open_storage
@@ -43,8 +41,10 @@ Stage = Callable[[ObjectStore, DatasetRef, Recipe, str], None]
 
 def replace_models() -> None:
     """In a process that runs one command: what would start a server or load weights is left out."""
-    for module in (commands, curation, evaluation):
-        module.run_flow = _run  # type: ignore[attr-defined]
+    importlib.import_module("flows.cli.app")  # every module with a command
+    for name, module in list(sys.modules.items()):
+        if name.startswith("flows.cli.") and hasattr(module, "run_flow"):
+            module.run_flow = _run  # type: ignore[attr-defined]
     import models.gates.training_index
     import models.registry
     import tasks.fidelity.report as fidelity

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+LEVEL = 1e-12
+"""Similarities closer than this are level: equal vectors differ by rounding, as the size of a block has it."""
+
 
 def text_groups(texts: Sequence[str]) -> np.ndarray:
     """A number for each film's text, (films,): equal texts, but for case and spaces, have the same number.
@@ -58,6 +61,7 @@ def recall_at(found: np.ndarray, k: int, weights: np.ndarray | None = None) -> n
 
 def _rank(similar: np.ndarray, own: np.ndarray) -> np.ndarray:
     """1 + how many of a row are above its own value + half of those level with it, itself apart."""
-    above = (similar > own[:, None]).sum(axis=1)
-    level = (similar == own[:, None]).sum(axis=1)
+    ahead = similar - own[:, None]
+    above = (ahead > LEVEL).sum(axis=1)
+    level = (abs(ahead) <= LEVEL).sum(axis=1)
     return 1 + above + (level - 1) / 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,7 +31,8 @@ def slow_ranks(images: np.ndarray, texts: np.ndarray, groups: np.ndarray) -> lis
 def _place(scores: list[float], right: list[int]) -> float:
     best = max(scores[at] for at in right)
     wrong = [score for at, score in enumerate(scores) if at not in right]
-    return 1 + sum(score > best for score in wrong) + sum(score == best for score in wrong) / 2
+    level = [math.isclose(score, best, abs_tol=1e-12) for score in wrong]
+    return 1 + sum(score > best for score, same in zip(wrong, level, strict=True) if not same) + sum(level) / 2
 
 
 @given(st.integers(0, 10_000), st.integers(2, 9), st.integers(1, 4))
