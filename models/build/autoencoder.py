@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.build.fit import Run, fit
+from models.build.fit import Run, fit, quick_precision
 from models.compat import torchvision_ready
 from models.training.distributed import rank
 from models.training.rows import drawn_rows
@@ -59,7 +59,7 @@ def train_autoencoder(images: np.ndarray, chances: Tensor, run: Run) -> Any:
         rebuilt = net.decode(posterior.sample()).sample
         return _distance(rebuilt.float(), crops) + KL_WEIGHT * posterior.kl().float().mean() / _elements()
 
-    options = TrainerOptions(seed=SEED, precision="bfloat16", average=0.999)
+    options = TrainerOptions(seed=SEED, precision=quick_precision(), average=0.999)
     fit("autoencoder", net, TrainingTask(batch, loss), run, options)
     _whiten(net, images)
     return net
@@ -95,7 +95,7 @@ def encode(net: Any, images: np.ndarray, batch: int = 64) -> Tensor:
     parts = []
     for start in range(0, len(images), batch):
         films = film_tensor(images[start : start + batch]).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=quick_precision() == "bfloat16"):
             parts.append(net.encode(films).latent_dist.mean.float())
     return torch.cat(parts)
 

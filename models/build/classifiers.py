@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.build.fit import Run, fit
+from models.build.fit import Run, fit, quick_precision
 from models.nets.classifier import NETS, SIZE, film_batch
 from models.phantom.vocabulary import LABELS
 from models.training.rows import drawn_rows
@@ -43,7 +43,7 @@ def train_classifier(name: str, images: np.ndarray, targets: np.ndarray, chances
         films, wanted = inputs
         return F.binary_cross_entropy_with_logits(net(films).float(), wanted)
 
-    options = TrainerOptions(seed=SEEDS[name], precision="bfloat16", average=0.998, weight_decay=0.02)
+    options = TrainerOptions(seed=SEEDS[name], precision=quick_precision(), average=0.998, weight_decay=0.02)
     return fit(name, net, TrainingTask(batch, loss), run, options)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.build.films import load_films
-from models.build.fit import Run, fit
+from models.build.fit import Run, fit, quick_precision
 from models.build.planted_defects import STRENGTHS, plant
 from models.encoders.image import FilmEncoder
 from models.gates import ensemble
@@ -48,7 +48,7 @@ def train(films: np.ndarray, run: Run) -> DefectNet:
         images, answers = inputs
         return F.cross_entropy(net(images).float(), answers, label_smoothing=0.02)
 
-    options = TrainerOptions(seed=SEED, precision="bfloat16", average=0.995)
+    options = TrainerOptions(seed=SEED, precision=quick_precision(), average=0.995)
     fit("defects", net, TrainingTask(batch, loss), run, options)
     return net
 

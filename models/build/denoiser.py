@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.build.autoencoder import LATENT_CHANNELS
-from models.build.fit import Run, fit
+from models.build.fit import Run, fit, quick_precision
 from models.build.text_tower import WIDTH
 from models.compat import torchvision_ready
 from models.training.rows import drawn_rows
@@ -118,5 +118,5 @@ def train_denoiser(data: DescribedLatents, run: Run, start: Any = None) -> Any:
         error, weight = (guess - inputs["target"]).square().mean((1, 2, 3)), inputs["weight"]
         return (weight * error).mean() / weight.mean()
 
-    options = TrainerOptions(seed=SEED, precision="bfloat16", average=0.999)
+    options = TrainerOptions(seed=SEED, precision=quick_precision(), average=0.999)
     return fit("denoiser", net, TrainingTask(batch, loss), run, options)
