@@ -91,6 +91,14 @@ TERMS: Mapping[str, UseTerms] = {
         f"(https://www.kaggle.com/competitions/siim-acr-pneumothorax-segmentation/rules). {_NIH}",
         label_set="siim",
     ),
+    "covidx": UseTerms(
+        "LicenseRef-COVIDx-Sources",
+        "A collection of other archives, each under its own terms, which the list names by film: "
+        "https://github.com/lindawangg/COVID-Net/blob/master/docs/COVIDx.md. Films of the source rsna are under the "
+        "terms of the RSNA Pneumonia Detection Challenge, those of ricord under CC BY-NC 4.0 "
+        "(https://doi.org/10.7937/91ah-v663). Cite Wang et al., COVID-Net, Scientific Reports 2020.",
+        label_set="covidx",
+    ),
 }
 _OWN = UseTerms("unknown", "None is recorded: find out under which terms these films may be used before sharing them.")
 

@@ -11,7 +11,9 @@ from storage.plain import is_mapping, is_sequence
 
 _VARIABLE = re.compile(r"\$(\w+|\{)")
 _ADDRESS = re.compile(r"(?P<scheme>sqlite[\w+.-]*:///|file:(?://[^/]*)?)(?P<path>/.*)", re.I)
-_ARCHIVE = re.compile(r"(?P<scheme>(?:nih|chexpert|mimic|openi|padchest|vindr|rsna|siim|folder|auto):)(?P<path>/.*)")
+_ARCHIVE = re.compile(
+    r"(?P<scheme>(?:nih|chexpert|mimic|openi|padchest|vindr|rsna|siim|covidx|folder|auto):)(?P<path>/.*)"
+)
 _ABSOLUTE = re.compile(r"/|~|\\\\|[A-Za-z]:[\\/]")
 ELSEWHERE = "…/"
 """Stands in a published recipe for a folder of the machine that wrote it."""

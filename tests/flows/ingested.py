@@ -13,6 +13,7 @@ from storage.png import decode_png
 from storage.records import Box, Manifest, PairRow, RejectRow
 from storage.tags import resolve
 from storage.versions import Version
+from tasks.evaluate.labelled_set import LabelledSet
 from tasks.store.verify import verify_dataset
 from tests.flows.conftest import FAST, SmallFactory
 
@@ -94,3 +95,8 @@ def trained_and_tested(factory: SmallFactory, real: Published, test: Published, 
     words = [word for change in asked for word in ("--set", change)]
     synth(factory, "pretrain", "--profile", FAST, *words)
     return " ".join(synth(factory, "evaluate", "--profile", FAST, *words).split())
+
+
+def as_test_set(factory: SmallFactory, published: Published) -> LabelledSet:
+    """A published version as evaluation tasks see it."""
+    return LabelledSet(Version.open(factory.store, published.ref))

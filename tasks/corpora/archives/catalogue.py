@@ -92,6 +92,12 @@ CATALOGUE: tuple[EvaluationDataset, ...] = (
         "masks",
     ),
     EvaluationDataset(
+        "COVIDx", "covidx", frozenset({"labels", "labeller", "patient", "split"}), ("train", "val", "test"),
+        "https://www.kaggle.com/datasets/andyczhao/covidx-cxr2", "registration with Kaggle, terms of each source",
+        "split: the lists; in the test lists of versions 8 and 9 all 200 negative films are of RSNA and all 200 "
+        "positive ones of RICORD, so a score there may tell hospitals apart and no disease; labeller names the source",
+    ),
+    EvaluationDataset(
         "Phantom, hospital B", PHANTOM, frozenset({"labels", "boxes", "masks", "findings", "impression"}), (), "",
         "rendered here", "source phantom:b; no patient is real",
     ),

@@ -14,9 +14,9 @@ from models.findings.label_finder import LabelFinder, finder_of, named_label
 from models.findings.label_sets import UnknownLabels, UnknownLabelSet, load, names, plain
 from models.findings.ontology import FINDING_TYPES, ancestors, concepts, frames, phrases
 from models.findings.table_files import TableError
-from tasks.corpora.archives.layouts import chexpert, nih, rsna, siim, vindr
+from tasks.corpora.archives.layouts import chexpert, covidx, nih, rsna, siim, vindr
 
-SETS = ("chexpert-14", "nih-14", "nih-radiologists", "openi", "padchest", "phantom", "rsna", "siim", "vindr")
+SETS = ("chexpert-14", "covidx", "nih-14", "nih-radiologists", "openi", "padchest", "phantom", "rsna", "siim", "vindr")
 EVERY_LABEL = [(name, label.name) for name in SETS for label in load(name).labels]
 
 
@@ -42,6 +42,7 @@ def test_every_label_of_a_table_is_named_once_and_can_be_said(name: str) -> None
         ("vindr", vindr.FINDINGS, vindr.NONE),
         ("rsna", (rsna.FINDING, "No Finding"), "No Finding"),
         ("siim", (siim.FINDING,), None),
+        ("covidx", (covidx.COVID, covidx.PNEUMONIA, covidx.NONE), covidx.NONE),
     ],
 )
 def test_a_table_has_the_labels_that_its_archive_gives_and_no_other(
