@@ -85,7 +85,11 @@ def _show(found: ModelScores) -> None:
         for label, count in table.uncertain_labels.items():
             say(f"{label}: {count} uncertain labels ({table.uncertain})")
         if left_out := table.scores[0].left_out:
-            say(f"left out of the mean, as all films show it or none: {', '.join(left_out)}")
+            say(f"left out of the mean, as these films do not allow a score: {', '.join(left_out)}")
+        for metric, figure in table.scores[0].beside.items():
+            say(f"macro {metric}: {_figure(figure)}")
+        if table.unvalidated:
+            say(f"nothing was chosen on validation films: {table.unvalidated}")
 
 
 def _table(name: str, table: ScoreTable) -> Table:

@@ -1,16 +1,84 @@
-"""Where the findings of a test set are: areas from masks, else from boxes, at the size of a map."""
+"""Where findings are on the films of a set: areas from masks, else from boxes, at the size of a map."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from models.findings.label_sets import load
 from storage.masks import decode_mask
 from storage.records import Box, PairRow
 from tasks.evaluate.labelled_set import LabelledSet
 from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.prompts import DEFAULT
 from tasks.publish.dataset import frozen_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """Areas of some findings on every film of a set; they are decoded when they are asked for.
+
+    Args:
+        names: of the findings.
+        rows: of the films, with what counts as an area.
+        spelt: from how rows call a finding to its name.
+        film: side in pixels of the published films, which boxes are measured on.
+        shown: (films, names) bool, where the film has an area of the finding.
+        known: (films, names) bool, where the film has an area, or a label that says there is none.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[PairRow, ...]
+    spelt: dict[str, str]
+    film: int
+    shown: np.ndarray
+    known: np.ndarray
+
+    def of(self, film: int, side: int) -> np.ndarray:
+        """The areas (names, side, side) bool on the film of a row; empty where it has none."""
+        return np.stack([self.of_finding(film, at, side) for at in range(len(self.names))])
+
+    def of_finding(self, film: int, at: int, side: int) -> np.ndarray:
+        """The area (side, side) bool of finding ``names[at]`` on the film of a row; empty where it has none."""
+        area = None
+        if self.shown[film, at]:
+            area = area_of(self.rows[film], self.spelt.get, self.names[at], self.film, side)
+        return np.zeros((side, side), bool) if area is None else area
+
+    @property
+    def placed(self) -> np.ndarray:
+        """(films,) bool, where a film has an area of any of the findings."""
+        return np.asarray(self.shown.any(axis=1))
+
+
+def areas(held: LabelledSet, names: Sequence[str] | None = None, *, boxes: bool = False) -> Areas:
+    """The areas of a set.
+
+    Args:
+        held: the set.
+        names: findings; None: those of the label set that have an area on some film, in its order.
+        boxes: where a film has no mask of a finding, its boxes are areas.
+
+    Raises:
+        CannotScore: `names` is None and no film has an area of a finding of the label set, or the version does not say
+            how large its films are.
+    """
+    label_set = load(held.version.manifest.label_set or DEFAULT)
+    rows = held.rows() if boxes else tuple(row.model_copy(update={"boxes": ()}) for row in held.rows())
+    placed = [{place.finding for place in (*row.masks, *row.boxes)} for row in rows]
+    every = {each for found in placed for each in found}
+    spelt = {each: label.name for each in every if (label := label_set.find(each)) is not None}
+    if names is None:
+        there = set(spelt.values())
+        names = [label.name for label in label_set.labels if label.name in there]
+        if not names:
+            what = "neither a mask nor a box" if boxes else "no mask"
+            raise CannotScore(f"dataset {held} has {what} of a finding: nothing on it can be placed")
+    shown = np.array([[name in {spelt.get(each) for each in found} for name in names] for found in placed], bool)
+    known = shown | (held.truth(names) == 0)
+    return Areas(tuple(names), rows, spelt, film_size(held) if boxes else 0, shown, known)
 
 
 def area_of(row: PairRow, finding: Callable[[str], str | None], name: str, film: int, side: int) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from storage.layout import DatasetRef
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import VALIDATION_ROLE, Predictions, ensure_predictions
-from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash, validates
+from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash, tunes, validates
 from tasks.evaluate.scores import ScoreTable
 from tasks.evaluate.task_files import resolved
 from tasks.recipe.base import KindSpec
@@ -32,8 +32,8 @@ class AskedTask:
         task: of that kind.
         hash: `tasks.evaluate.protocol.task_hash`.
         data: the films.
-        validated_on: the validation films, where the task is scored with predictions for them; None where the task
-            takes none, or `unvalidated` says why there are none.
+        validated_on: the validation films, where the task reads them or is scored with predictions for them; None
+            where it takes none, or `unvalidated` says why there are none.
         unvalidated: see there; empty where nothing is missing.
     """
 
@@ -62,7 +62,9 @@ class AskedTask:
         Raises:
             CannotScore: the rows of the test set do not hold what the task needs.
         """
-        sets = [self.data.test, *([] if self.validated_on is None else [self.validated_on])]
+        sets = [self.data.test]
+        if self.validated_on is not None and validates(self.task):
+            sets.append(self.validated_on)
         together = cache(lambda: self._predict_each(load(), sets))
 
         def predict(at: int) -> Predictions:
@@ -121,16 +123,24 @@ def ask(spec: KindSpec, data: EvaluationData) -> AskedTask:
     """
     spec = resolved(spec)
     task = build_task(spec)
-    asked = AskedTask(spec, task, task_hash(spec, task, data), data)
-    if not validates(task):
-        return asked
+    if not (validates(task) or tunes(task)):
+        return AskedTask(spec, task, task_hash(spec, task, data), data)
+    unvalidated = _why_unvalidated(spec, task, data)
+    held = replace(data, validation=None) if unvalidated and not task.trains else data
+    return AskedTask(
+        spec, task, task_hash(spec, task, held), held, None if unvalidated else held.validation, unvalidated
+    )
+
+
+def _why_unvalidated(spec: KindSpec, task: EvaluationTask, data: EvaluationData) -> str:
+    """Why there are no validation films for a task that takes some; empty where there are."""
     if data.validation is None:
-        return replace(asked, unvalidated="there are no validation films: name some in sources.validation")
+        return "there are no validation films: name some in sources.validation"
     try:
         data.validation.need(task.needs, spec.kind)
     except CannotScore as error:
-        return replace(asked, unvalidated=str(error))
-    return replace(asked, validated_on=data.validation)
+        return str(error)
+    return ""
 
 
 def _trains_once(task: EvaluationTask) -> bool:

@@ -8,7 +8,7 @@ from models.contracts import ProgressCallback
 from storage.objects import ObjectStore
 from storage.versions import Version
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
-from tasks.evaluate.protocol import build_task, validates
+from tasks.evaluate.protocol import build_task, tunes, validates
 from tasks.evaluate.task_files import resolved
 from tasks.ingest.ensure import SourceVersion, ensure_source, need_source
 from tasks.ingest.leaks import check_leaks
@@ -40,7 +40,9 @@ def open_data(
     """
     asked = [build_task(resolved(spec)) for spec in tasks]
     trains = any(task.trains for task in asked)
-    if not trains and (VALIDATION not in recipe.sources.named() or not any(map(validates, asked))):
+    if not trains and (
+        VALIDATION not in recipe.sources.named() or not any(validates(task) or tunes(task) for task in asked)
+    ):
         return EvaluationData(_labelled(store, test))
     training = ensure_source(store, need_source(recipe, TRAINING), on_progress) if trains else None
     validation = ensure_source(store, need_source(recipe, VALIDATION), on_progress)

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from models.findings.label_sets import LabelSet, load
-from storage.records import Manifest, PairRow
-from tasks.evaluate.areas import area_of, film_size
+from models.findings.label_sets import load
+from storage.records import Manifest
+from tasks.evaluate.areas import Areas, areas
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.metrics.localisation import chance, contrast_to_noise, dice, pointing_game
+from tasks.evaluate.maps import SIDE, FindingMaps, enlarged
+from tasks.evaluate.metrics.localisation import chance, contrast_to_noise, dice, pointing_game, threshold_from_maps
 from tasks.evaluate.predictions import Predictions
-from tasks.evaluate.prompts import DEFAULT, FindingPrompts, PromptSetName, prompts_for
+from tasks.evaluate.prompts import DEFAULT, PromptSetName, prompts_for
 from tasks.evaluate.score_means import FilmValues, MeanMetric, score_means
 from tasks.evaluate.scores import ScoreTable
-from tasks.evaluate.zero_shot import ZeroShot, direction
+from tasks.evaluate.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
     from models.vlp.model import VisionLanguageModel
     from tasks.evaluate.protocol import TrialPredictions
     from tasks.recipe.training import EvaluateSection
 
-Measure = Literal["pointing", "contrast", "dice_oracle"]
+Measure = Literal["pointing", "contrast", "dice"]
 MEASURES: Mapping[Measure, MeanMetric] = {
     "pointing": MeanMetric(
         "pointing game",
@@ -34,14 +36,17 @@ MEASURES: Mapping[Measure, MeanMetric] = {
         "contrast to noise",
         "difference of the map's means inside and outside of the area, over the root of the sum of their variances",
     ),
-    "dice_oracle": MeanMetric(
-        "Dice (oracle size)", "overlap of the area with as many of the map's highest pixels as the area has"
+    "dice": MeanMetric(
+        "Dice",
+        "overlap of the area with the places where the map reaches a level, one for each finding, that gives the "
+        "highest mean Dice over the films with an area: of the validation films, or (oracle) of the test films "
+        "themselves. Over all films, an area and a map that are both empty overlap by 1",
     ),
 }
 CHANCE = "chance"
-SIDE = 64
-"""Side in pixels of the maps that are scored."""
-_SCORING = 1
+_CHANCE = f" ({CHANCE})"
+ORACLE = " (oracle)"
+_SCORING = 2
 """Raise it when the same model, prompts and film would get another value."""
 
 
@@ -49,10 +54,11 @@ class Grounding:
     """Zero-shot grounding: where on the film a finding's prompts fit, against its masks, or boxes where it has none.
 
     The map of a finding is the cosine of each place of the image tower with the finding's prompts less that with the
-    prompts that the rule ``normal`` contrasts it with, enlarged bilinearly. Films with an area of the finding count.
+    prompts that the rule ``normal`` contrasts it with, enlarged bilinearly (`tasks.evaluate.maps`).
 
     Args:
-        measure: ``pointing`` game, ``contrast`` to noise, or ``dice_oracle``, the overlap at the area's own size.
+        measure: ``pointing`` game or ``contrast`` to noise, of films with an area of the finding; or ``dice``, overlap
+            from a level that is chosen on validation films, with IoU, all films and the best level beside it.
         prompts: sentence forms, as for ``zero_shot``.
     """
 
@@ -62,94 +68,112 @@ class Grounding:
     def __init__(self, measure: Measure = "pointing", prompts: PromptSetName = "report") -> None:
         self.measure: Measure = measure
         self.prompts: PromptSetName = prompts
+        self.tunes = measure == "dice"
 
     def identity(self, test: Manifest) -> Mapping[str, Any]:
         """The version of the scoring, and the prompts by content."""
         return {"scoring": _SCORING, **ZeroShot(self.prompts).identity(test)}
 
     def predict(self, model: VisionLanguageModel, data: EvaluationData) -> Predictions:
-        """The measure of every film for every finding that has an area on some film; NaN where it has none there.
+        """The measure of every film for every finding that has an area on some film.
+
+        NaN where the film has no area of it; for ``dice``, where it is not known whether it has one, and for a finding
+        without an area on any validation film. `Predictions.truth` says which films have an area.
 
         Raises:
-            CannotScore: no film has a box or a mask of a finding of the label set.
+            CannotScore: no film has a box or a mask of a finding of the label set, or no validation film has one
+                of these findings.
             NoFeatures: the model's image tower gives no map.
         """
         test = data.test
+        drawn = areas(test, boxes=True)
         label_set = load(test.version.manifest.label_set or DEFAULT)
-        prompts = prompts_for(label_set, _placed(test, label_set), f"dataset {test}", self.prompts)
-        if not prompts:
-            raise CannotScore(f"dataset {test} has neither a mask nor a box of a finding: it cannot test grounding")
-        names = tuple(item.label for item in prompts)
-        columns = (*names, *(f"{name} ({CHANCE})" for name in names)) if self.measure == "pointing" else names
-        table = np.full((len(test.rows()), len(columns)), np.nan)
-        film = film_size(test)
-        for line, row, places in zip(table, test.rows(), _similarities(model, test, prompts), strict=True):
-            for column, name in enumerate(names):
-                area = area_of(row, lambda found: _name(label_set, found), name, film, SIDE)
-                if area is None:
-                    continue
-                line[column] = _value(self.measure, _enlarged(places[:, :, column]), area)
-                if self.measure == "pointing":
-                    line[len(names) + column] = chance(area[None])[0]
-        truth = np.full(table.shape, np.nan)
-        return Predictions(test.ids(), columns, table.astype(np.float32), truth, test.patients())
+        maps = FindingMaps(model, prompts_for(label_set, drawn.names, f"dataset {test}", self.prompts))
+        found = _overlaps(maps, data, drawn) if self.measure == "dice" else self._of_areas(maps, test, drawn)
+        columns = tuple(f"{name}{kind}" for kind in found for name in drawn.names)
+        table = np.concatenate(list(found.values()), axis=1).astype(np.float32)
+        truth = np.tile(np.where(drawn.known, drawn.shown, np.nan), (1, len(found)))
+        return Predictions(test.ids(), columns, table, truth, test.patients())
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
         """The measure per finding and their macro mean; for the pointing game beside an arm that plays at chance."""
-        items, values = list(predictions), [_values(item.predictions, by_chance=False) for item in predictions]
+        items, metric = list(predictions), MEASURES[self.measure]
+        if self.measure == "dice":
+            oracle = all(name.endswith(ORACLE) for name in items[0].predictions.labels)
+            metric = replace(metric, name=f"{metric.name}{ORACLE}") if oracle else metric
+            return score_means(items, [_overlap_values(item.predictions) for item in items], metric, section)
+        values = [_area_values(item.predictions) for item in items]
         if self.measure == "pointing" and all(item.arm != CHANCE for item in items):
-            first = items[0]
-            items.append(type(first)(CHANCE, first.seed, first.predictions))
-            values.append(_values(first.predictions, by_chance=True))
-        return score_means(items, values, MEASURES[self.measure], section)
+            items.append(replace(items[0], arm=CHANCE))
+            values.append(_area_values(items[0].predictions, by_chance=True))
+        return score_means(items, values, metric, section)
+
+    def _of_areas(self, maps: FindingMaps, test: LabelledSet, drawn: Areas) -> dict[str, np.ndarray]:
+        found = {"": np.full(drawn.shown.shape, np.nan)}
+        if self.measure == "pointing":
+            found[_CHANCE] = np.full(drawn.shown.shape, np.nan)
+        measure = pointing_game if self.measure == "pointing" else contrast_to_noise
+        for film, places in zip(np.flatnonzero(drawn.placed).tolist(), maps.of(test, drawn.placed), strict=True):
+            for at in np.flatnonzero(drawn.shown[film]).tolist():
+                area = drawn.of_finding(film, at, SIDE)[None]
+                found[""][film, at] = measure(enlarged(places[:, :, at])[None], area)[0]
+                if self.measure == "pointing":
+                    found[_CHANCE][film, at] = chance(area)[0]
+        return found
 
 
-def _similarities(
-    model: VisionLanguageModel, test: LabelledSet, prompts: Sequence[FindingPrompts]
-) -> Iterator[np.ndarray]:
-    """Film by film how each place fits each finding: (height, width, findings)."""
-    contrast = np.stack([direction(model, item.positive) - direction(model, item.negative) for item in prompts])
-    for block in test.blocks(model.film_size):
-        for part in model.embed_regions(block):
-            lengths = np.linalg.norm(part, axis=3, keepdims=True)
-            yield from (part / np.maximum(lengths, 1e-8)) @ contrast.T
+def _overlaps(maps: FindingMaps, data: EvaluationData, drawn: Areas) -> dict[str, np.ndarray]:
+    """Dice of every film and finding, (films, findings), by what the columns of its levels end with."""
+    every = np.ones(len(drawn.shown), bool)
+    places = np.stack(list(maps.of(data.test, every)))
+    levels = {ORACLE: _levels(places, drawn)}
+    if data.validation is not None:
+        held = areas(data.validation, drawn.names, boxes=True)
+        if not held.placed.any():
+            raise CannotScore(f"dataset {data.validation} has no area of the findings of dataset {data.test}")
+        whole = np.zeros((len(held.rows), *places.shape[1:]), np.float32)
+        whole[held.placed] = np.stack(list(maps.of(data.validation, held.placed)))
+        levels = {"": _levels(whole, held), **levels}
+    found = {kind: np.full(drawn.shown.shape, np.nan) for kind in levels}
+    for film, at in np.argwhere(drawn.known).tolist():
+        large, area = enlarged(places[film, :, :, at])[None], drawn.of_finding(film, at, SIDE)[None]
+        for kind, chosen in levels.items():
+            if not np.isnan(chosen[at]):
+                found[kind][film, at] = dice(large >= chosen[at], area)[0]
+    return found
 
 
-def _enlarged(places: np.ndarray) -> np.ndarray:
-    """A map (height, width) as (SIDE, SIDE)."""
-    import cv2
-
-    return np.asarray(cv2.resize(np.ascontiguousarray(places), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR))
-
-
-def _value(measure: Measure, found: np.ndarray, area: np.ndarray) -> float:
-    if measure == "pointing":
-        return float(pointing_game(found[None], area[None])[0])
-    if measure == "contrast":
-        return float(contrast_to_noise(found[None], area[None])[0])
-    highest = np.zeros(area.size, bool)
-    highest[np.argsort(-found.ravel(), kind="stable")[: int(area.sum())]] = True
-    return float(dice(highest.reshape(1, *area.shape), area[None])[0])
+def _levels(places: np.ndarray, drawn: Areas) -> np.ndarray:
+    """The best level for each finding, (findings,); NaN where no film has an area of it."""
+    found = np.full(len(drawn.names), np.nan)
+    for at in np.flatnonzero(drawn.shown.any(axis=0)).tolist():
+        films: list[int] = np.flatnonzero(drawn.shown[:, at]).tolist()
+        large = np.stack([enlarged(places[film, :, :, at]) for film in films])
+        wanted = np.stack([drawn.of_finding(film, at, SIDE) for film in films])
+        found[at] = threshold_from_maps(large, wanted).level
+    return found
 
 
-def _values(predictions: Predictions, *, by_chance: bool) -> FilmValues:
-    ends = f" ({CHANCE})"
-    chosen = [at for at, name in enumerate(predictions.labels) if name.endswith(ends) == by_chance]
-    names = tuple(predictions.labels[at].removesuffix(ends) for at in chosen)
-    return FilmValues(names, predictions.scores[:, chosen].astype(np.float64))
+def _overlap_values(predictions: Predictions) -> FilmValues:
+    """Dice over the films with an area, with what stands beside it; at the best level where no other was chosen."""
+    names = _names(predictions)
+    kinds = ("", ORACLE) if len(predictions.labels) > len(names) else (ORACLE,)
+    tables: dict[str, np.ndarray] = {}
+    for at, kind in enumerate(kinds):
+        part = slice(at * len(names), (at + 1) * len(names))
+        overlap = predictions.scores[:, part].astype(np.float64)
+        shown = predictions.truth[:, part] == 1
+        for name, values in (("Dice", overlap), ("IoU", overlap / (2 - overlap))):
+            tables[f"{name}{kind}"] = np.where(shown, values, np.nan)
+            tables[f"{name}, all films{kind}"] = values
+    main, *others = tables
+    return FilmValues(names, tables[main], {name: tables[name] for name in others})
 
 
-def _placed(test: LabelledSet, label_set: LabelSet) -> list[str]:
-    """The findings of the label set that have a mask or a box on some film."""
-    found = (_name(label_set, place.finding) for row in test.rows() for place in _places(row))
-    return list(dict.fromkeys(name for name in found if name is not None))
+def _names(predictions: Predictions) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label.removesuffix(ORACLE).removesuffix(_CHANCE) for label in predictions.labels))
 
 
-def _places(row: PairRow) -> Iterator[Any]:
-    yield from row.masks
-    yield from row.boxes
-
-
-def _name(label_set: LabelSet, found: str) -> str | None:
-    label = label_set.find(found)
-    return None if label is None else label.name
+def _area_values(predictions: Predictions, *, by_chance: bool = False) -> FilmValues:
+    chosen = [at for at, name in enumerate(predictions.labels) if name.endswith(_CHANCE) == by_chance]
+    return FilmValues(_names(predictions), predictions.scores[:, chosen].astype(np.float64))

@@ -61,6 +61,9 @@ class EvaluationTask(Protocol):
     those for the test films, where the profile has some: `TrialPredictions.validation`. They come from `predict` with
     the validation films in place of the test set; from one call of ``predict_each(model, data, sets)``, predictions
     in the order of `sets`, where the task has that method: a task that trains does it once for both.
+
+    A task with an attribute ``tunes`` that is true reads the validation films itself, in `predict`, where there are
+    some, and they count in its hash.
     """
 
     @property
@@ -103,6 +106,11 @@ def validates(task: EvaluationTask) -> bool:
     return bool(getattr(task, "validates", False))
 
 
+def tunes(task: EvaluationTask) -> bool:
+    """Whether a task that does not train chooses something on the validation films where there are some."""
+    return bool(getattr(task, "tunes", False))
+
+
 def task_problems(asked: KindSpec) -> dict[str, str]:
     """What keeps `build_task` from making it, by path, as `models.registry.problems` words it."""
     return problems(TASKS, asked.kind, asked.options, EvaluationTask)
@@ -125,4 +133,6 @@ def task_hash(asked: KindSpec, task: EvaluationTask, data: EvaluationData) -> st
     if task.trains:
         training, validation = data.to_train_on(asked.kind)
         identity |= {"training": training.identity(), "validation": validation.identity()}
+    elif tunes(task) and data.validation is not None:
+        identity |= {"validation": data.validation.identity()}
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:_DIGITS]

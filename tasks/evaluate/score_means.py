@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from tasks.recipe.training import EvaluateSection
 
 
+_MAIN = ""
+_Means = Mapping[str, ByUnit]
+"""By metric, `_MAIN` first, the means of the columns, (columns, 1 + resamples) for each unit."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FilmValues:
     """What is averaged, for one trial.
@@ -26,10 +31,12 @@ class FilmValues:
     Args:
         names: of the columns.
         values: (films, columns) float64, NaN where a film has no part in a column.
+        beside: further values of the same columns, by the name of their metric.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ def score_means(
 ) -> ScoreTable:  # fmt: skip
     """The mean of each column over the films, and the mean of these, of every trial on the same resamples.
 
+    A column without a value on any film of the first trial is named and left out.
+
     Args:
         items: the trials, with predictions of the same films.
         values: of each trial.
@@ -54,20 +63,23 @@ def score_means(
         seed: of the resamples.
 
     Raises:
-        CannotScore: a column has no film.
-        ValueError: two trials have other films or columns.
+        CannotScore: no column has a value.
+        ValueError: two trials have other films, columns or metrics.
     """
-    first, names = items[0].predictions, values[0].names
-    if any(item.predictions.films != first.films for item in items) or any(one.names != names for one in values):
+    first, one = items[0].predictions, values[0]
+    if any(item.predictions.films != first.films for item in items) or any(
+        _form(each) != _form(one) for each in values
+    ):
         raise ValueError("the trials have predictions of other films or for other columns")
+    shape = _shape(one, section.confidence)
     counts = draw(len(first.films), first.patients, section.bootstrap, seed)
-    found: dict[str, dict[int, Mapping[str, np.ndarray]]] = {}
-    for item, one in zip(items, values, strict=True):
-        _check_films(one)
-        means = {unit: _means(one.values, drawn) for unit, drawn in counts.items()}
-        found.setdefault(item.arm, {})[item.seed] = means
-    concerned = (~np.isnan(values[0].values)).sum(axis=0).tolist()
-    shape = _Shape(names, tuple(concerned), len(first.films), section.confidence)
+    found: dict[str, dict[int, _Means]] = {}
+    for item, each in zip(items, values, strict=True):
+        tables = {_MAIN: each.values, **each.beside}
+        found.setdefault(item.arm, {})[item.seed] = {
+            name: {unit: _means(table[:, shape.used], drawn) for unit, drawn in counts.items()}
+            for name, table in tables.items()
+        }
     return ScoreTable(
         metric=metric.name,
         bootstrap=section.bootstrap,
@@ -78,7 +90,7 @@ def score_means(
         trials=[_scores(item.arm, {item.seed: found[item.arm][item.seed]}, shape) for item in items],
         differences=compare(
             section.compared(tuple(found)),
-            {arm: {at: _macro(means) for at, means in by_seed.items()} for arm, by_seed in found.items()},
+            {arm: {at: _macro(means[_MAIN]) for at, means in by_seed.items()} for arm, by_seed in found.items()},
             section.confidence,
         ),
         protocol=metric.protocol,
@@ -87,10 +99,28 @@ def score_means(
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
+    """The columns that are scored: their numbers, names and numbers of films, and the names of the others."""
+
+    used: list[int]
     names: tuple[str, ...]
     concerned: tuple[int, ...]
+    left_out: list[str]
     films: int
     confidence: float
+
+
+def _shape(one: FilmValues, confidence: float) -> _Shape:
+    concerned: list[int] = (~np.isnan(one.values)).sum(axis=0).tolist()
+    used = [at for at, films in enumerate(concerned) if films]
+    if not used:
+        raise CannotScore(f"no film has a value for {', '.join(map(repr, one.names))}")
+    names = tuple(one.names[at] for at in used)
+    left_out = [name for name in one.names if name not in names]
+    return _Shape(used, names, tuple(concerned[at] for at in used), left_out, len(one.values), confidence)
+
+
+def _form(one: FilmValues) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return one.names, tuple(one.beside)
 
 
 def _means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -100,31 +130,32 @@ def _means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.divide(total, films, out=np.full(total.shape, np.nan), where=films > 0).T
 
 
-def _macro(means: Mapping[str, np.ndarray]) -> ByUnit:
+def _macro(means: ByUnit) -> ByUnit:
     return {unit: macro_mean(table) for unit, table in means.items()}
 
 
-def _scores(arm: str, by_seed: Mapping[int, Mapping[str, np.ndarray]], shape: _Shape) -> Scores:
+def _scores(arm: str, by_seed: Mapping[int, _Means], shape: _Shape) -> Scores:
     parts = list(by_seed.values())
-    macros = [_macro(part) for part in parts]
-    macro = mean_figure(macros, shape.confidence)
+    macros = {name: [_macro(part[name]) for part in parts] for name in parts[0]}
+    macro, *others = (mean_figure(found, shape.confidence) for found in macros.values())
     per_label: dict[str, LabelScore] = {}
     for row, (name, films) in enumerate(zip(shape.names, shape.concerned, strict=True)):
-        rows = [{unit: table[row] for unit, table in part.items()} for part in parts]
-        one = mean_figure(rows, shape.confidence)
-        per_label[name] = LabelScore(positives=films, ignored=shape.films - films, **one.model_dump())
+        of_label = {
+            metric: mean_figure([{unit: table[row] for unit, table in part[metric].items()} for part in parts],
+                                shape.confidence)
+            for metric in macros
+        }  # fmt: skip
+        one = of_label.pop(_MAIN)
+        ignored = shape.films - films
+        per_label[name] = LabelScore(positives=films, ignored=ignored, beside=of_label, **one.model_dump())
     return Scores(
         arm=arm,
         seeds=tuple(by_seed),
         films=shape.films,
         macro=macro.value,
         per_label=per_label,
-        sd=sd_over_seeds(macros),
+        left_out=shape.left_out,
+        sd=sd_over_seeds(macros[_MAIN]),
+        beside=dict(zip(list(macros)[1:], others, strict=True)),
         **macro.model_dump(exclude={"value"}),
     )
-
-
-def _check_films(one: FilmValues) -> None:
-    empty = [name for name, column in zip(one.names, one.values.T, strict=True) if np.isnan(column).all()]
-    if empty:
-        raise CannotScore(f"no film has a value for {empty[0]!r}")

@@ -32,12 +32,14 @@ class Figure(Record):
 class LabelScore(Figure):
     """One label: the metric with its interval, and how many of the films show it or were left out as uncertain.
 
-    `auprc` is the average precision; None in tables of version 0.2 and of other metrics.
+    `auprc` is the average precision; None in tables of version 0.2 and of other metrics. `beside` has further metrics
+    of the same resamples, by name.
     """
 
     positives: int
     ignored: int = 0
     auprc: Figure | None = None
+    beside: dict[str, Figure] = Field(default_factory=dict[str, Figure])
 
 
 class GroupScore(Figure):
@@ -52,11 +54,11 @@ class GroupScore(Figure):
 class Scores(Record):
     """What one arm reached on one set of films, with one training seed or on average over several.
 
-    `macro` is the mean over the labels in `per_label`; `left_out` names those that all films show or none, of the
-    films whose label is known. `sd` is the standard deviation of `macro` over the seeds, None for a single one.
-    Intervals are as in `Figure`; `auprc` is the macro average precision. `groups` splits the labels by how often the
-    arm's own training pairs have them: the commonest third is the head, then body and tail; `ungrouped` says why there
-    are none. Arms with other pairs have other groups.
+    `macro` is the mean over the labels in `per_label`; `left_out` names those that cannot be scored, as when all films
+    whose label is known show it, or none. `sd` is the standard deviation of `macro` over the seeds, None for a single
+    one. Intervals are as in `Figure`; `auprc` is the macro average precision, `beside` the macro means of further
+    metrics. `groups` splits the labels by how often the arm's own training pairs have them: the commonest third is the
+    head, then body and tail; `ungrouped` says why there are none. Arms with other pairs have other groups.
     """
 
     arm: str
@@ -71,6 +73,7 @@ class Scores(Record):
     low_film: float | None = None
     high_film: float | None = None
     auprc: Figure | None = None
+    beside: dict[str, Figure] = Field(default_factory=dict[str, Figure])
     groups: dict[Group, GroupScore] = Field(default_factory=dict[Group, GroupScore])
     ungrouped: str = ""
 

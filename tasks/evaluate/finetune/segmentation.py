@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from storage.records import Manifest
+from tasks.evaluate.areas import Areas, areas
 from tasks.evaluate.finetune.fitting import chosen_films, first_tower, fitted, rates_text
 from tasks.evaluate.finetune.nested import nested_subset
 from tasks.evaluate.finetune.options import Initial, Rates, Seed, Share, Steps
-from tasks.evaluate.finetune.targets import Areas, areas
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.metrics.localisation import dice, iou

@@ -15,10 +15,12 @@ from storage.masks import encode_mask
 from storage.records import PairRow
 from storage.shards import Sample, sample_of
 from storage.versions import Version
-from tasks.evaluate.grounding import CHANCE, Grounding
+from tasks.evaluate.asked import AskedTask, ask
+from tasks.evaluate.grounding import CHANCE, Grounding, Measure
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_problems
+from tasks.evaluate.scores import ScoreTable
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import EvaluateSection
 from tests.tasks.pretrain.conftest import publish, toy_samples
@@ -33,8 +35,8 @@ class Bright:
 
     film_size = 96
 
-    def __init__(self, sign: float = 1.0) -> None:
-        self.sign = sign
+    def __init__(self, sign: float = 1.0, floor: float = 0.0) -> None:
+        self.sign, self.floor = sign, floor
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         finding = ["nodule" in text for text in texts]
@@ -42,6 +44,7 @@ class Bright:
 
     def embed_regions(self, films: np.ndarray) -> Iterator[np.ndarray]:
         grey = films.reshape(-1, 24, 4, 24, 4).mean(axis=(2, 4)) / 255
+        grey = np.where(grey > self.floor, grey, 0)
         yield np.stack([0.5 + self.sign * (grey - 0.5), np.full_like(grey, 0.5)], axis=3).astype(np.float32)
 
 
@@ -52,16 +55,15 @@ def with_mask(sample: Sample, *, radius: int = 16) -> Sample:
     return sample_of(PairRow.model_validate({**sample.json, "masks": masks}), sample.png)
 
 
-def opened(store: LocalStore, samples: list[Sample]) -> LabelledSet:
-    draw = publish(store, "toy", samples)
+def opened(store: LocalStore, samples: list[Sample], name: str = "toy") -> LabelledSet:
+    draw = publish(store, name, samples)
     return LabelledSet(Version.open(store, DatasetRef(draw.dataset, draw.version)))
 
 
-def only_nodules(films: int = 40) -> list[Sample]:
+def only_nodules(films: int = 40, seed: int = 3) -> list[Sample]:
     """Films that show the nodule and nothing else, or nothing."""
-    labels = (sample.json["labels"] for sample in toy_samples("toy", films, seed=3))
-    chosen = [sum(values.values()) == values[FINDING] for values in labels]
-    return [with_mask(one) for one, keep in zip(toy_samples("toy", films, seed=3), chosen, strict=True) if keep]
+    samples = toy_samples("toy", films, seed)
+    return [with_mask(one) for one in samples if sum(one.json["labels"].values()) == one.json["labels"][FINDING]]
 
 
 @pytest.fixture
@@ -69,8 +71,8 @@ def test(local_store: LocalStore) -> LabelledSet:
     return opened(local_store, only_nodules())
 
 
-def table(task: Grounding, test: LabelledSet, model: Any) -> Any:
-    return task.score([TrialPredictions("ours", 0, task.predict(model, EvaluationData(test)))], SECTION)
+def table(task: Grounding, test: LabelledSet, model: Any, validation: LabelledSet | None = None) -> ScoreTable:
+    return task.score([TrialPredictions("ours", 0, task.predict(model, EvaluationData(test, validation)))], SECTION)
 
 
 def test_a_map_that_lights_up_where_the_finding_is_points_at_it(test: LabelledSet) -> None:
@@ -84,9 +86,74 @@ def test_a_map_that_lights_up_where_the_finding_is_points_at_it(test: LabelledSe
 
 def test_the_other_measures_see_it_too(test: LabelledSet) -> None:
     assert table(Grounding("contrast"), test, Bright()).of("ours").macro > 1
-    overlap = table(Grounding("dice_oracle"), test, Bright()).of("ours").macro
-    assert 0.5 < overlap < 1
-    assert table(Grounding("dice_oracle"), test, Bright(-1)).of("ours").macro < 0.1
+    assert table(Grounding("contrast"), test, Bright(-1)).of("ours").macro > 1, "its sign does not count"
+
+
+def test_overlap_is_from_a_level_of_the_validation_films_with_the_best_level_beside_it(
+    local_store: LocalStore, test: LabelledSet
+) -> None:
+    validation = opened(local_store, only_nodules(seed=4), "held")
+    found = table(Grounding("dice"), test, Bright(), validation)
+    ours = found.of("ours")
+    kinds = ["Dice", "Dice, all films", "IoU", "IoU, all films"]
+    assert [found.metric, *ours.beside] == [*kinds, *(f"{kind} (oracle)" for kind in kinds)]
+    assert 0.5 < ours.macro <= ours.beside["Dice (oracle)"].value < 1
+    assert 0.5 < ours.beside["IoU"].value < ours.macro
+    assert table(Grounding("dice"), test, Bright(-1), validation).of("ours").macro < 0.3
+
+
+def test_films_without_the_finding_count_one_where_nothing_is_taken(
+    local_store: LocalStore, test: LabelledSet
+) -> None:
+    validation = opened(local_store, only_nodules(seed=4), "held")
+    shown = sum(bool(row.masks) for row in test.rows())
+    plain = len(test.rows()) - shown
+
+    def of_all(model: Bright) -> tuple[float, float]:
+        found = table(Grounding("dice"), test, model, validation).of("ours")
+        assert found.per_label[FINDING].positives == shown
+        return found.beside["Dice, all films"].value * (shown + plain), found.macro * shown
+
+    dark, lit = of_all(Bright(floor=0.55)), of_all(Bright())
+    assert dark[0] == pytest.approx(dark[1] + plain)
+    assert lit[0] == pytest.approx(lit[1]), "the grey of every film reaches the level somewhere"
+
+
+def test_without_validation_films_only_the_best_level_is_there(test: LabelledSet) -> None:
+    found = table(Grounding("dice"), test, Bright())
+    assert found.metric == "Dice (oracle)"
+    assert list(found.of("ours").beside) == ["Dice, all films (oracle)", "IoU (oracle)", "IoU, all films (oracle)"]
+
+
+def test_validation_films_count_in_the_hash_of_overlap_alone(local_store: LocalStore, test: LabelledSet) -> None:
+    data = EvaluationData(test, opened(local_store, only_nodules(seed=4), "held"))
+
+    def asked(measure: str, data: EvaluationData) -> AskedTask:
+        return ask(KindSpec(kind="grounding", options={"measure": measure}), data)
+
+    assert asked("dice", data).hash != asked("dice", EvaluationData(test)).hash
+    assert asked("pointing", data).hash == asked("pointing", EvaluationData(test)).hash
+    assert "sources.validation" in asked("dice", EvaluationData(test)).unvalidated
+    unplaced = opened(local_store, toy_samples("plain", 8, seed=3), "plain")
+    without = asked("dice", EvaluationData(test, unplaced))
+    assert without.hash == asked("dice", EvaluationData(test)).hash
+    assert without.unvalidated.startswith("dataset plain/v1 has no boxes or masks")
+
+
+def test_films_without_an_area_are_embedded_only_where_overlap_asks_for_them(test: LabelledSet) -> None:
+    shown = sum(bool(row.masks) for row in test.rows())
+    seen: list[int] = []
+
+    class Counting(Bright):
+        def embed_regions(self, films: np.ndarray) -> Iterator[np.ndarray]:
+            seen.append(len(films))
+            yield from super().embed_regions(films)
+
+    embedded: dict[Measure, int] = {"pointing": shown, "contrast": shown, "dice": len(test.rows())}
+    for measure, films in embedded.items():
+        seen.clear()
+        table(Grounding(measure), test, Counting())
+        assert sum(seen) == films
 
 
 def test_a_model_of_ours_gives_maps_of_every_film(test: LabelledSet) -> None:

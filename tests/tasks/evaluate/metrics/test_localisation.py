@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -26,16 +26,19 @@ MAPS = arrays(np.float64, (3, 4, 5), elements=st.sampled_from([-1.0, 0.0, 0.25, 
 
 
 @given(AREAS, AREAS)
-def test_overlap_equals_torchmetrics_where_there_is_an_area(taken: np.ndarray, areas: np.ndarray) -> None:
-    for at in range(len(areas)):
-        if not areas[at].any():
-            continue
-        torchvision_ready()
-        from torchmetrics.functional.classification import binary_f1_score, binary_jaccard_index
+@example(np.zeros((3, 4, 5), bool), np.zeros((3, 4, 5), bool))
+@example(np.ones((3, 4, 5), bool), np.zeros((3, 4, 5), bool))
+def test_overlap_equals_torchmetrics_where_two_empty_areas_count_as_one(taken: np.ndarray, areas: np.ndarray) -> None:
+    torchvision_ready()
+    from torchmetrics.functional.classification import binary_f1_score, binary_jaccard_index
 
+    for at in range(len(areas)):
         first, second = (torch.from_numpy(part[at].astype(int)) for part in (taken, areas))
-        assert dice(taken, areas)[at] == pytest.approx(float(binary_f1_score(first, second)), abs=1e-6)
-        assert iou(taken, areas)[at] == pytest.approx(float(binary_jaccard_index(first, second)), abs=1e-6)
+        expected = float(binary_f1_score(first, second, zero_division=1))
+        assert dice(taken, areas)[at] == pytest.approx(expected, abs=1e-6)
+        expected = float(binary_jaccard_index(first, second, zero_division=1))
+        assert iou(taken, areas)[at] == pytest.approx(expected, abs=1e-6)
+        assert iou(taken, areas)[at] == pytest.approx(dice(taken, areas)[at] / (2 - dice(taken, areas)[at]))
 
 
 def test_an_empty_area_that_is_left_empty_counts_one_and_otherwise_nothing() -> None:
@@ -82,13 +85,24 @@ def test_the_threshold_is_that_of_the_best_mean_dice_and_ignores_films_without_a
     found = threshold_from_maps(maps, areas)
     assert 0.5 < found.level < 2
     assert found.dice > 0.9
-    every = [dice(maps[:4] >= level, areas[:4]).mean() for level in np.unique(maps)]
-    assert found.dice >= max(every) - 0.1
+    assert found.dice == pytest.approx(dice(maps[:4] >= found.level, areas[:4]).mean())
     louder = maps.copy()
     louder[4:] = 100.0
     assert threshold_from_maps(louder, areas) == found
     with pytest.raises(ValueError, match="no film has an area"):
         threshold_from_maps(maps[4:], areas[4:])
+
+
+@given(MAPS, AREAS)
+def test_no_level_gives_a_higher_mean_dice_than_the_threshold(maps: np.ndarray, areas: np.ndarray) -> None:
+    shown = areas.any(axis=(1, 2))
+    if not shown.any():
+        return
+    levels = np.unique(maps[shown])
+    means = [dice(maps[shown] >= level, areas[shown]).mean() for level in levels]
+    found = threshold_from_maps(maps, areas)
+    assert found.dice == pytest.approx(max(means))
+    assert found.level in levels[np.isclose(means, max(means))]
 
 
 def test_maps_of_another_shape_and_maps_that_are_not_finite_are_refused() -> None:
