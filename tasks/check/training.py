@@ -22,6 +22,7 @@ from tasks.evaluate.protocol import build_task, task_problems
 from tasks.evaluate.task_files import resolved
 from tasks.pretrain.arms import needed_sources
 from tasks.pretrain.parts import objective_problem
+from tasks.pretrain.ray_train import ray_problems
 from tasks.pretrain.torchrun import group_problems, torchrun_rank
 from tasks.recipe.base import KindSpec
 from tasks.recipe.schema import Recipe
@@ -43,8 +44,9 @@ def check_training(recipe: Recipe, report: Report) -> None:
         _checkpointing(recipe.pretrain, report)
     if tower is not None:
         report.problems += [f"pretrain.text_tower.path: {wrong}" for wrong in wrong_text_tower(tower)]
+    elsewhere = recipe.pretrain.ray_address is not None
     for section, device in (("pretrain", recipe.pretrain.device), ("evaluate", recipe.evaluate.device)):
-        wrong = device_problem(device)
+        wrong = None if section == "pretrain" and elsewhere else device_problem(device)
         if wrong:
             report.problems.append(f"{section}.device: {wrong}")
     _processes(recipe, report)
@@ -54,12 +56,16 @@ def check_training(recipe: Recipe, report: Report) -> None:
 
 
 def _processes(recipe: Recipe, report: Report) -> None:
-    """Whether the processes that train together can: those that ``torchrun`` started, or those of the recipe."""
+    """Whether the processes that train together can: those that ``torchrun`` or Ray starts, or those of the recipe."""
     rank = torchrun_rank()
-    if rank is not None:
-        report.problems += group_problems(rank, recipe.pretrain, recipe.storage.root == "managed")
-    elif wrong := processes_problem(recipe.pretrain.processes, recipe.pretrain.device):
-        report.problems.append(f"pretrain.processes: {wrong}")
+    section, managed = recipe.pretrain, recipe.storage.root == "managed"
+    if section.launcher == "ray":
+        report.problems += ray_problems(section, managed, rank is not None)
+    elif rank is not None:
+        report.problems += group_problems(rank, section, managed)
+    if rank is None and section.ray_address is None:
+        wrong = processes_problem(section.processes, section.device)
+        report.problems += [f"pretrain.processes: {wrong}"] if wrong else []
 
 
 def check_amounts(recipe: Recipe, report: Report) -> None:

@@ -27,6 +27,8 @@ COMPUTATION: Mapping[str, str] = {
     "threads": "changes speed, and results only by rounding",
     "device": "where it is computed; another device changes results only by rounding",
     "processes": "how many compute a batch; the batches are the same, and what batch norm makes of it is in the guide",
+    "launcher": "what starts them; likewise",
+    "ray_address": "likewise",
     "micro_batch": "the gradients are those of the whole batch but for rounding",
     "checkpoint_activations": "the gradients are the same but for rounding",
     "text_cache_megabytes": "what a frozen text tower makes of a text is the same but for rounding",

@@ -19,6 +19,7 @@ from storage.layout import checkpoint_key, trial_key
 from storage.records import Record
 from tasks.pretrain.arms import Trial
 from tasks.pretrain.ranks import train_in_ranks
+from tasks.pretrain.ray_train import train_on_ray
 from tasks.pretrain.state import TrialState
 from tasks.pretrain.torchrun import torchrun_rank, train_with_others
 from tasks.pretrain.train import OnStep, TrainedTrial, steps_of, train_trial
@@ -110,6 +111,8 @@ def _train(
     rank = torchrun_rank()
     if rank is not None and trial.arm.trained:
         return train_with_others(rank, trial, section, store, cache=cache, on_step=on_step)
+    if section.launcher == "ray" and trial.arm.trained:
+        return train_on_ray(trial, section, store, on_step=on_step)
     if section.processes > 1 and trial.arm.trained:
         return train_in_ranks(trial, section, store, on_step=on_step)
     return train_trial(trial, section, store, cache=cache, on_step=on_step)

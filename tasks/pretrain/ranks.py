@@ -109,7 +109,7 @@ def _follow(
         if failed and until == float("inf"):
             until = time.monotonic() + _LAST_WORDS
     if failed:
-        raise min(failed.values(), key=_follows)
+        raise min(failed.values(), key=follows)
     trained = done[0]
     assert trained is not None, "the first process leaves behind what was trained"
     return trained
@@ -136,7 +136,7 @@ def _ended(job: _Job, number: int, process: BaseProcess) -> RankFailed:
     )
 
 
-def _follows(error: BaseException) -> int:
+def follows(error: BaseException) -> int:
     """How likely an error is what another process's end causes: torch says that a connection is lost."""
     if isinstance(error, RankFailed):
         return 1
@@ -159,7 +159,7 @@ def _rank(job: _Job, number: int, pipe: Connection) -> None:
         pipe.send(("done", None if number else trained))
         leave_ranks()
     except BaseException as error:
-        pipe.send(("failed", _sendable(error)))
+        pipe.send(("failed", sendable(error)))
         raise SystemExit(1) from None
 
 
@@ -183,7 +183,7 @@ def thread_share(section: TrainSection, processes: int) -> int:
     return max(1, (section.threads or os.cpu_count() or 1) // processes)
 
 
-def _sendable(error: BaseException) -> BaseException:
+def sendable(error: BaseException) -> BaseException:
     """The error with its trace as a note; as text alone where it cannot be sent."""
     error.add_note(traceback.format_exc())
     try:

@@ -203,7 +203,14 @@ class TrainSection(Section):
     )
     processes: int = Field(
         default=1, ge=1, le=1024,
-        description="processes of this machine that share every batch in equal parts; on GPUs one each",
+        description="processes that share every batch in equal parts; on GPUs one each",
+    )  # fmt: skip
+    launcher: Literal["local", "ray"] = Field(
+        default="local", description="what starts the processes; local: this program, on this machine; ray: Ray Train"
+    )
+    ray_address: str | None = Field(
+        default=None, pattern=r"^[^\s/:]+:\d+$",
+        description="HOST:PORT of the Ray cluster to train on; None: a Ray of its own on this machine",
     )  # fmt: skip
     cache_megabytes: int = Field(
         default=256, ge=0, description="MB of decoded images held in memory; a corpus beyond it is streamed"
@@ -226,6 +233,8 @@ class TrainSection(Section):
             raise ValueError(
                 f"device {self.device!r} is one GPU, which {self.processes} processes cannot share: set cuda or auto"
             )
+        if self.ray_address is not None and self.launcher != "ray":
+            raise ValueError("ray_address is for launcher ray: set that, or leave it out")
         return self
 
     @property

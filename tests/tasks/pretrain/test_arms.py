@@ -208,6 +208,8 @@ OTHER: dict[str, Any] = {
     "save_minutes": None,
     "save_steps": 7,
     "processes": 2,
+    "launcher": "ray",
+    "ray_address": "head:6379",
     "micro_batch": 7,
     "checkpoint_activations": True,
     "text_cache_megabytes": 7,

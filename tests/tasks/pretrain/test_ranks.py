@@ -17,7 +17,7 @@ from storage.objects import ObjectStore
 from tasks.pretrain.arms import Arm, Draw, Trial
 from tasks.pretrain.checkpoint import find_checkpoint
 from tasks.pretrain.corpus import load_corpus
-from tasks.pretrain.ranks import RankFailed, _follows, _sendable, thread_share, train_in_ranks
+from tasks.pretrain.ranks import RankFailed, follows, sendable, thread_share, train_in_ranks
 from tasks.pretrain.train import OutOfMemory, TrainingDiverged, train_on
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
@@ -103,18 +103,18 @@ class _Fussy(Exception):
 
 def test_an_error_is_sent_with_its_trace_and_as_text_where_it_cannot_be_copied() -> None:
     error = TrainingDiverged("real, seed 0: the loss")
-    assert _sendable(error) is error
+    assert sendable(error) is error
     assert error.__notes__
-    sent = _sendable(_Fussy(1, 2))
+    sent = sendable(_Fussy(1, 2))
     assert isinstance(sent, RankFailed)
     assert str(sent) == "_Fussy: 1 and 2"
 
 
 def test_the_cause_is_raised_before_what_follows_from_it() -> None:
     cause, killed = TrainingDiverged("the loss"), RankFailed("process 1 was killed")
-    follows = (RuntimeError("Connection closed by peer"), dist.DistBackendError("gone"))
-    assert min((*follows, killed, cause), key=_follows) is cause
-    assert min((*follows, killed), key=_follows) is killed
+    consequences = (RuntimeError("Connection closed by peer"), dist.DistBackendError("gone"))
+    assert min((*consequences, killed, cause), key=follows) is cause
+    assert min((*consequences, killed), key=follows) is killed
 
 
 @pytest.mark.parametrize(
