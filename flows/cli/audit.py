@@ -126,7 +126,10 @@ def _tell(lines: Sequence[str]) -> None:
 def archive(
     path: Annotated[Path, typer.Argument(help="The archive's folder.")],
     layout: Annotated[
-        str, typer.Option(help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna, siim or covidx.")
+        str,
+        typer.Option(
+            help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna, siim, covidx or covid_rural."
+        ),
     ] = "auto",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the index, the report and its figure.")] = Path(
         "archive-audit"

@@ -19,7 +19,10 @@ def ingest(
     ],
     name: Annotated[str | None, typer.Option(help="Name of the dataset; else made of layout and folder.")] = None,
     layout: Annotated[
-        str, typer.Option(help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna, siim or covidx.")
+        str,
+        typer.Option(
+            help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna, siim, covidx or covid_rural."
+        ),
     ] = "auto",
     split: Annotated[str | None, typer.Option(help="Take this split of the archive alone, such as train.")] = None,
     where: Annotated[

@@ -99,6 +99,14 @@ TERMS: Mapping[str, UseTerms] = {
         "(https://doi.org/10.7937/91ah-v663). Cite Wang et al., COVID-Net, Scientific Reports 2020.",
         label_set="covidx",
     ),
+    "covid_rural": UseTerms(
+        "LicenseRef-TCIA-COVID-19-AR",
+        "The films are those of COVID-19-AR, under CC BY 4.0 and TCIA's data usage policy "
+        "(https://doi.org/10.7937/tcia.2020.py71-5978); for the masks their authors state no licence "
+        "(https://github.com/haimingt/opacity_segmentation_covid_chest_X_ray). Cite Desai et al., Scientific Data "
+        "2020, and Tang et al., https://doi.org/10.1101/2020.10.19.20215483.",
+        label_set="covid-rural",
+    ),
 }
 _OWN = UseTerms("unknown", "None is recorded: find out under which terms these films may be used before sharing them.")
 

@@ -98,6 +98,13 @@ CATALOGUE: tuple[EvaluationDataset, ...] = (
         "positive ones of RICORD, so a score there may tell hospitals apart and no disease; labeller names the source",
     ),
     EvaluationDataset(
+        "COVID-19 Rural (Arkansas)", "covid_rural",
+        frozenset({"labels", "masks", "patient", "study", "sex", "age"}), (),
+        "https://github.com/haimingt/opacity_segmentation_covid_chest_X_ray", "open, with attribution",
+        "no official split: part patients by a seed, or lay train.csv, valid.csv and test.csv beside the films; all "
+        "patients had a positive test",
+    ),
+    EvaluationDataset(
         "Phantom, hospital B", PHANTOM, frozenset({"labels", "boxes", "masks", "findings", "impression"}), (), "",
         "rendered here", "source phantom:b; no patient is real",
     ),

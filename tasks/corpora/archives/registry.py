@@ -14,7 +14,7 @@ from tasks.corpora.archives.film import ArchiveFilm
 from tasks.corpora.archives.unread import no_layout, some, unread_tables
 
 AUTO, FOLDER = "auto", "folder"
-LAYOUTS = ("nih", "chexpert", "mimic", "openi", "padchest", "vindr", "rsna", "siim", "covidx", FOLDER)
+LAYOUTS = ("nih", "chexpert", "mimic", "openi", "padchest", "vindr", "rsna", "siim", "covidx", "covid_rural", FOLDER)
 _OTHER_LANGUAGE = {"padchest": "Spanish, cut to word stems"}
 
 

@@ -14,9 +14,21 @@ from models.findings.label_finder import LabelFinder, finder_of, named_label
 from models.findings.label_sets import UnknownLabels, UnknownLabelSet, load, names, plain
 from models.findings.ontology import FINDING_TYPES, ancestors, concepts, frames, phrases
 from models.findings.table_files import TableError
-from tasks.corpora.archives.layouts import chexpert, covidx, nih, rsna, siim, vindr
+from tasks.corpora.archives.layouts import chexpert, covid_rural, covidx, nih, rsna, siim, vindr
 
-SETS = ("chexpert-14", "covidx", "nih-14", "nih-radiologists", "openi", "padchest", "phantom", "rsna", "siim", "vindr")
+SETS = (
+    "chexpert-14",
+    "covid-rural",
+    "covidx",
+    "nih-14",
+    "nih-radiologists",
+    "openi",
+    "padchest",
+    "phantom",
+    "rsna",
+    "siim",
+    "vindr",
+)
 EVERY_LABEL = [(name, label.name) for name in SETS for label in load(name).labels]
 
 
@@ -42,6 +54,7 @@ def test_every_label_of_a_table_is_named_once_and_can_be_said(name: str) -> None
         ("vindr", vindr.FINDINGS, vindr.NONE),
         ("rsna", (rsna.FINDING, "No Finding"), "No Finding"),
         ("siim", (siim.FINDING,), None),
+        ("covid-rural", (covid_rural.FINDING,), None),
         ("covidx", (covidx.COVID, covidx.PNEUMONIA, covidx.NONE), covidx.NONE),
     ],
 )

@@ -30,5 +30,5 @@ def test_each_download_names_its_page_and_what_is_asked() -> None:
 
 def test_datasets_are_found_by_what_a_task_needs() -> None:
     masks = [each for each in CATALOGUE if not each.lacks("labels", "masks")]
-    assert [each.layout for each in masks] == ["siim", PHANTOM]
+    assert [each.layout for each in masks] == ["siim", "covid_rural", PHANTOM]
     assert masks[0].lacks("impression", "masks", "report_model") == ("impression", "report_model")
