@@ -8,7 +8,9 @@ place on.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
@@ -125,6 +127,7 @@ class SampleStream(Generic[T]):
         order: of these sources.
         decode: what is kept of a sample, so that a block of them fits the memory.
         prefetch: tars of each source that are fetched ahead of the one being read.
+        workers: threads that decode; fewer than two decode where the stream is read.
 
     Raises:
         ValueError: the order is one of other sources.
@@ -137,11 +140,12 @@ class SampleStream(Generic[T]):
         order: SampleOrder,
         decode: Callable[[Sample], T],
         prefetch: int = 2,
+        workers: int = 0,
     ) -> None:
         if order.sources != tuple(tuple(len(part.ids) for part in parts) for parts in sources):
             raise ValueError("the order is one of other sources than those that are read")
         self._store, self._sources, self._order = store, sources, order
-        self._decode, self._prefetch = decode, prefetch
+        self._decode, self._prefetch, self._workers = decode, prefetch, workers
         sizes = [sum(len(part.ids) for part in parts) for parts in sources]
         self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
 
@@ -166,11 +170,25 @@ class SampleStream(Generic[T]):
         lines = [line[begin:][owners[begin:] == source] for source in range(len(self._sources))]
         streams = [self._line(source, positions) for source, positions in enumerate(lines)]
         for at in range(begin, len(line), block):
-            held: dict[int, T] = dict(next(streams[int(owner)]) for owner in owners[at : at + block])
+            held = dict(self._decoded(next(streams[int(owner)]) for owner in owners[at : at + block]))
             for position in shuffled[max(at, done) : at + block]:
                 yield int(position), held[int(position)]
 
-    def _line(self, source: int, positions: Positions) -> Iterator[tuple[int, T]]:
+    def _decoded(self, samples: Iterator[tuple[int, Sample]]) -> Iterator[tuple[int, T]]:
+        """The same, decoded; no more of them are held than keep the threads at work."""
+        if self._workers < 2:
+            yield from ((position, self._decode(sample)) for position, sample in samples)
+            return
+        waiting: deque[tuple[int, Future[T]]] = deque()
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="decode") as pool:
+            for position, sample in samples:
+                waiting.append((position, pool.submit(self._decode, sample)))
+                if len(waiting) > 2 * self._workers:
+                    position, decoded = waiting.popleft()
+                    yield position, decoded.result()
+            yield from ((position, decoded.result()) for position, decoded in waiting)
+
+    def _line(self, source: int, positions: Positions) -> Iterator[tuple[int, Sample]]:
         """The samples of one source at `positions`, which lie tar by tar."""
         parts = self._sources[source]
         starts = self._starts[source] + np.concatenate([[0], np.cumsum([len(part.ids) for part in parts])[:-1]])
@@ -187,7 +205,7 @@ class SampleStream(Generic[T]):
                 sample = next(found, None)
                 if sample is None or sample.key != sample_id:
                     raise _other(part.key, sample_id)
-                yield int(position), self._decode(sample)
+                yield int(position), sample
 
 
 def read_parts(store: ObjectStore, parts: Sequence[Part], only: frozenset[str] | None = None) -> Iterator[Sample]:

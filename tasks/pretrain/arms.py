@@ -32,6 +32,7 @@ COMPUTATION: Mapping[str, str] = {
     "micro_batch": "the gradients are those of the whole batch but for rounding",
     "checkpoint_activations": "the gradients are the same but for rounding",
     "text_cache_megabytes": "what a frozen text tower makes of a text is the same but for rounding",
+    "loader_workers": "decides when a batch is made; the batches are the same",
     "cache_megabytes": "decides where decoded images wait; the batches are the same",
     "save_minutes": "a training that was stopped goes on to the same weights, from whichever state",
     "save_steps": "likewise",

@@ -103,7 +103,8 @@ def load_corpus(
     shuffled = arm.control == "shuffled"
     report_of = derangement(len(samples), seed) if shuffled else np.arange(len(samples))
     images = (cache or ImageCache(section.cache_megabytes)).images(subsets, size)
-    stages = tuple(_stages(store, arm, subsets, seed, None if images is not None else size))
+    streaming = None if images is not None else _Streaming(store, size, section.loader_workers)
+    stages = tuple(_stages(arm, subsets, seed, streaming))
     return Corpus(samples, reports, report_of, images, stages, arm.text)
 
 
@@ -114,28 +115,36 @@ def _report(sample: str, text: str) -> ReportText:
     return report
 
 
-def _stages(
-    store: ObjectStore, arm: Arm, subsets: Sequence[DatasetSubset], seed: int, streamed: int | None
-) -> Iterator[Stage]:
-    """The stages of an arm; `streamed` is the size of images that are not held in memory."""
+@dataclass(frozen=True, slots=True)
+class _Streaming:
+    """How images that are not held in memory are read: from where, at which size, decoded by how many threads."""
+
+    store: ObjectStore
+    size: int
+    workers: int
+
+
+def _stages(arm: Arm, subsets: Sequence[DatasetSubset], seed: int, streaming: _Streaming | None) -> Iterator[Stage]:
+    """The stages of an arm; without `streaming` its images are held in memory."""
     together = [list(subsets)] if arm.schedule == "mix" else [[subset] for subset in subsets]
     offset = 0
     for part in together:
         order = SampleOrder([[len(tar.ids) for tar in subset.parts] for subset in part], seed, BLOCK)
-        stream = None if streamed is None else _stream(store, part, order, offset, streamed)
+        stream = None if streaming is None else _stream(streaming, part, order, offset)
         yield Stage(arm.samples_seen * offset // max(1, arm.pairs), offset, order, stream)
         offset += len(order)
 
 
 def _stream(
-    store: ObjectStore, subsets: Sequence[DatasetSubset], order: SampleOrder, offset: int, size: int
+    streaming: _Streaming, subsets: Sequence[DatasetSubset], order: SampleOrder, offset: int
 ) -> Callable[[int], Iterator[Placed]]:
     where = " and ".join(subset.name for subset in subsets)
 
     def decode(sample: Sample) -> np.ndarray:
-        return image_of(sample, where, size)
+        return image_of(sample, where, streaming.size)
 
-    stream = SampleStream(store, [subset.parts for subset in subsets], order, decode)
+    parts = [subset.parts for subset in subsets]
+    stream = SampleStream(streaming.store, parts, order, decode, workers=streaming.workers)
     return lambda first: ((offset + position, image) for position, image in stream.start_at(first))
 
 

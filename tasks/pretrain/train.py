@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from models.own_kinds import named
 from models.vlp.objectives import ConstrainsModel, TrainingBatch, build_objective, preparation
 from models.vlp.text import equal_text_rows
-from tasks.pretrain.ahead import one_ahead
+from tasks.pretrain.ahead import made_ahead
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
 from tasks.pretrain.health import LARGEST_SCALE, TrainingHealth, batch_that_fits, examine
@@ -170,7 +170,11 @@ def _fit(
 
     schedule = Schedule(total, section.learning_rate, warmup=max(1, round(total * section.warmup)))
     called = None if on_step is None else lambda step, value, _: on_step(step, value)
-    with one_ahead(lambda step: _seen(model, batches.at(step), trial.seed, step), total) as ahead:
+
+    def seen(step: int) -> TrainingBatch:
+        return _seen(model, batches.at(step), trial.seed, step)
+
+    with made_ahead(seen, total, section.loader_workers) as ahead:
         parts = loss_in_parts(objective, model, trial.objective.kind, section.micro_batch)
         task = TrainingTask(ahead, loss, constrain, parts)
         trainer = Trainer(module, task, schedule, _options(trial, section), states=states, on_step=called)

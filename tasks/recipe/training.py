@@ -212,6 +212,10 @@ class TrainSection(Section):
         default=None, pattern=r"^[^\s/:]+:\d+$",
         description="HOST:PORT of the Ray cluster to train on; None: a Ray of its own on this machine",
     )  # fmt: skip
+    loader_workers: int = Field(
+        default=1, ge=0, le=256,
+        description="threads that decode streamed images, and batches that are made ahead; 0: none ahead",
+    )  # fmt: skip
     cache_megabytes: int = Field(
         default=256, ge=0, description="MB of decoded images held in memory; a corpus beyond it is streamed"
     )

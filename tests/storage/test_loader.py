@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -103,14 +104,29 @@ def test_nothing_has_no_order(sizes: tuple[tuple[int, ...], ...], block: int) ->
 
 
 @settings(max_examples=40)
-@given(seed=st.integers(0, 9), block=blocks, first=st.integers(0, 3 * TOTAL), count=st.integers(1, TOTAL))
+@given(
+    seed=st.integers(0, 9), block=blocks, first=st.integers(0, 3 * TOTAL), count=st.integers(1, TOTAL),
+    workers=st.sampled_from([0, 1, 3]),
+)  # fmt: skip
 def test_a_stream_follows_the_order_from_any_place(
-    tars: Watched, seed: int, block: int, first: int, count: int
+    tars: Watched, seed: int, block: int, first: int, count: int, workers: int
 ) -> None:
     order = SampleOrder(SIZES, seed, block)
-    stream = SampleStream(tars, sources(), order, number_of)
+    stream = SampleStream(tars, sources(), order, number_of, workers=workers)
     found = list(islice(stream.start_at(first), count))
     assert found == [(position, position) for _, position in order.visits(first, count)]
+
+
+def test_several_threads_decode_at_once(tars: Watched) -> None:
+    together = threading.Barrier(3)
+
+    def decode(sample: Sample) -> int:
+        together.wait(timeout=30)  # fails where fewer than three come
+        return number_of(sample)
+
+    order = SampleOrder(SIZES, 0, block=TOTAL - TOTAL % 3)
+    found = list(islice(SampleStream(tars, sources(), order, decode, workers=3).start_at(0), 3))
+    assert [position for position, _ in found] == [position for _, position in order.visits(0, 3)]
 
 
 def test_a_stream_opens_each_tar_once_an_epoch(tars: Watched) -> None:

@@ -210,6 +210,7 @@ OTHER: dict[str, Any] = {
     "processes": 2,
     "launcher": "ray",
     "ray_address": "head:6379",
+    "loader_workers": 3,
     "micro_batch": 7,
     "checkpoint_activations": True,
     "text_cache_megabytes": 7,

@@ -1,12 +1,14 @@
-"""Which pairs a training sees is a function of seed and step: not of ranks, of what is read ahead, or of its start."""
+"""Which pairs a training sees is a function of seed and step: not of ranks, of loader workers, or of its start."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.training.distributed import own_rows
 from storage.objects import ObjectStore
-from tasks.pretrain.ahead import one_ahead
+from tasks.pretrain.ahead import made_ahead
 from tasks.pretrain.arms import Arm, Draw
 from tasks.pretrain.corpus import Batches, Corpus, load_corpus
 from tasks.recipe.training import TrainSection
@@ -22,13 +24,14 @@ def arm(real: Draw, synthetic: Draw) -> Arm:
 
 @pytest.fixture(scope="module")
 def corpora(store: ObjectStore, arm: Arm) -> dict[str, Corpus]:
-    """The corpus held in memory, and streamed from the store."""
-    held, streamed = (
-        load_corpus(store, arm, TrainSection(batch=SIZE, cache_megabytes=megabytes), SEED) for megabytes in (64, 0)
-    )
-    assert held.images is not None
-    assert streamed.images is None
-    return {"held": held, "streamed": streamed}
+    """The corpus held in memory, and streamed from the store, decoded by one thread and by several."""
+    kinds = {"held": (64, 1), "streamed": (0, 1), "decoded by three": (0, 3)}
+    made = {
+        kind: load_corpus(store, arm, TrainSection(batch=SIZE, cache_megabytes=cache, loader_workers=workers), SEED)
+        for kind, (cache, workers) in kinds.items()
+    }
+    assert [corpus.images is None for corpus in made.values()] == [False, True, True]
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -38,37 +41,53 @@ def expected(corpora: dict[str, Corpus]) -> list[tuple[str, ...]]:
     return [batches.at(step).samples for step in range(BATCHES)]
 
 
+def ids_of_rank(corpus: Corpus, workers: int, rank: int, ranks: int, steps: range) -> list[tuple[str, ...]]:
+    """The ids that one of several processes computes, step by step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.training.distributed.world_size", lambda: ranks)
+        patch.setattr("models.training.distributed.rank", lambda: rank)
+        mine = own_rows(SIZE)
+    batches = Batches(corpus, SIZE, SEED)  # each process has its own
+    with made_ahead(batches.at, steps.stop, workers) as ahead:
+        return [ahead(step).samples[mine] for step in steps]
+
+
+def ids_of_ranks(corpus: Corpus, workers: int, ranks: int, steps: range) -> list[tuple[str, ...]]:
+    """The ids of the global batches, in the order of the ranks."""
+    parts = [ids_of_rank(corpus, workers, rank, ranks, steps) for rank in range(ranks)]
+    assert {len(batch) for part in parts for batch in part} == {SIZE // ranks}
+    return [sum(each, ()) for each in zip(*parts, strict=True)]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
 @pytest.mark.parametrize("ranks", [1, 2, 4])
-def test_ranks_share_the_same_500_batches(
-    corpora: dict[str, Corpus], expected: list[tuple[str, ...]], ranks: int, monkeypatch: pytest.MonkeyPatch
+def test_ranks_share_the_same_500_batches_with_any_number_of_workers(
+    corpora: dict[str, Corpus], expected: list[tuple[str, ...]], ranks: int, workers: int
 ) -> None:
-    monkeypatch.setattr("models.training.distributed.world_size", lambda: ranks)
-    parts: list[list[tuple[str, ...]]] = []
-    for rank in range(ranks):
-        monkeypatch.setattr("models.training.distributed.rank", lambda rank=rank: rank)
-        batches = Batches(corpora["held"], SIZE, SEED)  # each process has its own
-        parts.append([batches.at(step).samples[own_rows(SIZE)] for step in range(BATCHES)])
-    together = [sum(each, ()) for each in zip(*parts, strict=True)]
-    assert together == expected
-    assert all(len(part) == SIZE // ranks for part in parts[0])
+    assert ids_of_ranks(corpora["held"], workers, ranks, range(BATCHES)) == expected
 
 
-def test_what_is_made_ahead_in_a_thread_is_the_same_500_batches(
-    corpora: dict[str, Corpus], expected: list[tuple[str, ...]]
-) -> None:
-    with one_ahead(Batches(corpora["held"], SIZE, SEED).at, BATCHES) as ahead:
-        assert [ahead(step).samples for step in range(BATCHES)] == expected
-
-
-@pytest.mark.parametrize("kind", ["held", "streamed"])
-@pytest.mark.parametrize("first", [0, 1, 23, 137, BATCHES - 3])
+@settings(max_examples=15)
+@given(
+    first=st.integers(0, BATCHES - 1), count=st.integers(1, 9), ranks=st.sampled_from([1, 2, 4]),
+    workers=st.sampled_from([0, 1, 3]), kind=st.sampled_from(["held", "streamed", "decoded by three"]),
+)  # fmt: skip
 def test_from_any_first_step_the_batches_are_the_same(
-    corpora: dict[str, Corpus], expected: list[tuple[str, ...]], first: int, kind: str
+    corpora: dict[str, Corpus], expected: list[tuple[str, ...]], first: int, count: int, ranks: int, workers: int,
+    kind: str,
+) -> None:  # fmt: skip
+    steps = range(first, min(BATCHES, first + count))
+    assert ids_of_ranks(corpora[kind], workers, ranks, steps) == expected[steps.start : steps.stop]
+
+
+@pytest.mark.parametrize("kind", ["streamed", "decoded by three"])
+@pytest.mark.parametrize("first", [0, 23, BATCHES - 3])
+def test_streamed_batches_have_the_images_and_texts_of_those_in_memory(
+    corpora: dict[str, Corpus], first: int, kind: str
 ) -> None:
     batches, reference = Batches(corpora[kind], SIZE, SEED), Batches(corpora["held"], SIZE, SEED)
     for step in range(first, first + 3):
         found = batches.at(step)
-        assert found.samples == expected[step]
         assert found.texts == reference.at(step).texts
         assert (found.images == reference.at(step).images).all()
 
