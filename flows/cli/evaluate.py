@@ -12,10 +12,15 @@ from flows.cli.store import Json
 from flows.terminal import console, say, say_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
     from tasks.evaluate.one_model import ModelScores
-    from tasks.evaluate.scores import Figure, ScoreTable
+    from tasks.evaluate.scores import Figure, LabelScore, Scores, ScoreTable
+
+_COLUMNS = {"AUPRC": "AUPRC", "F1": "F1", "F1*": "F1 (oracle)", "ECE": "ECE"}
+"""Metrics that have a column beside the table's own."""
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -82,14 +87,8 @@ def _show(found: ModelScores) -> None:
     say(f"{found.model} ({found.kind} {found.identity[:12]})")
     for name, table in found.tables.items():
         console().print(_table(name, table))
-        for label, count in table.uncertain_labels.items():
-            say(f"{label}: {count} uncertain labels ({table.uncertain})")
-        if left_out := table.scores[0].left_out:
-            say(f"left out of the mean, as these films do not allow a score: {', '.join(left_out)}")
-        for metric, figure in table.scores[0].beside.items():
-            say(f"macro {metric}: {_figure(figure)}")
-        if table.unvalidated:
-            say(f"nothing was chosen on validation films: {table.unvalidated}")
+        for line in _notes(table):
+            say(line)
 
 
 def _table(name: str, table: ScoreTable) -> Table:
@@ -101,18 +100,49 @@ def _table(name: str, table: ScoreTable) -> Table:
     title = f"{name}{version} [{table.task_hash}] on {table.dataset}: {over}, {table.confidence:.0%} by {table.unit}"
     shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False, title=title)
     shown.add_column("label", no_wrap=True)
-    shown.add_column("pos.", justify="right", no_wrap=True)
-    second = table.scores[0].auprc is not None
-    for head in (table.metric, "AUPRC") if second else (table.metric,):
-        shown.add_column(head, no_wrap=True)
+    shown.add_column("pos.", justify="right", no_wrap=True, min_width=4)
+    shown.add_column(table.metric, no_wrap=True, min_width=17)
+    first = table.scores[0]
+    beside = {head: name for head, name in _COLUMNS.items() if _beside(first, name)}
+    for head in beside:
+        shown.add_column(head, no_wrap=True, min_width=5)
     for item in table.scores:
         macro = f"macro ({item.arm})" if len(table.scores) > 1 else "macro"
         own = f"{item.macro:.3f} {item.low:.3f}-{item.high:.3f}"
-        shown.add_row(macro, "", own, *([_figure(item.auprc)] if second else []))
+        shown.add_row(macro, "", own, *(_beside(item, name) for name in beside.values()))
         for label, score in item.per_label.items():
-            shown.add_row(label, str(score.positives), _figure(score), *([_figure(score.auprc)] if second else []))
+            shown.add_row(
+                label, str(score.positives), _figure(score), *(_beside(score, one) for one in beside.values())
+            )
     return shown
 
 
-def _figure(figure: Figure | None) -> str:
-    return "" if figure is None else f"{figure.value:.3f} {figure.low:.3f}-{figure.high:.3f}"
+def _beside(scores: Scores | LabelScore, name: str) -> str:
+    """A metric beside the table's own, without its interval, which a line would not hold; blank if there is none."""
+    figure = scores.auprc if name == "AUPRC" else scores.beside.get(name)
+    return "" if figure is None else f"{figure.value:.3f}"
+
+
+def _notes(table: ScoreTable) -> Iterator[str]:
+    first = table.scores[0]
+    for label, count in table.uncertain_labels.items():
+        yield f"{label}: {count} uncertain labels ({table.uncertain})"
+    if first.left_out:
+        yield f"left out of the mean, as these films do not allow a score: {', '.join(first.left_out)}"
+    for metric, figure in {"AUPRC": first.auprc, **first.beside}.items():
+        if figure is not None:
+            yield f"macro {metric}: {_figure(figure)}"
+    if any(name.endswith("(oracle)") for name in first.beside):
+        yield "oracle (*): chosen on the test films themselves, an upper bound"
+    if table.validation:
+        yield f"chosen on validation films: {table.validation}"
+    if first.without_threshold:
+        yield f"no threshold, as all validation films show it or none: {', '.join(first.without_threshold)}"
+    if table.unvalidated:
+        yield f"nothing was chosen on validation films: {table.unvalidated}"
+    if table.probability:
+        yield f"ECE is of this probability: {table.probability}"
+
+
+def _figure(figure: Figure) -> str:
+    return f"{figure.value:.3f} {figure.low:.3f}-{figure.high:.3f}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from models import own_kinds
+from storage.canonical import canonical_json
 from storage.layout import DatasetRef
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
@@ -89,9 +91,12 @@ class AskedTask:
         return self.hash if self.validated_on is None else [self.hash, self.validated_on.identity()]
 
     def _hash_on(self, films: LabelledSet) -> str:
+        """The task's hash; for other films than the test set's it counts which they are beside what was learnt."""
         if films is self.data.test:
             return self.hash
-        return task_hash(self.spec, self.task, replace(self.data, test=films))
+        if not self.task.trains:
+            return task_hash(self.spec, self.task, replace(self.data, test=films))
+        return hashlib.sha256(canonical_json([self.hash, films.identity()]).encode()).hexdigest()[: len(self.hash)]
 
     def _predict_each(self, model: VisionLanguageModel, sets: Sequence[LabelledSet]) -> list[Predictions]:
         task: Any = self.task  # has `predict_each`, which the protocol leaves to those that train

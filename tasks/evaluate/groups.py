@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.evaluate.resampled import ResampledMetrics, mean_figure
+from tasks.evaluate.label_metrics import AUROC, ResampledMetrics
+from tasks.evaluate.resampled import mean_figure
 from tasks.evaluate.scores import GROUPS, Group, GroupScore
 from tasks.evaluate.training_counts import TrainingCounts
 
@@ -30,7 +31,7 @@ def group_scores(
     found: dict[Group, GroupScore] = {}
     for group, chosen in zip(GROUPS, np.array_split(order, len(GROUPS)), strict=True):
         rows: list[int] = chosen.tolist()
-        macro = mean_figure([part.macro("auroc", rows) for part in parts], confidence)
+        macro = mean_figure([part.macro(AUROC, rows) for part in parts], confidence)
         positives = {names[at]: counts[at] for at in rows}
         found[group] = GroupScore(**macro.model_dump(), positives=positives)
     return found

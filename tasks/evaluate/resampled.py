@@ -1,49 +1,17 @@
-"""The metrics of trials in every resample of patients and of films, and intervals from them."""
+"""Resamples of films and of patients that serve every trial, and figures with intervals from them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tasks.evaluate.labels import Labels
 from tasks.evaluate.metrics.bootstrap import draw_counts, draw_patient_counts, interval
-from tasks.evaluate.metrics.macro import macro_mean, with_both_classes
-from tasks.evaluate.metrics.ranking import resampled_auroc, resampled_average_precision
 from tasks.evaluate.scores import Figure
 
-METRICS = {"auroc": resampled_auroc, "auprc": resampled_average_precision}
 ByUnit = Mapping[str, np.ndarray]
 """By unit, ``film`` and where they are known ``patient``: a figure on all films, then in each resample."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ResampledMetrics:
-    """The metrics of the labels that can be scored.
-
-    Args:
-        tables: by metric and unit (labels, 1 + resamples), all films first.
-        used: the numbers of these labels.
-    """
-
-    tables: Mapping[str, ByUnit]
-    used: tuple[int, ...]
-
-    def label(self, metric: str, row: int) -> ByUnit:
-        """A metric of label ``used[row]``, (1 + resamples,)."""
-        return {unit: table[row] for unit, table in self.tables[metric].items()}
-
-    def macro(self, metric: str, rows: Sequence[int] | None = None) -> ByUnit:
-        """The mean of a metric over the labels, or over those in `rows`, (1 + resamples,).
-
-        In a resample that lacks one class of a label the mean is taken over the other labels.
-        """
-        return {
-            unit: macro_mean(table if rows is None else table[list(rows)])
-            for unit, table in self.tables[metric].items()
-        }
 
 
 def draw(films: int, patients: Sequence[str | None] | None, resamples: int, seed: int) -> ByUnit:
@@ -64,25 +32,6 @@ def unit_names(films: Iterable[str | int], patients: Sequence[str | None]) -> li
     """Whose each film is; a film without a patient is a unit of its own."""
     pairs = zip(films, patients, strict=True)
     return [f"film {film}" if patient is None else f"patient {patient}" for film, patient in pairs]
-
-
-def resample(scores: np.ndarray, labels: Labels, counts: ByUnit) -> ResampledMetrics:
-    """Every metric of every label with both classes, in each resample.
-
-    Args:
-        scores: (films, labels), higher means more likely present.
-        labels: of these films.
-        counts: from `draw`.
-    """
-    used = with_both_classes(labels.values, labels.known)
-    tables = {metric: {unit: np.empty((len(used), len(rows))) for unit, rows in counts.items()} for metric in METRICS}
-    for row, at in enumerate(used):
-        known = labels.known[:, at]
-        for unit, drawn in counts.items():
-            weights = drawn if known.all() else drawn[:, known]
-            for metric, compute in METRICS.items():
-                tables[metric][unit][row] = compute(scores[known, at], labels.values[known, at], weights)
-    return ResampledMetrics(tables, used)
 
 
 def mean_over_seeds(parts: Sequence[ByUnit]) -> ByUnit:

@@ -9,9 +9,10 @@ import numpy as np
 
 from tasks.evaluate.compare import compare
 from tasks.evaluate.groups import group_scores, why_ungrouped
+from tasks.evaluate.label_metrics import AUPRC, AUROC, ResampledMetrics, Thresholds, best_thresholds, resample
 from tasks.evaluate.labels import CannotScore, Labels, settle
-from tasks.evaluate.resampled import ResampledMetrics, draw, drawn_units, mean_figure, resample, sd_over_seeds
-from tasks.evaluate.scores import LabelScore, Scores, ScoreTable
+from tasks.evaluate.resampled import ByUnit, draw, drawn_units, mean_figure, sd_over_seeds
+from tasks.evaluate.scores import Figure, LabelScore, Scores, ScoreTable
 
 if TYPE_CHECKING:
     from tasks.evaluate.predictions import Predictions
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def score_trials(
-    items: Sequence[TrialPredictions], section: EvaluateSection, *, protocol: str, seed: int = 0
+    items: Sequence[TrialPredictions], section: EvaluateSection, *, protocol: str, probability: str = "", seed: int = 0
 ) -> ScoreTable:
     """Score every trial on the same films and resamples, average over seeds, and compare arms.
 
@@ -31,6 +32,7 @@ def score_trials(
         items: predictions of every arm and seed, for the same films and labels, in the order of the table.
         section: resamples, confidence, comparisons, and what becomes of uncertain labels.
         protocol: how the predictions were made, in words.
+        probability: what the sigmoid of a score is, in words; empty where it is no probability of the finding.
         seed: of the resamples.
 
     Raises:
@@ -46,7 +48,8 @@ def score_trials(
     trained_on = {(item.arm, item.seed): item.trained_on for item in items}
     for item in items:
         _check_finite(_name(item), item.predictions.scores, certain.names)
-        found = resample(item.predictions.scores, certain, counts)
+        thresholds = _thresholds(item, section)
+        found = resample(item.predictions.scores, certain, counts, thresholds, logits=bool(probability))
         if not found.used:
             raise CannotScore("no finding is present in some films and absent in others")
         scored.setdefault(item.arm, {})[item.seed] = found
@@ -65,10 +68,11 @@ def score_trials(
         trials=[scores_of(item.arm, (item.seed,)) for item in items],
         differences=compare(
             section.compared(arms),
-            {arm: {at: found.macro("auroc") for at, found in by_seed.items()} for arm, by_seed in scored.items()},
+            {arm: {at: found.macro(AUROC) for at, found in by_seed.items()} for arm, by_seed in scored.items()},
             section.confidence,
         ),
         protocol=protocol,
+        probability=probability,
         uncertain=section.uncertain,
         uncertain_labels=dict(certain.uncertain),
     )
@@ -86,36 +90,65 @@ def _scores(
     names = [labels.names[at] for at in parts[0].used]
     ungrouped = why_ungrouped(len(names), trained_on)
     counted = [] if ungrouped else [item for item in trained_on if item is not None]
-    macros = {metric: [part.macro(metric) for part in parts] for metric in ("auroc", "auprc")}
-    macro = mean_figure(macros["auroc"], confidence)
+    macros = [part.macro(AUROC) for part in parts]
+    macro, auprc, beside = _figures([{name: part.macro(name) for name in part.tables} for part in parts], confidence)
     return Scores(
         arm=arm,
         seeds=tuple(by_seed),
         films=len(labels.values),
         macro=macro.value,
-        per_label={
-            labels.names[at]: _label(parts, row, at, labels, confidence) for row, at in enumerate(parts[0].used)
-        },
+        per_label={labels.names[at]: _label(parts, row, labels, confidence) for row, at in enumerate(parts[0].used)},
         left_out=[name for at, name in enumerate(labels.names) if at not in parts[0].used],
-        sd=sd_over_seeds(macros["auroc"]),
-        auprc=mean_figure(macros["auprc"], confidence),
+        sd=sd_over_seeds(macros),
+        auprc=auprc,
+        beside=beside,
+        without_threshold=_without_threshold(names, parts),
         groups=group_scores(names, parts, counted, confidence) if counted else {},
         ungrouped=ungrouped,
         **macro.model_dump(exclude={"value"}),
     )
 
 
-def _label(parts: Sequence[ResampledMetrics], row: int, at: int, labels: Labels, confidence: float) -> LabelScore:
-    auroc, auprc = (
-        mean_figure([part.label(metric, row) for part in parts], confidence) for metric in ("auroc", "auprc")
+def _label(parts: Sequence[ResampledMetrics], row: int, labels: Labels, confidence: float) -> LabelScore:
+    auroc, auprc, beside = _figures(
+        [{name: part.label(name, row) for name in part.tables} for part in parts], confidence
     )
+    at = parts[0].used[row]
     known = labels.known[:, at]
     return LabelScore(
         positives=int(labels.values[known, at].sum()),
         ignored=int((~known).sum()),
         auprc=auprc,
+        beside=beside,
+        thresholds=dict(parts[0].thresholds[row]) if len(parts) == 1 else {},
         **auroc.model_dump(),
     )
+
+
+def _figures(parts: Sequence[Mapping[str, ByUnit]], confidence: float) -> tuple[Figure, Figure, dict[str, Figure]]:
+    """AUROC, AUPRC and what stands beside them, on average over the seeds; a metric that a seed lacks is none."""
+    found: dict[str, Figure] = {}
+    for name in parts[0]:
+        each = [part[name] for part in parts if name in part and not np.isnan(part[name]["film"][0])]
+        if len(each) == len(parts):
+            found[name] = mean_figure(each, confidence)
+    return found.pop(AUROC), found.pop(AUPRC), found
+
+
+def _thresholds(item: TrialPredictions, section: EvaluateSection) -> Thresholds:
+    """The thresholds that the validation films give; uncertain labels that tests refuse have no part in them."""
+    found = item.validation
+    if found is None:
+        return {}
+    _check_finite(f"{_name(item)}, validation", found.scores, found.labels)
+    policy = "ignore" if section.uncertain == "refuse" else section.uncertain
+    return best_thresholds(found.scores, settle(found.truth, found.labels, policy, found.films))
+
+
+def _without_threshold(names: Sequence[str], parts: Sequence[ResampledMetrics]) -> list[str]:
+    if not any("F1" in part.tables for part in parts):
+        return []
+    return [name for row, name in enumerate(names) if not all("F1" in part.thresholds[row] for part in parts)]
 
 
 def _name(item: TrialPredictions) -> str:

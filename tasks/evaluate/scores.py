@@ -33,13 +33,15 @@ class LabelScore(Figure):
     """One label: the metric with its interval, and how many of the films show it or were left out as uncertain.
 
     `auprc` is the average precision; None in tables of version 0.2 and of other metrics. `beside` has further metrics
-    of the same resamples, by name.
+    of the same resamples, by name. `thresholds` holds where a score is taken for the finding, by the name of what is
+    best there, and is empty for a mean over several seeds, each of which has its own.
     """
 
     positives: int
     ignored: int = 0
     auprc: Figure | None = None
     beside: dict[str, Figure] = Field(default_factory=dict[str, Figure])
+    thresholds: dict[str, float] = Field(default_factory=dict[str, float])
 
 
 class GroupScore(Figure):
@@ -57,8 +59,10 @@ class Scores(Record):
     `macro` is the mean over the labels in `per_label`; `left_out` names those that cannot be scored, as when all films
     whose label is known show it, or none. `sd` is the standard deviation of `macro` over the seeds, None for a single
     one. Intervals are as in `Figure`; `auprc` is the macro average precision, `beside` the macro means of further
-    metrics. `groups` splits the labels by how often the arm's own training pairs have them: the commonest third is the
-    head, then body and tail; `ungrouped` says why there are none. Arms with other pairs have other groups.
+    metrics, each over the labels that have it: those in `without_threshold` are shown by all validation films or by
+    none, so that no threshold was chosen. `groups` splits the labels by how often the arm's own training pairs have
+    them: the commonest third is the head, then body and tail; `ungrouped` says why there are none. Arms with other
+    pairs have other groups.
     """
 
     arm: str
@@ -74,6 +78,7 @@ class Scores(Record):
     high_film: float | None = None
     auprc: Figure | None = None
     beside: dict[str, Figure] = Field(default_factory=dict[str, Figure])
+    without_threshold: list[str] = Field(default_factory=list[str])
     groups: dict[Group, GroupScore] = Field(default_factory=dict[Group, GroupScore])
     ungrouped: str = ""
 
@@ -103,6 +108,7 @@ class ScoreTable(Record):
     are not its defaults. `task_hash` changes with whatever changes its predictions beside the model: kind, options,
     prompts, test set; `task_version` is that of the task's file, None where it was asked for by kind. `validation`
     names the films that thresholds come from; where a task takes some and there are none, `unvalidated` says why.
+    `probability` says what is taken for the probability of a finding; empty where scores state none.
     """
 
     task: str = ""
@@ -122,6 +128,7 @@ class ScoreTable(Record):
     protocol: str
     validation: str = ""
     unvalidated: str = ""
+    probability: str = ""
     uncertain: str = "refuse"
     uncertain_labels: dict[str, int] = Field(default_factory=dict)
 

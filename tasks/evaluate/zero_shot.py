@@ -32,6 +32,8 @@ MEASURES = (
     "AUROC and AUPRC per finding, macro mean; percentile bootstrap over patients where they are known, else over "
     "films, the same resamples for every arm"
 )
+PROBABILITY = "softmax of the cosines with the finding's prompts and with those that they are contrasted with"
+"""It is the sigmoid of their difference; the model's learned scale has no part in it, as in CheXzero."""
 _SCORING = 1
 """Raise it when the same model, prompts and image would get another score."""
 
@@ -75,9 +77,13 @@ class ZeroShot:
         return Predictions(test.ids(), names, scores, test.truth(names), test.patients())
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
-        """AUROC and AUPRC per finding and their macro mean, with intervals over patients where they are known."""
+        """The measures of a classification per finding and their macro mean, with intervals.
+
+        The rule ``max`` contrasts a finding with nothing: its scores state no probability.
+        """
         protocol = f"zero-shot, prompts {self.prompts}, rule {self.rule}: {RULES[self.rule]}; {MEASURES}"
-        return score_trials(predictions, section, protocol=protocol)
+        probability = "" if self.rule == "max" else PROBABILITY
+        return score_trials(predictions, section, protocol=protocol, probability=probability)
 
 
 def zero_shot(model: VisionLanguageModel, images: np.ndarray, prompts: Sequence[FindingPrompts]) -> np.ndarray:

@@ -11,7 +11,7 @@ from storage.records import Manifest
 from tasks.evaluate.finetune.fitting import chosen_films, first_tower, fitted, rates_text
 from tasks.evaluate.finetune.nested import nested_subset
 from tasks.evaluate.finetune.options import Initial, Rates, Seed, Share, Steps
-from tasks.evaluate.labelled_set import EvaluationData
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.metrics.macro import with_both_classes
 from tasks.evaluate.metrics.ranking import auroc
@@ -48,6 +48,7 @@ class Finetune:
 
     needs = frozenset({"labels"})
     trains = True
+    validates = True
 
     def __init__(
         self, share: Share = 1.0, seed: Seed = 0, initial: Initial = "pretrained", steps: Steps = 300,
@@ -70,6 +71,12 @@ class Finetune:
                 that is not in the set, the validation films cannot tell one rate from another, or random weights are
                 asked for and the architecture cannot be made anew.
         """
+        return self.predict_each(model, data, [data.test])[0]
+
+    def predict_each(
+        self, model: VisionLanguageModel, data: EvaluationData, sets: Sequence[LabelledSet]
+    ) -> list[Predictions]:
+        """The same for the films of several sets, and the findings that the test set labels."""
         from models.vlp.finetuning import Fitting, Learning, label_loss, outputs, views
         from models.vlp.image_tower import classifier
 
@@ -98,14 +105,17 @@ class Finetune:
 
         learning = Learning(net, loss, quality, len(rows))
         trained = fitted(learning, Fitting(self.steps, BATCH, self.rates, self.seed), model)
-        scores = np.concatenate(list(outputs(trained, model, data.test.blocks(model.film_size)))).astype(np.float32)
-        return Predictions(data.test.ids(), names, scores, data.test.truth(names), data.test.patients())
+        scores = [np.concatenate(list(outputs(trained, model, films.blocks(model.film_size)))) for films in sets]
+        return [
+            Predictions(films.ids(), names, found.astype(np.float32), films.truth(names), films.patients())
+            for films, found in zip(sets, scores, strict=True)
+        ]
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
-        """AUROC and AUPRC per finding and their macro mean, as for ``zero_shot``."""
+        """The measures of a classification per finding and their macro mean, as for ``zero_shot``."""
         protocol = (
             f"fine-tuning: the {self.initial} image tower and a linear layer trained for {self.steps} steps on "
             f"{self.share:.0%} of the training patients, learning rate of {rates_text(self.rates)} chosen by "
             "macro AUROC on the validation films"
         )
-        return score_trials(predictions, section, protocol=protocol)
+        return score_trials(predictions, section, protocol=protocol, probability="sigmoid of the network's output")

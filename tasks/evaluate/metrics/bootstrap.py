@@ -9,7 +9,7 @@ import numpy as np
 from tasks.evaluate.labels import CannotScore
 
 _CELLS = 1 << 22
-"""Resamples times films of a block: 16 MiB."""
+"""Resamples times films of a block: 16 MiB in float32, 32 MiB in float64."""
 
 
 def draw_counts(films: int, resamples: int, seed: int) -> np.ndarray:
@@ -48,11 +48,15 @@ def count_blocks(unit: np.ndarray, resamples: int, seed: int) -> Iterator[tuple[
         Which resamples these are, and how often each holds each film, (block, films) float32.
     """
     rng, units = np.random.default_rng(seed), int(unit.max()) + 1
-    size = max(1, _CELLS // len(unit))
-    for start in range(0, resamples, size):
-        stop = min(start + size, resamples)
-        counts = rng.multinomial(units, np.full(units, 1 / units), size=stop - start).astype(np.float32)
-        yield slice(start, stop), counts[:, unit]
+    for rows in blocks(resamples, len(unit)):
+        counts = rng.multinomial(units, np.full(units, 1 / units), size=rows.stop - rows.start).astype(np.float32)
+        yield rows, counts[:, unit]
+
+
+def blocks(resamples: int, films: int) -> Iterator[slice]:
+    """Resamples some at a time, so that memory is bounded: which these are."""
+    size = max(1, _CELLS // max(films, 1))
+    return (slice(at, min(at + size, resamples)) for at in range(0, resamples, size))
 
 
 def patient_numbers(patients: Sequence[str]) -> np.ndarray:

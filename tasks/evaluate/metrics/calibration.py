@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tasks.evaluate.metrics.bootstrap import blocks
 from tasks.evaluate.metrics.inputs import checked
 
 BINS = 15
@@ -29,12 +30,27 @@ def expected_calibration_error(scores: np.ndarray, labels: np.ndarray, bins: int
     Raises:
         ValueError: there is no film, a score is no probability, or a label neither 0 nor 1.
     """
+    return float(resampled_calibration_error(scores, labels, np.ones((1, len(scores))), bins)[0])
+
+
+def resampled_calibration_error(
+    scores: np.ndarray, labels: np.ndarray, counts: np.ndarray, bins: int = BINS
+) -> np.ndarray:
+    """The expected calibration error in each resample: counts (r, n), each row of some films, to (r,) float64.
+
+    Raises:
+        ValueError: as `expected_calibration_error`.
+    """
     scores, labels = checked(scores, labels)
     if not len(scores):
         raise ValueError("there is no film")
     if not are_probabilities(scores):
         raise ValueError("calibration is defined for probabilities: a score lies outside 0 to 1")
     place = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], scores, side="right")
-    stated = np.bincount(place, weights=scores, minlength=bins)
-    observed = np.bincount(place, weights=labels, minlength=bins)
-    return float(np.abs(stated - observed).sum() / len(scores))
+    excess = np.zeros((len(scores), bins))
+    excess[np.arange(len(scores)), place] = scores - labels
+    found = np.empty(len(counts))
+    for rows in blocks(*counts.shape):
+        weights = counts[rows].astype(np.float64)
+        found[rows] = np.abs(weights @ excess).sum(axis=1) / weights.sum(axis=1)
+    return found

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
+from tasks.evaluate.metrics.bootstrap import blocks
 from tasks.evaluate.metrics.inputs import checked
-
-_CELLS = 1 << 22
-"""Resamples times films that are worked on at a time: 32 MiB in float64."""
 
 
 def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -50,7 +46,7 @@ def resampled_auroc(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) 
     first = np.searchsorted(ranked, ranked[at], side="left")
     last = np.searchsorted(ranked, ranked[at], side="right")
     found = np.empty(len(counts))
-    for rows in _blocks(*counts.shape):
+    for rows in blocks(*counts.shape):
         weights = counts[rows, :][:, order]
         below = np.zeros((len(weights), len(scores) + 1))
         np.cumsum(weights * ~positive, axis=1, dtype=np.float64, out=below[:, 1:])
@@ -74,7 +70,7 @@ def resampled_average_precision(scores: np.ndarray, labels: np.ndarray, counts: 
     falling, positive = -scores[order], labels[order]
     last = np.unique(np.searchsorted(falling, falling[positive], side="right")) - 1
     found = np.empty(len(counts))
-    for rows in _blocks(*counts.shape):
+    for rows in blocks(*counts.shape):
         weights = counts[rows, :][:, order]
         hits = np.cumsum(weights * positive, axis=1, dtype=np.float64)
         taken = np.cumsum(weights, axis=1, dtype=np.float64)
@@ -83,11 +79,6 @@ def resampled_average_precision(scores: np.ndarray, labels: np.ndarray, counts: 
         positives, films = gained.sum(axis=1), weights.sum(axis=1, dtype=np.float64)
         found[rows] = _divided((gained * precision).sum(axis=1), np.where(positives < films, positives, 0))
     return found
-
-
-def _blocks(resamples: int, films: int) -> Iterator[slice]:
-    size = max(1, _CELLS // max(films, 1))
-    return (slice(at, min(at + size, resamples)) for at in range(0, resamples, size))
 
 
 def _divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

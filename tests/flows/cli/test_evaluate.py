@@ -30,6 +30,20 @@ def synth(root: Path, *words: str) -> tuple[int, str, str]:
     return result.exit_code, " ".join(result.stdout.split()), " ".join(result.stderr.split())
 
 
+def test_measures_stand_beside_the_metric_and_notes_say_what_they_are_of(folder: Path, root: Path) -> None:
+    code, out, err = synth(root, str(folder), "--task", "zero-shot-label-pair")
+    assert code == 0, err
+    assert "AUROC AUPRC F1* ECE" in out
+    assert "nothing was chosen on validation films: there are no validation films: name some in sources" in out
+    assert "ECE is of this probability: softmax of the cosines" in out
+    with_validation = ("--set", "sources.validation={source: 'phantom:b', films: 30, size: 128, seed: 21}")
+    code, out, err = synth(root, str(folder), "--task", "zero-shot-label-pair", *with_validation)
+    assert code == 0, err
+    assert "AUROC AUPRC F1 F1* ECE" in out
+    assert "macro MCC (oracle): 0." in out
+    assert "chosen on validation films: hospital-b" in out
+
+
 def test_a_model_is_scored_and_a_failed_task_is_told_beside_the_others(folder: Path, root: Path) -> None:
     tasks = ("--task", "zero-shot-label-max", "--task", "retrieval", "--task", "grounding-pointing")
     code, out, err = synth(root, str(folder), *tasks)

@@ -116,3 +116,16 @@ def test_a_task_that_predicts_for_several_sets_at_once_does_so_once(
 ) -> None:
     asked_of(data, AtOnce).predictions(local_store, PLACE, {}, lambda: object())  # pyright: ignore
     assert CALLS == [("test/v1", "held/v1")]
+
+
+def test_what_a_task_that_trains_predicts_for_validation_films_belongs_to_one_test_set(
+    local_store: LocalStore, data: EvaluationData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AtOnce, "trains", True)
+    publish(local_store, "other", toy_samples("other", 8, seed=2))
+    other = LabelledSet(Version.open(local_store, DatasetRef("other", "v1")))
+    for test in (data.test, other):
+        asked = asked_of(replace(data, test=test, training=data.validation), AtOnce)
+        asked.predictions(local_store, PLACE, {}, lambda: object())  # pyright: ignore
+    assert CALLS == [("test/v1", "held/v1"), ("other/v1", "held/v1")]
+    assert len(list(local_store.list("predictions/"))) == 4

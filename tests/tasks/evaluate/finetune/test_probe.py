@@ -79,6 +79,16 @@ def test_what_the_embeddings_hold_is_found_and_the_films_are_seen_once(data: Eva
     assert model.asked == asked
 
 
+def test_validation_films_are_scored_by_the_same_regression(data: EvaluationData, model: Any) -> None:
+    assert data.validation is not None
+    test, held = Probe().predict_each(model, data, [data.test, data.validation])
+    assert (test.scores == Probe().predict(model, data).scores).all()
+    assert (held.films, held.labels) == (data.validation.ids(), test.labels)
+    ours = Probe().score([TrialPredictions("ours", 0, test, validation=held)], SECTION).of("ours")
+    assert ours.per_label[FINDINGS[0]].beside["F1"].value == 1
+    assert 0 < ours.beside["ECE"].value < 0.5
+
+
 def test_it_is_logistic_regression_of_the_share_with_the_strength_that_is_best_on_validation(
     data: EvaluationData, model: Any
 ) -> None:

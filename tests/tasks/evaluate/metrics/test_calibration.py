@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.compat import torchvision_ready
-from tasks.evaluate.metrics.calibration import are_probabilities, expected_calibration_error
+from tasks.evaluate.metrics.calibration import (
+    are_probabilities,
+    expected_calibration_error,
+    resampled_calibration_error,
+)
 
 
 @given(seed=st.integers(0, 10_000), films=st.integers(1, 300), bins=st.sampled_from([1, 10, 15]))
@@ -34,3 +38,14 @@ def test_it_is_defined_for_probabilities_only(score: float) -> None:
         expected_calibration_error(np.array([0.2, score]), np.array([0, 1]))
     with pytest.raises(ValueError, match="there is no film"):
         expected_calibration_error(np.array([]), np.array([]))
+
+
+@given(seed=st.integers(0, 10_000), levels=st.sampled_from([1, 4, 1 << 40]))
+def test_in_a_resample_it_is_that_of_its_films(seed: int, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, labels = rng.integers(0, levels + 1, 40) / levels, rng.integers(0, 2, 40)
+    counts = rng.multinomial(40, np.full(40, 1 / 40), size=5)
+    found = resampled_calibration_error(scores, labels, counts.astype(np.float32))
+    for value, times in zip(found, counts, strict=True):
+        alone = expected_calibration_error(np.repeat(scores, times), np.repeat(labels, times))
+        assert value == pytest.approx(alone, abs=1e-12)

@@ -69,7 +69,7 @@ def test_many_films_are_worked_on_in_parts(metric, monkeypatch: pytest.MonkeyPat
     rng = np.random.default_rng(0)
     scores, labels, counts = rng.random(50), rng.integers(0, 2, 50), draw_counts(50, 7, seed=1)
     whole = metric(scores, labels, counts)
-    monkeypatch.setattr("tasks.evaluate.metrics.ranking._CELLS", 150)
+    monkeypatch.setattr("tasks.evaluate.metrics.bootstrap._CELLS", 150)
     assert (metric(scores, labels, counts) == whole).all()
 
 
