@@ -128,7 +128,7 @@ def archive(
     layout: Annotated[
         str,
         typer.Option(
-            help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna, siim, covidx or covid_rural."
+            help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna, siim, covidx, covid_rural, ms_cxr."
         ),
     ] = "auto",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the index, the report and its figure.")] = Path(

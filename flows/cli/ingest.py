@@ -21,7 +21,7 @@ def ingest(
     layout: Annotated[
         str,
         typer.Option(
-            help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna, siim, covidx or covid_rural."
+            help="auto, folder, nih, chexpert, mimic, openi, padchest, vindr, rsna, siim, covidx, covid_rural, ms_cxr."
         ),
     ] = "auto",
     split: Annotated[str | None, typer.Option(help="Take this split of the archive alone, such as train.")] = None,

@@ -195,7 +195,9 @@ def _facts(film: ArchiveFilm) -> list[Any]:
         size = film.path.stat().st_size
     except (OSError, ValueError):
         size = -1
-    boxes = [[box.finding, box.x, box.y, box.width, box.height] for box in film.boxes]
+    boxes = [
+        [box.finding, box.x, box.y, box.width, box.height, *([box.phrase] if box.phrase else [])] for box in film.boxes
+    ]
     masks = [[mask.finding, mask.width, mask.height, *mask.runs] for mask in film.masks]
     facts = (film.film, film.patient, film.study, film.view, film.sex, film.age, film.split, film.labelled_by)
     return [*facts, dict(film.labels), film.report, boxes, masks, size]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from storage.layout import DatasetRef
 from storage.png import encode_png
-from storage.records import PairRow, RejectRow
+from storage.records import Box, PairRow, RejectRow
 from storage.shards import Sample, sample_of
 from tasks.corpora.archives.errors import UnreadableFilm
 from tasks.corpora.archives.film import ArchiveFilm, age_in_years, sex_of
@@ -65,6 +66,7 @@ class FilmRows:
         square = Square(height, width, self._section.pixels)
         png = encode_png(square.place(seen.pixels))
         text, text_from = self._text(film)
+        placed = [(spot, box.phrase) for box in film.boxes if (spot := square.box(box, film.frame)) is not None]
         areas = ((mask.finding, decode_masks(mask.runs, mask.width, mask.height)) for mask in film.masks)
         row = PairRow(
             sample_id=sample_id,
@@ -88,6 +90,7 @@ class FilmRows:
                 "file": seen.kind,
                 "height": height,
                 "width": width,
+                **_phrases(placed),
             },
             patient=film.patient,
             study=film.study,
@@ -96,8 +99,8 @@ class FilmRows:
             age=None if film.age is None else round(film.age, 3),
             split=film.split,
             labeller=film.labelled_by,
-            boxes=[placed for box in film.boxes if (placed := square.box(box, film.frame)) is not None],
-            masks=[placed for name, area in areas if (placed := square.mask(name, np.asarray(area))) is not None],
+            boxes=[spot for spot, _ in placed],
+            masks=[spot for name, area in areas if (spot := square.mask(name, np.asarray(area))) is not None],
             text_from=text_from,
         )
         return sample_of(row, png)
@@ -121,6 +124,16 @@ class FilmRows:
     def _relative(self, message: str) -> str:
         """A message about a file, without the place of the archive on this machine."""
         return message.replace(f"{escaped(self._archive.root)}/", "", 1)
+
+
+def _phrases(boxes: Sequence[tuple[Box, str]]) -> dict[str, Any]:
+    """The phrases of the boxes of a row, each with its finding and the places of its boxes among them."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for at, (box, phrase) in enumerate(boxes):
+        if phrase:
+            found.setdefault((escaped(phrase), box.finding), []).append(at)
+    told = [{"text": text, "finding": finding, "boxes": places} for (text, finding), places in found.items()]
+    return {"phrases": told} if told else {}
 
 
 def _with_header(film: ArchiveFilm, seen: Film) -> ArchiveFilm:

@@ -44,15 +44,15 @@ class Square:
         way = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
         return self._framed(np.asarray(cv2.resize(film, self.inner[::-1], interpolation=way), np.uint8))
 
-    def box(self, box: archive.Box, frame: int | None = None) -> Box | None:
+    def box(self, box: archive.Box, frame: tuple[float, float] | None = None) -> Box | None:
         """A box of the film on the square, cut at the film's edges; None where nothing of it is on the film.
 
         Args:
-            box: in pixels of the film, or of a square film with the side `frame`.
+            box: in pixels of the film, or of a copy of it whose width and height are `frame`.
             frame: see `box`.
         """
         (rows, columns), (top, left) = self.inner, self.corner
-        across, down = (columns / frame, rows / frame) if frame else (self.scale, self.scale)
+        across, down = (columns / frame[0], rows / frame[1]) if frame else (self.scale, self.scale)
         low, high = (min(max(edge * across, 0.0), float(columns)) for edge in (box.x, box.x + box.width))
         upper, lower = (min(max(edge * down, 0.0), float(rows)) for edge in (box.y, box.y + box.height))
         if high <= low or lower <= upper:

@@ -107,6 +107,13 @@ TERMS: Mapping[str, UseTerms] = {
         "2020, and Tang et al., https://doi.org/10.1101/2020.10.19.20215483.",
         label_set="covid-rural",
     ),
+    "ms_cxr": UseTerms(
+        "LicenseRef-PhysioNet-Credentialed-1.5.0",
+        f"{_PHYSIONET}Terms: https://physionet.org/content/ms-cxr/, https://physionet.org/content/mimic-cxr-jpg/. "
+        "Cite Boecking et al., MS-CXR, PhysioNet 2022, and Johnson et al., MIMIC-CXR, Scientific Data 2019.",
+        credentialed=True,
+        label_set="chexpert-14",
+    ),
 }
 _OWN = UseTerms("unknown", "None is recorded: find out under which terms these films may be used before sharing them.")
 

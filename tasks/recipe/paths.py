@@ -12,7 +12,7 @@ from storage.plain import is_mapping, is_sequence
 _VARIABLE = re.compile(r"\$(\w+|\{)")
 _ADDRESS = re.compile(r"(?P<scheme>sqlite[\w+.-]*:///|file:(?://[^/]*)?)(?P<path>/.*)", re.I)
 _ARCHIVE = re.compile(
-    r"(?P<scheme>(?:nih|chexpert|mimic|openi|padchest|vindr|rsna|siim|covidx|covid_rural|folder|auto):)(?P<path>/.*)"
+    r"(?P<scheme>(?:nih|chexpert|mimic|openi|padchest|vindr|rsna|siim|covidx|covid_rural|ms_cxr|folder|auto):)(?P<path>/.*)"
 )
 _ABSOLUTE = re.compile(r"/|~|\\\\|[A-Za-z]:[\\/]")
 ELSEWHERE = "…/"

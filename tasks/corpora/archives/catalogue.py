@@ -105,6 +105,13 @@ CATALOGUE: tuple[EvaluationDataset, ...] = (
         "patients had a positive test",
     ),
     EvaluationDataset(
+        "MS-CXR", "ms_cxr", frozenset({"labels", "boxes", "patient", "study", "view", "split"}),
+        ("train", "val", "test"), "https://physionet.org/content/ms-cxr/",
+        "credentialed, data use agreement",
+        "its films are MIMIC-CXR-JPG's (https://physionet.org/content/mimic-cxr-jpg/), so its patients must not be "
+        "trained on; splits only in version 1.1.0; labels are those of its boxes, and nothing is labelled absent",
+    ),
+    EvaluationDataset(
         "Phantom, hospital B", PHANTOM, frozenset({"labels", "boxes", "masks", "findings", "impression"}), (), "",
         "rendered here", "source phantom:b; no patient is real",
     ),

@@ -22,13 +22,17 @@ _UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25, "": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A finding's place in pixels of its publisher's film: left edge `x`, top edge `y`, `width` and `height`."""
+    """A finding's place in pixels of its publisher's film: left edge `x`, top edge `y`, `width` and `height`.
+
+    `phrase` is the text of a report that the box belongs to; empty where the archive has boxes without text.
+    """
 
     finding: str
     x: float
     y: float
     width: float
     height: float
+    phrase: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class ArchiveFilm:
         labels: finding to 1 (present), 0 (absent) or -1 (uncertain); a finding without a label is left out.
         report: the body of its report. Films of one study share it.
         boxes, masks: places of findings.
-        frame: side of the square film that `boxes` refer to, where its publisher made them so; None where they are
+        frame: width and height of the film that `boxes` refer to, where the archive tells them; None where they are
             in pixels of the file, whatever its size.
         split: as the archive names it, such as ``train``.
         labelled_by: who labelled it, where an archive mixes sources of different worth.
@@ -74,7 +78,7 @@ class ArchiveFilm:
     masks: tuple[RunMask, ...] = ()
     split: str | None = None
     labelled_by: str | None = None
-    frame: int | None = None
+    frame: tuple[float, float] | None = None
 
 
 def label_counts(films: Iterable[ArchiveFilm]) -> Counter[str]:

@@ -14,7 +14,20 @@ from tasks.corpora.archives.film import ArchiveFilm
 from tasks.corpora.archives.unread import no_layout, some, unread_tables
 
 AUTO, FOLDER = "auto", "folder"
-LAYOUTS = ("nih", "chexpert", "mimic", "openi", "padchest", "vindr", "rsna", "siim", "covidx", "covid_rural", FOLDER)
+LAYOUTS = (
+    "nih",
+    "chexpert",
+    "mimic",
+    "openi",
+    "padchest",
+    "vindr",
+    "rsna",
+    "siim",
+    "covidx",
+    "covid_rural",
+    "ms_cxr",
+    FOLDER,
+)
 _OTHER_LANGUAGE = {"padchest": "Spanish, cut to word stems"}
 
 

@@ -41,7 +41,7 @@ def test_a_box_lies_where_it_lay() -> None:
 
 def test_a_box_told_on_the_publishers_square_fits_a_smaller_copy() -> None:
     square = Square(64, 64, 128)
-    assert square.box(Box("mass", 512, 256, 128, 64), frame=1024) == square.box(Box("mass", 32, 16, 8, 4))
+    assert square.box(Box("mass", 512, 256, 128, 64), frame=(1024, 1024)) == square.box(Box("mass", 32, 16, 8, 4))
 
 
 def test_a_box_is_cut_at_the_edges_of_the_film_and_gone_beyond_them() -> None:

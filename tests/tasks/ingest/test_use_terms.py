@@ -22,7 +22,13 @@ def test_every_public_archive_has_terms_with_a_page_and_a_label_set(layout: str)
 
 
 def test_only_archives_that_are_signed_for_are_under_an_agreement() -> None:
-    assert {name for name, terms in TERMS.items() if terms.credentialed} == {"chexpert", "mimic", "padchest", "vindr"}
+    assert {name for name, terms in TERMS.items() if terms.credentialed} == {
+        "chexpert",
+        "mimic",
+        "ms_cxr",
+        "padchest",
+        "vindr",
+    }
 
 
 def test_of_a_plain_folder_nothing_is_claimed() -> None:

@@ -66,7 +66,7 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
                 labels=labels if expert is None else read_again(labels, expert),
                 boxes=tuple(boxes.of(name) or ()),
                 split=splits.of(name),
-                frame=SIDE,
+                frame=(SIDE, SIDE),
                 labelled_by=None if expert is None else "radiologists",
             )
     for side in (splits, boxes, experts):

@@ -51,7 +51,9 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
         labels |= {} if clear is None else {"No Finding": clear}
         path = images.find(f"{name}.dcm")
         own = tuple(boxes[name])
-        yield ArchiveFilm(name, path, patient=name or None, labels=labels, boxes=own, split="train", frame=SIDE)
+        yield ArchiveFilm(
+            name, path, patient=name or None, labels=labels, boxes=own, split="train", frame=(SIDE, SIDE)
+        )
     normal.close(main, "patientId", notes)
     for folder in sorted(root.glob(_TEST)):
         for path in walk_images(folder):

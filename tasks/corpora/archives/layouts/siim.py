@@ -52,7 +52,7 @@ def read(root: Path, notes: Counter[str]) -> Iterator[ArchiveFilm]:
         except ValueError as error:
             broken.append(f"{name} ({error})")
         path = images.find(f"{name}.dcm")
-        yield ArchiveFilm(name, path, labels=labels, boxes=boxes, masks=areas, split="train", frame=SIDE)
+        yield ArchiveFilm(name, path, labels=labels, boxes=boxes, masks=areas, split="train", frame=(SIDE, SIDE))
     if broken:
         notes[f"masks that cannot be decoded, such as that of {broken[0]}"] += len(broken)
     for folder in sorted(root.glob("*test*")):
