@@ -24,12 +24,15 @@ def coco(**changes: Any) -> str:
     """The first film of `TABLE` as COCO, with other parts."""
     found = {
         "info": {}, "licenses": [],
-        "images": [{"id": 7, "file_name": "d1.jpg", "path": FIRST, "width": 2544, "height": 3056, "num_annotations": 2}],
+        "images": [{"id": 7, "file_name": "d1.jpg", "path": FIRST, "width": 2544, "height": 3056}],
         "categories": [{"id": 1, "name": "Pneumonia"}, {"id": 2, "name": "Pleural Effusion"}],
         "annotations": [
-            {"id": 1, "image_id": 7, "category_id": 1, "bbox": [100, 200, 30, 40], "label_text": "Right  lower lobe pneumonia"},
-            {"id": 2, "image_id": 7, "category_id": 1, "bbox": [500.0, 200, 30, 40], "label_text": "Right lower lobe pneumonia"},
-            {"id": 3, "image_id": 7, "category_id": 2, "bbox": [100, 900, 50, 60], "label_text": "small effusion"},
+            {"id": at, "image_id": 7, "category_id": kind, "bbox": bbox, "label_text": text}
+            for at, kind, bbox, text in (
+                (1, 1, [100, 200, 30, 40], "Right  lower lobe pneumonia"),
+                (2, 1, [500.0, 200, 30, 40], "Right lower lobe pneumonia"),
+                (3, 2, [100, 900, 50, 60], "small effusion"),
+            )
         ],
     }  # fmt: skip
     return json.dumps({**found, **changes})
