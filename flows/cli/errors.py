@@ -16,8 +16,9 @@ from tasks.ingest.leaks import SourcesLeak
 from tasks.plan.errors import PlanError
 from tasks.pretrain.arms import ArmsDoNotFit
 from tasks.pretrain.checkpoint import CheckpointConflict
+from tasks.pretrain.memory import OutOfMemory
 from tasks.pretrain.ranks import RankFailed
-from tasks.pretrain.train import OutOfMemory, TrainingDiverged
+from tasks.pretrain.train import TrainingDiverged
 from tasks.privacy.archive import ArchiveUnknown
 from tasks.privacy.index import NotEnoughFilms
 from tasks.recipe.errors import RecipeError

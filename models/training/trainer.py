@@ -72,6 +72,8 @@ class TrainerOptions:
         decay_vectors: False leaves biases, norms and scalars without decay.
         clip_norm: gradients longer than this are shortened to it.
         average: decay of the moving average that becomes the result; None keeps the last weights.
+        sync_batch_norm: where GPUs train together, batch norm takes the statistics of the whole batch over them; False
+            leaves each with those of its part, as they always are on the CPU.
         recomputes: activations are computed a second time for the gradient; statistics of batch norm then count once.
         save_seconds: a state is kept after so many seconds; None never by time.
         save_steps: a state is kept after so many steps; None never by steps.
@@ -87,6 +89,7 @@ class TrainerOptions:
     decay_vectors: bool = True
     clip_norm: float = 1.0
     average: float | None = None
+    sync_batch_norm: bool = True
     recomputes: bool = False
     save_seconds: float | None = 60.0
     save_steps: int | None = None
@@ -147,6 +150,24 @@ class Trainer:
         if self._average is not None:
             self.module.load_state_dict(self._average.module.state_dict())
         return self.module.eval()
+
+    def fits(self, inputs: Any, in_parts: FeatureLoss | None = None) -> bool:
+        """Whether the gradients of `inputs`, in parts or at once, fit the memory of the device; no weight changes."""
+        inputs = to_device(inputs, self.device)
+        try:
+            if in_parts is None:
+                with self._autocast():
+                    loss = self.task.loss(inputs)
+                loss.backward()
+            else:
+                batch = CachedBatch(in_parts, inputs, self.device, self._autocast)
+                batch.loss().backward()
+                batch.backward_through_towers()
+        except torch.OutOfMemoryError:
+            return False
+        finally:
+            self._optimiser.zero_grad(set_to_none=True)
+        return True
 
     def _run_steps(self) -> None:
         began, saved = time.monotonic() - self.seconds, (self.step, time.monotonic())
@@ -221,7 +242,7 @@ class Trainer:
     def _distributed(self, module: nn.Module) -> nn.Module:
         if world_size() == 1:
             return module
-        if self.device.type == "cuda":  # statistics of the whole batch, as one process would take them
+        if self.device.type == "cuda" and self.options.sync_batch_norm:  # which torch has for GPUs alone
             module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
         return DistributedDataParallel(module)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from models.device import device_problem, processes_problem
+from models.device import device_problem, pick_device, processes_problem
 from models.registry import UnknownKind
 from models.typed import quoted, suggest
 from models.vlp.names import lacks_features, wrong_model
@@ -42,6 +42,7 @@ def check_training(recipe: Recipe, report: Report) -> None:
         _features(recipe.pretrain, report)
         _parts(recipe.pretrain, report)
         _checkpointing(recipe.pretrain, report)
+        _batch_norm(recipe.pretrain, report)
     if tower is not None:
         report.problems += [f"pretrain.text_tower.path: {wrong}" for wrong in wrong_text_tower(tower)]
     elsewhere = recipe.pretrain.ray_address is not None
@@ -159,6 +160,24 @@ def _parts(section: TrainSection, report: Report) -> None:
         if layers:
             where = f"{section.model} with {one.kind}" if heads else section.model
             report.problems.append(f"pretrain.micro_batch: {where}: {batch_norm_problem(layers)}")
+
+
+def _batch_norm(section: TrainSection, report: Report) -> None:
+    """Several processes that would not train as one does are noted."""
+    if section.processes == 1 or report.problems:
+        return
+    on_cpu = section.device == "cpu" or (section.ray_address is None and pick_device(section.device).type == "cpu")
+    if section.sync_batch_norm and not on_cpu:
+        return
+    from models.vlp.layers import batch_norm_layers
+
+    objectives = [(one.kind, one.options) for one in _objectives(section) if needs_features(one.kind)]
+    prepared = [preparation(*one) for one in objectives] or [None]
+    if any(batch_norm_layers(section.model, heads) for heads in prepared):
+        report.notes.append(
+            f"pretrain.processes: {section.model} has batch norm, and each of {section.processes} processes takes the "
+            "statistics of its own part of a batch: another training than in one process"
+        )
 
 
 def _checkpointing(section: TrainSection, report: Report) -> None:

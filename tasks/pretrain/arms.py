@@ -57,6 +57,7 @@ LATER: Mapping[str, Any] = {
     "momentum": 0.9,
     "average": None,
     "text_tower": None,
+    "sync_batch_norm": True,
 }
 """Fields of `TrainSection` that came later, with the value that everything had before."""
 UNTRAINED = ("model", "text_tower")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from models.vlp.model import VisionLanguageModel
 
@@ -77,14 +77,6 @@ def examine(
         scale=scale,
         largest_scale=largest_scale,
     )
-
-
-def batch_that_fits(fits: Callable[[int], bool], batch: int) -> int:
-    """The largest half, quarter … of `batch` for which `fits` is true; 0 where none is."""
-    size = batch // 2
-    while size > 1 and not fits(size):
-        size //= 2
-    return size if size > 1 else 0
 
 
 def _mean_cosine(rows: np.ndarray) -> float:

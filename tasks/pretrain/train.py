@@ -16,8 +16,9 @@ from models.vlp.text import equal_text_rows
 from tasks.pretrain.ahead import made_ahead
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Batch, Batches, Corpus, load_corpus
-from tasks.pretrain.health import LARGEST_SCALE, TrainingHealth, batch_that_fits, examine
-from tasks.pretrain.parts import loss_in_parts, rows_of
+from tasks.pretrain.health import LARGEST_SCALE, TrainingHealth, examine
+from tasks.pretrain.memory import out_of_memory
+from tasks.pretrain.parts import loss_in_parts
 from tasks.pretrain.state import TrialState
 from tasks.recipe.training import TrainSection
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from models.training.state import StateStore
-    from models.training.trainer import Trainer, TrainerOptions, TrainingTask
+    from models.training.trainer import TrainerOptions
     from models.vlp.model import VisionLanguageModel
     from storage.objects import ObjectStore
     from tasks.pretrain.images import ImageCache
@@ -39,10 +40,6 @@ _EXAMINED = 128
 
 class TrainingDiverged(RuntimeError):
     """The loss is no longer a number."""
-
-
-class OutOfMemory(RuntimeError):
-    """A batch does not fit the device; the message says which would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +185,7 @@ def _fit(
                 f"{len(samples)} samples, such as {', '.join(samples[:_NAMED])}"
             ) from error
         except torch.OutOfMemoryError as error:
-            raise OutOfMemory(_too_large(trial, section, task, trainer)) from error
+            raise out_of_memory(trial, section, trainer, objective, model, error) from error
     return trainer.losses
 
 
@@ -210,34 +207,10 @@ def _options(trial: Trial, section: TrainSection) -> TrainerOptions:
         seed=trial.seed, device=section.device, precision=section.precision, betas=(0.9, 0.98),
         optimiser=section.optimiser, momentum=section.momentum,
         weight_decay=section.weight_decay, decay_vectors=False, average=section.average,
-        recomputes=section.checkpoint_activations, save_steps=section.save_steps,
+        sync_batch_norm=section.sync_batch_norm, recomputes=section.checkpoint_activations,
+        save_steps=section.save_steps,
         save_seconds=None if section.save_minutes is None else 60 * section.save_minutes,
     )  # fmt: skip
-
-
-def _too_large(trial: Trial, section: TrainSection, task: TrainingTask, trainer: Trainer) -> str:
-    """What to say of a batch that does not fit: which would, as the first rows of the same batch show."""
-    import torch
-
-    from models.training.distributed import world_size
-
-    what = f"{trial.label}: a batch of {section.batch}"
-    if world_size() > 1:  # the others wait for this process: no smaller batch can be tried
-        return f"{what} does not fit the memory of {trainer.device}, one of {world_size()}: lower pretrain.batch"
-
-    def fits(rows: int) -> bool:
-        whole = task.batch(trainer.step)
-        try:
-            task.loss(rows_of(whole, 0, rows)).backward()
-        except torch.OutOfMemoryError:
-            return False
-        return True
-
-    found = batch_that_fits(fits, section.batch)
-    remedy = (
-        f"one of {found} fits: set pretrain.batch={found}" if found else "none of 2 fits either: take another model"
-    )
-    return f"{what} does not fit the memory of {trainer.device}; {remedy}"
 
 
 def _seen(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> TrainingBatch:

@@ -205,6 +205,11 @@ class TrainSection(Section):
         default=1, ge=1, le=1024,
         description="processes that share every batch in equal parts; on GPUs one each",
     )  # fmt: skip
+    sync_batch_norm: bool = Field(
+        default=True,
+        description="on GPUs batch norm takes the statistics of the whole batch over all processes; false: each those "
+        "of its part",
+    )
     launcher: Literal["local", "ray"] = Field(
         default="local", description="what starts the processes; local: this program, on this machine; ray: Ray Train"
     )

@@ -232,6 +232,21 @@ def test_a_loss_that_is_no_number_ends_the_training_with_the_last_good_weights(v
     assert all(torch.isfinite(parameter).all() for parameter in net.parameters())
 
 
+@pytest.mark.parametrize(
+    ("device", "asked", "whole"), [("cuda", True, True), ("cuda", False, False), ("cpu", True, False)]
+)
+def test_batch_norm_takes_the_statistics_of_all_processes_on_gpus_unless_told_otherwise(
+    device: str, asked: bool, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = new_net()
+    trainer = Trainer(net, task_for(net), SCHEDULE, TrainerOptions(device="cpu", sync_batch_norm=asked))
+    trainer.device = torch.device(device)
+    monkeypatch.setattr("models.training.trainer.world_size", lambda: 2)
+    monkeypatch.setattr("models.training.trainer.DistributedDataParallel", lambda module: module)
+    trainer._distributed(nn.Sequential(net))
+    assert isinstance(net[1], nn.SyncBatchNorm) == whole
+
+
 def test_autocast_computes_in_bfloat16_and_keeps_the_weights_as_they_are() -> None:
     net, seen = nn.Linear(4, 4), list[torch.dtype]()
 

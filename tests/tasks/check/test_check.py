@@ -355,6 +355,22 @@ def test_a_batch_in_parts_is_refused_where_a_layer_is_batch_norm() -> None:
     assert problems("pretrain.micro_batch=8", "pretrain.model=ViT-B-32") == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "noted"),
+    [
+        (("pretrain.device=cpu",), True),
+        (("pretrain.device=cpu", "pretrain.model=ViT-B-32"), False),
+        (("pretrain.device=cpu", "pretrain.processes=1"), False),
+        (("pretrain.launcher=ray", "pretrain.ray_address=head:6379"), False),
+        (("pretrain.launcher=ray", "pretrain.ray_address=head:6379", "pretrain.sync_batch_norm=false"), True),
+    ],
+)
+def test_batch_norm_that_processes_do_not_share_is_noted(changes: tuple[str, ...], noted: bool) -> None:
+    _, report = look_at(FAST, ["storage.root=/films", "pretrain.processes=2", *changes], PROFILES, [PRETRAIN])
+    assert report.problems == []
+    assert any(note.startswith("pretrain.processes: ") for note in report.notes) == noted
+
+
 def test_a_tower_that_cannot_compute_its_activations_anew_is_named() -> None:
     (found,) = problems("pretrain.checkpoint_activations=true", "pretrain.model=RN50")
     assert found.startswith("pretrain.checkpoint_activations: RN50: the image tower ModifiedResNet cannot")

@@ -211,6 +211,7 @@ OTHER: dict[str, Any] = {
     "launcher": "ray",
     "ray_address": "head:6379",
     "loader_workers": 3,
+    "sync_batch_norm": False,
     "micro_batch": 7,
     "checkpoint_activations": True,
     "text_cache_megabytes": 7,

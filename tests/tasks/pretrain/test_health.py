@@ -1,4 +1,4 @@
-"""Collapsed embeddings and a scale at its bound are named; which batch would fit is found."""
+"""Collapsed embeddings and a scale at its bound are named."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from models.vlp.model import create
 from models.vlp.objectives.clip import ClipObjective
-from tasks.pretrain.health import TrainingHealth, batch_that_fits, examine
+from tasks.pretrain.health import TrainingHealth, examine
 
 
 def test_a_model_whose_tower_says_the_same_of_every_image_has_collapsed() -> None:
@@ -49,8 +49,3 @@ def test_the_bound_of_the_scale_is_the_objectives_own() -> None:
     at_bound = replace(health, image_cosine=1.0, text_cosine=0.0, scale=20.0).warnings()
     assert len(at_bound) == 2
     assert "at its bound of 20" in at_bound[1]
-
-
-@pytest.mark.parametrize(("most", "found"), [(100, 32), (32, 32), (31, 16), (3, 2), (1, 0)])
-def test_the_largest_half_that_fits_is_found(most: int, found: int) -> None:
-    assert batch_that_fits(lambda size: size <= most, 64) == found

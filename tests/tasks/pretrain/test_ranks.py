@@ -17,8 +17,9 @@ from storage.objects import ObjectStore
 from tasks.pretrain.arms import Arm, Draw, Trial
 from tasks.pretrain.checkpoint import find_checkpoint
 from tasks.pretrain.corpus import load_corpus
+from tasks.pretrain.memory import OutOfMemory
 from tasks.pretrain.ranks import RankFailed, follows, sendable, thread_share, train_in_ranks
-from tasks.pretrain.train import OutOfMemory, TrainingDiverged, train_on
+from tasks.pretrain.train import TrainingDiverged, train_on
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
 from tests.models.vlp.made_up import TRANSFORMER, model_folder

@@ -2,21 +2,19 @@
 
 import numpy as np
 import pytest
-import torch
 from sklearn.metrics import roc_auc_score
 
 from flows.cli.failure import is_mendable
 from models.own_kinds import OwnKindFailed
 from models.training.errors import CannotAccumulate
 from models.vlp.model import load
-from models.vlp.objectives.clip import ClipObjective
 from models.vlp.text import split_report
 from storage.loader import SampleOrder
 from storage.objects import ObjectStore
 from tasks.pretrain.arms import Arm, Trial
 from tasks.pretrain.corpus import Corpus, Stage, load_corpus
 from tasks.pretrain.state import TrialState
-from tasks.pretrain.train import OutOfMemory, TrainingDiverged, steps_of, train_on, train_trial
+from tasks.pretrain.train import TrainingDiverged, steps_of, train_on, train_trial
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import TrainSection
 
@@ -127,19 +125,6 @@ def test_training_moves_model_and_batches_to_the_device_of_the_section():
         train_on(toy_corpus(), TOY, section)
 
 
-class TooLarge(ClipObjective):
-    """Takes so many pairs at once and no more, as a small device would."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def losses(self, model, batch):
-        if len(batch.texts) > self.most:
-            raise torch.OutOfMemoryError(f"tried to allocate {len(batch.texts)} pairs")
-        return super().losses(model, batch)
-
-
 class Boom:
     """An objective of one's own with a fault in it."""
 
@@ -152,14 +137,6 @@ def test_an_error_of_an_objective_of_ones_own_names_its_class():
     with pytest.raises(OwnKindFailed, match=rf"^{__name__}:Boom failed: RuntimeError: boom$"):
         train_on(toy_corpus(), trial, TrainSection(samples_seen=64, batch=16, threads=1, device="cpu"))
     assert is_mendable(OwnKindFailed("my_ext:Boom failed"))
-
-
-@pytest.mark.parametrize(("most", "said"), [(5, "one of 4 fits: set pretrain.batch=4"), (1, "none of 2 fits either")])
-def test_a_batch_that_does_not_fit_is_an_error_that_says_which_would(monkeypatch, most, said):
-    monkeypatch.setattr("tasks.pretrain.train.build_objective", lambda *_: TooLarge(most))
-    section = TrainSection(samples_seen=64, batch=16, threads=1, device="cpu")
-    with pytest.raises(OutOfMemory, match=rf"real, seed 1: a batch of 16 does not fit the memory of cpu; {said}"):
-        train_on(toy_corpus(), TOY, section)
 
 
 def test_a_trained_trial_says_how_its_embeddings_lie(store, planned, section):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.vlp.losses import gloria
 from models.vlp.losses.gloria import (
@@ -171,6 +173,35 @@ def test_under_autocast_and_from_half_precision_nothing_overflows() -> None:
     assert found.dtype == torch.float32
     expected = local_similarities(regions.detach().half().double(), Words(half.embeddings.double(), mask), ONE_CHUNK)
     torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-3)
+
+
+class DtypesOfProducts(TorchDispatchMode):
+    """Collects in which precision products, softmaxes and sums of exponentials are computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, set[torch.dtype]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        name = str(func)
+        if isinstance(found, Tensor) and any(word in name for word in ("bmm", ".mm", "softmax", "logsumexp")):
+            self.seen.setdefault(name, set()).add(found.dtype)
+        return found
+
+
+def test_under_autocast_the_local_loss_and_its_gradient_are_computed_in_float32() -> None:
+    regions, words, mask = made()
+    low, word = (part.detach().bfloat16().requires_grad_() for part in (regions, words))
+    with DtypesOfProducts() as products:
+        with torch.autocast("cpu", torch.bfloat16):
+            found = local_loss(low, Words(word, mask), 10, LocalSimilarity(chunk=2))
+        found.backward()
+    assert {"aten.bmm.default", "aten._softmax.default", "aten._softmax_backward_data.default"} <= products.seen.keys()
+    assert set().union(*products.seen.values()) == {torch.float32}
+    assert found.dtype == torch.float32
+    assert low.grad is not None
+    assert low.grad.dtype == torch.bfloat16, "as the tower computed its regions"
 
 
 def test_a_text_without_a_word_is_named() -> None:
