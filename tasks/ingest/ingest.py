@@ -27,6 +27,7 @@ from storage.shards import Sample
 from storage.tags import advance_latest
 from storage.versions import Version, VersionPlace
 from tasks.corpora.archives.errors import ArchiveError
+from tasks.corpora.archives.official import ListFile
 from tasks.corpora.archives.registry import Archive, open_archive
 from tasks.corpora.source import ArchiveSource
 from tasks.ingest.choice import FilmChoice, Listing, choice_of, chosen, list_films
@@ -132,13 +133,13 @@ def ingest(
     text = yaml.safe_dump(plan.recipe(), sort_keys=True)
     place = VersionPlace(store, ref)
     open_version(place, text, fingerprint)
-    manifest = find_version(place, text, fingerprint)
+    manifest, lists = find_version(place, text, fingerprint), plan.archive.lists()
     new = manifest is None
     if manifest is None:
         entries = list(_shards(place, plan, on_progress, workers))
-        manifest = _publish(place, plan, entries, fingerprint)
+        manifest = _publish(place, plan, lists, entries, fingerprint)
     advance_latest(store, ref)
-    return Ingested(ref, manifest, plan.listing, dict(+plan.notes), new)
+    return Ingested(ref, manifest, plan.listing, {**dict(+plan.notes), **_other_lists(lists)}, new)
 
 
 def _note_reports(archive: Archive, listing: Listing) -> None:
@@ -211,7 +212,14 @@ def _commit(place: VersionPlace, shard: int, made: Sequence[Sample | RejectRow])
     return commit_shard(place.store, place.ref, shard, contents)
 
 
-def _publish(place: VersionPlace, plan: _Plan, entries: Sequence[ShardEntry], fingerprint: str) -> Manifest:
+def _other_lists(lists: Sequence[ListFile]) -> dict[str, int]:
+    """A note for each list that is not the one that was published."""
+    return {f"{each.file} is not as published ({each.differs}; {each.published})": 1 for each in lists if each.differs}
+
+
+def _publish(
+    place: VersionPlace, plan: _Plan, lists: Sequence[ListFile], entries: Sequence[ShardEntry], fingerprint: str
+) -> Manifest:
     terms, layout = plan.terms, plan.archive.layout
     name = plan.recipe()["archive"]
     card = {"kind": layout, "name": name, "licence": terms.licence, "credentialed": terms.credentialed}
@@ -223,7 +231,7 @@ def _publish(place: VersionPlace, plan: _Plan, entries: Sequence[ShardEntry], fi
                 fingerprint=fingerprint,
                 asked=plan.listing.taken,
                 models={"archive": card},
-                statistics=_statistics(plan, name),
+                statistics=_statistics(plan, lists, name),
                 licence=terms.licence,
                 credentialed=terms.credentialed,
                 label_set=terms.label_set,
@@ -236,9 +244,10 @@ def _publish(place: VersionPlace, plan: _Plan, entries: Sequence[ShardEntry], fi
     return write_manifest(place.store, place.ref, manifest)
 
 
-def _statistics(plan: _Plan, name: str) -> dict[str, Any]:
+def _statistics(plan: _Plan, lists: Sequence[ListFile], name: str) -> dict[str, Any]:
     terms = plan.terms
     return {
         "sources": [{"role": "archive", "name": name, "licence": terms.licence, "credentialed": terms.credentialed}],
         "left_out": dict(sorted(plan.listing.left_out.items())),
+        "lists": [each.model_dump() for each in lists],
     }

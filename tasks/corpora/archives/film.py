@@ -32,7 +32,7 @@ class Box:
     y: float
     width: float
     height: float
-    phrase: str = ""
+    phrase: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

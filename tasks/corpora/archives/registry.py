@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.archives.film import ArchiveFilm
+from tasks.corpora.archives.official import ListFile, list_files
 from tasks.corpora.archives.unread import no_layout, some, unread_tables
 
 AUTO, FOLDER = "auto", "folder"
@@ -94,6 +95,14 @@ class Archive:
                 others, otherwise = others + 1, otherwise or film.film
         if others:
             self.notes[f"rows that repeat a film with other labels, such as {otherwise}; the first counts"] += others
+
+    def lists(self) -> tuple[ListFile, ...]:
+        """The lists and tables that its layout reads, each with its SHA-256 and in what it is not the published one.
+
+        Raises:
+            ArchiveError: one of them is damaged.
+        """
+        return list_files(self.root, self.layout, getattr(layout_of(self.layout), "READS", ()))
 
     def no_film(self) -> ArchiveError:
         """What to raise where `films` are none."""

@@ -29,13 +29,13 @@ NONE = "No Finding"
 SIDE = 1024  # of the release's films; boxes refer to these, also beside smaller copies
 _NAMES = {name.lower().replace("_", " "): name for name in (*FINDINGS, NONE)}
 _NAMES["infiltrate"] = "Infiltration"  # the table of boxes calls it so
-_LISTS = {"train": "train_val_list.txt", "test": "test_list.txt"}
+_LISTS = {"train": "train_val_list*.txt", "test": "test_list*.txt"}  # Kaggle's copies end in _NIH.txt
 _BOXES = "BBox_List*.csv"
 _EXPERTS = ("google2019*.csv", "four_findings_expert_labels*.csv")
 _READ_AGAIN = ("Fracture", "Pneumothorax", "Airspace opacity", "Nodule or mass")
 _FACTS = ("Follow-up #", "View Position", "Patient Gender", "Patient Sex", "Patient Age")
 _CORNERS = ("Bbox [x", "y", "w", "h]")
-READS = (LOOKS_FOR, _BOXES, *_EXPERTS)
+READS = (LOOKS_FOR, _BOXES, *_EXPERTS, *_LISTS.values())
 
 
 def find(root: Path) -> bool:

@@ -39,9 +39,9 @@ def coco(**changes: Any) -> str:
 
 
 BOXES = (
-    Box("Pneumonia", 100, 200, 30, 40, "Right lower lobe pneumonia"),
-    Box("Pneumonia", 500, 200, 30, 40, "Right lower lobe pneumonia"),
-    Box("Pleural Effusion", 100, 900, 50, 60, "small effusion"),
+    Box("Pneumonia", 100, 200, 30, 40, phrase="Right lower lobe pneumonia"),
+    Box("Pneumonia", 500, 200, 30, 40, phrase="Right lower lobe pneumonia"),
+    Box("Pleural Effusion", 100, 900, 50, 60, phrase="small effusion"),
 )
 
 
