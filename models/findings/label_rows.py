@@ -54,6 +54,7 @@ class Table(_Part):
     name: Text
     no_finding: Text | None = None
     remarks: Texts = ()
+    groups: dict[Text, Texts] = Field(default_factory=dict[Text, Texts])
     labels: Annotated[tuple[Row, ...], Field(min_length=1, max_length=MOST_LABELS)]
 
 
@@ -75,7 +76,7 @@ def read_rows(data: Mapping[str, Any], where: str, own: bool = True) -> Table:
         # A list of labels that are all wrong is not empty too.
         kept = [item for item in items if item["type"] != "too_short" or len(items) == 1]
         raise TableError(where, _shown([_worded(item, data) for item in kept])) from error
-    problems = list(_mistakes(table, own))
+    problems = [*_mistakes(table, own), *_group_mistakes(table)]
     if problems:
         raise TableError(where, _shown(problems))
     return table
@@ -102,6 +103,14 @@ def _mistakes(table: Table, own: bool) -> Iterator[str]:
         for text in _texts(row):
             if not text.isprintable() or not any(map(str.isalnum, text)) or "<" in text or text != text.strip():
                 yield f"{where}: {text!r} is no plain text of printable characters"
+
+
+def _group_mistakes(table: Table) -> Iterator[str]:
+    names = {row.name for row in table.labels}
+    for group, members in table.groups.items():
+        for name in members:
+            if name not in names:
+                yield f"group {group!r}: there is no label {name!r}"
 
 
 def _texts(row: Row) -> Iterator[str]:

@@ -5,6 +5,7 @@ A set is a table, ``tables/NAME.yaml`` of this package or a file of one's own in
     name: my-hospital
     no_finding: normal                 # optional: the label for none of the others
     remarks: [bad exposure]            # optional: labels that are no findings
+    groups: {pleura: [effusion]}       # optional: findings that are scored by themselves
     labels:
       - {name: effusion, means: [pleural effusion], prompts: [pleural effusion, pleural fluid]}
       - {name: old rib fracture, kind_of: [rib fracture]}
@@ -18,7 +19,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
@@ -92,6 +93,7 @@ class LabelSet:
         labels: the findings, in the order of the set's tables and of every label vector.
         no_finding: the label for no finding of the set (devices aside).
         remarks: labels that are about a film and are no findings.
+        groups: names of findings that are scored by themselves, by the name of the group.
         sha256: of the table's bytes, for a set in a file.
     """
 
@@ -99,6 +101,7 @@ class LabelSet:
     labels: tuple[Label, ...]
     no_finding: str | None = None
     remarks: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     sha256: str = ""
 
     @cached_property
@@ -118,6 +121,17 @@ class LabelSet:
     def is_no_finding(self, name: str) -> bool:
         """Whether `name` is the label for no finding."""
         return self.no_finding is not None and plain(name) == plain(self.no_finding)
+
+    def group(self, name: str) -> tuple[str, ...]:
+        """The findings of a group, in the order of the set.
+
+        Raises:
+            UnknownLabels: there is no such group; the message names those that there are.
+        """
+        if name not in self.groups:
+            known = ", ".join(self.groups) or "none"
+            raise UnknownLabels(f"label set {self.name} has no group {name!r}; its groups: {known}")
+        return tuple(label for label in self.names if label in self.groups[name])
 
     def unknown(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that are neither findings, nor the label for none, nor remarks of the set."""
@@ -171,14 +185,15 @@ def plain(name: str) -> str:
 @cache
 def _shipped(name: str) -> LabelSet:
     table = read_rows(shipped(name), f"{name}.yaml", own=False)
-    return LabelSet(name, tuple(map(_label, table.labels)), table.no_finding, table.remarks)
+    return LabelSet(name, tuple(map(_label, table.labels)), table.no_finding, table.remarks, table.groups)
 
 
 @lru_cache(maxsize=16)
 def _in_file(name: str, data: bytes) -> LabelSet:
     table = read_rows(parse_table(data, name), name)
     labels = tuple(map(_label, table.labels))
-    return LabelSet(name, labels, table.no_finding, table.remarks, hashlib.sha256(data).hexdigest())
+    digest = hashlib.sha256(data).hexdigest()
+    return LabelSet(name, labels, table.no_finding, table.remarks, table.groups, digest)
 
 
 def _label(row: Row) -> Label:

@@ -182,10 +182,14 @@ class RunScores(Record):
 
 
 def spreads_of(tables: Sequence[ScoreTable]) -> list[Spread]:
-    """How far each arm's macro score moves between tables of one task and metric; none where a task has one table."""
+    """How far each arm's macro score moves between tables of one task, metric and group; none where there is one."""
+
+    def asked(table: ScoreTable) -> tuple[str, str, str]:
+        return table.task, table.metric, str(table.options.get("group") or "")
+
     found: list[Spread] = []
-    for task, metric in dict.fromkeys((table.task, table.metric) for table in tables):
-        alike = [table for table in tables if (table.task, table.metric) == (task, metric)]
+    for task, metric, group in dict.fromkeys(map(asked, tables)):
+        alike = [table for table in tables if asked(table) == (task, metric, group)]
         for arm in [item.arm for item in alike[0].scores] if len(alike) > 1 else []:
             macros = {table.name: table.of(arm).macro for table in alike}
             values = list(macros.values())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from models.findings.label_sets import UnknownLabels, load
 from storage.canonical import canonical_json
 from storage.records import Manifest
-from tasks.evaluate.labelled_set import EvaluationData
+from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
+from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.prompts import DEFAULT, FindingPrompts, PromptSetName, Rule, all_prompts, prompts_for
 from tasks.evaluate.score import score_trials
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from tasks.evaluate.protocol import TrialPredictions
     from tasks.recipe.training import EvaluateSection
 
+Unlisted = Literal["unknown", "absent"]
 RULES: Mapping[Rule, str] = {
     "normal": "cosine of the film with the mean of the finding's prompts less that with the mean of the prompts for a "
     "normal film",
@@ -48,15 +51,23 @@ class ZeroShot:
             report has.
         rule: what a finding is contrasted with: ``normal`` films, its negation (``pair``), or nothing (``max``, over
             its prompts).
+        group: name of a group of the label set, such as ``rare`` of padchest: only its findings are asked for. None
+            asks for all that the test set labels.
+        unlisted: what a finding is on a film that has labels, but none for it: ``unknown``, or ``absent``, as in
+            PadChest and OpenI, which list what is there.
     """
 
     needs = frozenset({"labels"})
     trains = False
     validates = True
 
-    def __init__(self, prompts: PromptSetName = "report", rule: Rule = "normal") -> None:
+    def __init__(
+        self, prompts: PromptSetName = "report", rule: Rule = "normal", group: str | None = None,
+        unlisted: Unlisted = "unknown",
+    ) -> None:  # fmt: skip
         self.prompts: PromptSetName = prompts
         self.rule: Rule = rule
+        self.group, self.unlisted = group, unlisted
 
     def identity(self, test: Manifest) -> Mapping[str, Any]:
         """The version of the scoring, and the prompts by content; the rule is an option and counts with these."""
@@ -68,13 +79,32 @@ class ZeroShot:
         """Scores of every image for every finding.
 
         Raises:
-            CannotScore: the test set labels no finding of its label set, or one that is not in the set.
+            CannotScore: the test set labels no finding of its label set or of the group, one that is not in the set,
+                or the set has no such group.
         """
         test = data.test
-        names, label_set = test.findings(), test.version.manifest.label_set or DEFAULT
+        names, label_set = self._findings(test), test.version.manifest.label_set or DEFAULT
         prompts = prompts_for(label_set, names, f"dataset {test}", self.prompts, self.rule)
         scores = zero_shot(model, test.embeddings(model), prompts)
-        return Predictions(test.ids(), names, scores, test.truth(names), test.patients())
+        truth = test.truth(names)
+        if self.unlisted == "absent":
+            labelled = np.array([bool(row.labels) for row in test.rows()])
+            truth[np.isnan(truth) & labelled[:, None]] = 0
+        return Predictions(test.ids(), names, scores, truth, test.patients())
+
+    def _findings(self, test: LabelledSet) -> tuple[str, ...]:
+        """What is asked for. A finding of the group that no film lists is asked for too where it counts as absent."""
+        stated = test.findings()
+        if self.group is None:
+            return stated
+        try:
+            members = load(test.version.manifest.label_set or DEFAULT).group(self.group)
+        except UnknownLabels as error:
+            raise CannotScore(f"dataset {test}: {error}") from error
+        names = members if self.unlisted == "absent" else tuple(name for name in members if name in stated)
+        if not set(members) & set(stated):
+            raise CannotScore(f"dataset {test} labels no finding of the group {self.group}")
+        return names
 
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
         """The measures of a classification per finding and their macro mean, with intervals.
@@ -82,6 +112,7 @@ class ZeroShot:
         The rule ``max`` contrasts a finding with nothing: its scores state no probability.
         """
         protocol = f"zero-shot, prompts {self.prompts}, rule {self.rule}: {RULES[self.rule]}; {MEASURES}"
+        protocol += "; what a labelled film does not list is absent" if self.unlisted == "absent" else ""
         probability = "" if self.rule == "max" else PROBABILITY
         return score_trials(predictions, section, protocol=protocol, probability=probability)
 

@@ -35,7 +35,7 @@ class Published:
 
 
 _COVIDX = "https://github.com/lindawangg/COVID-Net at 65998065"
-_NIH = "https://nihcc.app.box.com/v/ChestXray-NIHCC, README"
+_NIH = "https://nihcc.app.box.com/v/ChestXray-NIHCC"
 _COVIDX_TEST_A = "048629233e9426f1b42ce1d86e898bdb1691ff8544d81fa44b1d6a3657d88871"
 _COVIDX_TEST_B = "7c92ae0bef49652005e1541a1f2b774e313be4431a891cb0aa5539d37ca2a71e"
 PUBLISHED: Mapping[str, Mapping[str, Published]] = {

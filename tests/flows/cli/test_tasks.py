@@ -47,7 +47,9 @@ def test_it_says_what_is_in_the_store_and_where_the_rest_is_had(tmp_path: Path) 
     assert "MIMIC-CXR-JPG" in reports
     assert "VinDr-CXR" not in reports
     zero_shot = found["zero_shot"]
-    assert zero_shot["options"] == {"prompts": "report", "rule": "normal"}
+    assert zero_shot["options"] == {
+        "prompts": "report", "rule": "normal", "group": None, "unlisted": "unknown"
+    }  # fmt: skip
     assert zero_shot["allowed"]["rule"] == ["normal", "pair", "max"]
     assert zero_shot["named"]["zero-shot-label-pair"] == 1
 

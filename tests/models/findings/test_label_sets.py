@@ -125,6 +125,16 @@ def test_unknown_labels_are_told_all_at_once_with_what_the_set_knows() -> None:
     load("padchest").check(["exclude", "normal", "nodule"])
 
 
+def test_groups_are_findings_of_the_set_in_its_order() -> None:
+    padchest = load("padchest")
+    assert {name: len(padchest.group(name)) for name in padchest.groups} == {"seen": 13, "unseen": 26, "rare": 39}
+    assert load("chexpert-14").group("competition") == (
+        "Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Pleural Effusion"
+    )  # fmt: skip
+    with pytest.raises(UnknownLabels, match="label set siim has no group 'rare'; its groups: none"):
+        load("siim").group("rare")
+
+
 def test_an_unknown_set_is_told_with_those_that_ship() -> None:
     with pytest.raises(UnknownLabelSet, match=r"unknown label set 'nih14' \(did you mean 'nih-14'\?\): it is one of"):
         load("nih14")
@@ -189,6 +199,7 @@ def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
             "name: m\nlabels: [{name: x, means: [fracture], kind_of: [fracture]}]\n",
             "label 'x': means and kind_of exclude each other",
         ),
+        ("name: m\ngroups: {few: [y]}\nlabels: [{name: x}]\n", "group 'few': there is no label 'y'"),
         ("name: m\nlabels: [{name: x, patterns: ['(a+)+$']}]\n", "regular expressions are for the tables that ship"),
         ("name: m\nlabels: [{name: x, prompts: ['<|user|>']}]\n", "is no plain text"),
         ('name: m\nlabels: [{name: "x\\e[31m"}]\n', "is no plain text"),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.findings.label_sets import load
+from tasks.evaluate.labelled_set import EvaluationData
+from tasks.evaluate.labels import CannotScore
+from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.prompts import FindingPrompts
 from tasks.evaluate.protocol import build_task, task_problems
 from tasks.evaluate.scores import Scores, ScoreTable, spreads_of
@@ -95,3 +100,59 @@ def test_the_spread_between_prompt_sets_is_told_for_each_arm() -> None:
     assert (real.lowest, real.highest, real.sd) == (0.5, 0.7, pytest.approx(0.1))
     assert mixed.sd == pytest.approx(0)
     assert spreads_of(tables[:1]) == []
+    assert spreads_of([tables[0], table({"real": 0.9, "mixed": 0.9}, group="rare")]) == [], "of other findings"
+
+
+def listed(*films: dict[str, int], label_set: str = "padchest") -> Any:
+    """A test set of films with these labels."""
+    stated = tuple(name for name in load(label_set).names if any(name in film for film in films))
+    return SimpleNamespace(
+        version=SimpleNamespace(manifest=SimpleNamespace(label_set=label_set)),
+        findings=lambda: stated,
+        rows=lambda: tuple(SimpleNamespace(labels=film) for film in films),
+        truth=lambda names: np.array([[film.get(name, np.nan) for name in names] for film in films]),
+        ids=lambda: tuple(map(str, range(len(films)))),
+        patients=lambda: None,
+        embeddings=lambda _: np.ones((len(films), 2)) / 2**0.5,
+    )
+
+
+class AnyText:
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        return np.tile([1.0, 0.0], (len(texts), 1))
+
+
+def asked(test: Any, **options: Any) -> Predictions:
+    model: Any = AnyText()
+    return ZeroShot(**options).predict(model, EvaluationData(test))
+
+
+def test_a_group_of_the_label_set_is_asked_for_alone() -> None:
+    test = listed({"pleural effusion": 1, "cyst": 1}, {"cyst": 1})
+    assert asked(test).labels == ("pleural effusion", "cyst")
+    assert asked(test, group="seen").labels == ("pleural effusion",)
+    assert asked(test, group="rare").labels == ("cyst",)
+
+
+def test_what_a_labelled_film_does_not_list_may_be_taken_as_absent() -> None:
+    test = listed({"pleural effusion": 1}, {"normal": 1}, {}, {"pleural effusion": -1})
+    unknown, absent = asked(test).truth[:, 0], asked(test, unlisted="absent").truth[:, 0]
+    assert np.isnan(unknown).tolist() == [False, True, True, False]
+    assert absent.tolist()[:2] == [1, 0]
+    assert np.isnan(absent[2]), "nothing is said of a film without a label"
+    assert absent[3] == -1, "uncertain stays uncertain"
+
+
+def test_a_finding_of_a_group_that_no_film_shows_is_asked_for_where_it_is_absent() -> None:
+    test = listed({"cyst": 1}, {"normal": 1})
+    found = asked(test, group="rare", unlisted="absent")
+    assert len(found.labels) == 39
+    assert found.truth[:, found.labels.index("empyema")].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("group", "told"), [
+    ("seen", "labels no finding of the group seen"), ("sen", "has no group 'sen'; its groups: seen, unseen, rare"),
+])  # fmt: skip
+def test_a_group_that_the_test_set_lacks_is_told(group: str, told: str) -> None:
+    with pytest.raises(CannotScore, match=told):
+        asked(listed({"cyst": 1}), group=group)
