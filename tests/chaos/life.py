@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.retries.standard import ExponentialBackoff
+
 from storage.errors import StoreError
 from storage.layout import DatasetRef
 from storage.local import LocalStore
@@ -23,6 +25,7 @@ from tests.making import Making
 
 FINISH = -1
 """The stage after the last shard, as a shard number."""
+_USUAL_DELAY = ExponentialBackoff.delay_amount
 
 
 def live(
@@ -71,6 +74,18 @@ class TellingStore(LocalStore):
     def put(self, key: str, data: bytes | Path, **options: Any) -> str:
         self._out.send(("request", "PUT", f"/{key}"))
         return super().put(key, data, **options)
+
+
+class HastyStore(S3Store):
+    """A bucket whose client waits a tenth of botocore's time before it tries a request again."""
+
+    def _connect(self) -> Any:
+        ExponentialBackoff.delay_amount = _tenth
+        return super()._connect()
+
+
+def _tenth(self: ExponentialBackoff, context: Any) -> float:
+    return _USUAL_DELAY(self, context) / 10
 
 
 def _tell_request(out: Connection, request: Any) -> None:

@@ -161,6 +161,6 @@ async def _send(writer: asyncio.StreamWriter, data: bytes, pieces: int = 1) -> N
     step = -(-len(data) // pieces) or 1
     for at in range(0, len(data), step):
         if at:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
         writer.write(data[at : at + step])
         await writer.drain()

@@ -18,6 +18,7 @@ from storage.local import LocalStore
 from storage.objects import ObjectStore
 from storage.s3 import S3Store
 from storage.server import StoreAddress
+from tests.chaos.life import HastyStore
 from tests.chaos.proxy import Proxy
 from tests.chaos.trial import REF, SHARDS, Event, Kill, Life, kills_in_writes, live_on, random_kills, recipe_of
 from tests.counts import FULL
@@ -96,10 +97,10 @@ FAULTS = {
 def test_the_network_fails(managed: StoreAddress, s3_store: S3Store, conclude: Conclude, kind: str) -> None:
     port = urlsplit(managed.endpoint).port
     assert port is not None
-    with Proxy(port, FAULTS[kind], seed=7, hang=2.5) as proxy:
+    with Proxy(port, FAULTS[kind], seed=7, hang=1.3) as proxy:
         address = f"http://127.0.0.1:{proxy.port}"
-        connection = replace(s3_store.connection, endpoint=address, region=None, read_timeout=2)
-        through = S3Store(managed.bucket, s3_store.prefix, connection)
+        connection = replace(s3_store.connection, endpoint=address, region=None, read_timeout=1)
+        through = HastyStore(managed.bucket, s3_store.prefix, connection)
         lives = live_on(recipe_of(), through)
         done = proxy.done
     for trouble in FAULTS[kind]:

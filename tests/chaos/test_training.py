@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import json
 import random
-import socket
-import subprocess
-import sys
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.chaos.training import SAVE, STEPS
+from storage.process import free_port
+from tests.chaos.training import SAVE, STEPS, train_in_process
+from tests.chaos.trial import CONTEXT
 
 pytestmark = pytest.mark.chaos
 
 
 def train(folder: Path, store: str, world: int, kill_at: int = 0) -> dict[str, Any] | None:
     """What the training left behind; None where it was killed."""
-    out = folder / f"{store}-{kill_at}.json"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.chaos.training", str(folder / store), str(out), str(world)]
+    out, port = folder / f"{store}-{kill_at}.json", free_port()
     processes = [
-        subprocess.Popen([*command, str(number), str(port), str(kill_at)], stderr=subprocess.DEVNULL)
+        CONTEXT.Process(target=train_in_process, args=(folder / store, out, world, number, port, kill_at), daemon=True)
         for number in range(world)
     ]
-    if processes[0].wait(timeout=120):
+    for process in processes:
+        process.start()
+    processes[0].join(120)
+    if killed := processes[0].exitcode == -signal.SIGKILL:
         for process in processes[1:]:
             process.kill()
-            process.wait()
+    for process in processes[1:]:
+        process.join(60)
+    if killed:
         return None
-    assert [process.wait(timeout=60) for process in processes[1:]] == [0] * (world - 1)
+    assert [process.exitcode for process in processes] == [0] * world
     return json.loads(out.read_text())
 
 
@@ -42,7 +43,8 @@ def test_a_training_killed_three_times_ends_as_one_that_was_not(tmp_path: Path, 
     whole = train(tmp_path, "whole", world)
     assert whole is not None
     assert len(whole["losses"]) == STEPS
-    kills = sorted(random.sample(range(SAVE + 1, STEPS), 3))
+    first = 2 * SAVE + 1  # the state after SAVE steps is then kept: the next one waited for it
+    kills = sorted(random.sample(range(first, STEPS), 3))
     for at in kills:
         assert train(tmp_path, "broken", world, at) is None, "it was killed"
     last = train(tmp_path, "broken", world)

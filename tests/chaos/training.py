@@ -1,14 +1,10 @@
-"""One process of a training that may kill itself.
-
-``python -m tests.chaos.training STORE OUT WORLD RANK PORT KILL_AT``
-"""
+"""One process of a training that may kill itself."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 
 import torch
@@ -25,8 +21,11 @@ STEPS, SAVE, BATCH = 16, 3, 8
 TRIAL = "c" * 64
 
 
-def main(store: str, out: str, world: int, number: int, port: int, kill_at: int) -> None:
-    """Train a small net for 16 steps; after step `kill_at` the first process sends itself SIGKILL."""
+def train_in_process(store: Path, out: Path, world: int, number: int, port: int, kill_at: int) -> None:
+    """Train a small net for 16 steps, as process `number` of `world`, and leave its losses and weights in `out`.
+
+    After step `kill_at` the first process sends itself SIGKILL.
+    """
     torch.set_num_threads(1)
     if world > 1:
         dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", world_size=world, rank=number)
@@ -46,7 +45,7 @@ def main(store: str, out: str, world: int, number: int, port: int, kill_at: int)
             os.kill(os.getpid(), signal.SIGKILL)
 
     options = TrainerOptions(seed=2, device="cpu", average=0.9, save_steps=SAVE, save_seconds=None)
-    states = TrialState(LocalStore(Path(store)), TRIAL)
+    states = TrialState(LocalStore(store), TRIAL)
     trainer = Trainer(
         net, TrainingTask(batch, loss), Schedule(STEPS, 0.02, warmup=2), options, states=states, on_step=on_step
     )
@@ -54,10 +53,6 @@ def main(store: str, out: str, world: int, number: int, port: int, kill_at: int)
     trainer.run()
     if rank() == 0:
         weights = [value.tolist() for value in net.state_dict().values()]
-        Path(out).write_text(json.dumps({"begun": begun, "losses": trainer.losses, "weights": weights}))
+        out.write_text(json.dumps({"begun": begun, "losses": trainer.losses, "weights": weights}))
     if world > 1:
         dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

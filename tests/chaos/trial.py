@@ -30,8 +30,9 @@ SHARDS = 24
 REF = DatasetRef("chaos-cxr", "v1")
 Event = tuple[Any, ...]
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["__main__", "tests.chaos.warm"])
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["__main__", "tests.chaos.warm"])
+"""Processes begin as forks of one that has imported what they need."""
 
 
 def recipe_of(*changes: str) -> Recipe:
@@ -96,9 +97,9 @@ class Life:
 
     def start(self) -> Life:
         """Begin, in a process of its own."""
-        self._pipe, out = _CONTEXT.Pipe(duplex=False)
+        self._pipe, out = CONTEXT.Pipe(duplex=False)
         arguments = (self.recipe, self.store, REF, tuple(self.order), self.finish, out)
-        self._process = _CONTEXT.Process(target=live, args=arguments, daemon=True)
+        self._process = CONTEXT.Process(target=live, args=arguments, daemon=True)
         self._process.start()
         out.close()
         return self

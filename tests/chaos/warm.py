@@ -1,4 +1,4 @@
-"""Everything that a life imports, so that a fork of a process that imported it begins at once."""
+"""Everything that a life or a training imports, so that a fork of a process that imported it begins at once."""
 
 import importlib
 
@@ -11,7 +11,9 @@ for name in (
     "models.phantom.template",
     "models.phantom.film",
     "models.phantom.report",
+    "webdataset",  # and with it torch
     "pandas",  # pyarrow imports it when it makes a table of rows
     "tests.chaos.life",
+    "tests.chaos.training",
 ):
     importlib.import_module(name)
