@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-full checks lint types imports docs wheel serve stop image-generator report-adapter \
-  lock clean
+  lock lock-images clean
 
 help: ## say what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,14 @@ lock: ## resolve requirements/cpu.txt anew, one lock for Python 3.11 to 3.13 (ne
 	  --override requirements/overrides.txt --no-header --no-annotate -o requirements/cpu.txt
 	sed -i -E -e '/^(torch|torchaudio|torchcodec|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==/d' \
 	  -e "s/( ;| and) platform_machine == 'x86_64' and sys_platform == 'linux'//" requirements/cpu.txt
+
+LOCK_IMAGE = uv pip compile -q pyproject.toml --python-version 3.12 --python-platform x86_64-manylinux_2_36 \
+  --override requirements/overrides.txt --no-header --no-annotate --extra cluster
+lock-images: ## resolve the locks of the images anew (needs uv)
+	$(LOCK_IMAGE) -c requirements/cpu.txt --extra cpu --extra server -o requirements/images/coordinator.txt
+	sed -i -E '/^(torch|torchaudio|torchcodec|triton|cuda-[a-z]+|nvidia-[a-z0-9-]+)==/d' requirements/images/coordinator.txt
+	$(LOCK_IMAGE) -c requirements/cpu.txt -o requirements/images/images.txt
+	$(LOCK_IMAGE) -c requirements/images/images.txt --extra gpu -o requirements/images/reports.txt
 
 clean: stop ## remove the state folder (dataset versions in the managed store included)
 	rm -rf .synthcxr build
