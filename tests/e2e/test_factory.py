@@ -23,10 +23,14 @@ SMALL = [
     "shard_size=16",
     "sources.real.films=16",
     "sources.test.films=80",
+    "sources.finetune.films=40",
+    "sources.validation.films=40",
     "pretrain.samples_seen=128",
     "pretrain.batch=16",
     "pretrain.only=[real, synthetic, mixed, mixed_full, random, shuffled_synthetic]",
     "evaluate.bootstrap=50",
+    "evaluate.tasks=[zero_shot, grounding, retrieval, probe-100, "
+    "{kind: segmentation, options: {share: 0.5, steps: 2, rates: [0.002]}}]",
 ]
 
 
@@ -60,8 +64,12 @@ def test_one_command_makes_a_dataset_models_and_a_table_and_a_second_makes_nothi
             assert core(mention).lower() in row.findings.lower(), row.sample_id
     assert "<html" in store.get(ref.card("report.html")).decode()
     scores = next(info.key for info in store.list("runs/") if info.key.endswith("scores.json"))
-    arms = {score["arm"] for score in json.loads(store.get(scores))["tables"][0]["scores"]}
-    assert {"real", "synthetic", "mixed", "mixed_full", "random", "shuffled_synthetic"} <= arms
+    tables = json.loads(store.get(scores))["tables"]
+    asked = ["zero_shot", "grounding", "retrieval", "probe", "segmentation"]
+    assert [table["task"] for table in tables] == asked
+    for table in tables:
+        arms = {score["arm"] for score in table["scores"]}
+        assert {"real", "synthetic", "mixed", "mixed_full", "random", "shuffled_synthetic"} <= arms
 
     before = {info.key: info for info in store.list("")}
     second = synth(tmp_path / "home", "run", "--profile", "local", changes=changes)

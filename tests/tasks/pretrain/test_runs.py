@@ -34,9 +34,10 @@ def test_what_changes_no_result_leaves_the_name_of_the_run(change: str) -> None:
     assert name().startswith("films-v-1-")
 
 
-def test_the_run_of_the_local_profile_is_found_under_the_name_it_had_before_fields_were_added() -> None:
-    assert name() == "films-v-1-5703eee7"
-    assert name("sources.finetune=phantom:b") != name()
+def test_a_run_is_found_under_the_name_it_had_before_fields_were_added() -> None:
+    before = ("evaluate.tasks=[{kind: zero_shot}]", "sources.finetune=null", "sources.validation=null")
+    assert name(*before) == "films-v-1-5703eee7"
+    assert name(*before, "sources.finetune=phantom:b") != name(*before)
 
 
 @pytest.mark.parametrize(

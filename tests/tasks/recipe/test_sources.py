@@ -28,7 +28,7 @@ def test_a_plain_string_is_a_source_with_its_defaults() -> None:
     assert recipe.sources.test is not None
     assert recipe.sources.test.source == f"nih:{Path.home() / 'x'}"
     assert recipe.sources.test.pixels == 512
-    assert list(recipe.sources.named()) == ["real", "test"]
+    assert list(recipe.sources.named()) == ["real", "test", "finetune", "validation"]
 
 
 def test_the_sources_change_no_sample() -> None:
@@ -60,9 +60,10 @@ def test_the_old_keys_are_told_with_the_new_spelling() -> None:
 
 
 def test_a_stored_recipe_of_the_old_spelling_is_read_as_it_was_meant() -> None:
-    document = yaml.safe_load(dump_published(LOCAL))
+    recipe = load_recipe("local", ["sources.finetune=null", "sources.validation=null"], PROFILES)
+    document = yaml.safe_load(dump_published(recipe))
     sources = document.pop("sources")
     old = {name: {key: sources[part][key] for key in ("films", "size", "seed")}
            for name, part in (("archive_a", "real"), ("archive_b", "test"))}  # fmt: skip
-    assert parse_recipe({**document, **old}) == LOCAL
+    assert parse_recipe({**document, **old}) == recipe
     assert reason_excluded("archive_a.films") is not None
