@@ -34,7 +34,7 @@ _SCORING = 1
 
 
 class Retrieval:
-    """The evaluation task ``retrieval``: recall among the first 1, 5 and 10, in both directions.
+    """Retrieval of reports by films and of films by reports: recall among the first 1, 5 and 10.
 
     Args:
         text: which part of a report is found; a film without that part is found by the other one.
