@@ -28,7 +28,7 @@ def test_a_plain_string_is_a_source_with_its_defaults() -> None:
     assert recipe.sources.test is not None
     assert recipe.sources.test.source == f"nih:{Path.home() / 'x'}"
     assert recipe.sources.test.pixels == 512
-    assert list(recipe.sources.named()) == ["real", "test", "finetune", "validation"]
+    assert list(recipe.sources.named()) == ["real", "validation", "finetune", "test"]
 
 
 def test_the_sources_change_no_sample() -> None:
