@@ -6,6 +6,8 @@ Objectives with layers of their own (`models.vlp.heads`) build on these; the obj
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +107,43 @@ def position_features(module: nn.Module, images: Tensor) -> Tensor:
         shape = (len(images), last.shape[2], last.shape[3])
         places = last.permute(0, 2, 3, 1).reshape(-1, last.shape[1], 1, 1)
     return trunk.forward_head(places).reshape(*shape, -1)
+
+
+@contextmanager
+def finer_places(module: Any) -> Iterator[None]:
+    """Within the block, the last stage of a convolutional image tower looks between its own places too.
+
+    Where the stage halves the sides of the map before it, it is also applied to that map moved by one place down,
+    across and both, and what comes out is interleaved: twice as many places each way, with the tower's own at even
+    numbers. But for the margin of the film, this is the stage with dilation in place of its stride. Other towers stay
+    as they are.
+
+    Args:
+        module: an open_clip model, or one of another library.
+    """
+    trunk: Any = getattr(getattr(module, "visual", None), "trunk", None)
+    if not getattr(trunk, "feature_info", None):
+        yield
+        return
+    stage: Any = trunk.get_submodule(trunk.feature_info[-1]["module"])
+    hook = stage.register_forward_hook(_interleaved)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _interleaved(stage: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    before = inputs[0]
+    if output.ndim != 4 or output.shape[2:] != tuple((side + 1) // 2 for side in before.shape[2:]):
+        return output
+    full = output.new_empty(*output.shape[:2], *before.shape[2:])
+    full[:, :, ::2, ::2] = output
+    for down, across in ((0, 1), (1, 0), (1, 1)):
+        between = full[:, :, down::2, across::2]
+        moved = stage.forward(F.pad(before, (across, across, down, down)))
+        between.copy_(moved[:, :, down : down + between.shape[2], across : across + between.shape[3]])
+    return full
 
 
 def text_features(module: nn.Module, ids: Tensor, words: Tensor, layers: int = 1) -> TextFeatures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -67,21 +67,28 @@ class VisionLanguageModel:
                 rows.append(_unit_rows(self._embed_images(self.views(part.to(self.device)))))
         return np.concatenate(rows) if rows else np.zeros((0, self._width), np.float32)
 
-    def embed_regions(self, films: np.ndarray, batch: int = 64) -> Iterator[np.ndarray]:
+    def embed_regions(self, films: np.ndarray, batch: int = 64, *, finer: bool = False) -> Iterator[np.ndarray]:
         """Films (n, size, size) uint8 to embeddings (b, height, width, d) float32 of their places, `batch` at a time.
 
         They have any length: with average pooling and an affine projection their mean is the film's embedding before
         it is scaled to unit length.
+
+        Args:
+            films: see above.
+            batch: see above.
+            finer: look between the places of a convolutional tower too (`models.vlp.features.finer_places`).
 
         Raises:
             NoFeatures: the image tower gives only whole embeddings.
         """
         import torch
 
+        from models.vlp.features import finer_places
+
         self.module.eval()
         for at in range(0, len(films), batch):
             part = torch.from_numpy(np.ascontiguousarray(films[at : at + batch]))
-            with torch.inference_mode():
+            with torch.inference_mode(), finer_places(self.module) if finer else nullcontext():
                 yield self._embed_regions(self.views(part.to(self.device))).float().cpu().numpy()
 
     def embed_texts(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:

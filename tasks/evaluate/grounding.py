@@ -13,7 +13,7 @@ from storage.records import Manifest
 from tasks.evaluate.areas import Areas, areas
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
-from tasks.evaluate.maps import SIDE, FindingMaps, enlarged
+from tasks.evaluate.maps import MAP, SIDE, FindingMaps, enlarged, finding_maps
 from tasks.evaluate.metrics.localisation import chance, contrast_to_noise, dice, pointing_game, threshold_from_maps
 from tasks.evaluate.predictions import Predictions
 from tasks.evaluate.prompts import DEFAULT, PromptSetName, prompts_for
@@ -46,15 +46,15 @@ MEASURES: Mapping[Measure, MeanMetric] = {
 CHANCE = "chance"
 _CHANCE = f" ({CHANCE})"
 ORACLE = " (oracle)"
-_SCORING = 2
+_SCORING = 3
 """Raise it when the same model, prompts and film would get another value."""
 
 
 class Grounding:
     """Zero-shot grounding: where on the film a finding's prompts fit, against its masks, or boxes where it has none.
 
-    The map of a finding is the cosine of each place of the image tower with the finding's prompts less that with the
-    prompts that the rule ``normal`` contrasts it with, enlarged bilinearly (`tasks.evaluate.maps`).
+    The map of a finding is what each place of the film adds to its zero-shot score by the rule ``normal``, less what
+    it adds on the validation films on average, enlarged bilinearly (`tasks.evaluate.maps`).
 
     Args:
         measure: ``pointing`` game or ``contrast`` to noise, of films with an area of the finding; or ``dice``, overlap
@@ -64,11 +64,11 @@ class Grounding:
 
     needs = frozenset({"boxes|masks"})
     trains = False
+    tunes = True
 
     def __init__(self, measure: Measure = "pointing", prompts: PromptSetName = "report") -> None:
         self.measure: Measure = measure
         self.prompts: PromptSetName = prompts
-        self.tunes = measure == "dice"
 
     def identity(self, test: Manifest) -> Mapping[str, Any]:
         """The version of the scoring, and the prompts by content."""
@@ -88,7 +88,8 @@ class Grounding:
         test = data.test
         drawn = areas(test, boxes=True)
         label_set = load(test.version.manifest.label_set or DEFAULT)
-        maps = FindingMaps(model, prompts_for(label_set, drawn.names, f"dataset {test}", self.prompts))
+        prompts = prompts_for(label_set, drawn.names, f"dataset {test}", self.prompts)
+        maps = finding_maps(model, prompts, data.validation)
         found = _overlaps(maps, data, drawn) if self.measure == "dice" else self._of_areas(maps, test, drawn)
         columns = tuple(f"{name}{kind}" for kind in found for name in drawn.names)
         table = np.concatenate(list(found.values()), axis=1).astype(np.float32)
@@ -98,6 +99,7 @@ class Grounding:
     def score(self, predictions: Sequence[TrialPredictions], section: EvaluateSection) -> ScoreTable:
         """The measure per finding and their macro mean; for the pointing game beside an arm that plays at chance."""
         items, metric = list(predictions), MEASURES[self.measure]
+        metric = replace(metric, protocol=f"{metric.protocol}; {MAP}")
         if self.measure == "dice":
             oracle = all(name.endswith(ORACLE) for name in items[0].predictions.labels)
             metric = replace(metric, name=f"{metric.name}{ORACLE}") if oracle else metric
@@ -124,8 +126,7 @@ class Grounding:
 
 def _overlaps(maps: FindingMaps, data: EvaluationData, drawn: Areas) -> dict[str, np.ndarray]:
     """Dice of every film and finding, (films, findings), by what the columns of its levels end with."""
-    every = np.ones(len(drawn.shown), bool)
-    places = np.stack(list(maps.of(data.test, every)))
+    places = np.stack(list(maps.of(data.test)))
     levels = {ORACLE: _levels(places, drawn)}
     if data.validation is not None:
         held = areas(data.validation, drawn.names, boxes=True)

@@ -15,7 +15,7 @@ from storage.masks import encode_mask
 from storage.records import PairRow
 from storage.shards import Sample, sample_of
 from storage.versions import Version
-from tasks.evaluate.asked import AskedTask, ask
+from tasks.evaluate.asked import ask
 from tasks.evaluate.grounding import CHANCE, Grounding, Measure
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
@@ -42,7 +42,8 @@ class Bright:
         finding = ["nodule" in text for text in texts]
         return np.array([[1.0, 0.0] if one else [0.0, 1.0] for one in finding], np.float32)
 
-    def embed_regions(self, films: np.ndarray) -> Iterator[np.ndarray]:
+    def embed_regions(self, films: np.ndarray, *, finer: bool) -> Iterator[np.ndarray]:
+        assert finer
         grey = films.reshape(-1, 24, 4, 24, 4).mean(axis=(2, 4)) / 255
         grey = np.where(grey > self.floor, grey, 0)
         yield np.stack([0.5 + self.sign * (grey - 0.5), np.full_like(grey, 0.5)], axis=3).astype(np.float32)
@@ -116,7 +117,7 @@ def test_films_without_the_finding_count_one_where_nothing_is_taken(
 
     dark, lit = of_all(Bright(floor=0.55)), of_all(Bright())
     assert dark[0] == pytest.approx(dark[1] + plain)
-    assert lit[0] == pytest.approx(lit[1]), "the grey of every film reaches the level somewhere"
+    assert lit[0] < lit[1] + plain - 1, "some grey reaches the level"
 
 
 def test_without_validation_films_only_the_best_level_is_there(test: LabelledSet) -> None:
@@ -125,18 +126,15 @@ def test_without_validation_films_only_the_best_level_is_there(test: LabelledSet
     assert list(found.of("ours").beside) == ["Dice, all films (oracle)", "IoU (oracle)", "IoU, all films (oracle)"]
 
 
-def test_validation_films_count_in_the_hash_of_overlap_alone(local_store: LocalStore, test: LabelledSet) -> None:
-    data = EvaluationData(test, opened(local_store, only_nodules(seed=4), "held"))
-
-    def asked(measure: str, data: EvaluationData) -> AskedTask:
-        return ask(KindSpec(kind="grounding", options={"measure": measure}), data)
-
-    assert asked("dice", data).hash != asked("dice", EvaluationData(test)).hash
-    assert asked("pointing", data).hash == asked("pointing", EvaluationData(test)).hash
-    assert "sources.validation" in asked("dice", EvaluationData(test)).unvalidated
+def test_validation_films_count_in_the_hash(local_store: LocalStore, test: LabelledSet) -> None:
+    grounding = KindSpec(kind="grounding")
+    alone = ask(grounding, EvaluationData(test))
+    held = opened(local_store, only_nodules(seed=4), "held")
+    assert ask(grounding, EvaluationData(test, held)).hash != alone.hash
+    assert "sources.validation" in alone.unvalidated
     unplaced = opened(local_store, toy_samples("plain", 8, seed=3), "plain")
-    without = asked("dice", EvaluationData(test, unplaced))
-    assert without.hash == asked("dice", EvaluationData(test)).hash
+    without = ask(grounding, EvaluationData(test, unplaced))
+    assert without.hash == alone.hash
     assert without.unvalidated.startswith("dataset plain/v1 has no boxes or masks")
 
 
@@ -145,9 +143,9 @@ def test_films_without_an_area_are_embedded_only_where_overlap_asks_for_them(tes
     seen: list[int] = []
 
     class Counting(Bright):
-        def embed_regions(self, films: np.ndarray) -> Iterator[np.ndarray]:
+        def embed_regions(self, films: np.ndarray, *, finer: bool) -> Iterator[np.ndarray]:
             seen.append(len(films))
-            yield from super().embed_regions(films)
+            yield from super().embed_regions(films, finer=finer)
 
     embedded: dict[Measure, int] = {"pointing": shown, "contrast": shown, "dice": len(test.rows())}
     for measure, films in embedded.items():
