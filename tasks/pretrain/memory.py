@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from models.training.distributed import world_size
 from models.vlp.objectives import Objective, splits_loss
 from tasks.pretrain.arms import Trial
 from tasks.pretrain.parts import loss_in_parts, rows_of
@@ -36,7 +35,7 @@ def out_of_memory(
     """
     from models.training.accumulate import live_batch_norms
 
-    kind, processes = trial.objective.kind, world_size()
+    kind, processes = trial.objective.kind, _processes()
     in_parts = splits_loss(kind) and not live_batch_norms(trainer.module)
     lacks = f"{trial.label}: a batch of {section.batch} does not fit the memory of {trainer.device}"
     if processes > 1:  # the others wait for this process: nothing smaller can be tried
@@ -61,6 +60,12 @@ def size_that_fits(fits: Callable[[int], bool], size: int, least: int) -> int:
         if fits(size):
             return size
     return 0
+
+
+def _processes() -> int:
+    from models.training.distributed import world_size  # which imports torch
+
+    return world_size()
 
 
 def _part(section: TrainSection, processes: int) -> int:

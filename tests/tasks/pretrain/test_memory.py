@@ -68,7 +68,7 @@ def test_a_smaller_batch_is_proposed_where_batch_norm_sees_the_whole(
 
 
 def test_no_size_is_tried_while_other_processes_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tasks.pretrain.memory.world_size", lambda: 2)
+    monkeypatch.setattr("tasks.pretrain.memory._processes", lambda: 2)
     with pytest.raises(OutOfMemory, match=f"{LACKS}, one of 2: set pretrain.micro_batch below 8$"):
         train(monkeypatch, 4, model_folder(tmp_path, TRANSFORMER))
     with pytest.raises(OutOfMemory, match=f"{LACKS}, one of 2: lower pretrain.batch$"):
