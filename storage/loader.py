@@ -149,10 +149,14 @@ class SampleStream(Generic[T]):
         sizes = [sum(len(part.ids) for part in parts) for parts in sources]
         self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
 
-    def start_at(self, first: int) -> Iterator[tuple[int, T]]:
+    def start_at(self, first: int, wanted: Callable[[int], bool] | None = None) -> Iterator[tuple[int, T]]:
         """Samples with their positions, without end, from place `first` of the endless row of epochs.
 
         Only what of the block at hand comes before is read again.
+
+        Args:
+            first: place of the first sample.
+            wanted: whether the sample at a place is decoded and comes at all; None takes every one.
 
         Raises:
             ObjectMissing: a tar is not there.
@@ -160,19 +164,26 @@ class SampleStream(Generic[T]):
         """
         epoch, done = divmod(first, len(self._order))
         while True:
-            yield from self._rest(epoch, done)
+            yield from self._rest(epoch, done, wanted)
             epoch, done = epoch + 1, 0
 
-    def _rest(self, number: int, done: int) -> Iterator[tuple[int, T]]:
+    def _rest(self, number: int, done: int, wanted: Callable[[int], bool] | None) -> Iterator[tuple[int, T]]:
         order, block = self._order, self._order.block
         line, shuffled, begin = order.line(number), order.epoch(number), done // block * block
         owners = np.searchsorted(self._starts, line, side="right") - 1
         lines = [line[begin:][owners[begin:] == source] for source in range(len(self._sources))]
         streams = [self._line(source, positions) for source, positions in enumerate(lines)]
         for at in range(begin, len(line), block):
-            held = dict(self._decoded(next(streams[int(owner)]) for owner in owners[at : at + block]))
-            for position in shuffled[max(at, done) : at + block]:
-                yield int(position), held[int(position)]
+            start = max(at, done)
+            coming = [
+                int(position)
+                for place, position in enumerate(shuffled[start : at + block], number * len(order) + start)
+                if wanted is None or wanted(place)
+            ]
+            kept, read = frozenset(coming), (next(streams[int(owner)]) for owner in owners[at : at + block])
+            held = dict(self._decoded(placed for placed in read if placed[0] in kept))
+            for position in coming:
+                yield position, held[position]
 
     def _decoded(self, samples: Iterator[tuple[int, Sample]]) -> Iterator[tuple[int, T]]:
         """The same, decoded; no more of them are held than keep the threads at work."""

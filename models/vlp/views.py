@@ -50,17 +50,29 @@ def plain_view(films: Tensor) -> Tensor:
     return _standardise(films.unsqueeze(1).float() / 255.0)
 
 
-def varied_view(films: Tensor, generator: Generator, variation: Variation = Variation()) -> Tensor:
+def varied_view(
+    films: Tensor, generator: Generator, variation: Variation = Variation(), rows: slice | None = None,
+    batch: int | None = None,
+) -> Tensor:  # fmt: skip
     """A random training view of each film, (n, h, w) uint8 to (n, 1, h, w) float32.
 
     `generator`, which is one of the CPU, decides alone; what it draws is moved to the films' device.
+
+    Args:
+        films: to draw views of.
+        generator: what is random.
+        variation: how far a view may stray.
+        rows: which of a batch the films are, where they are some of its rows: each gets the view that it has when
+            the views of the whole batch are drawn.
+        batch: films in that batch.
     """
     import torch
     from torch.nn import functional as F
 
-    n = len(films)
+    n, mine = len(films), rows or slice(None)
+    drawn = batch or n
     grey = films.unsqueeze(1).float() / 255.0
-    draw = torch.rand((8, n), generator=generator).to(films.device) * 2 - 1
+    draw = torch.rand((8, drawn), generator=generator)[:, mine].to(films.device) * 2 - 1
     angle = torch.deg2rad(draw[0] * variation.turn)
     zoom = 1 + draw[1] * variation.zoom
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
@@ -73,7 +85,7 @@ def varied_view(films: Tensor, generator: Generator, variation: Variation = Vari
     soft = F.avg_pool2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     share = (draw[5].abs() * (draw[6] * 0.5 + 0.5 < variation.blur)).view(n, 1, 1, 1)
     grey = grey + share * (soft - grey)
-    grain = torch.randn(grey.shape, generator=generator).to(films.device)
+    grain = torch.randn((drawn, *grey.shape[1:]), generator=generator)[mine].to(films.device)
     grain = grain * (draw[7].abs() * variation.noise).view(n, 1, 1, 1)
     return _standardise(grey + grain)
 

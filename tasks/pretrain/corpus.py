@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Placed = tuple[int, np.ndarray]
 """A pair's position in the corpus, and its image."""
+Wanted = Callable[[int], bool]
+"""Whether the image at a place is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,14 @@ class Stage:
         first: place in the row of all pairs seen at which the stage begins.
         offset: position in the corpus of its first pair.
         order: of its pairs.
-        stream: its images straight from the store, from a place on; None where they are held in memory.
+        stream: its images straight from the store, from a place on, those that are wanted; None where they are held
+            in memory.
     """
 
     first: int
     offset: int
     order: SampleOrder
-    stream: Callable[[int], Iterator[Placed]] | None = None
+    stream: Callable[[int, Wanted], Iterator[Placed]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's pairs: images (b, size, size) uint8 with one text each."""
+    """One step's pairs: images (b, size, size) uint8 with one text each; the images may be those of some rows."""
 
     samples: tuple[str, ...]
     images: np.ndarray
@@ -137,7 +140,7 @@ def _stages(arm: Arm, subsets: Sequence[DatasetSubset], seed: int, streaming: _S
 
 def _stream(
     streaming: _Streaming, subsets: Sequence[DatasetSubset], order: SampleOrder, offset: int
-) -> Callable[[int], Iterator[Placed]]:
+) -> Callable[[int, Wanted], Iterator[Placed]]:
     where = " and ".join(subset.name for subset in subsets)
 
     def decode(sample: Sample) -> np.ndarray:
@@ -145,7 +148,7 @@ def _stream(
 
     parts = [subset.parts for subset in subsets]
     stream = SampleStream(streaming.store, parts, order, decode, workers=streaming.workers)
-    return lambda first: ((offset + position, image) for position, image in stream.start_at(first))
+    return lambda first, wanted: ((offset + position, image) for position, image in stream.start_at(first, wanted))
 
 
 def derangement(n: int, seed: int) -> np.ndarray:
@@ -166,11 +169,13 @@ class Batches:
         corpus: whose.
         size: pairs in a batch, over all processes.
         seed: decides, with the step, which pairs and which texts.
+        rows: of each batch, whose images are read; the ids and texts are always those of the whole batch.
     """
 
     corpus: Corpus
     size: int
     seed: int
+    rows: slice = field(default_factory=lambda: slice(None))
     _next: int = -1
     _running: Iterator[Placed] = field(default_factory=lambda: iter(()))
 
@@ -181,7 +186,7 @@ class Batches:
         positions = [position for _, position in visits]
         return Batch(
             samples=tuple(corpus.samples[position] for position in positions),
-            images=np.stack(self._images(first, positions)),
+            images=np.stack(self._images(first, positions[self.rows])),
             texts=tuple(self._text(epoch, position) for epoch, position in visits),
         )
 
@@ -205,20 +210,25 @@ class Batches:
         if self._next != first:
             self._running = self._from(first)
         self._next = first + self.size
-        found = list(islice(self._running, self.size))
+        found = list(islice(self._running, len(positions)))
         if [position for position, _ in found] != list(positions):
             raise AssertionError(f"the stream and the order disagree at pair {first}")
         return [image for _, image in found]
 
     def _from(self, first: int) -> Iterator[Placed]:
-        """Images from a place on, stage after stage."""
-        stages = self.corpus.stages
+        """Images of the own rows from a place on, stage after stage."""
+        stages, mine = self.corpus.stages, frozenset(range(self.size)[self.rows])
         for stage, after in zip(stages, (*stages[1:], None), strict=True):
             end = after.first if after is not None else None
             if (end is not None and end <= first) or stage.stream is None:
                 continue
-            begin = max(first, stage.first)
-            yield from islice(stage.stream(begin - stage.first), None if end is None else end - begin)
+            begin, start = max(first, stage.first), stage.first
+
+            def wanted(place: int, start: int = start) -> bool:
+                return (start + place) % self.size in mine
+
+            images = stage.stream(begin - start, wanted)
+            yield from images if end is None else islice(images, sum(wanted(at - start) for at in range(begin, end)))
 
     def _text(self, epoch: int, position: int) -> str:
         corpus = self.corpus

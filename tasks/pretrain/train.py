@@ -146,13 +146,14 @@ def _fit(
     """Minimise the trial's objective over the weights of `model`; the losses, one per step."""
     import torch
 
+    from models.training.distributed import own_rows
     from models.training.schedule import Schedule
     from models.training.trainer import LossNotFinite, Trainer, TrainingTask
 
     total, module = steps_of(trial.arm, section), model.module
     _save_work(module, section)
     objective = build_objective(trial.objective.kind, trial.objective.options)
-    batches = Batches(corpus, section.batch, trial.seed)
+    batches = Batches(corpus, section.batch, trial.seed, own_rows(section.batch))
 
     def loss(batch: TrainingBatch) -> torch.Tensor:
         with named(trial.objective.kind):
@@ -169,7 +170,7 @@ def _fit(
     called = None if on_step is None else lambda step, value, _: on_step(step, value)
 
     def seen(step: int) -> TrainingBatch:
-        return _seen(model, batches.at(step), trial.seed, step)
+        return _seen(model, batches.at(step), batches.rows, trial.seed * 1_000_003 + step)
 
     with made_ahead(seen, total, section.loader_workers) as ahead:
         parts = loss_in_parts(objective, model, trial.objective.kind, section.micro_batch)
@@ -213,16 +214,15 @@ def _options(trial: Trial, section: TrainSection) -> TrainerOptions:
     )  # fmt: skip
 
 
-def _seen(model: VisionLanguageModel, batch: Batch, seed: int, step: int) -> TrainingBatch:
-    """This process's part of a batch, its views drawn for the whole batch at once, on the model's device."""
+def _seen(model: VisionLanguageModel, batch: Batch, mine: slice, seed: int) -> TrainingBatch:
+    """The rows of a batch that this process computes, each with the view that a whole batch gives it."""
     import torch
 
-    from models.training.distributed import own_rows
     from models.vlp.views import varied_view
 
-    generator, mine = torch.Generator().manual_seed(seed * 1_000_003 + step), own_rows(len(batch.texts))
-    views = model.seen(varied_view(torch.from_numpy(batch.images).to(model.device), generator))
-    return TrainingBatch(views[mine], model.tokenizer(batch.texts[mine]), batch.texts[mine])
+    films, generator = torch.from_numpy(batch.images).to(model.device), torch.Generator().manual_seed(seed)
+    views = model.seen(varied_view(films, generator, rows=mine, batch=len(batch.texts)))
+    return TrainingBatch(views, model.tokenizer(batch.texts[mine]), batch.texts[mine])
 
 
 @contextmanager

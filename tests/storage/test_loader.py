@@ -117,6 +117,30 @@ def test_a_stream_follows_the_order_from_any_place(
     assert found == [(position, position) for _, position in order.visits(first, count)]
 
 
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 9), block=blocks, first=st.integers(0, 2 * TOTAL), share=st.integers(1, 5),
+    workers=st.sampled_from([0, 3]),
+)  # fmt: skip
+def test_only_wanted_samples_are_decoded_and_come(
+    tars: Watched, seed: int, block: int, first: int, share: int, workers: int
+) -> None:
+    decoded = set[int]()
+
+    def decode(sample: Sample) -> int:
+        decoded.add(number_of(sample))
+        return number_of(sample)
+
+    order = SampleOrder(SIZES, seed, block)
+    stream = SampleStream(tars, sources(), order, decode, workers=workers)
+    places = [place for place in range(first, first + TOTAL) if place % share == 0]
+    found = list(islice(stream.start_at(first, lambda place: place % share == 0), len(places)))
+    expected = [order.visits(place, 1)[0][1] for place in places]
+    assert found == [(position, position) for position in expected]
+    blocks_read = order.visits(first, TOTAL + block)  # the block at hand is decoded before its first sample comes
+    assert decoded <= {sample for place, (_, sample) in enumerate(blocks_read, first) if place % share == 0}
+
+
 def test_several_threads_decode_at_once(tars: Watched) -> None:
     together = threading.Barrier(3)
 

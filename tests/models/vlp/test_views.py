@@ -39,6 +39,13 @@ def test_the_generator_alone_decides(films):
     assert (varied_view(films, torch.Generator().manual_seed(8)) != one).any()
 
 
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(1, 3), slice(0, 3)])
+def test_some_rows_of_a_batch_get_the_views_of_the_whole_batch(films, rows):
+    whole = varied_view(films, torch.Generator().manual_seed(7))
+    own = varied_view(films[rows], torch.Generator().manual_seed(7), rows=rows, batch=3)
+    assert (own == whole[rows]).all()
+
+
 def test_left_stays_left_in_every_view(films):
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):

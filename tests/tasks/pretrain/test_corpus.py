@@ -89,9 +89,12 @@ def test_held_and_streamed_pairs_come_in_the_same_batches(
     other = load_corpus(store, asked, section, seed, ImageCache(megabytes if megabytes > 1 else 0))
     assert held.images is not None
     assert (other.images is None) == (megabytes == 1)
-    one, two = Batches(held, size, seed), Batches(other, size, seed)
+    half = slice(0, size // 2)
+    one, two, part = Batches(held, size, seed), Batches(other, size, seed), Batches(other, size, seed, half)
     for step in (first, first + 1, 0, first + 2):
-        assert same(one.at(step), two.at(step)), step
+        expected = one.at(step)
+        assert same(expected, two.at(step)), step
+        assert (expected.images[half] == part.at(step).images).all(), step
 
 
 def test_an_arm_too_large_for_the_cache_is_streamed(

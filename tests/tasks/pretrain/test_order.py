@@ -47,9 +47,11 @@ def ids_of_rank(corpus: Corpus, workers: int, rank: int, ranks: int, steps: rang
         patch.setattr("models.training.distributed.world_size", lambda: ranks)
         patch.setattr("models.training.distributed.rank", lambda: rank)
         mine = own_rows(SIZE)
-    batches = Batches(corpus, SIZE, SEED)  # each process has its own
+    batches = Batches(corpus, SIZE, SEED, mine)  # each process has its own
     with made_ahead(batches.at, steps.stop, workers) as ahead:
-        return [ahead(step).samples[mine] for step in steps]
+        made = [ahead(step) for step in steps]
+    assert {len(batch.images) for batch in made} == {SIZE // ranks}
+    return [batch.samples[mine] for batch in made]
 
 
 def ids_of_ranks(corpus: Corpus, workers: int, ranks: int, steps: range) -> list[tuple[str, ...]]:
@@ -90,6 +92,16 @@ def test_streamed_batches_have_the_images_and_texts_of_those_in_memory(
         found = batches.at(step)
         assert found.texts == reference.at(step).texts
         assert (found.images == reference.at(step).images).all()
+
+
+@pytest.mark.parametrize("kind", ["held", "streamed", "decoded by three"])
+@pytest.mark.parametrize("rows", [slice(0, 4), slice(4, 8), slice(6, 8)])
+def test_a_process_reads_the_images_of_its_own_rows_alone(corpora: dict[str, Corpus], kind: str, rows: slice) -> None:
+    own, whole = Batches(corpora[kind], SIZE, SEED, rows), Batches(corpora["held"], SIZE, SEED)
+    for step in (0, 1, 21, 22, BATCHES - 2, BATCHES - 1):  # in their order and anew, over the end of an epoch
+        found, expected = own.at(step), whole.at(step)
+        assert (found.samples, found.texts) == (expected.samples, expected.texts)
+        assert (found.images == expected.images[rows]).all()
 
 
 def test_another_seed_is_another_order_and_each_epoch_holds_every_pair_once(
