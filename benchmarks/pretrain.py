@@ -5,7 +5,8 @@
 loop: `models.training.trainer` against ``open_clip_train.train_one_epoch``, the same batches, loss and weights.
 store: a training from tars in a store against ``train_one_epoch`` on webdataset with the same tars; ours also draws
 views, which the other side does not. loading: the films alone, decoded. gloria: the similarities of a batch against a
-loop over its texts, value and gradient. processes: two of one thread against one of one thread, without their start.
+loop over its texts, value and gradient. processes: two of one thread against one of one thread, without their start; then with a loader worker, which in the
+one process takes the second core too.
 
 Sides take turns, one thread each; a figure is the median over the rounds, ``ratio`` our speed over theirs.
 """
@@ -64,7 +65,8 @@ def pairings(folder: Path, chosen: set[str]) -> Iterator[Pairing]:
         for side, width in ((6, 128), (19, 768)):
             yield _of_gloria(side, width)
     if "processes" in chosen:
-        yield Pairing("processes", lambda: train_in_processes(2), lambda: train_in_processes(1), "pairs/s", 1.6)
+        for workers, name in ((0, "processes"), (1, "processes, each with a loader worker")):
+            yield _of_processes(name, workers)
 
 
 def _of_archive(archive: MadeArchive, chosen: set[str]) -> Iterator[Pairing]:
@@ -74,6 +76,12 @@ def _of_archive(archive: MadeArchive, chosen: set[str]) -> Iterator[Pairing]:
     if "loading" in chosen:
         ours, theirs = (lambda: load_from_store(archive)), (lambda: load_by_webdataset(archive))
         yield Pairing("loading", ours, theirs, "films/s", 1.2)
+
+
+def _of_processes(name: str, workers: int) -> Pairing:
+    return Pairing(
+        name, lambda: train_in_processes(2, workers), lambda: train_in_processes(1, workers), "pairs/s", 1.6
+    )
 
 
 def _of_gloria(side: int, width: int) -> Pairing:

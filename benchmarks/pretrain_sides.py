@@ -258,17 +258,20 @@ def gloria_text_by_text(made: MadeRegions) -> float:
     return 1
 
 
-def train_in_processes(processes: int, steps: int = 24) -> tuple[float, float]:
-    """A training of ours by so many processes of one thread each; pairs seen, and seconds of the training alone."""
+def train_in_processes(processes: int, loader_workers: int, steps: int = 24) -> tuple[float, float]:
+    """A training of ours by so many processes of one thread each; pairs seen, and seconds of the training alone.
+
+    With a loader worker each process prepares its next batch in one more thread.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        spawn(_one_process, (processes, port, steps, folder), nprocs=processes)
+        spawn(_one_process, (processes, port, steps, loader_workers, folder), nprocs=processes)
         return steps * 128, float((Path(folder) / "seconds").read_text())
 
 
-def _one_process(number: int, processes: int, port: int, steps: int, folder: str) -> None:
+def _one_process(number: int, processes: int, port: int, steps: int, loader_workers: int, folder: str) -> None:
     torch.set_num_threads(1)
     if processes > 1:
         dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", world_size=processes, rank=number)
@@ -276,7 +279,9 @@ def _one_process(number: int, processes: int, port: int, steps: int, folder: str
     reports = tuple(split_report(f"IMPRESSION: Nodule number {at}. Stable.") for at in range(len(films)))
     stage = Stage(0, 0, SampleOrder([[len(films)]], 0))
     corpus = Corpus(tuple(map(str, range(len(films)))), reports, np.arange(len(films)), list(films), (stage,))
-    section = TrainSection(samples_seen=steps * 128, batch=128, threads=1, device="cpu", save_minutes=None)
+    section = TrainSection(
+        samples_seen=steps * 128, batch=128, threads=1, device="cpu", save_minutes=None, loader_workers=loader_workers
+    )
     trained = train_on(corpus, _trial(steps * 128), section)
     if number == 0:
         (Path(folder) / "seconds").write_text(str(trained.seconds))
