@@ -5,8 +5,8 @@
 loop: `models.training.trainer` against ``open_clip_train.train_one_epoch``, the same batches, loss and weights.
 store: a training from tars in a store against ``train_one_epoch`` on webdataset with the same tars; ours also draws
 views, which the other side does not. loading: the films alone, decoded. gloria: the similarities of a batch against a
-loop over its texts, value and gradient. processes: two of one thread against one of one thread, without their start; then with a loader worker, which in the
-one process takes the second core too.
+loop over its texts, value and gradient. processes: two of one thread against one of one thread, without their start;
+then with a loader worker, which in the one process takes the second core too.
 
 Sides take turns, one thread each; a figure is the median over the rounds, ``ratio`` our speed over theirs.
 """

@@ -5,7 +5,7 @@ datasets/<name>/<version>/  recipe.yaml  weights.json  models/<stage>.json
                             pairs/00042.tar  pairs/00042.parquet  manifest.json  card/
 selections/<name>/<version>/<selection>/
 checkpoints/<trial>/        000384.safetensors  trial.json  000200.state.safetensors
-predictions/<checkpoint>/<name>/<version>/<task>.parquet
+predictions/<checkpoint>/<name>/<version>/<task>.parquet  <films>.safetensors (embeddings)
             of a model from elsewhere: predictions/model-<identity>/<name>/<version>/<task>.parquet
 runs/<run>/                 trials.json  scores.json
 tags/<name>/<tag>/000003.json
@@ -35,7 +35,8 @@ _TRIAL = r"[0-9a-f]{64}"
 _OF_CHECKPOINT = re.compile(rf"({_TRIAL})/(?:trial\.json|(\d{{6,}})\.safetensors|(?:\d{{6,}}\.)?state[A-Za-z0-9._-]*)")
 _STATE = re.compile(rf"({_TRIAL})/(\d{{6,}})\.state\.safetensors")
 _OF_PREDICTION = re.compile(
-    rf"(?:({_TRIAL})-(\d{{6,}})|model-({_TRIAL}))/([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*)/[0-9a-f]{{16}}\.parquet"
+    rf"(?:({_TRIAL})-(\d{{6,}})|model-({_TRIAL}))/([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*)"
+    r"/[0-9a-f]{16}\.(?:parquet|safetensors)"
 )
 _OF_TAG = re.compile(r"(\d{6}|[1-9]\d{6,11})\.json")
 _INDEX = re.compile(r"pairs/(\d{5,})\.parquet$")
@@ -173,12 +174,27 @@ def trial_key(trial: str) -> str:
 
 def prediction_key(trial: str, step: int, test: DatasetRef, task: str) -> str:
     """Key of what a checkpoint predicts for a test set; `task` is 16 digits that name a task and its settings."""
-    return f"{PREDICTIONS}{trial}-{step:06d}/{test}/{task}.parquet"
+    return f"{PREDICTIONS}{checkpoint_identity(trial, step)}/{test}/{task}.parquet"
 
 
 def model_prediction_key(identity: str, test: DatasetRef, task: str) -> str:
     """Key of what a model that no trial of this store made predicts; `identity` is a SHA-256 of its content."""
-    return f"{PREDICTIONS}model-{identity}/{test}/{task}.parquet"
+    return f"{PREDICTIONS}{model_identity(identity)}/{test}/{task}.parquet"
+
+
+def checkpoint_identity(trial: str, step: int) -> str:
+    """What keys call the checkpoint of a trial after so many steps."""
+    return f"{trial}-{step:06d}"
+
+
+def model_identity(identity: str) -> str:
+    """What keys call a model that no trial of this store made."""
+    return f"model-{identity}"
+
+
+def embedding_key(model: str, films: DatasetRef, chosen: str) -> str:
+    """Key of a model's image embeddings, beside its predictions; `chosen` is 16 digits that name the films taken."""
+    return f"{PREDICTIONS}{model}/{films}/{chosen}.safetensors"
 
 
 def run_key(run: str, name: str) -> str:

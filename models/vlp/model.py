@@ -47,6 +47,8 @@ class VisionLanguageModel:
         tokenizer: of its text tower.
         film_size: side in pixels of the films that it reads.
         normalisation: what its images were normalised with in training; None: each film by itself, as ours are.
+        identity: names the content of its weights where they lie in a store or in files, so that what it embeds can
+            be kept; None for a model that is not to be found again.
     """
 
     name: str
@@ -54,6 +56,7 @@ class VisionLanguageModel:
     tokenizer: Tokenizer
     film_size: int
     normalisation: Normalisation | None = None
+    identity: str | None = None
 
     def embed_images(self, films: np.ndarray, batch: int = 128) -> np.ndarray:
         """Films (n, size, size) uint8 to (n, d) float32 of unit norm."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +13,15 @@ from models.vlp.published import load_published, published_folder
 from models.weight_hashes import file_hashes, sha256_file
 from storage.canonical import canonical_json
 from storage.errors import ObjectMissing
-from storage.layout import CHECKPOINTS, DatasetRef, model_prediction_key, prediction_key, split_checkpoint, trial_key
+from storage.layout import (
+    CHECKPOINTS,
+    DatasetRef,
+    model_identity,
+    model_prediction_key,
+    prediction_key,
+    split_checkpoint,
+    trial_key,
+)
 from tasks.evaluate.trained import stored_model, trained_model
 from tasks.pretrain.checkpoint import Checkpoint, read_checkpoint, read_file
 
@@ -70,7 +78,7 @@ def find_model(store: ObjectStore, name: str) -> FoundModel:
         return _file(path, name)
     folder = published_folder(name)
     content = _identity("published", file_hashes(folder))
-    return FoundModel(name, "published", content, lambda device: load_published(folder, name, device))
+    return FoundModel(name, "published", content, lambda device: _named(load_published(folder, name, device), content))
 
 
 def _trial(store: ObjectStore, prefix: str) -> FoundModel:
@@ -91,8 +99,13 @@ def _file(path: Path, name: str) -> FoundModel:
     held = read_file(path)
     content = _identity("file", {"weights": sha256_file(path)})
     return FoundModel(
-        name, "file", content, lambda device: trained_model(path.read_bytes(), held, str(path), device), held
-    )
+        name, "file", content,
+        lambda device: _named(trained_model(path.read_bytes(), held, str(path), device), content), held,
+    )  # fmt: skip
+
+
+def _named(model: VisionLanguageModel, content: str) -> VisionLanguageModel:
+    return replace(model, identity=model_identity(content))
 
 
 def _identity(kind: str, files: dict[str, str]) -> str:

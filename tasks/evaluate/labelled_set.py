@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.findings.label_sets import UnknownLabels, load
+from storage.canonical import canonical_json
+from storage.layout import embedding_key
 from storage.loader import Part, read_parts
 from storage.records import PairRow
 from storage.versions import Version
+from tasks.evaluate.embeddings import ensure_embeddings
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.prompts import DEFAULT
 from tasks.pretrain.arms import kept_sha256
@@ -134,11 +138,26 @@ class LabelledSet:
         return np.concatenate(list(self.blocks(size)))
 
     def embeddings(self, model: VisionLanguageModel) -> np.ndarray:
-        """The images as `model` embeds them, (n, d) float32; kept until another model is asked."""
+        """The images as `model` embeds them, (n, d) float32; kept until another model is asked.
+
+        Those of a model with an identity are kept in the store too (`tasks.evaluate.embeddings`).
+
+        Raises:
+            CorruptShard, ObjectMissing: from the store; the message names the object.
+        """
         if self._embedded is None or self._embedded[0] is not model:
-            parts = [model.embed_images(block) for block in self.blocks(model.film_size)]
-            self._embedded = (model, np.concatenate(parts))
+            self._embedded = (model, self._embeddings(model))
         return self._embedded[1]
+
+    def _embeddings(self, model: VisionLanguageModel) -> np.ndarray:
+        def embed() -> np.ndarray:
+            return np.concatenate([model.embed_images(block) for block in self.blocks(model.film_size)])
+
+        if model.identity is None:
+            return embed()
+        chosen = hashlib.sha256(canonical_json(self.identity()).encode()).hexdigest()[:16]
+        key = embedding_key(model.identity, self.version.ref, chosen)
+        return ensure_embeddings(self.version.store, key, len(self.rows()), embed)
 
     def known_labels(self) -> tuple[str, ...]:
         """Labels that any row states, in the order in which rows first do."""

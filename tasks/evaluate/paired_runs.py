@@ -82,6 +82,8 @@ def kept_predictions(store: ObjectStore, trials: Sequence[RunTrial]) -> list[Kep
     found: list[KeptPredictions] = []
     for trial in trials:
         for info in store.list(f"{PREDICTIONS}{trial.fingerprint}-{trial.step:06d}/"):
+            if not info.key.endswith(".parquet"):  # embeddings
+                continue
             try:
                 facts = prediction_facts(store.get(info.key))
                 if facts.get("role") == VALIDATION_ROLE:

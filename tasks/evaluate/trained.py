@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from models.vlp.objectives import preparation
 from models.vlp.text_tower import TextTower
 from storage.errors import CorruptShard
+from storage.layout import checkpoint_identity
 from tasks.pretrain.checkpoint import Checkpoint, read_weights
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ def stored_model(store: ObjectStore, checkpoint: Checkpoint, device: str) -> Vis
         ObjectMissing: its weights are gone.
         CorruptShard, ModelNotFound: as `trained_model`.
     """
-    return trained_model(read_weights(store, checkpoint), checkpoint, store.uri(checkpoint.key), device)
+    model = trained_model(read_weights(store, checkpoint), checkpoint, store.uri(checkpoint.key), device)
+    return replace(model, identity=checkpoint_identity(checkpoint.fingerprint, checkpoint.step))
 
 
 def trained_model(weights: bytes, checkpoint: Checkpoint, where: str, device: str) -> VisionLanguageModel:

@@ -6,9 +6,12 @@ import pytest
 
 from storage.layout import (
     DatasetRef,
+    checkpoint_identity,
     checkpoint_key,
+    embedding_key,
     foreign,
     measure_key,
+    model_identity,
     model_prediction_key,
     prediction_key,
     printable,
@@ -34,6 +37,8 @@ OURS = (
     trial_key(TRIAL),
     f"checkpoints/{TRIAL}/000400.state.safetensors", prediction_key(TRIAL, 384, REF, "0123456789abcdef"),
     model_prediction_key(TRIAL, REF, "0123456789abcdef"),
+    embedding_key(checkpoint_identity(TRIAL, 384), REF, "0123456789abcdef"),
+    embedding_key(model_identity(TRIAL), REF, "0123456789abcdef"),
 )  # fmt: skip
 OTHERS = (
     "datasets/", "datasets/films/", "datasets/films/v-1/", "datasets/films/v-1/pairs/", "datasets/.cache/v1/x",
@@ -72,6 +77,8 @@ def test_keys_are_taken_apart() -> None:
     assert split_checkpoint(trial_key(TRIAL)) == (TRIAL, None)
     assert split_prediction(prediction_key(TRIAL, 384, REF, "0123456789abcdef")) == (TRIAL, 384, REF)
     assert split_prediction(model_prediction_key(TRIAL, REF, "0123456789abcdef")) == (TRIAL, None, REF)
+    embedded = embedding_key(checkpoint_identity(TRIAL, 384), REF, "0123456789abcdef")
+    assert split_prediction(embedded) == (TRIAL, 384, REF)
 
 
 def test_a_name_that_is_no_text_can_be_printed() -> None:

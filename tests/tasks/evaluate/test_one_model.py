@@ -99,6 +99,19 @@ def test_a_trial_is_found_by_the_beginning_of_its_fingerprint(store: LocalStore,
         find_model(store, "000000abcdef")
 
 
+@pytest.mark.parametrize("kind", ["trial", "file", "published"])
+def test_a_further_task_reads_no_image_again(
+    store: LocalStore, trained: Checkpoint, folder: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "of ours.safetensors"
+    file.write_bytes(store.get(trained.key))
+    found = find_model(store, {"trial": trained.fingerprint, "file": str(file), "published": str(folder)}[kind])
+    first, further = find_task("zero-shot-label-pair"), find_task("zero-shot-report-max")
+    evaluate_model(store, found, held_out(store, "toy"), [first], SECTION)
+    monkeypatch.setattr(LabelledSet, "blocks", lambda *_: pytest.fail("images were read again"))
+    assert evaluate_model(store, found, held_out(store, "toy"), [further], SECTION).failures == {}
+
+
 def test_a_file_of_ours_predicts_as_its_trial(store: LocalStore, trained: Checkpoint, tmp_path: Path) -> None:
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(store.get(trained.key))

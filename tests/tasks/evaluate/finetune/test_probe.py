@@ -29,6 +29,7 @@ class Reads:
     """A model whose embedding holds a finding in its first number, and noise; the second finding is in none."""
 
     film_size = 96
+    identity = None
 
     def __init__(self, marks: dict[bytes, float]) -> None:
         self.marks, self.asked = marks, 0
