@@ -9,12 +9,14 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from flows.parameters import FlowParameters, factory_flow
 from flows.session import Run, open_run
+from storage.attempts import Attempts
 from storage.ledger import committed_shards
 from storage.records import Manifest
 from storage.tags import advance_latest
 from tasks.check.unjudged import unjudged_problems
+from tasks.engine.bounded import Bounded, ShardSetAside, Watch
 from tasks.engine.engines import open_engine
-from tasks.engine.pool import Engine
+from tasks.engine.pool import Engine, Pool
 from tasks.generate.generation import Generation
 from tasks.generate.prompts import token_problems
 from tasks.generate.stages import cards_of, stages_of
@@ -60,31 +62,51 @@ def _generate(run: Run) -> Manifest:
     run.progress.say(str(plan.report(min(plan.pairs, LOOKED_AT))))
     open_version(run.place, dump_published(run.recipe), run.fingerprint, weights_used(run.recipe))
     generation = Generation(run.recipe, run.fingerprint, run.store, run.ref, plan)
+    attempts = Attempts(run.store, run.ref)
     with run.tracked.nested("generate") as tracked:
-        with open_engine(run.recipe.engine, stages_of(generation)) as engine:
+        stages = [Bounded(stage, attempts) for stage in stages_of(generation)]
+        with open_engine(run.recipe.engine, stages) as engine:
             _make(run, engine, plan.base_shards)
             _top_up(run, engine, generation)
         manifest = step("publish", "publish", lambda: _publish(run, generation))
+        attempts.forget()
         tracked.metrics(_numbers(manifest))
         tracked.dataset(run.ref.name, run.fingerprint, run.store.uri(run.ref.prefix), "synthetic")
     return manifest
 
 
 def _make(run: Run, engine: Engine, shards: Sequence[int]) -> None:
-    """One task run per shard and stage that is missing; bars and a progress artifact follow them."""
+    """One task run per shard and stage that is missing; bars and a progress artifact follow them.
+
+    Raises:
+        ShardsSetAside: shards are set aside; all others are done.
+        SetUpBroken: the first shards are all set aside.
+    """
     artifact = cast("UUID", create_progress_artifact(0.0, key="shards", description=f"Shards of {run.ref}"))
+    missing = [frozenset(pool.stage.missing(run.store)) for pool in engine.pools]
+    watch = Watch(Attempts(run.store, run.ref), shards, frozenset().union(*missing))
+    for record in watch.aside.values():
+        run.progress.say(f"{record} is set aside since {record.since:%Y-%m-%d %H:%M}: it is not tried")
     lanes = [
-        Lane(
-            pool.stage.name,
-            frozenset(pool.stage.missing(run.store)),
-            lambda n, pool=pool: pool.run(n, run.progress.within(f"shard {n}")),
-            pool.parallel,
-        )
-        for pool in engine.pools
+        Lane(pool.stage.name, lacking, lambda n, pool=pool: _try(run, pool, watch, n), pool.parallel)
+        for pool, lacking in zip(engine.pools, missing, strict=True)
     ]
-    for done, _ in enumerate(_through(engine, lanes, shards), start=1):
-        run.progress.stage("shards", done, len(shards))
-        update_progress_artifact(artifact, 100.0 * done / len(shards))
+    for done, shard in enumerate(_through(engine, lanes, watch.shards), start=1):
+        watch.settle(shard)
+        run.progress.stage("shards", done, len(watch.shards))
+        update_progress_artifact(artifact, 100.0 * done / len(watch.shards))
+    watch.check()
+
+
+def _try(run: Run, pool: Pool, watch: Watch, shard: int) -> None:
+    """Have a stage work on a shard, unless an earlier stage has set it aside."""
+    if shard in watch.aside:
+        return
+    try:
+        pool.run(shard, run.progress.within(f"shard {shard}"))
+    except ShardSetAside:
+        watch.set_aside(pool.stage.name, shard)
+        run.progress.say(f"{watch.aside[shard]} is set aside; the others go on")
 
 
 def _through(engine: Engine, lanes: Sequence[Lane], shards: Sequence[int]) -> Iterator[int]:

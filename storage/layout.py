@@ -9,6 +9,8 @@ predictions/<checkpoint>/<name>/<version>/<task>.parquet  <films>.safetensors (e
             of a model from elsewhere: predictions/model-<identity>/<name>/<version>/<task>.parquet
 runs/<run>/                 trials.json  scores.json
 tags/<name>/<tag>/000003.json
+work/<name>/<version>/      attempts/<stage>/00042/1.json  1.error.json   failed/<stage>/00042.json
+            of a version in the making only: once it is published, nothing of this is needed
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ PREDICTIONS = "predictions/"
 RUNS = "runs/"
 TAGS = "tags/"
 MEASURES = "measures/"
+WORK = "work/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHARD = r"(?:\d{5}|[1-9]\d{5,8})"
 _OF_VERSION = re.compile(
@@ -37,6 +40,9 @@ _STATE = re.compile(rf"({_TRIAL})/(\d{{6,}})\.state\.safetensors")
 _OF_PREDICTION = re.compile(
     rf"(?:({_TRIAL})-(\d{{6,}})|model-({_TRIAL}))/([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*)"
     r"/[0-9a-f]{16}\.(?:parquet|safetensors)"
+)
+_OF_WORK = re.compile(
+    rf"(?:attempts/[a-z][a-z0-9_-]*/{_SHARD}/\d+(?:\.error)?|failed/[a-z][a-z0-9_-]*/{_SHARD})\.json"
 )
 _OF_TAG = re.compile(r"(\d{6}|[1-9]\d{6,11})\.json")
 _INDEX = re.compile(r"pairs/(\d{5,})\.parquet$")
@@ -207,6 +213,34 @@ def tag_key(dataset: str, tag: str, number: int) -> str:
     return f"{TAGS}{dataset}/{tag}/{number:06d}.json"
 
 
+def attempts_prefix(ref: DatasetRef, stage: str, shard: int) -> str:
+    """Folder of the notes of a stage's attempts at a shard, with a slash at its end."""
+    return f"{WORK}{ref}/attempts/{stage}/{shard:05d}/"
+
+
+def attempt_key(ref: DatasetRef, stage: str, shard: int, number: int) -> str:
+    """Key of the note that a stage's attempt at a shard begins; the first is number 1."""
+    return f"{attempts_prefix(ref, stage, shard)}{number}.json"
+
+
+def attempt_error_key(ref: DatasetRef, stage: str, shard: int, number: int) -> str:
+    """Key of the note of the error that ended an attempt."""
+    return f"{attempts_prefix(ref, stage, shard)}{number}.error.json"
+
+
+def failed_key(ref: DatasetRef, stage: str, shard: int) -> str:
+    """Key of what is known of a shard that is set aside."""
+    return f"{WORK}{ref}/failed/{stage}/{shard:05d}.json"
+
+
+def split_work(key: str) -> tuple[DatasetRef, str] | None:
+    """The version that a note under ``work/`` is about, and the rest of its key; None where it is foreign."""
+    parts = key.removeprefix(WORK).split("/", 2)
+    if len(parts) < 3 or not (plain_name(parts[0]) and plain_name(parts[1]) and _OF_WORK.fullmatch(parts[2])):
+        return None
+    return DatasetRef(parts[0], parts[1]), parts[2]
+
+
 def split_version(key: str) -> tuple[DatasetRef, str] | None:
     """The version that an object under ``datasets/`` is a part of, and its key in it; None where it is foreign.
 
@@ -268,6 +302,7 @@ def foreign(key: str) -> bool:
         SELECTIONS: split_selection,
         CHECKPOINTS: split_checkpoint,
         PREDICTIONS: split_prediction,
+        WORK: split_work,
     }
     split = splits.get(folder)
     return split is not None and split(key) is None

@@ -21,6 +21,7 @@ from flows.cli import (
     ingest,
     plan,
     privacy,
+    retry,
     run,
     score,
     serve,
@@ -75,6 +76,7 @@ app.add_typer(score.app)
 app.add_typer(tasks.app)
 app.add_typer(compare.app)
 app.add_typer(curate.app)
+app.add_typer(retry.app)
 app.add_typer(privacy.app)
 audit.app.command()(fidelity.fidelity)
 app.add_typer(audit.app)

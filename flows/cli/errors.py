@@ -8,6 +8,7 @@ from storage.errors import StoreError
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.source import SourceUnknown
 from tasks.curate.keep import RulesDoNotFit, SelectionConflict
+from tasks.engine.bounded import SetUpBroken, ShardsSetAside
 from tasks.engine.placement import NoRoom
 from tasks.errors import AuditError
 from tasks.evaluate.evaluate import ScoresConflict
@@ -31,6 +32,8 @@ MENDABLE = (
     ModelNotFound,
     RequestsRefused,
     NoRoom,
+    SetUpBroken,
+    ShardsSetAside,
     ReportsLost,
     UnknownKind,
     OwnKindFailed,

@@ -24,7 +24,7 @@ from flows.terminal import one_line, plain, survive_encodings
 from storage.addresses import redact
 
 MENDED, FAULT = 2, 1
-"""Exit codes: for what the user can mend, and for a fault of this program."""
+"""Exit codes: for what the user can mend, and for a fault of this program. An error may have a code of its own."""
 KEPT = 20
 """Log files that are kept; older ones are removed."""
 
@@ -98,7 +98,7 @@ def report(error: Exception) -> int:
         text = f"unexpected {one_line(redact(f'{type(error).__name__}: {error}'), 500)}; please report this{where}"
     with suppress(OSError, ValueError):  # a closed terminal: the exit code remains
         typer.echo(f"error: {text}", err=True)
-    return MENDED if mendable else FAULT
+    return getattr(error, "exit_code", MENDED) if mendable else FAULT
 
 
 def is_mendable(error: BaseException) -> bool:

@@ -39,7 +39,18 @@ def show_status(status: Status, each: bool = False) -> RenderableType:
     lines.append(Text(f"{status.accepted} of {status.asked} pairs accepted{some}"))
     if not status.published and status.top_up:
         lines.append(Text(f"up to {status.top_up} more shards follow if the gates take too many"))
+    lines += [_aside(status)] if status.aside else []
     return Group(*lines, *([_shards(status.shards)] if each else []))
+
+
+def _aside(status: Status) -> Table:
+    """The shards that are set aside, and how they are tried again."""
+    how = f"set aside; `synth retry {status.ref.name}@{status.ref.version}` gives them their attempts again"
+    table = Table("shard", "stage", "attempts", "host", _whole("error"), title=how, title_justify="left")
+    for one in status.aside:
+        times = f"{one.attempts}, {one.killed} killed" if one.killed else f"{one.attempts}"
+        table.add_row(f"{one.shard:05d}", one.stage, times, one.host, f"{one.error}: {one.message}")
+    return table
 
 
 def show_versions(lines: Iterable[VersionLine], root: str) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,11 +13,13 @@ from storage.layout import (
     DATASETS,
     PREDICTIONS,
     TAGS,
+    WORK,
     DatasetRef,
     printable,
     split_checkpoint,
     split_prediction,
     split_version,
+    split_work,
     trial_key,
 )
 from storage.manifest import find_manifest, reached
@@ -54,7 +56,8 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
 
     Of a published version that is every object that neither its manifest names nor its card holds: what a slower
     rival left behind. A version without manifest is left alone, unless it is abandoned by name. Checkpoints are never
-    garbage; predictions are where their checkpoint is gone, and the state of a training is once that has ended.
+    garbage; notes of attempts are where no version is in the making, predictions are where their checkpoint is gone,
+    and the state of a training is once that has ended.
 
     Args:
         store: where to look.
@@ -94,8 +97,17 @@ def find_garbage(store: ObjectStore, *, abandon: Sequence[DatasetRef] = (), olde
             for key in sorted(keys, key=lambda key: _order(ref, key))
             if manifest is None or not key.startswith(ref.card(""))
         ]
+    items += _of_work(store, {*unfinished, *(ref for ref in held if str(ref) in damaged)})
     items += _of_trials(store)
     return Garbage((*items, *leftovers(store, older)), tuple(unfinished), damaged, tuple(strange))
+
+
+def _of_work(store: ObjectStore, kept: Collection[DatasetRef]) -> Iterator[Leftover]:
+    """Notes of attempts at versions that are no longer in the making."""
+    for info in store.list(WORK):
+        part = split_work(info.key)
+        if part is not None and part[0] not in kept:
+            yield Leftover(info.key, "no run needs it any more", info.size, partial(store.delete, info.key))
 
 
 def _of_trials(store: ObjectStore) -> Iterator[Leftover]:

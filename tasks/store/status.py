@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from storage.attempts import Attempts, SetAside
 from storage.errors import DatasetMissing, ObjectMissing
 from storage.layout import DatasetRef, shard_of, shard_of_index
 from storage.ledger import committed_shard
@@ -45,13 +46,17 @@ class ShardStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One version: `asked` pairs, whether it is published, its shards, and how many may follow as top-up."""
+    """One version: `asked` pairs, whether it is published, its shards, and how many may follow as top-up.
+
+    `aside` are the shards that failed in all their attempts, with what is known of them.
+    """
 
     ref: DatasetRef
     asked: int
     published: bool
     shards: tuple[ShardStatus, ...]
     top_up: int
+    aside: tuple[SetAside, ...] = ()
 
     @property
     def missing(self) -> list[int]:
@@ -86,6 +91,7 @@ def status(place: VersionPlace, *, seconds: float | None = COUNTING) -> Status:
     Raises:
         DatasetMissing: it was never begun.
         RecipeChanged: its ``recipe.yaml`` was not written by this project.
+        CorruptShard: the record of a shard that is set aside cannot be read.
     """
     until = None if seconds is None else time.monotonic() + seconds
     store, ref = place.store, place.ref
@@ -110,6 +116,7 @@ def status(place: VersionPlace, *, seconds: float | None = COUNTING) -> Status:
             _shard(n, layout.planned(n), n in reports, n in tars, n in indices, known.get(n)) for n in shards
         ),
         top_up=len(layout.top_up_shards),
+        aside=() if manifest is not None else tuple(Attempts(store, ref).found(but=indices)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.addresses import has_secret, redact
+from storage.addresses import has_secret, redact, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,9 @@ def test_secret_parts_are_hidden(address: str, shown: str) -> None:
 def test_an_address_without_secrets_stays(address: str) -> None:
     assert redact(address) == address
     assert not has_secret(address)
+
+
+def test_values_of_variables_that_are_named_like_keys_are_hidden_too() -> None:
+    known = {"MY_API_KEY": "sk-1234567", "HOME": "/home/me", "A_TOKEN": "abc"}
+    text = without_secrets("sk-1234567 in /home/me of abc at s3://u:p@host", known)
+    assert text == "*** in /home/me of abc at s3://***@host"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from storage.attempts import Attempts
 from storage.errors import DatasetMissing
 from storage.layout import DatasetRef, model_prediction_key, selection_key, state_key
 from storage.ledger import ShardContents, commit_shard
@@ -215,3 +216,14 @@ def test_whatever_lies_around_a_published_version_stays_whole(
     collect(find_garbage(store, older=NOW))
     assert keys(store) == needed
     assert all(verify_dataset(store, ref).problems == () for ref in refs)
+
+
+def test_notes_of_attempts_go_with_the_making_of_their_version(
+    local_store: ObjectStore, begin: World, publish: World
+) -> None:
+    made, making = publish(local_store), begin(local_store, dataset="others")
+    for ref in (made, making, DatasetRef("gone", "v1")):
+        Attempts(local_store, ref).begin("images", 0)
+    assert {item.key.split("/")[1] for item in find_garbage(local_store).items} == {made.name, "gone"}
+    given_up = find_garbage(local_store, abandon=[making])
+    assert {item.key.split("/")[1] for item in given_up.items} == {made.name, "gone", making.name}

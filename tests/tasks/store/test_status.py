@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from storage.attempts import Attempts
 from storage.errors import DatasetMissing
 from storage.layout import DatasetRef
 from storage.ledger import ShardContents, commit_shard, committed_shard, publish_reports
@@ -162,3 +163,11 @@ def test_a_recipe_that_gives_no_number_of_shards_is_named(local_store: ObjectSto
     open_version(VersionPlace(local_store, ref), yaml.safe_dump(recipe), "f" * 64)
     with pytest.raises(RecipeChanged, match=r"recipe\.yaml does not give the number of samples"):
         status(VersionPlace(local_store, ref))
+
+
+def test_shards_that_are_set_aside_are_shown_until_they_are_done(local_store: ObjectStore, begin: World) -> None:
+    ref = begin(local_store, 1)
+    for shard in (0, 1):
+        while Attempts(local_store, ref).begin("images", shard) is not None:
+            pass
+    assert [record.shard for record in status(VersionPlace(local_store, ref)).aside] == [1]
