@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from models.registry import UnknownKind
-from storage.canonical import canonical_json
 from storage.errors import CorruptShard
 from storage.layout import PREDICTIONS
 from tasks.evaluate.labels import CannotScore
@@ -45,6 +44,11 @@ class KeptPredictions:
     def version(self) -> str:
         """The test set as ``name@version``."""
         return f"{self.test.get('dataset')}@{self.test.get('version')}"
+
+    @property
+    def task_hash(self) -> str:
+        """`tasks.evaluate.protocol.task_hash`: another one was asked with other prompts, films or protocol."""
+        return self.key.rpartition("/")[2].removesuffix(".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +133,13 @@ def _pair(
     section: EvaluateSection,
 ) -> PairedScore:  # fmt: skip
     one, other = sides
-    tests = {canonical_json(dict(item.test)): item.version for item in one}
-    shared = [name for name in dict.fromkeys(canonical_json(dict(item.test)) for item in other) if name in tests]
+    versions = {item.task_hash: item.version for item in one}
+    shared = [name for name in dict.fromkeys(item.task_hash for item in other) if name in versions]
     if not shared:
         return _apart(store, task, arm, sides, section)
-    chosen = [{item.seed: item for item in side if canonical_json(dict(item.test)) == shared[-1]} for side in sides]
+    chosen = [{item.seed: item for item in side if item.task_hash == shared[-1]} for side in sides]
     seeds = [seed for seed in chosen[0] if seed in chosen[1]]
-    made = PairedScore(task, arm, tests[shared[-1]])
+    made = PairedScore(task, arm, versions[shared[-1]])
     if not seeds:
         return replace(made, why=f"the runs have no training seed in common: {_seeds(one)} and {_seeds(other)}")
     items = [
@@ -170,21 +174,32 @@ def _apart(
     store: ObjectStore, task: str, arm: str, sides: tuple[list[KeptPredictions], list[KeptPredictions]],
     section: EvaluateSection,
 ) -> PairedScore:  # fmt: skip
-    """Scores on other films, each for itself."""
+    """Scores of what was asked otherwise, each for itself."""
     tables: list[ScoreTable] = []
-    test = " and ".join(side[-1].version for side in sides)
+    test, why = _why_apart(sides)
     made = PairedScore(task, arm, test)
     for name, side in zip((BEFORE, AFTER), sides, strict=True):
-        last = [item for item in side if item.test == side[-1].test]
+        last = [item for item in side if item.task_hash == side[-1].task_hash]
         items = [TrialPredictions(name, item.seed, read_predictions(store, item.key)) for item in last]
         try:
             tables.append(build_task(side[-1].task).score(items, section))
         except (CannotScore, UnknownKind, ValueError) as error:
-            return replace(made, why=f"other films, and not scored: {error}")
-    why = f"the test sets are different films ({test}): no paired interval"
+            return replace(made, why=f"{why}; not scored: {error}")
     return replace(
         made, metric=tables[0].metric, before=tables[0].of(BEFORE).macro, after=tables[1].of(AFTER).macro, why=why
     )
+
+
+def _why_apart(sides: tuple[list[KeptPredictions], list[KeptPredictions]]) -> tuple[str, str]:
+    """The test sets of two sides in words, and why their scores cannot be paired."""
+    one, other = (side[-1] for side in sides)
+    if one.test == other.test:
+        hashes = f"{one.task_hash} and {other.task_hash}"
+        return one.version, (
+            f"the task was asked with other prompts, validation films or protocol (hashes {hashes}): no paired interval"
+        )
+    test = f"{one.version} and {other.version}"
+    return test, f"the test sets are different films ({test}): no paired interval"
 
 
 def _seeds(kept: Sequence[KeptPredictions]) -> str:

@@ -44,7 +44,9 @@ def train(store: LocalStore, run: str, section: TrainSection, arms: Sequence[str
     return [held for _, held in made]
 
 
-def predict(store: LocalStore, held: Checkpoint, noise: float, films: int = FILMS, version: str = "v1") -> np.ndarray:
+def predict(
+    store: LocalStore, held: Checkpoint, noise: float, films: int = FILMS, version: str = "v1", task: str = ""
+) -> np.ndarray:
     """Predictions of the first `films` films, nearer to the truth the less `noise` there is."""
     rng = np.random.default_rng(int(noise * 10))
     scores = (TRUTH[:films] + rng.normal(size=(films, 2)) * noise).astype(np.float32)
@@ -53,7 +55,9 @@ def predict(store: LocalStore, held: Checkpoint, noise: float, films: int = FILM
     )
     test: dict[str, Any] = {"dataset": "hospital-b", "version": version, "fingerprint": version, "selected": ""}
     facts: dict[str, Any] = {"task": {"kind": "zero_shot", "options": {}}, "test": test}
-    place = prediction_key(held.fingerprint, held.step, DatasetRef("hospital-b", version), "0" * 16)
+    place = prediction_key(
+        held.fingerprint, held.step, DatasetRef("hospital-b", version), task or f"{version:0>16}".replace("v", "a")
+    )
     store.put(place, to_table(made, facts))
     return scores
 
@@ -116,6 +120,19 @@ def test_other_films_have_no_paired_interval_and_one_line_says_why(
     assert score.difference is None
     assert why in score.why
     assert "\n" not in score.why
+
+
+def test_a_task_that_was_asked_otherwise_is_not_paired(store: LocalStore) -> None:
+    (held,) = train(store, "three", SECTION.model_copy(update={"samples_seen": 64}), ["real"], "v1")
+    predict(store, held, 1.0, task="fedcba9876543210")
+    (score,) = compare_runs(store, "one", "three", bootstrap=20).scores
+    assert score.difference is None
+    assert score.test == "hospital-b@v1"
+    assert "other prompts, validation films or protocol (hashes 00000000000000a1 and fedcba9876543210)" in score.why
+    assert None not in (score.before, score.after)
+    predict(store, held, 1.0)  # asked alike later: these are paired
+    (score,) = compare_runs(store, "one", "three", bootstrap=20).scores
+    assert score.difference is not None
 
 
 def test_a_run_with_itself_shares_its_checkpoints_and_does_not_differ(store: LocalStore) -> None:
