@@ -196,7 +196,7 @@ def _why_apart(sides: tuple[list[KeptPredictions], list[KeptPredictions]]) -> tu
     if one.test == other.test:
         hashes = f"{one.task_hash} and {other.task_hash}"
         return one.version, (
-            f"the task was asked with other prompts, validation films or protocol (hashes {hashes}): no paired interval"
+            f"the task was asked with other prompts, validation films or protocol (hash {hashes}): no paired interval"
         )
     test = f"{one.version} and {other.version}"
     return test, f"the test sets are different films ({test}): no paired interval"

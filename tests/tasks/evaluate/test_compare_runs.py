@@ -128,7 +128,7 @@ def test_a_task_that_was_asked_otherwise_is_not_paired(store: LocalStore) -> Non
     (score,) = compare_runs(store, "one", "three", bootstrap=20).scores
     assert score.difference is None
     assert score.test == "hospital-b@v1"
-    assert "other prompts, validation films or protocol (hashes 00000000000000a1 and fedcba9876543210)" in score.why
+    assert "other prompts, validation films or protocol (hash 00000000000000a1 and fedcba9876543210)" in score.why
     assert None not in (score.before, score.after)
     predict(store, held, 1.0)  # asked alike later: these are paired
     (score,) = compare_runs(store, "one", "three", bootstrap=20).scores
