@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -14,15 +14,16 @@ from storage.ledger import committed_shards
 from storage.records import Manifest
 from storage.tags import advance_latest
 from tasks.check.unjudged import unjudged_problems
-from tasks.engine.bounded import Bounded, ShardSetAside, Watch
+from tasks.engine.bounded import Bounded
+from tasks.engine.engine import Engine, Round
 from tasks.engine.engines import open_engine
-from tasks.engine.pool import Engine, Pool
+from tasks.engine.watch import Watch
 from tasks.generate.generation import Generation
 from tasks.generate.prompts import token_problems
 from tasks.generate.stages import cards_of, stages_of
 from tasks.generate.weights_used import weights_used
 from tasks.plan.plan import make_plan
-from tasks.prefect_tasks import Lane, one_by_one, side_by_side, step
+from tasks.prefect_tasks import step
 from tasks.publish.dataset import NothingAccepted, find_version, open_version
 from tasks.publish.finish import finish_version
 from tasks.recipe.errors import RecipeError
@@ -65,7 +66,7 @@ def _generate(run: Run) -> Manifest:
     attempts = Attempts(run.store, run.ref)
     with run.tracked.nested("generate") as tracked:
         stages = [Bounded(stage, attempts) for stage in stages_of(generation)]
-        with open_engine(run.recipe.engine, stages) as engine:
+        with open_engine(run.recipe.engine, stages, run.recipe.ray.address) as engine:
             _make(run, engine, plan.base_shards)
             _top_up(run, engine, generation)
         manifest = step("publish", "publish", lambda: _publish(run, generation))
@@ -76,51 +77,25 @@ def _generate(run: Run) -> Manifest:
 
 
 def _make(run: Run, engine: Engine, shards: Sequence[int]) -> None:
-    """One task run per shard and stage that is missing; bars and a progress artifact follow them.
+    """One task run per shard (and stage, in this process) that is missing; bars and a progress artifact follow them.
 
     Raises:
         ShardsSetAside: shards are set aside; all others are done.
         SetUpBroken: the first shards are all set aside.
     """
     artifact = cast("UUID", create_progress_artifact(0.0, key="shards", description=f"Shards of {run.ref}"))
-    missing = [frozenset(pool.stage.missing(run.store)) for pool in engine.pools]
-    watch = Watch(Attempts(run.store, run.ref), shards, frozenset().union(*missing))
+    lacking = {stage.name: frozenset(stage.missing(run.store)) for stage in engine.stages}
+    watch = Watch(Attempts(run.store, run.ref), shards, frozenset().union(*lacking.values()))
     for record in watch.aside.values():
         run.progress.say(f"{record} is set aside since {record.since:%Y-%m-%d %H:%M}: it is not tried")
-    lanes = [
-        Lane(pool.stage.name, lacking, lambda n, pool=pool: _try(run, pool, watch, n), pool.parallel)
-        for pool, lacking in zip(engine.pools, missing, strict=True)
-    ]
-    for done, shard in enumerate(_through(engine, lanes, watch.shards), start=1):
-        watch.settle(shard)
+    work = Round(watch.shards, lacking, step, lambda shard: run.progress.within(f"shard {shard}"))
+    for done, left in enumerate(engine.run(work), start=1):
+        watch.settle(left)
+        if left.aside is not None:
+            run.progress.say(f"{watch.aside[left.shard]} is set aside; the others go on")
         run.progress.stage("shards", done, len(watch.shards))
         update_progress_artifact(artifact, 100.0 * done / len(watch.shards))
     watch.check()
-
-
-def _try(run: Run, pool: Pool, watch: Watch, shard: int) -> None:
-    """Have a stage work on a shard, unless an earlier stage has set it aside."""
-    if shard in watch.aside:
-        return
-    try:
-        pool.run(shard, run.progress.within(f"shard {shard}"))
-    except ShardSetAside:
-        watch.set_aside(pool.stage.name, shard)
-        run.progress.say(f"{watch.aside[shard]} is set aside; the others go on")
-
-
-def _through(engine: Engine, lanes: Sequence[Lane], shards: Sequence[int]) -> Iterator[int]:
-    """Take shards through the stages as the engine can; the shards as their last stage ends."""
-    if engine.overlap == "shards":
-        yield from one_by_one(lanes, shards)
-    elif engine.overlap == "stages":
-        yield from side_by_side(lanes, shards)
-    else:
-        for pool, lane in zip(engine.pools, lanes, strict=True):
-            done = list(side_by_side([lane], shards))
-            pool.close()
-            if lane is lanes[-1]:
-                yield from done
 
 
 def _top_up(run: Run, engine: Engine, generation: Generation) -> None:

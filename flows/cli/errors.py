@@ -8,8 +8,9 @@ from storage.errors import StoreError
 from tasks.corpora.archives.errors import ArchiveError
 from tasks.corpora.source import SourceUnknown
 from tasks.curate.keep import RulesDoNotFit, SelectionConflict
-from tasks.engine.bounded import SetUpBroken, ShardsSetAside
 from tasks.engine.placement import NoRoom
+from tasks.engine.ray_engine import ClusterUnreachable
+from tasks.engine.watch import SetUpBroken, ShardsSetAside
 from tasks.errors import AuditError
 from tasks.evaluate.evaluate import ScoresConflict
 from tasks.generate.fault_tolerance import ReportsLost
@@ -32,6 +33,7 @@ MENDABLE = (
     ModelNotFound,
     RequestsRefused,
     NoRoom,
+    ClusterUnreachable,
     SetUpBroken,
     ShardsSetAside,
     ReportsLost,

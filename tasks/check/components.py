@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from models import registry
@@ -38,8 +38,18 @@ def check_components(recipe: Recipe, report: Report) -> None:
     for path, value in leaves(recipe.model_dump(mode="json")).items():
         if ".options." in path and isinstance(value, str) and not _PROSE.search(path) and (why := unexpanded(value)):
             report.problems.append(f"{path}: {why}")
-    if recipe.engine == "ray" and importlib.util.find_spec("ray") is None:
-        report.problems.append("engine: ray is not installed: `pip install ray`, or take engine: inline")
+    if recipe.engine == "ray":
+        report.problems += _ray(recipe)
+
+
+def _ray(recipe: Recipe) -> Iterator[str]:
+    if importlib.util.find_spec("ray") is None:
+        yield "engine: ray is not installed: `pip install ray`, or take engine: inline"
+    if recipe.ray.address is not None and recipe.storage.root == "managed":
+        yield (
+            "storage.root: the managed store is on this machine, and workers may be on others: take an s3:// address, "
+            "or a folder that all of them have"
+        )
 
 
 def threshold_problem(kind: str, threshold: float) -> str | None:

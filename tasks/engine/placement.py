@@ -1,4 +1,4 @@
-"""How many workers each stage gets on a cluster."""
+"""Whether a cluster holds the workers that are asked for."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from tasks.engine.stage import Resources, Stage
 
 Amounts = Mapping[str, float]
 """Of resources by Ray's names for them: CPU, GPU, memory in bytes, and those that a cluster's machines add."""
+_ENOUGH = 1e-9
 
 
 class NoRoom(RuntimeError):
-    """The cluster cannot hold the workers of a stage; the message states what they need and what there is."""
+    """The cluster cannot hold the workers of a stage; the message states what they need and how many it holds."""
 
 
-def fit_to(resources: Resources, held: Amounts) -> Resources:
-    """What a worker reserves on a cluster: where that has no GPU, it runs on the CPU."""
-    return resources if held.get("GPU") else replace(resources, gpus=0)
+def fit_to(resources: Resources, nodes: Sequence[Amounts]) -> Resources:
+    """What a worker reserves: on a cluster without a GPU it runs on the CPU, where it may."""
+    with_gpus = any(node.get("GPU") for node in nodes)
+    return resources if with_gpus or not resources.or_cpu else replace(resources, gpus=0)
 
 
 def amounts(resources: Resources) -> dict[str, float]:
@@ -26,58 +28,48 @@ def amounts(resources: Resources) -> dict[str, float]:
     return {name: amount for name, amount in asked.items() if amount} | ({resources.node: 1} if resources.node else {})
 
 
-def place(stages: Sequence[Stage], held: Amounts) -> tuple[list[int], bool]:
-    """How many workers each stage gets, and whether all stages' workers can live at the same time.
-
-    Every stage gets one worker, or as many as it sets. What GPUs are left go to whichever stage that may have more
-    holds the fewest. Stages that cannot live side by side get what the cluster holds of each alone.
+def place(stages: Sequence[Stage], nodes: Sequence[Amounts]) -> bool:
+    """Whether the least workers of all stages find a place at the same time; else stages have to take turns.
 
     Args:
         stages: in their order.
-        held: what the whole cluster has.
+        nodes: what each machine of the cluster has; a worker's share must all be of one machine.
 
     Raises:
-        NoRoom: the cluster cannot hold the workers of a stage; Ray would wait without end.
+        NoRoom: the least workers of one stage find no place, even alone; Ray would wait without end.
     """
-    needs = [fit_to(stage.resources, held) for stage in stages]
-    workers = [need.workers or 1 for need in needs]
-    for stage, need, count in zip(stages, needs, workers, strict=True):
-        _check(stage.name, need, count, held)
-    if not _fits(needs, workers, held):
-        return [_grown([need], [count], held)[0] for need, count in zip(needs, workers, strict=True)], False
-    return _grown(needs, workers, held), True
+    needs = [fit_to(stage.resources, nodes) for stage in stages]
+    for stage, need in zip(stages, needs, strict=True):
+        held = sum(_workers_on(node, amounts(need), need.least) for node in nodes)
+        if held < need.least:
+            raise NoRoom(_refusal(stage.name, need, held))
+    return _fit_together(needs, nodes)
 
 
-def _check(stage: str, need: Resources, count: int, held: Amounts) -> None:
-    for name, amount in amounts(need).items():
-        if amount * count > held.get(name, 0):
-            remedy = f"add machines, or lower {stage}.resources"
-            if name == need.node:
-                remedy = f"start Ray on such a machine with --resources='{{\"{name}\": {count}}}'"
-            raise NoRoom(
-                f"{count} workers of the stage {stage} need {amount * count:g} {name}, but the cluster has "
-                f"{held.get(name, 0):g}: {remedy}"
-            )
+def _refusal(stage: str, need: Resources, held: int) -> str:
+    each = ", ".join(f"{amount:g} {name}" for name, amount in amounts(need).items())
+    remedy = f"set workers.{stage}.least to {held}" if held else f"lower what workers.{stage} asks for"
+    if need.node:
+        remedy += f", or start Ray on such a machine with --resources='{{\"{need.node}\": {need.least}}}'"
+    return (
+        f"workers.{stage}.least is {need.least}, but the cluster holds at most {held} workers of {each} each, "
+        f"all of one machine: {remedy}, or add machines"
+    )
 
 
-def _grown(needs: Sequence[Resources], workers: Sequence[int], held: Amounts) -> list[int]:
-    """More workers, as long as there is room for them."""
-    counts = list(workers)
-    may_grow = [number for number, need in enumerate(needs) if need.gpus and need.workers is None]
-    while may_grow:
-        number = min(may_grow, key=lambda n: needs[n].gpus * counts[n])
-        more = [count + (n == number) for n, count in enumerate(counts)]
-        if _fits(needs, more, held):
-            counts = more
-        else:
-            may_grow.remove(number)
-    return counts
+def _workers_on(node: Amounts, each: Amounts, most: int) -> int:
+    """How many workers a machine holds, up to `most`."""
+    return min([most, *(int((node.get(name, 0) + _ENOUGH) / amount) for name, amount in each.items())])
 
 
-def _fits(needs: Sequence[Resources], workers: Sequence[int], held: Amounts) -> bool:
-    names = {name for need in needs for name in amounts(need)}
-    total = {
-        name: sum(amounts(need).get(name, 0) * count for need, count in zip(needs, workers, strict=True))
-        for name in names
-    }
-    return all(amount <= held.get(name, 0) for name, amount in total.items())
+def _fit_together(needs: Sequence[Resources], nodes: Sequence[Amounts]) -> bool:
+    """Give every worker the first machine that holds it, the largest workers first."""
+    left = [dict(node) for node in nodes]
+    workers = [amounts(need) for need in needs for _ in range(need.least)]
+    for each in sorted(workers, key=lambda one: (one.get("GPU", 0), one.get("CPU", 0)), reverse=True):
+        node = next((node for node in left if _workers_on(node, each, 1)), None)
+        if node is None:
+            return False
+        for name, amount in each.items():
+            node[name] -= amount
+    return True

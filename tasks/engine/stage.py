@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from models.contracts import ProgressCallback
 from storage.objects import ObjectStore
@@ -12,35 +12,35 @@ from storage.objects import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one worker of a stage holds for as long as it lives.
+    """The workers of a stage on a cluster, and what one of them holds for as long as it lives.
 
     Args:
-        gpus: the GPUs of its tensor-parallel group, all of one machine; a fraction shares one GPU with others. It
-            counts where the cluster has GPUs, and runs on the CPU where it has none.
+        gpus: the GPUs of its tensor-parallel group, all of one machine; a fraction shares one GPU with others.
+        or_cpu: on a cluster without a GPU it runs on the CPU; False refuses that.
         cpus: CPU cores.
         memory: bytes of main memory; None reserves none.
-        workers: how many workers there are; None is as many as the GPUs allow, and one without GPUs.
-        variables: names of environment variables that the worker takes from the process that starts it, beside
-            those of the store.
-        python: the interpreter that the worker runs with, such as one that has diffusers and xformers but no vLLM;
-            None is the one that runs this.
+        least: workers that must find a place; the stage begins with them.
+        most: workers that it grows to while there is room; None is no bound.
         node: a resource of the cluster by which machines say that they can run the stage, one for each worker, such
             as those of an image of their own; None is any machine.
+        runtime_env: what Ray starts the worker with, such as another interpreter; never a secret, as Ray logs it.
     """
 
     gpus: float = 0
+    or_cpu: bool = True
     cpus: float = 1
     memory: int | None = None
-    workers: int | None = None
-    variables: tuple[str, ...] = ()
-    python: str | None = None
+    least: int = 1
+    most: int | None = None
     node: str | None = None
+    runtime_env: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Stage(Protocol):
     """A part of the work on a shard, whose outcome is in the store. It is pickled to where its workers run.
 
     A stage that is asked twice for a shard, or by two workers at once, leaves one outcome: publishing is create-only.
+    Models load at the first shard, so that a shard's attempt is noted before anything heavy happens.
     """
 
     @property

@@ -38,8 +38,8 @@ class ImageStage:
     @property
     def resources(self) -> Resources:
         """One GPU for a pipeline; none for the renderer."""
-        section = self.generation.recipe.images
-        return resources_of(section.resources, 1.0 if section.generator.kind == "diffusers" else 0.0)
+        recipe = self.generation.recipe
+        return resources_of(recipe.workers.images, 1.0 if recipe.images.generator.kind == "diffusers" else 0.0)
 
     @cached_property
     def image_generator(self) -> ImageGenerator:

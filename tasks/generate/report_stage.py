@@ -42,11 +42,10 @@ class ReportStage:
     @property
     def resources(self) -> Resources:
         """One tensor-parallel group of GPUs for an engine of our own; none for a server or for templates."""
-        section = self.generation.recipe.reports
-        options = section.generator.options
-        gpus = float(options.get("tensor_parallel_size", 1)) if section.generator.kind == "vllm" else 0.0
-        key = options.get("api_key_variable")
-        return resources_of(section.resources, gpus, variables=(str(key),) if key else ())
+        recipe = self.generation.recipe
+        generator = recipe.reports.generator
+        gpus = float(generator.options.get("tensor_parallel_size", 1)) if generator.kind == "vllm" else 0.0
+        return resources_of(recipe.workers.reports, gpus)
 
     @cached_property
     def report_generator(self) -> ReportGenerator:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.engine.placement import NoRoom
-from tasks.engine.ray_pool import environment_for
-from tasks.engine.stage import Resources
+from tasks.engine.ray_engine import own_sigterm
 from tasks.pretrain.arms import Trial
 from tasks.pretrain.ranks import RankFailed, follows, hush_libraries, sendable, thread_share
 from tasks.pretrain.train import OnStep, TrainedTrial, train_trial
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
 _GLANCE = 0.2
+_PREFIXES = ("AWS_", "SYNTHCXR_", "HF_")
+"""Of variables that the store, the state folder and the model hub read."""
 _SETTINGS = {"RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_TRAIN_ENABLE_STATE_TRACKING": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 """Workers stay in the folder that paths of a profile start from, and nothing about the training is sent anywhere."""
 
@@ -78,7 +78,7 @@ def train_on_ray(
     with _joined(section), tempfile.TemporaryDirectory(prefix="synthcxr-ray-") as folder:
         device = _device(section)
         own = section.model_copy(update={"device": device})
-        job = _Job(trial, own, store, environment_for(Resources(), os.environ))
+        job = _Job(trial, own, store, _environment())
         return _follow(job, folder, on_step)
 
 
@@ -93,7 +93,7 @@ def _joined(section: TrainSection) -> Iterator[None]:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
-    with _own_sigterm():
+    with own_sigterm():
         if section.ray_address is None:
             cores = max(section.processes, os.cpu_count() or 1)
             ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
@@ -105,13 +105,9 @@ def _joined(section: TrainSection) -> Iterator[None]:
         ray.shutdown()
 
 
-@contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Keep this process's handler of SIGTERM, which joining a cluster replaces."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
+def _environment() -> dict[str, str]:
+    """The variables of this process that workers take with them."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
 
 
 def _device(section: TrainSection) -> str:

@@ -63,7 +63,6 @@ EXCLUDED: Mapping[str, str] = {
     "images.generator.options.compile": _ROUNDING,
     "images.generator.options.device": _PLACE,
     "images.generator.options.slicing": _ROUNDING,
-    "images.resources": _PLACE,
     "reports.error_budget": "when to stop, not what to write",
     "reports.generator.options.answer_price": "a price",
     "reports.generator.options.api_key_variable": "a credential's name",
@@ -80,7 +79,8 @@ EXCLUDED: Mapping[str, str] = {
     "reports.generator.options.timeout": "when to give up waiting, not what to ask",
     "reports.generator.options.token_budget": "when to stop, not what to write",
     "reports.generator.options.tries": "retries on infrastructure",
-    "reports.resources": _PLACE,
+    "ray": _PLACE,
+    "workers": _PLACE,
 }
 
 ADDED: Mapping[str, Any] = {
@@ -175,6 +175,8 @@ def reason_excluded(path: str) -> str | None:
     prefixes = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
     if parts[0] in retired.ARCHIVES:
         return retired.REASON
+    if ".".join(parts[:2]) in retired.RESOURCES:
+        return _PLACE
     return next((EXCLUDED[prefix] for prefix in prefixes if prefix in EXCLUDED), None)
 
 

@@ -11,6 +11,9 @@ from tasks.recipe.training import standard_arms
 ARCHIVES: Mapping[str, tuple[str, str]] = {"archive_a": ("real", "phantom:a"), "archive_b": ("test", "phantom:b")}
 """Key of a phantom archive, with the name and the source it has under ``sources`` now."""
 ARMS, CONTROLS = "pretrain.arms", "pretrain.controls"
+RESOURCES: Mapping[str, str] = {f"{stage}.resources": f"workers.{stage}" for stage in ("reports", "images")}
+"""Former place of a stage's workers, with the place of today."""
+_WORKER = {"gpus": "gpus", "cpus": "cpus", "memory_gib": "memory", "node": "node"}
 REASON = "an archive is a dataset of its own, with its own seed"
 
 
@@ -18,6 +21,12 @@ def remedy(path: str) -> str | None:
     """What to write in place of the key at `path`; None where it never was one."""
     if path == CONTROLS:
         return "is gone: a control is an arm with control: shuffled or random, and pretrain.only names the arms to run"
+    if (section := ".".join(path.split(".")[:2])) in RESOURCES:
+        now = RESOURCES[section]
+        return (
+            f"is {now} now: {now}: {{gpus: …, cpus: …, memory: …, least: …, most: …, node: …, runtime_env: "
+            "{py_executable: …}}, where memory_gib is memory, workers is least and most, and python is py_executable"
+        )
     key, _, field = path.partition(".")
     if key not in ARCHIVES:
         return None
@@ -48,7 +57,24 @@ def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
     }
     if is_dict(pretrain := data.get("pretrain")):
         kept["pretrain"] = _upgraded_arms(pretrain, data.get("seed", 0))
+    kept = _upgraded_workers(kept)
     return {**kept, "sources": {**old, **kept.get("sources", {})}} if old else kept
+
+
+def _upgraded_workers(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The resources of each stage become its workers."""
+    workers: dict[str, Any] = {}
+    for stage in ("reports", "images"):
+        section = recipe.get(stage)
+        if not is_dict(section) or not is_dict(old := section.get("resources")):
+            continue
+        recipe = {**recipe, stage: {key: value for key, value in section.items() if key != "resources"}}
+        workers[stage] = {now: old[key] for key, now in _WORKER.items() if old.get(key) is not None}
+        if old.get("workers") is not None:
+            workers[stage] |= {"least": old["workers"], "most": old["workers"]}
+        if old.get("python") is not None:
+            workers[stage]["runtime_env"] = {"py_executable": old["python"]}
+    return {**recipe, "workers": {**workers, **recipe.get("workers", {})}} if workers else recipe
 
 
 def _upgraded_arms(pretrain: Mapping[str, Any], seed: Any) -> dict[str, Any]:

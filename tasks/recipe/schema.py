@@ -15,6 +15,7 @@ from tasks.recipe.curation import Rules
 from tasks.recipe.paths import at_home
 from tasks.recipe.sources import SourceSection, SourcesSection
 from tasks.recipe.training import EvaluateSection, TrainSection
+from tasks.recipe.workers import RaySection, WorkersSection
 
 __all__ = ["LARGEST_SEED", "EvaluateSection", "Recipe", "Section", "SourceSection", "SourcesSection", "TrainSection"]
 
@@ -123,35 +124,6 @@ class Component(Section):
     )
 
 
-class ResourcesSection(Section):
-    """What one worker of a stage holds on a cluster; it counts for the engine ``ray`` only."""
-
-    gpus: float | None = Field(
-        default=None,
-        ge=0,
-        le=64,
-        description="GPUs of one worker; a fraction shares one; None: as many as the generator needs",
-    )
-    cpus: float = Field(default=1, ge=0, le=4096, description="CPU cores of one worker")
-    memory_gib: float | None = Field(
-        default=None, gt=0, description="main memory of one worker in GiB; None reserves none"
-    )
-    workers: int | None = Field(default=None, ge=1, description="workers at a time; None: as many as the GPUs allow")
-    python: File | None = Field(
-        default=None, description="the workers' interpreter, such as one that has xformers but no vLLM"
-    )
-    node: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")] | None = Field(
-        default=None, description="a Ray resource of the machines that can run the stage, one for each worker"
-    )
-
-    @field_validator("gpus")
-    @classmethod
-    def _whole_above_one(cls, value: float | None) -> float | None:
-        if value is not None and value > 1 and value != int(value):
-            raise ValueError(f"{value:g} GPUs cannot be held: give a whole number, or a fraction below 1")
-        return value
-
-
 class ReportSection(Section):
     """The report generator, its decoding and how often a report is tried."""
 
@@ -162,9 +134,6 @@ class ReportSection(Section):
     )
     error_budget: float = Field(
         default=0.2, ge=0, le=1, description="largest share of a shard that may be lost to a failing engine"
-    )
-    resources: ResourcesSection = Field(
-        default=ResourcesSection(), description="what one report worker reserves with the engine ray"
     )
 
 
@@ -178,9 +147,6 @@ class ImageSection(Section):
     )
     prompt_axes: bool = Field(
         default=False, description="put plan.axes before the prompt: '62 year old female, PA view.'"
-    )
-    resources: ResourcesSection = Field(
-        default=ResourcesSection(), description="what one image worker reserves with the engine ray"
     )
 
 
@@ -235,7 +201,11 @@ class Recipe(Section):
     )
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="seed of the dataset, not of training")
     engine: Literal["inline", "ray"] = Field(
-        default="inline", description="inline: stages run in this process; ray: in pools of workers on a cluster"
+        default="inline", description="inline: stages run in this process; ray: in workers of their own on a cluster"
+    )
+    ray: RaySection = Field(default=RaySection(), description="the cluster of the engine ray")
+    workers: WorkersSection = Field(
+        default=WorkersSection(), description="workers of each stage; they count for the engine ray only"
     )
     top_up: float = Field(
         default=1.5,

@@ -12,7 +12,7 @@ from flows.cli.app import app
 from models.contracts import ProgressCallback
 from storage.layout import DatasetRef
 from storage.versions import open_dataset
-from tasks.engine.bounded import SetUpBroken, ShardsSetAside
+from tasks.engine.watch import SetUpBroken, ShardsSetAside
 from tasks.generate.image_stage import ImageStage
 from tasks.generate.report_stage import ReportStage
 from tests.flows.conftest import SmallFactory, run_flow

@@ -375,3 +375,11 @@ def test_a_tower_that_cannot_compute_its_activations_anew_is_named() -> None:
     (found,) = problems("pretrain.checkpoint_activations=true", "pretrain.model=RN50")
     assert found.startswith("pretrain.checkpoint_activations: RN50: the image tower ModifiedResNet cannot")
     assert problems("pretrain.checkpoint_activations=true") == []
+
+
+def test_a_cluster_elsewhere_does_not_reach_the_managed_store() -> None:
+    address = ("engine=ray", "ray.address='head:6379'")
+    _, report = look_at("local", address, PROFILES)
+    assert any(line.startswith("storage.root: the managed store is on this machine") for line in report.problems)
+    _, report = look_at("local", [*address, "storage.root=s3://bucket/cxr"], PROFILES)
+    assert not [line for line in report.problems if line.startswith("storage.root")]

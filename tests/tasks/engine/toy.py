@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from models.contracts import ProgressCallback
+from models.contracts import ModelNotFound, ProgressCallback
 from storage.local import LocalStore
 from storage.objects import ObjectStore
 from tasks.engine.stage import Resources
@@ -21,6 +21,9 @@ class NoteStage:
         resources: what a worker needs.
         after: the stage whose note must be there first.
         dies_at: kills its own process once, at this shard.
+        fails_at: always raises, at this shard.
+        kills_at: always kills its own process, at this shard.
+        refuses: finds no model, whatever the shard.
     """
 
     def __init__(
@@ -29,10 +32,10 @@ class NoteStage:
         store: LocalStore,
         resources: Resources | None = None,
         after: str | None = None,
-        dies_at: int | None = None,
+        **trouble: int,
     ) -> None:
         self.name, self.store, self.resources = name, store, resources or Resources()
-        self.after, self.dies_at, self.shards = after, dies_at, range(4)
+        self.after, self.trouble, self.shards = after, trouble, range(4)
 
     def key(self, shard: int) -> str:
         return f"notes/{self.name}/{shard}"
@@ -43,13 +46,22 @@ class NoteStage:
     def run(self, shard: int, on_progress: ProgressCallback | None = None) -> None:
         if self.after is not None:
             assert self.store.head(f"notes/{self.after}/{shard}") is not None, f"{self.after} {shard} is not done"
-        if shard == self.dies_at and self.store.head("died") is None:
-            self.store.put("died", b"")
-            os.kill(os.getpid(), signal.SIGKILL)
+        self._suffer(shard)
         if self.store.head(self.key(shard)) is None:
             self.store.put(self.key(shard), str(os.getpid()).encode())
         if on_progress is not None:
             on_progress(self.name, 1, 1)
+
+    def _suffer(self, shard: int) -> None:
+        if self.trouble.get("refuses"):
+            raise ModelNotFound("no weights")
+        if shard == self.trouble.get("fails_at"):
+            raise ArithmeticError(f"shard {shard} does not converge")
+        if shard == self.trouble.get("dies_at") and self.store.head("died") is None:
+            self.store.put("died", b"")
+            os.kill(os.getpid(), signal.SIGKILL)
+        if shard == self.trouble.get("kills_at"):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def writers(self) -> set[str]:
         """The processes that wrote the notes."""

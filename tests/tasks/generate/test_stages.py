@@ -22,6 +22,7 @@ from storage.local import LocalStore
 from storage.records import PairRow, ReportRow
 from storage.stage_documents import find_report_entry, model_cards
 from storage.tables import from_parquet
+from tasks.engine.stage import Resources
 from tasks.generate.generation import Generation
 from tasks.generate.stages import cards_of
 from tasks.recipe.fingerprint import fingerprint
@@ -234,17 +235,16 @@ def test_a_stage_travels_to_its_worker_without_models_and_plan(making: Making) -
 def test_a_stage_says_what_a_worker_of_it_needs() -> None:
     gates = "[{kind: finite, threshold: 1.0}]"
     options = "{model: ./llm, decoding: free, tensor_parallel_size: 4}"
+    workers = "{gpus: 2, cpus: 2, memory: 8, least: 3, most: 5, node: x, runtime_env: {py_executable: /x/python}}"
     full = fast_recipe(
         "reports.generator.kind=vllm", f"reports.generator.options={options}", "images.generator.kind=diffusers",
-        f"image_gates={gates}", "images.resources={cpus: 2, memory_gib: 8, workers: 3, python: /x/python, node: x}",
+        f"image_gates={gates}", f"workers.images={workers}",
     )  # fmt: skip
     reports, images = (stage.resources for stage in Making(full, LocalStore(Path("unused")), REF).stages)
-    assert (reports.gpus, reports.cpus, reports.memory, reports.workers, reports.python) == (4, 1, None, None, None)
-    assert (images.gpus, images.cpus, images.memory, images.workers) == (1, 2, 8 << 30, 3)
-    assert (images.python, images.node) == ("/x/python", "x")
-    server = fast_recipe(
-        "reports.generator.kind=openai",
-        "reports.generator.options={model: m, base_url: 'http://x', api_key_variable: MY_KEY}",
-    )
-    reports = Making(server, LocalStore(Path("unused")), REF).reports.resources
-    assert (reports.gpus, reports.variables) == (0, ("MY_KEY",))
+    assert reports == Resources(gpus=4)
+    assert images == Resources(
+        gpus=2, or_cpu=False, cpus=2, memory=8 << 30, least=3, most=5, node="x",
+        runtime_env={"py_executable": "/x/python"},
+    )  # fmt: skip
+    server = fast_recipe("reports.generator.kind=openai", "reports.generator.options={model: m, base_url: 'http://x'}")
+    assert Making(server, LocalStore(Path("unused")), REF).reports.resources == Resources()
