@@ -10,11 +10,16 @@ from flows.session import Run
 from storage.addresses import redact
 from storage.records import Manifest
 from storage.versions import open_dataset
+from tasks.evaluate.data import TRAINING
 from tasks.evaluate.evaluate import read_scores
+from tasks.evaluate.protocol import build_task
+from tasks.evaluate.task_files import resolved
+from tasks.ingest.ensure import need_source
 from tasks.pretrain.runs import read_trials
 from tasks.publish.caveats import caveats
 from tasks.publish.finish import cost
 from tasks.publish.summary import Arm, Difference, Summary, TaskMeans
+from tasks.recipe.schema import Recipe
 
 
 def summarise(run: Run) -> Summary:
@@ -45,6 +50,7 @@ def summarise(run: Run) -> Summary:
         tasks=tuple(
             TaskMeans(name=one.name, metric=one.metric, macros={s.arm: s.macro for s in one.scores}) for one in tables
         ),
+        labelled=_labelled(run.recipe),
         confidence=table.confidence,
         unit=table.unit,
         measure=f"{table.task.replace('_', '-')} macro {table.metric} on {table.dataset}",
@@ -58,6 +64,13 @@ def summarise(run: Run) -> Summary:
     run.tracked.text(summary.markdown(), "summary.md")
     run.tracked.tags({"mlflow.note.content": summary.markdown(), "dataset": summary.dataset})
     return summary
+
+
+def _labelled(recipe: Recipe) -> str:
+    """The films that the evaluation tasks which train learn from, as the profile spells them."""
+    if not any(build_task(resolved(spec)).trains for spec in recipe.evaluate.tasks):
+        return ""
+    return need_source(recipe, TRAINING).source
 
 
 def _places(run: Run, manifest: Manifest) -> dict[str, str]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 
-_EVERY_TASK = "macro mean of every task; intervals, findings and seeds are in scores.json of the run"
+_EVERY_TASK = "macro mean of every task by arm; intervals, findings and seeds are in scores.json of the run"
 
 
 class Arm(BaseModel):
@@ -46,7 +46,11 @@ class TaskMeans(BaseModel):
 
 
 class Summary(BaseModel):
-    """The end of a run. `cost` is the machine's hourly price times the time spent making pairs."""
+    """The end of a run.
+
+    `cost` is the machine's hourly price times the time spent making pairs. `labelled` names the labelled films that
+    tasks which train learn from, whatever the arm; empty where no task trains.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     dataset: str
@@ -60,6 +64,7 @@ class Summary(BaseModel):
     arms: tuple[Arm, ...]
     differences: tuple[Difference, ...]
     tasks: tuple[TaskMeans, ...] = ()
+    labelled: str = ""
     confidence: float
     measure: str = "zero-shot macro AUROC"
     samples_seen: int
@@ -100,17 +105,26 @@ class Summary(BaseModel):
         return [(d.name, f"{d.value:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}") for d in self.differences]
 
     def means(self) -> list[tuple[str, ...]]:
-        """One row an arm, one column a task; empty where a single task was scored."""
+        """One row a task, one column a name of `columns`; empty where a single task was scored."""
         if len(self.tasks) < 2:
             return []
-        names = dict.fromkeys(name for task in self.tasks for name in task.macros)
-        shown = [[f"{task.macros[name]:.3f}" if name in task.macros else "" for task in self.tasks] for name in names]
-        return [(name, *row) for name, row in zip(names, shown, strict=True)]
+        shown = [[f"{task.macros[name]:.3f}" if name in task.macros else "" for name in self.columns()]
+                 for task in self.tasks]  # fmt: skip
+        return [(f"{task.name} {task.metric}", *row) for task, row in zip(self.tasks, shown, strict=True)]
+
+    def columns(self) -> list[str]:
+        """The arms, and chance where a task has it."""
+        return list(dict.fromkeys(name for task in self.tasks for name in task.macros))
+
+    def about_means(self) -> str:
+        """What stands above the table of every task."""
+        learnt = f"; probes, fine-tuning and segmentation learn from {self.labelled}, whatever the arm"
+        return _EVERY_TASK + (learnt if self.labelled else "")
 
     def tables(self) -> Group:
         """The terminal's view."""
         from rich.console import Group
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
 
         interval = f"{self.confidence:.0%} interval"
@@ -123,10 +137,11 @@ class Summary(BaseModel):
         gains = Table("difference", "score", interval)
         for row in self.gains():
             gains.add_row(*row)
-        means = Table("arm", *(f"{task.name.replace('-', ' ')} {task.metric}" for task in self.tasks))
+        broken = [Column(name.replace("_", "_\n"), overflow="fold", min_width=5) for name in self.columns()]
+        means = Table(Column("task", min_width=12), *broken, padding=0)
         for row in self.means():
-            means.add_row(*row)
-        every = [_EVERY_TASK, means] if self.means() else []
+            means.add_row(row[0].replace("-", " ").replace("_", " "), *row[1:])
+        every = [self.about_means(), means] if self.means() else []
         places = Text("\n".join(f"{name:<12} {place}" for name, place in self.places.items()), overflow="fold")
         return Group(f"dataset {self.dataset}", facts, self.compute(), scores, gains, *every, *self.caveats, places)
 
@@ -140,9 +155,8 @@ class Summary(BaseModel):
         lines += ["", f"| difference | score | {interval} |", "|---|---|---|"]
         lines += ["| " + " | ".join(row) + " |" for row in self.gains()]
         if rows := self.means():
-            lines += ["", _EVERY_TASK, ""]
-            lines += ["| arm | " + " | ".join(f"{task.name} {task.metric}" for task in self.tasks) + " |"]
-            lines += ["|---" * (len(self.tasks) + 1) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
+            lines += ["", self.about_means(), "", "| task | " + " | ".join(self.columns()) + " |"]
+            lines += ["|---" * (len(self.columns()) + 1) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
         lines += [line for caveat in self.caveats for line in ("", caveat)]
         lines += ["", *(f"- {name}: {_link(place)}" for name, place in self.places.items())]
         return "\n".join(lines)

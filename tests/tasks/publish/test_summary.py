@@ -52,11 +52,23 @@ def test_every_task_stands_beside_every_arm() -> None:
         TaskMeans(name="grounding-pointing", metric="pointing game", macros={"real": 0.3, "chance": 0.1}),
     )
     summary = SUMMARY.model_copy(update={"tasks": tasks})
-    assert summary.means() == [("real", "0.700", "0.300"), ("synthetic", "0.800", ""), ("chance", "", "0.100")]
+    assert summary.columns() == ["real", "synthetic", "chance"]
+    assert summary.means() == [
+        ("zero_shot AUROC", "0.700", "0.800", ""), ("grounding-pointing pointing game", "0.300", "", "0.100")
+    ]  # fmt: skip
+    assert "learn from" not in summary.markdown()
+    labelled = summary.model_copy(update={"labelled": "phantom:b"})
+    assert "segmentation learn from phantom:b, whatever the arm" in labelled.markdown()
+    assert "| grounding-pointing pointing game | 0.300 |  | 0.100 |" in summary.markdown()
+
+
+def test_eight_columns_of_long_names_are_readable_on_a_terminal_of_80() -> None:
+    names = ["real", "synthetic", "mixed", "mixed_full", "random", "shuffled_synthetic", "shuffled_mixed", "chance"]
+    task = TaskMeans(name="segmentation-0.1-150", metric="Dice", macros=dict.fromkeys(names, 0.25))
     out = io.StringIO()
-    Console(file=out, width=80).print(summary.tables())
-    assert "grounding" in out.getvalue()
-    assert "| chance |  | 0.100 |" in summary.markdown()
+    Console(file=out, width=80).print(SUMMARY.model_copy(update={"tasks": (task, task)}).tables())
+    assert out.getvalue().count("0.250") == 16
+    assert "…" not in out.getvalue()
 
 
 def test_a_single_task_has_no_second_table() -> None:
