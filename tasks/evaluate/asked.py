@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from models import own_kinds
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef
+from tasks.evaluate.film_facts import FilmFacts
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import VALIDATION_ROLE, Predictions, ensure_predictions
@@ -72,10 +73,10 @@ class AskedTask:
         def predict(at: int) -> Predictions:
             self.data.test.need(self.task.needs, self.spec.kind)
             if _trains_once(self.task):
-                return together()[at]
+                return _with_facts(together()[at], sets[at])
             model = load()
             with own_kinds.named(self.spec.kind):
-                return self.task.predict(model, replace(self.data, test=sets[at]))
+                return _with_facts(self.task.predict(model, replace(self.data, test=sets[at])), sets[at])
 
         found: list[Predictions] = []
         for at, films in enumerate(sets):
@@ -83,7 +84,7 @@ class AskedTask:
             if films is self.validated_on:
                 facts |= {"role": VALIDATION_ROLE}
             key = place(films.version.ref, self._hash_on(films))
-            found.append(ensure_predictions(store, key, facts, partial(predict, at)))
+            found.append(_with_facts(ensure_predictions(store, key, facts, partial(predict, at)), films))
         return found[0], found[1] if len(found) > 1 else None
 
     def identity(self) -> Any:
@@ -146,6 +147,14 @@ def _why_unvalidated(spec: KindSpec, task: EvaluationTask, data: EvaluationData)
     except CannotScore as error:
         return str(error)
     return ""
+
+
+def _with_facts(found: Predictions, films: LabelledSet) -> Predictions:
+    """Predictions with what the rows say of their images, where they do not say it themselves, as older ones."""
+    if found.facts is not None:
+        return found
+    known = dict(zip(films.ids(), films.facts(), strict=True))
+    return replace(found, facts=tuple(known.get(film, FilmFacts()) for film in found.films))
 
 
 def _trains_once(task: EvaluationTask) -> bool:

@@ -17,6 +17,7 @@ from storage.loader import Part, read_parts
 from storage.records import PairRow
 from storage.versions import Version
 from tasks.evaluate.embeddings import ensure_embeddings
+from tasks.evaluate.film_facts import FilmFacts, facts_of
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.prompts import DEFAULT
 from tasks.pretrain.arms import kept_sha256
@@ -110,6 +111,10 @@ class LabelledSet:
         """Whose each image is, in the order of `rows`; None where no row says."""
         known = tuple(row.patient for row in self.rows())
         return known if any(known) else None
+
+    def facts(self) -> tuple[FilmFacts, ...]:
+        """What is known of each image, in the order of `rows`."""
+        return tuple(map(facts_of, self.rows()))
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """The images as uint8 (n, size, size), at most 1,024 at a time, in the order of `rows`.

@@ -1,7 +1,8 @@
 """The predictions of a checkpoint on a test set, one row per image and label; every score is computed from these.
 
-``predictions/<trial>-<step>/<name>/<version>/<task>.parquet`` has the columns film, label, score, truth and patient;
-the last is null where nobody knows whose film it is, and is missing in files of version 0.2.
+``predictions/<trial>-<step>/<name>/<version>/<task>.parquet`` has the columns film, label, score, truth and patient,
+and sex, age (years), view and site. These are null where nobody knows; older files lack the last four, those of
+version 0.2 the patient too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pyarrow.parquet
 from storage.canonical import canonical_json
 from storage.errors import AlreadyExists, CorruptShard, ObjectMissing
 from storage.tables import check_claims, read_table_object
+from tasks.evaluate.film_facts import FilmFacts
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -36,6 +38,14 @@ _SCHEMA = pa.schema(
         pa.field("patient", pa.string()),
     ]
 )
+_FACT_FIELDS: list[Any] = [
+    pa.field("sex", pa.string()),
+    pa.field("age", pa.float64()),
+    pa.field("view", pa.string()),
+    pa.field("site", pa.string()),
+]
+_EVERY_FIELD: Any = [*_SCHEMA, *_FACT_FIELDS]
+_WITH_FACTS: Any = pa.schema(_EVERY_FIELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,7 @@ class Predictions:
         scores: (films, labels) float32, higher means more likely present.
         truth: (films, labels) float64 of 1, 0, -1 for uncertain, and NaN where nothing is known.
         patients: of each film, None for a film of an unknown one; None where none is known.
+        facts: of each film; None where nobody asked for them, as in older files.
 
     Raises:
         ValueError: shapes do not agree.
@@ -58,6 +69,7 @@ class Predictions:
     scores: np.ndarray
     truth: np.ndarray
     patients: tuple[str | None, ...] | None = None
+    facts: tuple[FilmFacts, ...] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.films), len(self.labels))
@@ -65,6 +77,8 @@ class Predictions:
             raise ValueError(f"predictions of {shape} are {self.scores.shape}, their truth {self.truth.shape}")
         if self.patients is not None and len(self.patients) != len(self.films):
             raise ValueError(f"predictions of {len(self.films)} images name the patients of {len(self.patients)}")
+        if self.facts is not None and len(self.facts) != len(self.films):
+            raise ValueError(f"predictions of {len(self.films)} images have facts of {len(self.facts)}")
 
 
 def ensure_predictions(
@@ -98,6 +112,13 @@ def to_table(predictions: Predictions, facts: Mapping[str, Any]) -> bytes:
         pa.array(np.repeat(np.array(predictions.patients or (None,) * n, object), k), pa.string()),
     ]
     schema: Any = _SCHEMA  # likewise
+    if predictions.facts is not None:
+        schema = _WITH_FACTS
+        known = [[getattr(one, field.name) for one in predictions.facts] for field in _FACT_FIELDS]
+        columns += [
+            pa.array(np.repeat(np.array(held, object), k), field.type)
+            for held, field in zip(known, _FACT_FIELDS, strict=True)
+        ]
     metadata = {_FACTS: canonical_json(dict(facts)).encode()}
     table = pa.Table.from_arrays(columns, schema=schema.with_metadata(metadata))
     sink = io.BytesIO()
@@ -130,9 +151,10 @@ def from_table(data: bytes) -> Predictions:
     table = pq.read_table(io.BytesIO(data))
     if table.schema.names == _SCHEMA.names[:-1]:  # as version 0.2 wrote it
         table = table.append_column("patient", pa.nulls(table.num_rows, pa.string()))
-    if table.schema.names != _SCHEMA.names:
+    schema: Any = _SCHEMA if table.schema.names == _SCHEMA.names else _WITH_FACTS
+    if table.schema.names != schema.names:
         raise ValueError(f"its columns are {', '.join(table.schema.names)}")
-    table = table.cast(_SCHEMA)
+    table = table.cast(schema)
     films, labels = (list(map(str, table.column(name).to_pylist())) for name in ("film", "label"))
     names, every = tuple(dict.fromkeys(labels)), tuple(dict.fromkeys(films))
     shape = (len(every), len(names))
@@ -144,7 +166,17 @@ def from_table(data: bytes) -> Predictions:
     of_film = tuple(patients[:: len(names)])
     if patients != [patient for patient in of_film for _ in names]:
         raise ValueError("it names two patients for one image")
-    return Predictions(every, names, scores.reshape(shape), truth.reshape(shape), of_film if any(of_film) else None)
+    known, facts = of_film if any(of_film) else None, None if schema is _SCHEMA else _facts(table, len(names))
+    return Predictions(every, names, scores.reshape(shape), truth.reshape(shape), known, facts)
+
+
+def _facts(table: Any, labels: int) -> tuple[FilmFacts, ...]:
+    """Of each image; its rows, one for each label, must agree."""
+    rows = list(zip(*(table.column(field.name).to_pylist() for field in _FACT_FIELDS), strict=True))
+    of_film = rows[::labels]
+    if rows != [held for held in of_film for _ in range(labels)]:
+        raise ValueError("it says two things of one image")
+    return tuple(FilmFacts(*held) for held in of_film)
 
 
 def prediction_facts(data: bytes) -> dict[str, Any]:

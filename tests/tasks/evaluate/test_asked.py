@@ -17,7 +17,7 @@ from storage.versions import Version
 from tasks.evaluate.asked import AskedTask, ask
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.paired_runs import kept_predictions
-from tasks.evaluate.predictions import Predictions
+from tasks.evaluate.predictions import Predictions, read_predictions, to_table
 from tasks.pretrain.runs import RunTrial
 from tasks.recipe.base import KindSpec
 from tests.tasks.pretrain.conftest import publish, toy_samples
@@ -129,3 +129,19 @@ def test_what_a_task_that_trains_predicts_for_validation_films_belongs_to_one_te
         asked.predictions(local_store, PLACE, {}, lambda: object())  # pyright: ignore
     assert CALLS == [("test/v1", "held/v1"), ("other/v1", "held/v1")]
     assert len(list(local_store.list("predictions/"))) == 4
+
+
+def test_predictions_keep_what_the_rows_say_of_their_films_and_older_ones_are_told(
+    local_store: LocalStore, data: EvaluationData
+) -> None:
+    asked = asked_of(data)
+    key = PLACE(data.test.version.ref, asked.hash)
+    older = _numbers(data.test)
+    local_store.put(key, to_table(older, {}))
+    test, held = asked.predictions(local_store, PLACE, {}, lambda: object())  # pyright: ignore
+    assert held is not None
+    assert data.validation is not None
+    assert (test.facts, held.facts) == (data.test.facts(), data.validation.facts())
+    assert read_predictions(local_store, key).facts is None, "what is stored stays as it is"
+    others = [info.key for info in local_store.list("predictions/") if info.key != key]
+    assert [read_predictions(local_store, one).facts for one in others] == [held.facts]

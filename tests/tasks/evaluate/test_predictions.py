@@ -12,6 +12,7 @@ import pytest
 
 from storage.errors import CorruptShard, ObjectMissing
 from storage.local import LocalStore
+from tasks.evaluate.film_facts import FilmFacts
 from tasks.evaluate.predictions import (
     Predictions,
     ensure_predictions,
@@ -65,6 +66,24 @@ def test_patients_that_fit_no_image_are_refused() -> None:
     sink = io.BytesIO()
     pq.write_table(two, sink)
     with pytest.raises(ValueError, match="two patients for one image"):
+        from_table(sink.getvalue())
+
+
+def test_what_is_known_of_each_image_comes_back_and_older_files_do_not_say() -> None:
+    facts = (FilmFacts("F", 61.5, "PA", "x"), FilmFacts(), FilmFacts(view="AP"))
+    data = to_table(replace(MADE, facts=facts), {})
+    assert from_table(data).facts == facts
+    assert same(from_table(data), MADE)
+    assert from_table(to_table(MADE, {})).facts is None
+
+
+def test_facts_that_fit_no_image_are_refused() -> None:
+    with pytest.raises(ValueError, match="predictions of 3 images have facts of 1"):
+        replace(MADE, facts=(FilmFacts(),))
+    known = pq.read_table(io.BytesIO(to_table(replace(MADE, facts=(FilmFacts(),) * 3), {})))
+    sink = io.BytesIO()
+    pq.write_table(known.set_column(7, "view", pa.array(["AP", "PA", None, None, None, None])), sink)
+    with pytest.raises(ValueError, match="two things of one image"):
         from_table(sink.getvalue())
 
 
