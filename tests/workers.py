@@ -15,6 +15,7 @@ SLOWEST = (
     "tests/tasks/generate/test_isolation.py",
     "tests/tasks/audit/test_resume.py",
     "tests/models/language/test_vllm_server.py",
+    "tests/chaos/test_cluster.py",
 )
 """Files that take longest, in the order in which they begin: begun last, they would run alone at the end.
 

@@ -17,12 +17,16 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from tasks.engine.bounded import ShardSetAside
 from tasks.engine.engine import Left, Round
 from tasks.engine.placement import Amounts, fit_to, place
+from tasks.engine.reaper import reaped
 from tasks.engine.stage import Stage
 
 if TYPE_CHECKING:
@@ -52,16 +56,22 @@ def ray_engine(stages: Sequence[Stage], address: str | None) -> Iterator[RayEngi
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet = {"log_to_driver": False, "logging_level": logging.WARNING}
+    before = _children()
     with own_sigterm():
         if address is None:
             ray.init(address="local", include_dashboard=False, **quiet)
         else:
             _check_answers(address)
             ray.init(address=address, **quiet)
-    try:
-        yield RayEngine(stages, [node["Resources"] for node in ray.nodes() if node["Alive"]])
-    finally:
-        ray.shutdown()
+    with reaped(_children() - before) if address is None else nullcontext():
+        try:
+            yield RayEngine(stages, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+        finally:
+            ray.shutdown()
+
+
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
 
 
 @contextmanager
@@ -137,9 +147,11 @@ class RayEngine:
         import ray.data
 
         worker: Any = StageWorker  # Ray's types know no classes
-        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # else it warns of what is meant
         context = ray.data.DataContext.get_current().copy()
         context.enable_progress_bars = False
+        # Each worker has one shard, so it is at most 100 % busy, where Ray Data asks for 175 % before it adds one.
+        context.autoscaling_config = replace(context.autoscaling_config, actor_pool_util_upscaling_threshold=1.0)
         context.execution_no_progress_timeout_s = -1  # a shard may take hours
         with ray.data.DataContext.current(context):
             data = ray.data.from_items(rows, override_num_blocks=len(rows))
@@ -148,7 +160,7 @@ class RayEngine:
         return data
 
     def _options(self, stage: Stage) -> dict[str, Any]:
-        """The actors of a stage: how many, what each holds, and that they are restarted without end."""
+        """The actors of a stage: how many there are and what each holds. Ray Data restarts them without end."""
         from ray.data import ActorPoolStrategy
 
         needs = fit_to(stage.resources, self._nodes)
@@ -160,8 +172,6 @@ class RayEngine:
             "memory": needs.memory,
             "resources": {needs.node: 1} if needs.node else None,
             "runtime_env": dict(needs.runtime_env) or None,
-            "max_restarts": -1,
-            "max_task_retries": -1,
         }
 
 

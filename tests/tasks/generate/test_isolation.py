@@ -5,13 +5,18 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from models.contracts import ProgressCallback
 from models.phantom.template import TemplateReportGenerator
 from storage.layout import DatasetRef
 from storage.ledger import committed_shard, load_reports
+from storage.objects import ObjectStore
+from tasks.engine.engine import Left, Round
+from tasks.engine.engines import open_engine
 from tasks.engine.stage import Stage
 from tests.making import Making, fast_recipe
 
@@ -40,6 +45,24 @@ with open(path, "rb") as stream:
     stage = pickle.load(stream)
 stage.run(shard)
 """
+
+
+class Telling:
+    """A stage that writes which modules its worker has imported after a shard."""
+
+    def __init__(self, inner: Stage, folder: Path) -> None:
+        self.inner, self.folder = inner, folder
+        self.name, self.resources = inner.name, inner.resources
+
+    def missing(self, store: ObjectStore) -> Sequence[int]:
+        return self.inner.missing(store)
+
+    def run(self, shard: int, on_progress: ProgressCallback | None = None) -> None:
+        self.inner.run(shard, on_progress)
+        (self.folder / self.name).write_text(" ".join({name.partition(".")[0] for name in sys.modules}))
+
+    def imported(self) -> set[str]:
+        return set((self.folder / self.name).read_text().split())
 
 
 def run_without(packages: str, stage: Stage, folder: Path) -> None:
@@ -87,3 +110,17 @@ def test_a_real_engine_writes_without_diffusers_too(tmp_path: Path) -> None:
     stored = load_reports(making.store, REF, 0)
     assert stored is not None
     assert len(stored[0]) + len(stored[1]) == 4
+
+
+@pytest.mark.engine
+def test_workers_of_a_cluster_import_what_their_own_stage_runs_on(tmp_path: Path) -> None:
+    making = making_of(tmp_path)
+    stages = [Telling(stage, tmp_path) for stage in making.stages]
+    lacking = {stage.name: frozenset({0}) for stage in stages}
+    with open_engine("ray", stages) as engine:
+        left = list(engine.run(Round([0], lacking, lambda _, __, call: call(), lambda _: None)))
+    assert left == [Left(0)]
+    reports, images = (stage.imported() for stage in stages)
+    assert not {"diffusers", "xformers"} & reports
+    assert "vllm" not in images
+    assert "diffusers" in images
