@@ -10,9 +10,10 @@ from flows.cli.explained import explained
 from flows.cli.running import Profile, echo, run_flow
 from flows.cli.store import Json
 from flows.terminal import console, say, say_json
+from tasks.evaluate.subgroup_view import SUBGROUP_COLUMNS, subgroup_notes, subgroup_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
@@ -89,6 +90,10 @@ def _show(found: ModelScores) -> None:
         console().print(_table(name, table))
         for line in _notes(table):
             say(line)
+        if rows := subgroup_rows(table):
+            console().print(_subgroups(rows))
+            for line in subgroup_notes(table):
+                say(line)
 
 
 def _table(name: str, table: ScoreTable) -> Table:
@@ -114,6 +119,17 @@ def _table(name: str, table: ScoreTable) -> Table:
             shown.add_row(
                 label, str(score.positives), _figure(score), *(_beside(score, one) for one in beside.values())
             )
+    return shown
+
+
+def _subgroups(rows: Sequence[tuple[str, ...]]) -> Table:
+    """The groups of the films, without the arm: there is one model."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    shown = Table(*SUBGROUP_COLUMNS[1:], box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for row in rows:
+        shown.add_row(*row[1:])
     return shown
 
 

@@ -12,11 +12,13 @@ from models import own_kinds
 from storage.canonical import canonical_json
 from storage.layout import DatasetRef
 from tasks.evaluate.film_facts import FilmFacts
+from tasks.evaluate.label_metrics import AUROC
 from tasks.evaluate.labelled_set import EvaluationData, LabelledSet
 from tasks.evaluate.labels import CannotScore
 from tasks.evaluate.predictions import VALIDATION_ROLE, Predictions, ensure_predictions
 from tasks.evaluate.protocol import EvaluationTask, TrialPredictions, build_task, task_hash, tunes, validates
 from tasks.evaluate.scores import ScoreTable
+from tasks.evaluate.subgroups import attributes, score_subgroups
 from tasks.evaluate.task_files import resolved
 from tasks.recipe.base import KindSpec
 from tasks.recipe.training import EvaluateSection
@@ -112,10 +114,13 @@ class AskedTask:
         """
         with own_kinds.named(self.spec.kind):
             table = self.task.score(items, section)
+        facts = next((item.predictions.facts for item in items if item.predictions.facts is not None), ())
+        groups = attributes(facts) if table.metric == AUROC else {}
         asked = {
             "task": self.spec.kind, "task_hash": self.hash, "options": dict(self.spec.options),
             "dataset": str(self.data.test),
             "validation": "" if self.validated_on is None else str(self.validated_on), "unvalidated": self.unvalidated,
+            "subgroups": score_subgroups(items, groups, section) if groups else [],
         }  # fmt: skip
         return table.model_copy(update=asked)
 

@@ -99,6 +99,41 @@ class Difference(Record):
     high_film: float | None = None
 
 
+class Subgroup(Record):
+    """The films of one group, such as those of women, for one arm.
+
+    `auroc` is the macro mean over `Subgroups.findings`. `missed` is the share of the films with a finding in which no
+    finding is predicted (under-diagnosis), `gap` that share less that of the other groups together; `gaps` has the
+    same for each finding: the share of its films in which it is not predicted, less that of the others. All are on
+    average over the seeds of the arm; None, or not there, where too few films show a finding.
+    """
+
+    name: str
+    films: int
+    patients: int | None = None
+    auroc: Figure | None = None
+    missed: Figure | None = None
+    gap: Figure | None = None
+    gaps: dict[str, Figure] = Field(default_factory=dict[str, Figure])
+
+
+class Subgroups(Record):
+    """The test films of one arm by one attribute: ``sex``, ``age``, ``view`` or ``site``.
+
+    `findings` are those with both classes in every group. `too_few` are groups that are not scored with their films,
+    `unknown` counts films of which nobody knows the group. `why` says why there are no groups or no rates of missed
+    films; empty where there are.
+    """
+
+    arm: str
+    attribute: str
+    groups: list[Subgroup] = Field(default_factory=list[Subgroup])
+    too_few: dict[str, int] = Field(default_factory=dict[str, int])
+    unknown: int = 0
+    findings: list[str] = Field(default_factory=list[str])
+    why: str = ""
+
+
 class ScoreTable(Record):
     """Every arm, every comparison, and how they were measured, for one evaluation task.
 
@@ -108,7 +143,8 @@ class ScoreTable(Record):
     are not its defaults. `task_hash` changes with whatever changes its predictions beside the model: kind, options,
     prompts, test set; `task_version` is that of the task's file, None where it was asked for by kind. `validation`
     names the films that thresholds come from; where a task takes some and there are none, `unvalidated` says why.
-    `probability` says what is taken for the probability of a finding; empty where scores state none.
+    `probability` says what is taken for the probability of a finding; empty where scores state none. `subgroups` has
+    the groups of films that the test set tells apart, where the task classifies films.
     """
 
     task: str = ""
@@ -131,6 +167,7 @@ class ScoreTable(Record):
     probability: str = ""
     uncertain: str = "refuse"
     uncertain_labels: dict[str, int] = Field(default_factory=dict)
+    subgroups: list[Subgroups] = Field(default_factory=list[Subgroups])
 
     @property
     def name(self) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from storage.records import Manifest
 from tasks.generate.report_cost import EntityCost, table
+from tasks.markdown import markdown_cell
 from tasks.publish.figures import Tally, stages, yields
 from tasks.publish.readers import source_of_read_pairs
 
@@ -72,7 +72,7 @@ def markdown_templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["cell"] = _cell
+    environment.filters["cell"] = markdown_cell
     environment.globals["read_pairs"] = source_of_read_pairs()
     return environment
 
@@ -107,11 +107,3 @@ def _licence(licence: str) -> dict[str, str]:
     """The hub takes single licences by their lower-case names; anything else is ``other`` with its name."""
     known = licence.lower()
     return {"license": known} if known in _HUB_LICENCES else {"license": "other", "license_name": licence}
-
-
-def _cell(value: Any) -> str:
-    """A value as plain text in a Markdown table cell."""
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    for sign in "\\|<>*_`[]":
-        text = text.replace(sign, "\\" + sign)
-    return " ".join(text.split())
