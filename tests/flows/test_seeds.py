@@ -25,8 +25,8 @@ def test_a_second_seed_costs_one_training_and_one_prediction_an_arm(
     after = factory.objects()
     assert all(after[key] == when for key, when in before.items())
     new = [key for key in after if key not in before]
-    assert sum(key.endswith(".safetensors") for key in new) == 2
-    assert sum(key.startswith("predictions/") for key in new) == 2
+    assert sum(key.startswith("checkpoints/") and key.endswith(".safetensors") for key in new) == 2
+    assert sum(key.startswith("predictions/") and key.endswith(".parquet") for key in new) == 2
     assert not [key for key in new if key.startswith(("datasets/", "selections/"))]
     (table,) = read_scores(factory.store, trained["run"]).tables
     assert table.of("real").seeds == (0, 1)
